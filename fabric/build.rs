@@ -1,0 +1,29 @@
+//! Compiles `proto/*.proto` without protoc: protox parses, tonic-prost-build writes the Rust code.
+
+use std::{env, error::Error, fs, path::PathBuf};
+
+const PROTOS: &[&str] = &[
+    "common.proto",
+    "etcdraft.proto",
+    "gateway.proto",
+    "kvrwset.proto",
+    "lifecycle.proto",
+    "msp.proto",
+    "orderer.proto",
+    "protos.proto",
+    "queryresult.proto",
+    "rwset.proto",
+];
+
+fn main() -> Result<(), Box<dyn Error>> {
+    println!("cargo::rerun-if-changed=proto");
+    let descriptors = protox::compile(PROTOS, ["proto"])?;
+    let out = PathBuf::from(env::var("OUT_DIR")?);
+    fs::write(out.join("descriptors.bin"), prost::Message::encode_to_vec(&descriptors))?;
+    tonic_prost_build::configure()
+        .build_transport(false)
+        .bytes(".")
+        .btree_map(".")
+        .compile_fds(descriptors)?;
+    Ok(())
+}

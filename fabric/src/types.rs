@@ -1,0 +1,8 @@
+//! What Fabric computes from messages: hashes, transaction ids, versions, read-write sets.
+
+pub mod block;
+pub mod height;
+pub mod rwset;
+pub mod txid;
+
+pub use height::Height;
