@@ -1,1 +1,24 @@
+//! The certificate contract: which documents are certificates, who may do what with them, and whether
+//! one holds at a given time.
+//!
+//! Pure: no clock, no randomness, no floating point, no input or output except through [`State`]. Every
+//! responsible peer must reach the same bytes from the same transaction, and the public verifier reaches
+//! its verdict with the same functions (see `docs/contract.md` for the contract as its callers see it).
 
+pub mod code;
+pub mod contract;
+pub mod date_time;
+pub mod keys;
+pub mod memory;
+pub mod parties;
+pub mod record;
+pub mod refusal;
+pub mod state;
+pub mod verdict;
+
+pub use code::Code;
+pub use contract::{Response, dispatch};
+pub use date_time::DateTime;
+pub use refusal::Refusal;
+pub use state::{Creator, KeyPolicy, Modification, Role, State, StateError};
+pub use verdict::{Verdict, verdict};

@@ -1,0 +1,52 @@
+//! The functions of the contract, and the table by which a call finds its function.
+//!
+//! `docs/contract.md` describes each for its callers.
+
+mod call;
+mod ledger;
+mod scheme;
+
+use bytes::Bytes;
+
+use crate::refusal::Refusal;
+use crate::state::State;
+use call::Call;
+
+/// What the chaincode answers to the peer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Response {
+    /// 200, or 400 and above for a refusal, which no peer endorses.
+    pub status: i32,
+    /// The refusal in words; empty on success.
+    pub message: String,
+    /// JSON; empty on refusal.
+    pub payload: Vec<u8>,
+}
+
+impl Response {
+    pub const OK: i32 = 200;
+}
+
+/// Runs one transaction: `function` by its name, `arguments` without it. What was written to `state` counts
+/// only where the response's status is [`Response::OK`].
+pub async fn dispatch<S: State>(state: &mut S, function: &str, arguments: &[Bytes]) -> Response {
+    match call(state, function, arguments).await {
+        Ok(payload) => Response { status: Response::OK, message: String::new(), payload },
+        Err(refusal) => {
+            let message = format!("{function}: {refusal}");
+            Response { status: refusal.status(), message, payload: Vec::new() }
+        }
+    }
+}
+
+async fn call<S: State>(state: &mut S, function: &str, arguments: &[Bytes]) -> Result<Vec<u8>, Refusal> {
+    let call = Call::new(state, arguments)?;
+    match function {
+        "ledger:bind" => ledger::bind(call).await,
+        "ledger:get" => ledger::get(call).await,
+        "scheme:register" => scheme::register(call).await,
+        "scheme:get" => scheme::get(call).await,
+        "scheme:list" => scheme::list(call).await,
+        _ => Err(Refusal::Unknown("the contract has no such function".into())),
+    }
+}

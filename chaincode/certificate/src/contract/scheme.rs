@@ -1,0 +1,47 @@
+//! The certification schemes under which certificates can be granted.
+
+use serde::Deserialize;
+
+use super::call::{Call, answer};
+use crate::keys;
+use crate::parties::ACCREDITATION_BODY;
+use crate::record::Scheme;
+use crate::refusal::Refusal;
+use crate::state::{KeyPolicy, Role, State};
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Registration {
+    id: String,
+    version: String,
+    title: String,
+    standards: Vec<String>,
+}
+
+/// `scheme:register(request)`: an administrator of the accreditation body.
+pub async fn register<S: State>(mut call: Call<'_, S>) -> Result<Vec<u8>, Refusal> {
+    call.caller(ACCREDITATION_BODY, &[Role::Admin])?;
+    let Registration { id, version, title, standards } = call.request()?;
+    let key = keys::scheme(&id, &version);
+    if call.record(&key, Scheme::decode).await?.is_some() {
+        return Err(Refusal::Conflict(format!("scheme {id} version {version} is registered")));
+    }
+    let scheme = Scheme { id, version, title, standards, registered: call.event("") };
+    call.state.put(&key, scheme.encode());
+    call.state.set_policy(&key, &KeyPolicy::all(&[ACCREDITATION_BODY]));
+    call.state.set_event("SchemeRegistered", answer(&scheme)?);
+    answer(&scheme)
+}
+
+/// `scheme:get(id, version)`: anyone.
+pub async fn get<S: State>(mut call: Call<'_, S>) -> Result<Vec<u8>, Refusal> {
+    let [id, version] = call.arguments(["id", "version"])?;
+    let scheme = call.record(&keys::scheme(id, version), Scheme::decode).await?;
+    answer(&scheme.ok_or_else(|| Refusal::Unknown(format!("no scheme {id} version {version}")))?)
+}
+
+/// `scheme:list()`: anyone.
+pub async fn list<S: State>(mut call: Call<'_, S>) -> Result<Vec<u8>, Refusal> {
+    let [] = call.arguments([])?;
+    answer(&call.records(keys::SCHEME, Scheme::decode).await?)
+}

@@ -1,0 +1,179 @@
+//! A ledger in memory, for tests of whatever uses the contract: transactions one after the other, committed
+//! under the key policies as Fabric's validator judges them.
+
+use std::collections::BTreeMap;
+use std::mem;
+
+use bytes::Bytes;
+
+use crate::contract::{Response, dispatch};
+use crate::date_time::DateTime;
+use crate::parties::{ACCREDITATION_BODY, CERTIFICATION_BODY};
+use crate::state::{Creator, KeyPolicy, Modification, State, StateError};
+
+/// The chaincode's endorsement policy: a peer of each of these.
+const CHAINCODE_POLICY: [&str; 2] = [CERTIFICATION_BODY, ACCREDITATION_BODY];
+
+pub struct Memory {
+    channel: String,
+    creator: Creator,
+    timestamp: DateTime,
+    transactions: u64,
+    transaction_id: String,
+    /// All values of each key, oldest first.
+    values: BTreeMap<String, Vec<Modification>>,
+    policies: BTreeMap<String, KeyPolicy>,
+    written: BTreeMap<String, Vec<u8>>,
+    policies_written: BTreeMap<String, KeyPolicy>,
+    event: Option<(String, Vec<u8>)>,
+}
+
+/// A transaction that Fabric would mark ENDORSEMENT_POLICY_FAILURE.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("the write of {key} needs more than these endorsements")]
+pub struct PolicyFailure {
+    pub key: String,
+}
+
+impl Memory {
+    pub fn new(channel: &str) -> Memory {
+        Memory {
+            channel: channel.to_owned(),
+            creator: Creator { msp_id: String::new(), role: None },
+            timestamp: DateTime::from_seconds(0),
+            transactions: 0,
+            transaction_id: String::new(),
+            values: BTreeMap::new(),
+            policies: BTreeMap::new(),
+            written: BTreeMap::new(),
+            policies_written: BTreeMap::new(),
+            event: None,
+        }
+    }
+
+    /// Begins a transaction, and with that forgets one that was not committed.
+    pub fn begin(&mut self, creator: Creator, timestamp: DateTime) {
+        self.transactions += 1;
+        self.transaction_id = format!("{:064x}", self.transactions);
+        self.creator = creator;
+        self.timestamp = timestamp;
+        self.written.clear();
+        self.policies_written.clear();
+        self.event = None;
+    }
+
+    /// Runs one function in a transaction of its own and commits it where it succeeds, endorsed by both bodies.
+    pub async fn submit(
+        &mut self,
+        creator: Creator,
+        timestamp: DateTime,
+        function: &str,
+        arguments: &[&str],
+    ) -> Response {
+        self.begin(creator, timestamp);
+        let arguments: Vec<Bytes> =
+            arguments.iter().map(|argument| Bytes::copy_from_slice(argument.as_bytes())).collect();
+        let response = dispatch(self, function, &arguments).await;
+        if response.status == Response::OK && self.commit(&CHAINCODE_POLICY).is_err() {
+            return Response {
+                status: 500,
+                message: "ENDORSEMENT_POLICY_FAILURE".into(),
+                payload: Vec::new(),
+            };
+        }
+        response
+    }
+
+    /// Commits what the transaction wrote, if the peers of `endorsers` may write each key: a key's own committed
+    /// policy where it has one, the chaincode's where it has none.
+    pub fn commit(&mut self, endorsers: &[&str]) -> Result<(), PolicyFailure> {
+        let keys = self.written.keys().chain(self.policies_written.keys());
+        if let Some(key) = keys.into_iter().find(|key| !self.may_write(key, endorsers)) {
+            return Err(PolicyFailure { key: key.clone() });
+        }
+        for (key, value) in mem::take(&mut self.written) {
+            let modification = Modification {
+                transaction_id: self.transaction_id.clone(),
+                timestamp: self.timestamp,
+                value: Some(value.into()),
+            };
+            self.values.entry(key).or_default().push(modification);
+        }
+        self.policies.append(&mut self.policies_written);
+        Ok(())
+    }
+
+    pub fn policy(&self, key: &str) -> Option<&KeyPolicy> {
+        self.policies.get(key)
+    }
+
+    pub fn event(&self) -> Option<&(String, Vec<u8>)> {
+        self.event.as_ref()
+    }
+
+    /// The keys that the open transaction writes, values and policies alike.
+    pub fn keys_written(&self) -> Vec<&str> {
+        let mut keys: Vec<&str> =
+            self.written.keys().chain(self.policies_written.keys()).map(String::as_str).collect();
+        keys.sort_unstable();
+        keys.dedup();
+        keys
+    }
+
+    fn may_write(&self, key: &str, endorsers: &[&str]) -> bool {
+        match self.policies.get(key) {
+            None => CHAINCODE_POLICY.iter().all(|organisation| endorsers.contains(organisation)),
+            Some(KeyPolicy::All(organisations)) => {
+                organisations.iter().all(|organisation| endorsers.contains(&organisation.as_str()))
+            }
+            Some(KeyPolicy::Nobody) => false,
+        }
+    }
+
+    fn value(&self, key: &str) -> Option<Bytes> {
+        self.values.get(key)?.last()?.value.clone()
+    }
+}
+
+impl State for Memory {
+    async fn get(&mut self, keys: &[&str]) -> Result<Vec<Option<Bytes>>, StateError> {
+        Ok(keys.iter().map(|key| self.value(key)).collect())
+    }
+
+    async fn range(&mut self, start: &str, end: &str) -> Result<Vec<(String, Bytes)>, StateError> {
+        let keys = self.values.range(start.to_owned()..end.to_owned()).map(|(key, _)| key);
+        Ok(keys.filter_map(|key| Some((key.clone(), self.value(key)?))).collect())
+    }
+
+    async fn history(&mut self, key: &str) -> Result<Vec<Modification>, StateError> {
+        Ok(self.values.get(key).into_iter().flatten().rev().cloned().collect())
+    }
+
+    fn put(&mut self, key: &str, value: Vec<u8>) {
+        self.written.insert(key.to_owned(), value);
+    }
+
+    fn set_policy(&mut self, key: &str, policy: &KeyPolicy) {
+        self.policies_written.insert(key.to_owned(), policy.clone());
+    }
+
+    fn set_event(&mut self, name: &str, payload: Vec<u8>) {
+        self.event = Some((name.to_owned(), payload));
+    }
+
+    fn channel_id(&self) -> &str {
+        &self.channel
+    }
+
+    fn transaction_id(&self) -> &str {
+        &self.transaction_id
+    }
+
+    fn timestamp(&self) -> DateTime {
+        self.timestamp
+    }
+
+    fn creator(&self) -> &Creator {
+        &self.creator
+    }
+}

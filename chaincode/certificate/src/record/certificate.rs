@@ -1,0 +1,52 @@
+//! A certificate as it was issued: the signed document and what the contract found in it.
+
+use bytes::Bytes;
+
+use super::codec::{Field, RecordError, decode, encode};
+use super::event::Event;
+use crate::date_time::DateTime;
+
+const VERSION: u8 = 1;
+
+/// Written once, by issue; never changed.
+///
+/// The fields beside the document repeat what stands in it, so that a verdict needs no JSON.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Certificate {
+    /// MSP id of the certification body that issued it.
+    pub body: String,
+    /// With the body, the accreditation that it rests on.
+    pub scheme_id: String,
+    pub valid_from: DateTime,
+    /// The first second in which it no longer holds.
+    pub valid_until: DateTime,
+    pub issued: Event,
+    /// The signed document, canonical JSON, byte for byte as it was submitted.
+    pub document: Bytes,
+}
+
+impl Certificate {
+    pub fn encode(&self) -> Vec<u8> {
+        encode(VERSION, |out| {
+            self.body.write(out);
+            self.scheme_id.write(out);
+            self.valid_from.write(out);
+            self.valid_until.write(out);
+            self.issued.write(out);
+            self.document.write(out);
+        })
+    }
+
+    pub fn decode(record: &Bytes) -> Result<Certificate, RecordError> {
+        decode(record, VERSION, |input| {
+            Ok(Certificate {
+                body: Field::read(input)?,
+                scheme_id: Field::read(input)?,
+                valid_from: Field::read(input)?,
+                valid_until: Field::read(input)?,
+                issued: Field::read(input)?,
+                document: Field::read(input)?,
+            })
+        })
+    }
+}

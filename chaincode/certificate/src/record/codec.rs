@@ -1,0 +1,131 @@
+//! The binary form of a state record: one byte of version, then the fields in order.
+//!
+//! Never bare JSON: a CouchDB peer parses a JSON value and writes it again, and the signed document would not
+//! survive byte for byte. Numbers are big-endian; a text or byte string has a length of four bytes before it, a
+//! list a count of two bytes; an optional field has a byte 0 or 1 before it.
+
+use bytes::{Buf, Bytes};
+
+use crate::date_time::DateTime;
+
+/// A record that this version of the contract cannot read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum RecordError {
+    #[error("the record ends too early")]
+    Short,
+    #[error("the record goes on after its last field")]
+    Long,
+    #[error("the record has version {0}, which this program does not know")]
+    Version(u8),
+    #[error("a field of the record holds what it cannot hold")]
+    Content,
+}
+
+/// A value with a binary form.
+pub trait Field: Sized {
+    fn write(&self, out: &mut Vec<u8>);
+    fn read(input: &mut Bytes) -> Result<Self, RecordError>;
+}
+
+pub fn encode(version: u8, fields: impl FnOnce(&mut Vec<u8>)) -> Vec<u8> {
+    let mut out = vec![version];
+    fields(&mut out);
+    out
+}
+
+/// Reads a whole record: nothing may be left over.
+pub fn decode<T>(
+    record: &Bytes,
+    version: u8,
+    fields: impl FnOnce(&mut Bytes) -> Result<T, RecordError>,
+) -> Result<T, RecordError> {
+    let mut input = record.clone();
+    match u8::read(&mut input)? {
+        found if found == version => (),
+        other => return Err(RecordError::Version(other)),
+    }
+    let value = fields(&mut input)?;
+    if input.is_empty() { Ok(value) } else { Err(RecordError::Long) }
+}
+
+impl Field for u8 {
+    fn write(&self, out: &mut Vec<u8>) {
+        out.push(*self);
+    }
+
+    fn read(input: &mut Bytes) -> Result<u8, RecordError> {
+        input.try_get_u8().map_err(|_| RecordError::Short)
+    }
+}
+
+impl Field for Bytes {
+    /// A record is far smaller than the four gigabytes that a length can say.
+    fn write(&self, out: &mut Vec<u8>) {
+        out.extend_from_slice(&(self.len() as u32).to_be_bytes());
+        out.extend_from_slice(self);
+    }
+
+    fn read(input: &mut Bytes) -> Result<Bytes, RecordError> {
+        let length = input.try_get_u32().map_err(|_| RecordError::Short)? as usize;
+        if length > input.len() {
+            return Err(RecordError::Short);
+        }
+        Ok(input.split_to(length))
+    }
+}
+
+impl Field for String {
+    fn write(&self, out: &mut Vec<u8>) {
+        out.extend_from_slice(&(self.len() as u32).to_be_bytes());
+        out.extend_from_slice(self.as_bytes());
+    }
+
+    fn read(input: &mut Bytes) -> Result<String, RecordError> {
+        String::from_utf8(Bytes::read(input)?.into()).map_err(|_| RecordError::Content)
+    }
+}
+
+impl Field for DateTime {
+    fn write(&self, out: &mut Vec<u8>) {
+        out.extend_from_slice(&self.seconds().to_be_bytes());
+    }
+
+    fn read(input: &mut Bytes) -> Result<DateTime, RecordError> {
+        input.try_get_i64().map(DateTime::from_seconds).map_err(|_| RecordError::Short)
+    }
+}
+
+impl<T: Field> Field for Option<T> {
+    fn write(&self, out: &mut Vec<u8>) {
+        match self {
+            None => out.push(0),
+            Some(value) => {
+                out.push(1);
+                value.write(out);
+            }
+        }
+    }
+
+    fn read(input: &mut Bytes) -> Result<Option<T>, RecordError> {
+        match u8::read(input)? {
+            0 => Ok(None),
+            1 => T::read(input).map(Some),
+            _ => Err(RecordError::Content),
+        }
+    }
+}
+
+impl<T: Field> Field for Vec<T> {
+    /// The contract bounds each list far below the 65,535 that a count can say.
+    fn write(&self, out: &mut Vec<u8>) {
+        out.extend_from_slice(&(self.len() as u16).to_be_bytes());
+        for value in self {
+            value.write(out);
+        }
+    }
+
+    fn read(input: &mut Bytes) -> Result<Vec<T>, RecordError> {
+        let count = input.try_get_u16().map_err(|_| RecordError::Short)?;
+        (0..count).map(|_| T::read(input)).collect()
+    }
+}

@@ -1,0 +1,39 @@
+//! One act of a responsible body, as records keep it.
+
+use bytes::Bytes;
+use serde::Serialize;
+
+use super::codec::{Field, RecordError};
+use crate::date_time::DateTime;
+
+/// What was done, when it took effect, by whom, and why.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Event {
+    /// The transaction's timestamp; `?at=` questions are answered by it.
+    pub effective_at: DateTime,
+    /// The organisation's MSP id. The person is named by the transaction's creator and not repeated here:
+    /// personal data in the world state would outlive every right to be forgotten.
+    pub by: String,
+    /// Free text of the caller; empty where the act needs no reason.
+    pub reason: String,
+    pub transaction_id: String,
+}
+
+impl Field for Event {
+    fn write(&self, out: &mut Vec<u8>) {
+        self.effective_at.write(out);
+        self.by.write(out);
+        self.reason.write(out);
+        self.transaction_id.write(out);
+    }
+
+    fn read(input: &mut Bytes) -> Result<Event, RecordError> {
+        Ok(Event {
+            effective_at: Field::read(input)?,
+            by: Field::read(input)?,
+            reason: Field::read(input)?,
+            transaction_id: Field::read(input)?,
+        })
+    }
+}

@@ -1,0 +1,21 @@
+//! The records that the contract keeps in the world state, one type a file, each with its binary form.
+//!
+//! Readers of the ledger (the contract, the verifier's read model) decode them with the same functions.
+
+mod accreditation;
+mod certificate;
+mod codec;
+mod event;
+mod issuer_key;
+mod ledger;
+mod scheme;
+mod stop;
+
+pub use accreditation::{Accreditation, AccreditationSuspension, Effect};
+pub use certificate::Certificate;
+pub use codec::RecordError;
+pub use event::Event;
+pub use issuer_key::IssuerKey;
+pub use ledger::Ledger;
+pub use scheme::Scheme;
+pub use stop::{Stop, Suspension, Withdrawal};

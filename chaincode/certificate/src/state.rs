@@ -1,0 +1,122 @@
+//! What the contract may see of the ledger and of the transaction that calls it.
+
+use std::fmt;
+use std::future::Future;
+
+use bytes::Bytes;
+
+use crate::date_time::DateTime;
+
+/// The ledger as one transaction sees it.
+///
+/// Reads show the state that was committed before the transaction: a transaction does not see its own writes
+/// (Fabric's simulator works so). Writes are collected, cannot fail, and reach the ledger only when the
+/// contract answers with success; the contract checks first and writes last. There is no delete, because
+/// nothing in this contract is ever deleted.
+///
+/// Two implementations: the chaincode's stub over the peer's stream, and [`crate::memory::Memory`].
+pub trait State: Send {
+    /// The committed values of `keys`, in their order; `None` where a key holds nothing. One call, because
+    /// each call of the stub costs a round trip to the peer.
+    fn get(&mut self, keys: &[&str]) -> impl Future<Output = Result<Vec<Option<Bytes>>, StateError>> + Send;
+
+    /// Keys and values with `start <= key < end`, in key order.
+    fn range(
+        &mut self,
+        start: &str,
+        end: &str,
+    ) -> impl Future<Output = Result<Vec<(String, Bytes)>, StateError>> + Send;
+
+    /// All committed values of a key, newest first.
+    fn history(&mut self, key: &str) -> impl Future<Output = Result<Vec<Modification>, StateError>> + Send;
+
+    /// Writes a value; an empty one would be a deletion in Fabric and is never passed.
+    fn put(&mut self, key: &str, value: Vec<u8>);
+
+    /// Sets the key's validation parameter: from the next block on, only these organisations' peers together
+    /// can write the key or change its policy.
+    fn set_policy(&mut self, key: &str, policy: &KeyPolicy);
+
+    /// The one event that the transaction emits; a second call replaces the first.
+    fn set_event(&mut self, name: &str, payload: Vec<u8>);
+
+    fn channel_id(&self) -> &str;
+
+    fn transaction_id(&self) -> &str;
+
+    /// The transaction's timestamp, which is its client's claim.
+    fn timestamp(&self) -> DateTime;
+
+    /// Who signed the proposal.
+    fn creator(&self) -> &Creator;
+}
+
+/// Whose peers must endorse a write to a key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum KeyPolicy {
+    /// One peer of each of these organisations (MSP ids), all of them.
+    All(Vec<String>),
+    /// Nobody, ever: what is written stays. (A policy of one out of no rules.)
+    Nobody,
+}
+
+impl KeyPolicy {
+    pub fn all(organisations: &[&str]) -> KeyPolicy {
+        KeyPolicy::All(organisations.iter().map(|&organisation| organisation.to_owned()).collect())
+    }
+}
+
+/// The identity that signed the proposal, as the peer has already authenticated it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Creator {
+    pub msp_id: String,
+    /// From the organisational unit in its certificate; `None` where that names no role.
+    pub role: Option<Role>,
+}
+
+/// The four roles of Fabric's NodeOUs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Role {
+    Admin,
+    Client,
+    Peer,
+    Orderer,
+}
+
+impl Role {
+    /// From an organisational unit's name, as in the configurations that cryptogen and Fabric CA write.
+    pub fn from_organisational_unit(name: &str) -> Option<Role> {
+        match name {
+            "admin" => Some(Role::Admin),
+            "client" => Some(Role::Client),
+            "peer" => Some(Role::Peer),
+            "orderer" => Some(Role::Orderer),
+            _ => None,
+        }
+    }
+}
+
+impl fmt::Display for Role {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
+            Role::Admin => "admin",
+            Role::Client => "client",
+            Role::Peer => "peer",
+            Role::Orderer => "orderer",
+        })
+    }
+}
+
+/// One past value of a key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Modification {
+    pub transaction_id: String,
+    pub timestamp: DateTime,
+    /// `None` for a deletion.
+    pub value: Option<Bytes>,
+}
+
+/// The ledger did not answer; the text is the peer's.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("the ledger did not answer: {0}")]
+pub struct StateError(pub String);
