@@ -1,0 +1,215 @@
+//! The running channel: what every service of the node shares.
+
+use std::{
+    collections::VecDeque,
+    sync::Arc,
+    time::{SystemTime, UNIX_EPOCH},
+};
+
+use arc_swap::ArcSwap;
+use fabric::{
+    channel::Bundle,
+    crypto::SignatureMemo,
+    msp::SigningIdentity,
+    policy::{SignedData, valid_identities},
+    proto::common::{Block, Envelope},
+};
+use futures::{Stream, stream};
+use parking_lot::Mutex;
+use tokio::sync::{broadcast, mpsc, watch};
+
+use super::commits::{Commits, TransactionStatus};
+use crate::{
+    ledger::{CommittedBlock, Ledger, LedgerError},
+    order::{Admitted, Filter, Refusal},
+};
+
+/// Envelopes that wait for the pipeline; beyond these the orderer answers SERVICE_UNAVAILABLE.
+pub const QUEUED_ENVELOPES: usize = 10_000;
+/// Newest blocks kept in memory, for listeners at the head of the chain.
+const RECENT_BLOCKS: usize = 32;
+/// Committed blocks that a lagging follower inside the process may fall behind by.
+const FOLLOWER_LAG: usize = 64;
+
+/// The orderer as clients see it: where it listens, whose it is, and its signing key.
+pub struct Orderer {
+    pub address: String,
+    pub msp_id: String,
+    pub signer: SigningIdentity,
+}
+
+/// One channel of this node.
+pub struct Channel {
+    ledger: Arc<Ledger>,
+    bundle: ArcSwap<Bundle>,
+    memo: Arc<SignatureMemo>,
+    orderer: Orderer,
+    envelopes: mpsc::Sender<Admitted>,
+    commits: Commits,
+    height: watch::Sender<u64>,
+    committed: broadcast::Sender<Arc<CommittedBlock>>,
+    /// Owned by `publish`; readers take a copy of the handle under the lock.
+    recent: Mutex<VecDeque<Arc<Block>>>,
+}
+
+impl Channel {
+    pub fn new(
+        ledger: Arc<Ledger>,
+        bundle: Arc<Bundle>,
+        memo: Arc<SignatureMemo>,
+        orderer: Orderer,
+        envelopes: mpsc::Sender<Admitted>,
+    ) -> Self {
+        let height = watch::Sender::new(ledger.height());
+        Self {
+            ledger,
+            bundle: ArcSwap::new(bundle),
+            memo,
+            orderer,
+            envelopes,
+            commits: Commits::default(),
+            height,
+            committed: broadcast::Sender::new(FOLLOWER_LAG),
+            recent: Mutex::default(),
+        }
+    }
+
+    pub fn id(&self) -> String {
+        self.bundle.load().channel_id().to_owned()
+    }
+
+    pub fn ledger(&self) -> &Arc<Ledger> {
+        &self.ledger
+    }
+
+    /// The channel's configuration as of the newest committed block.
+    pub fn bundle(&self) -> Arc<Bundle> {
+        self.bundle.load_full()
+    }
+
+    pub fn memo(&self) -> &Arc<SignatureMemo> {
+        &self.memo
+    }
+
+    pub fn orderer(&self) -> &Orderer {
+        &self.orderer
+    }
+
+    /// The number of committed blocks, and word of every further one.
+    pub fn height(&self) -> watch::Receiver<u64> {
+        self.height.subscribe()
+    }
+
+    /// Committed blocks from now on, with the state changes they made.
+    pub fn committed(&self) -> broadcast::Receiver<Arc<CommittedBlock>> {
+        self.committed.subscribe()
+    }
+
+    /// Whether the signer may use `resource` of the channel named `channel`, by the channel's ACLs.
+    pub fn check_acl(&self, resource: &str, channel: &str, signed: &SignedData) -> Result<(), String> {
+        let bundle = self.bundle();
+        if channel != bundle.channel_id() {
+            return Err(format!("failed evaluating policy on signed data: channel {channel} not found"));
+        }
+        check(&bundle, bundle.policy_for_acl(resource), signed, &self.memo)
+    }
+
+    /// Whether the signer meets a policy of the channel, named by its path.
+    pub fn check_policy(&self, policy: &str, signed: &SignedData) -> Result<(), String> {
+        check(&self.bundle(), policy, signed, &self.memo)
+    }
+
+    /// When the identity's certificate expires, seconds since 1970; none where it cannot be read.
+    pub fn expires_at(&self, identity: &[u8]) -> Option<i64> {
+        self.bundle().msps().deserialize(identity).ok().map(|identity| identity.not_after())
+    }
+
+    /// The orderer's rules under `bundle` at `now` (seconds since 1970).
+    pub fn filter<'a>(&'a self, bundle: &'a Arc<Bundle>, now: i64) -> Filter<'a> {
+        Filter { bundle, ledger: &self.ledger, memo: &self.memo, signer: &self.orderer.signer, now }
+    }
+
+    /// Takes an envelope for ordering. Acceptance is not a verdict: that comes with its block.
+    pub async fn broadcast(&self, envelope: Envelope) -> Result<(), Refusal> {
+        let mut nonce = [0; 24];
+        getrandom::fill(&mut nonce).map_err(|error| Refusal::unavailable(error.to_string()))?;
+        let bundle = self.bundle();
+        let admitted = self.filter(&bundle, now()).admit(envelope, nonce)?;
+        self.envelopes
+            .try_send(admitted)
+            .map_err(|_| Refusal::unavailable("the ordering queue is full or closed; try again later"))
+    }
+
+    /// The verdict on a transaction, at once or as soon as it commits.
+    pub async fn transaction_status(&self, txid: &str) -> Result<TransactionStatus, LedgerError> {
+        let verdict = self.commits.wait_for(txid);
+        if let Some(location) = self.ledger.transaction(txid)? {
+            return Ok(TransactionStatus { code: location.code, block: location.block });
+        }
+        match verdict.await {
+            Ok(status) => Ok(status),
+            // The table lives as long as the channel: the sender is only dropped with the process.
+            Err(_) => std::future::pending().await,
+        }
+    }
+
+    /// All blocks from number `start` on, without end: past the newest one it waits for the next.
+    pub fn blocks_from(
+        self: &Arc<Self>,
+        start: u64,
+    ) -> impl Stream<Item = Result<Arc<Block>, LedgerError>> + Send + use<> {
+        let cursor = (self.clone(), self.height(), start);
+        stream::try_unfold(cursor, |(channel, mut height, number)| async move {
+            if height.wait_for(|height| *height > number).await.is_err() {
+                return Ok(None);
+            }
+            let block = channel.block(number)?;
+            Ok(block.map(|block| (block, (channel, height, number + 1))))
+        })
+    }
+
+    /// Makes a committed block known to everybody who waits for it.
+    pub fn publish(&self, committed: Arc<CommittedBlock>, new_bundle: Option<Arc<Bundle>>) {
+        if let Some(bundle) = new_bundle {
+            self.bundle.store(bundle);
+        }
+        self.remember(Arc::new(committed.block.clone()));
+        self.height.send_replace(committed.number + 1);
+        for (txid, code) in committed.transactions() {
+            self.commits.announce(txid, TransactionStatus { code, block: committed.number });
+        }
+        if committed.number % 64 == 0 {
+            self.commits.sweep();
+        }
+        // No receiver is no error: a node may run without a verifier.
+        let _ = self.committed.send(committed);
+    }
+
+    fn block(&self, number: u64) -> Result<Option<Arc<Block>>, LedgerError> {
+        let is_wanted =
+            |block: &&Arc<Block>| block.header.as_ref().is_some_and(|header| header.number == number);
+        let recent = self.recent.lock().iter().rev().find(is_wanted).cloned();
+        match recent {
+            Some(block) => Ok(Some(block)),
+            None => Ok(self.ledger.block(number)?.map(Arc::new)),
+        }
+    }
+
+    fn remember(&self, block: Arc<Block>) {
+        let mut recent = self.recent.lock();
+        if recent.len() == RECENT_BLOCKS {
+            recent.pop_front();
+        }
+        recent.push_back(block);
+    }
+}
+
+fn check(bundle: &Bundle, policy: &str, signed: &SignedData, memo: &SignatureMemo) -> Result<(), String> {
+    let policy = bundle.policies().get(policy).ok_or_else(|| format!("policy {policy} not found"))?;
+    let identities = valid_identities(std::slice::from_ref(signed), bundle.msps(), memo);
+    policy.evaluate(&identities).map_err(|error| error.to_string())
+}
+
+fn now() -> i64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |elapsed| elapsed.as_secs() as i64)
+}

@@ -1,0 +1,167 @@
+//! The Deliver services: blocks, from any position, to whoever the channel lets read them.
+//!
+//! One session loop serves the peer's three streams and the orderer's one; they differ in the policy
+//! they ask for and in what they make of a block. Source: `common/deliver/deliver.go`,
+//! `core/peer/deliverevents.go`.
+
+pub mod filtered;
+mod session;
+
+use std::{pin::Pin, sync::Arc};
+
+use fabric::proto::{
+    common::{Block, BlockMetadataIndex, Envelope, Status as DeliverStatus},
+    orderer::{self, BroadcastResponse, atomic_broadcast_server::AtomicBroadcast},
+    protos::{self, BlockAndPrivateData, deliver_server::Deliver},
+};
+use futures::Stream;
+use tokio::sync::mpsc;
+use tokio_stream::wrappers::ReceiverStream;
+use tonic::{Request, Response, Status, Streaming};
+
+use super::Channel;
+use session::Form;
+
+/// Responses waiting for a slow client, for each stream.
+const QUEUED_RESPONSES: usize = 16;
+
+type ResponseStream<R> = Pin<Box<dyn Stream<Item = Result<R, Status>> + Send>>;
+
+/// The peer's Deliver service (`protos.Deliver`).
+pub struct PeerDeliver {
+    channel: Arc<Channel>,
+}
+
+impl PeerDeliver {
+    pub fn new(channel: Arc<Channel>) -> Self {
+        Self { channel }
+    }
+}
+
+#[tonic::async_trait]
+impl Deliver for PeerDeliver {
+    type DeliverStream = ResponseStream<protos::DeliverResponse>;
+    type DeliverFilteredStream = ResponseStream<protos::DeliverResponse>;
+    type DeliverWithPrivateDataStream = ResponseStream<protos::DeliverResponse>;
+
+    async fn deliver(
+        &self,
+        request: Request<Streaming<Envelope>>,
+    ) -> Result<Response<Self::DeliverStream>, Status> {
+        let form = Form { resource: "event/Block", block: peer_block, status: peer_status };
+        Ok(open(&self.channel, request, form))
+    }
+
+    async fn deliver_filtered(
+        &self,
+        request: Request<Streaming<Envelope>>,
+    ) -> Result<Response<Self::DeliverFilteredStream>, Status> {
+        let form = Form { resource: "event/FilteredBlock", block: peer_filtered_block, status: peer_status };
+        Ok(open(&self.channel, request, form))
+    }
+
+    async fn deliver_with_private_data(
+        &self,
+        request: Request<Streaming<Envelope>>,
+    ) -> Result<Response<Self::DeliverWithPrivateDataStream>, Status> {
+        let form = Form { resource: "event/Block", block: peer_private_block, status: peer_status };
+        Ok(open(&self.channel, request, form))
+    }
+}
+
+/// The orderer's service (`orderer.AtomicBroadcast`).
+pub struct OrdererService {
+    channel: Arc<Channel>,
+}
+
+impl OrdererService {
+    pub fn new(channel: Arc<Channel>) -> Self {
+        Self { channel }
+    }
+}
+
+#[tonic::async_trait]
+impl AtomicBroadcast for OrdererService {
+    type BroadcastStream = ResponseStream<BroadcastResponse>;
+    type DeliverStream = ResponseStream<orderer::DeliverResponse>;
+
+    async fn broadcast(
+        &self,
+        request: Request<Streaming<Envelope>>,
+    ) -> Result<Response<Self::BroadcastStream>, Status> {
+        let channel = self.channel.clone();
+        let mut envelopes = request.into_inner();
+        let (sender, receiver) = mpsc::channel(QUEUED_RESPONSES);
+        tokio::spawn(async move {
+            while let Ok(Some(envelope)) = envelopes.message().await {
+                let response = broadcast_response(channel.broadcast(envelope).await);
+                let refused = response.status != DeliverStatus::Success as i32;
+                // A refusal ends the stream (`orderer/common/broadcast/broadcast.go`).
+                if sender.send(Ok(response)).await.is_err() || refused {
+                    return;
+                }
+            }
+        });
+        Ok(Response::new(Box::pin(ReceiverStream::new(receiver))))
+    }
+
+    async fn deliver(
+        &self,
+        request: Request<Streaming<Envelope>>,
+    ) -> Result<Response<Self::DeliverStream>, Status> {
+        let form = Form { resource: session::ORDERER_READERS, block: ordered_block, status: orderer_status };
+        Ok(open(&self.channel, request, form))
+    }
+}
+
+fn open<R: Send + 'static>(
+    channel: &Arc<Channel>,
+    request: Request<Streaming<Envelope>>,
+    form: Form<R>,
+) -> Response<ResponseStream<R>> {
+    let (sender, receiver) = mpsc::channel(QUEUED_RESPONSES);
+    tokio::spawn(session::serve(channel.clone(), request.into_inner(), form, sender));
+    Response::new(Box::pin(ReceiverStream::new(receiver)))
+}
+
+fn broadcast_response(result: Result<(), crate::order::Refusal>) -> BroadcastResponse {
+    match result {
+        Ok(()) => BroadcastResponse { status: DeliverStatus::Success as i32, info: String::new() },
+        Err(refusal) => BroadcastResponse { status: refusal.status as i32, info: refusal.info },
+    }
+}
+
+fn peer_status(status: DeliverStatus) -> protos::DeliverResponse {
+    protos::DeliverResponse { r#type: Some(protos::deliver_response::Type::Status(status as i32)) }
+}
+
+fn peer_block(block: &Block) -> protos::DeliverResponse {
+    protos::DeliverResponse { r#type: Some(protos::deliver_response::Type::Block(block.clone())) }
+}
+
+fn peer_filtered_block(block: &Block) -> protos::DeliverResponse {
+    let block = filtered::filtered_block(block);
+    protos::DeliverResponse { r#type: Some(protos::deliver_response::Type::FilteredBlock(block)) }
+}
+
+/// No private collection is open to clients yet, so the private part is empty.
+fn peer_private_block(block: &Block) -> protos::DeliverResponse {
+    let block = BlockAndPrivateData { block: Some(block.clone()), private_data_map: Default::default() };
+    protos::DeliverResponse { r#type: Some(protos::deliver_response::Type::BlockAndPrivateData(block)) }
+}
+
+fn orderer_status(status: DeliverStatus) -> orderer::DeliverResponse {
+    orderer::DeliverResponse { r#type: Some(orderer::deliver_response::Type::Status(status as i32)) }
+}
+
+/// An orderer's blocks carry no verdicts: each peer reaches its own.
+fn ordered_block(block: &Block) -> orderer::DeliverResponse {
+    let mut block = block.clone();
+    for index in [BlockMetadataIndex::TransactionsFilter, BlockMetadataIndex::CommitHash] {
+        let entries = block.metadata.as_mut().map(|metadata| &mut metadata.metadata);
+        if let Some(entry) = entries.and_then(|entries| entries.get_mut(index as usize)) {
+            entry.clear();
+        }
+    }
+    orderer::DeliverResponse { r#type: Some(orderer::deliver_response::Type::Block(block)) }
+}

@@ -1,0 +1,193 @@
+//! One client's deliver stream: seek requests in, blocks out.
+
+use std::{
+    sync::Arc,
+    time::{SystemTime, UNIX_EPOCH},
+};
+
+use fabric::{
+    policy::SignedData,
+    proto::{
+        common::{Block, ChannelHeader, Envelope, Header, Payload, SignatureHeader, Status as DeliverStatus},
+        orderer::{SeekInfo, SeekPosition, seek_info::SeekBehavior, seek_position::Type as Position},
+    },
+    types::decode,
+};
+use futures::StreamExt;
+use prost_types::Timestamp;
+use tokio::sync::mpsc;
+use tonic::{Status, Streaming};
+
+use crate::node::Channel;
+
+/// Stands for the policy of the orderer's stream, which no ACL names: /Channel/Readers.
+pub const ORDERER_READERS: &str = "/Channel/Readers";
+/// How far a request's timestamp may lie from this machine's clock, seconds
+/// (`orderer.yaml` and `core.yaml`: authentication.timewindow).
+const TIME_WINDOW: i64 = 15 * 60;
+
+/// What one of the four streams makes of a block and of a status, and which resource it guards.
+pub struct Form<R> {
+    pub resource: &'static str,
+    pub block: fn(&Block) -> R,
+    pub status: fn(DeliverStatus) -> R,
+}
+
+type Responses<R> = mpsc::Sender<Result<R, Status>>;
+
+/// Answers one seek request after the other, until one fails or the client leaves.
+pub async fn serve<R>(
+    channel: Arc<Channel>,
+    mut requests: Streaming<Envelope>,
+    form: Form<R>,
+    responses: Responses<R>,
+) {
+    while let Ok(Some(envelope)) = requests.message().await {
+        let status = match Seek::new(&channel, &envelope, &form) {
+            Ok(seek) => seek.send_blocks(&channel, &form, &responses).await,
+            Err(refused) => refused,
+        };
+        let sent = responses.send(Ok((form.status)(status))).await;
+        if sent.is_err() || status != DeliverStatus::Success {
+            return;
+        }
+    }
+}
+
+/// A seek request that passed every check.
+struct Seek {
+    signed: SignedData,
+    channel: String,
+    expires_at: Option<i64>,
+    start: u64,
+    stop: u64,
+    fail_if_not_ready: bool,
+}
+
+impl Seek {
+    fn new<R>(channel: &Channel, envelope: &Envelope, form: &Form<R>) -> Result<Self, DeliverStatus> {
+        let bad_request = DeliverStatus::BadRequest;
+        let (header, signed, data) = parse(envelope).ok_or(bad_request)?;
+        let timestamp: Timestamp = header.timestamp.ok_or(bad_request)?;
+        if (timestamp.seconds - now()).abs() > TIME_WINDOW {
+            return Err(bad_request);
+        }
+        if header.channel_id != channel.id() {
+            return Err(DeliverStatus::NotFound);
+        }
+        let info: SeekInfo = decode(data).map_err(|_| bad_request)?;
+        let expires_at = channel.expires_at(&signed.identity);
+        authorize(channel, &header.channel_id, &signed, expires_at, form.resource)?;
+
+        let (start, stop) = range(channel.ledger().height(), &info)?;
+        let fail_if_not_ready = info.behavior == SeekBehavior::FailIfNotReady as i32;
+        Ok(Self { signed, channel: header.channel_id, expires_at, start, stop, fail_if_not_ready })
+    }
+
+    async fn send_blocks<R>(
+        &self,
+        channel: &Arc<Channel>,
+        form: &Form<R>,
+        responses: &Responses<R>,
+    ) -> DeliverStatus {
+        let mut blocks = std::pin::pin!(channel.blocks_from(self.start));
+        let mut checked_at = channel.bundle().sequence();
+        for number in self.start..=self.stop {
+            if self.fail_if_not_ready && number >= channel.ledger().height() {
+                return DeliverStatus::NotFound;
+            }
+            let block = tokio::select! {
+                block = blocks.next() => block,
+                () = responses.closed() => return DeliverStatus::InternalServerError,
+            };
+            let Some(Ok(block)) = block else { return DeliverStatus::InternalServerError };
+            // A config update may have taken the client's right away; expiry surely does.
+            let sequence = channel.bundle().sequence();
+            if let Err(refused) = self.still_authorized(channel, form.resource, sequence != checked_at) {
+                return refused;
+            }
+            checked_at = sequence;
+            if responses.send(Ok((form.block)(&block))).await.is_err() {
+                return DeliverStatus::InternalServerError;
+            }
+        }
+        DeliverStatus::Success
+    }
+
+    fn still_authorized(
+        &self,
+        channel: &Channel,
+        resource: &str,
+        config_changed: bool,
+    ) -> Result<(), DeliverStatus> {
+        if config_changed {
+            return authorize(channel, &self.channel, &self.signed, self.expires_at, resource);
+        }
+        check_expiry(self.expires_at)
+    }
+}
+
+fn parse(envelope: &Envelope) -> Option<(ChannelHeader, SignedData, bytes::Bytes)> {
+    let payload: Payload = decode(envelope.payload.clone()).ok()?;
+    let header: Header = payload.header?;
+    let channel_header: ChannelHeader = decode(header.channel_header).ok()?;
+    let signature_header: SignatureHeader = decode(header.signature_header).ok()?;
+    let signed = SignedData {
+        data: envelope.payload.clone(),
+        identity: signature_header.creator,
+        signature: envelope.signature.clone(),
+    };
+    Some((channel_header, signed, payload.data))
+}
+
+fn authorize(
+    channel: &Channel,
+    name: &str,
+    signed: &SignedData,
+    expires_at: Option<i64>,
+    resource: &str,
+) -> Result<(), DeliverStatus> {
+    check_expiry(expires_at)?;
+    let verdict = if resource == ORDERER_READERS {
+        channel.check_policy(ORDERER_READERS, signed)
+    } else {
+        channel.check_acl(resource, name, signed)
+    };
+    verdict.map_err(|reason| {
+        tracing::warn!(resource, reason, "deliver client is not authorized");
+        DeliverStatus::Forbidden
+    })
+}
+
+fn check_expiry(expires_at: Option<i64>) -> Result<(), DeliverStatus> {
+    if expires_at.is_some_and(|expires_at| now() > expires_at) { Err(DeliverStatus::Forbidden) } else { Ok(()) }
+}
+
+/// First and last block number of a request on a chain of `height` blocks.
+fn range(height: u64, info: &SeekInfo) -> Result<(u64, u64), DeliverStatus> {
+    let position = |position: &Option<SeekPosition>| position.as_ref().and_then(|position| position.r#type);
+    let (Some(start_at), Some(stop_at)) = (position(&info.start), position(&info.stop)) else {
+        return Err(DeliverStatus::BadRequest);
+    };
+    let newest = height.saturating_sub(1);
+    let start = match start_at {
+        Position::Oldest(_) => 0,
+        Position::Newest(_) => newest,
+        Position::NextCommit(_) => height,
+        Position::Specified(at) if at.number > height => return Err(DeliverStatus::NotFound),
+        Position::Specified(at) => at.number,
+    };
+    let stop = match stop_at {
+        Position::Oldest(_) => start,
+        Position::Newest(_) if start_at == stop_at => start,
+        Position::Newest(_) => newest,
+        Position::NextCommit(_) => 0,
+        Position::Specified(at) if at.number < start => return Err(DeliverStatus::BadRequest),
+        Position::Specified(at) => at.number,
+    };
+    Ok((start, stop))
+}
+
+fn now() -> i64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |elapsed| elapsed.as_secs() as i64)
+}

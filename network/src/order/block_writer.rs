@@ -1,0 +1,70 @@
+//! Turns a batch into the next block of the chain and signs it.
+//!
+//! Source: `orderer/common/multichannel/blockwriter.go`.
+
+use bytes::Bytes;
+use fabric::{
+    msp::SigningIdentity,
+    proto::common::{
+        Block, BlockData, BlockHeader, BlockMetadata, LastConfig, Metadata, MetadataSignature,
+        OrdererBlockMetadata, SignatureHeader,
+    },
+    types::block::{self, METADATA_ENTRIES},
+};
+use prost::Message;
+
+/// Where the chain stands, and the key that signs its next block.
+pub struct BlockWriter {
+    signer: SigningIdentity,
+    next_number: u64,
+    previous_hash: [u8; 32],
+    last_config: u64,
+}
+
+impl BlockWriter {
+    /// Continues a chain of `height` blocks whose last header hashes to `previous_hash` and whose
+    /// newest config block is number `last_config`.
+    pub fn new(signer: SigningIdentity, height: u64, previous_hash: [u8; 32], last_config: u64) -> Self {
+        Self { signer, next_number: height, previous_hash, last_config }
+    }
+
+    /// Writes the next block from encoded envelopes. `nonce` is fresh for each block; `is_config`
+    /// says that the one envelope is a config transaction, which this block's own metadata names.
+    pub fn write(&mut self, envelopes: Vec<Bytes>, is_config: bool, nonce: Bytes) -> Block {
+        let header = BlockHeader {
+            number: self.next_number,
+            previous_hash: Bytes::copy_from_slice(&self.previous_hash),
+            data_hash: Bytes::copy_from_slice(&block::data_hash(&envelopes)),
+        };
+        if is_config {
+            self.last_config = header.number;
+        }
+        let metadata = self.metadata(&header, nonce);
+        self.next_number += 1;
+        self.previous_hash = block::header_hash(&header);
+        Block { header: Some(header), data: Some(BlockData { data: envelopes }), metadata: Some(metadata) }
+    }
+
+    fn metadata(&self, header: &BlockHeader, nonce: Bytes) -> BlockMetadata {
+        let last_config = LastConfig { index: self.last_config };
+        let value: Bytes = OrdererBlockMetadata {
+            last_config: Some(last_config),
+            consenter_metadata: Metadata::default().encode_to_vec().into(),
+        }
+        .encode_to_vec()
+        .into();
+        let signature_header: Bytes =
+            SignatureHeader { creator: self.signer.serialized(), nonce }.encode_to_vec().into();
+        let signed = [value.as_ref(), signature_header.as_ref(), &block::header_bytes(header)].concat();
+        let signature = self.signer.sign(&signed).into();
+        let signatures = vec![MetadataSignature { signature_header, signature, ..Default::default() }];
+
+        let mut entries = vec![Bytes::new(); METADATA_ENTRIES];
+        let signed = Metadata { value, signatures }.encode_to_vec().into();
+        let unsigned = Metadata { value: last_config.encode_to_vec().into(), signatures: vec![] };
+        for (entry, content) in entries.iter_mut().zip([signed, unsigned.encode_to_vec().into()]) {
+            *entry = content;
+        }
+        BlockMetadata { metadata: entries }
+    }
+}

@@ -1,0 +1,219 @@
+//! Which envelopes the orderer accepts: Fabric's rules in Fabric's order and words, and then none that
+//! would stop a real peer ([`hazard`]).
+//!
+//! Source: `orderer/common/msgprocessor`, `orderer/common/broadcast`.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use fabric::{
+    channel::Bundle,
+    crypto::SignatureMemo,
+    msp::SigningIdentity,
+    policy::{SignedData, valid_identities},
+    proto::common::{
+        ChannelHeader, ConfigEnvelope, Envelope, Header, HeaderType, Payload, SignatureHeader, Status,
+    },
+    types::{decode, txid},
+};
+use prost::Message;
+
+use super::hazard::{self, Footprint};
+use crate::ledger::Ledger;
+
+/// Why an envelope was not ordered; the client may mend a 400 or 403 and repeat a 503.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    pub status: Status,
+    pub info: String,
+}
+
+impl Refusal {
+    fn bad_request(info: impl Into<String>) -> Self {
+        Self { status: Status::BadRequest, info: info.into() }
+    }
+
+    /// The orderer cannot take the envelope now.
+    pub fn unavailable(info: impl Into<String>) -> Self {
+        Self { status: Status::ServiceUnavailable, info: info.into() }
+    }
+}
+
+/// An envelope that passed the filter under the config of sequence `config_sequence`.
+#[derive(Clone, Debug)]
+pub struct Admitted {
+    /// The envelope as it will stand in the block. Only this outer message is encoded anew (which drops
+    /// unknown fields, as peers demand); its payload bytes are the client's.
+    pub encoded: Bytes,
+    pub envelope: Envelope,
+    pub config_sequence: u64,
+    pub footprint: Footprint,
+    /// The config update that a config transaction was made from.
+    pub update: Option<Envelope>,
+}
+
+impl Admitted {
+    pub fn is_config(&self) -> bool {
+        self.update.is_some()
+    }
+
+    /// Payload and signature, as Fabric counts an envelope's bytes.
+    pub fn size(&self) -> usize {
+        self.envelope.payload.len() + self.envelope.signature.len()
+    }
+}
+
+/// The rules of one channel. `now` is in seconds since 1970, for the expiry of certificates alone.
+pub struct Filter<'a> {
+    pub bundle: &'a Arc<Bundle>,
+    pub ledger: &'a Ledger,
+    pub memo: &'a SignatureMemo,
+    pub signer: &'a SigningIdentity,
+    pub now: i64,
+}
+
+impl Filter<'_> {
+    /// Judges an envelope from a client; a config update comes out as the config transaction made of it.
+    /// `nonce` is fresh randomness for that config transaction's own header.
+    pub fn admit(&self, envelope: Envelope, nonce: [u8; 24]) -> Result<Admitted, Refusal> {
+        let parts = Parts::new(&envelope)
+            .map_err(|error| Refusal::bad_request(format!("could not determine channel ID: {error}")))?;
+        if parts.channel_header.channel_id != self.bundle.channel_id() {
+            return Err(Refusal::bad_request("channel does not exist"));
+        }
+        match HeaderType::try_from(parts.channel_header.r#type) {
+            Ok(HeaderType::ConfigUpdate) => self.admit_update(envelope, nonce),
+            Ok(HeaderType::Config) => {
+                Err(Refusal::bad_request("message is of type that cannot be processed directly"))
+            }
+            Ok(HeaderType::OrdererTransaction) => {
+                Err(Refusal::bad_request("message is of type that is no longer supported"))
+            }
+            _ => self.admit_transaction(envelope, parts),
+        }
+    }
+
+    fn admit_transaction(&self, envelope: Envelope, parts: Parts) -> Result<Admitted, Refusal> {
+        self.apply_rules(&envelope)?;
+        let footprint = hazard::examine(&parts.channel_header, parts.signature_header, parts.data, self.ledger)
+            .map_err(|hazard| Refusal::bad_request(hazard.to_string()))?;
+        Ok(self.admitted(envelope, footprint, None))
+    }
+
+    fn admit_update(&self, update: Envelope, nonce: [u8; 24]) -> Result<Admitted, Refusal> {
+        let channel = self.bundle.channel_id();
+        let context = |stage: &str, refusal: Refusal| Refusal {
+            info: format!("config update for existing channel did not pass {stage} checks: {}", refusal.info),
+            ..refusal
+        };
+        self.apply_rules(&update).map_err(|refusal| context("initial", refusal))?;
+        let config = self.bundle.propose_update(&update).map_err(|error| {
+            Refusal::bad_request(format!("error applying config update to existing channel '{channel}': {error}"))
+        })?;
+        let envelope = self.config_transaction(&config, nonce);
+        self.apply_rules(&envelope).map_err(|refusal| context("final", refusal))?;
+        Ok(self.admitted(envelope, Footprint::default(), Some(update)))
+    }
+
+    fn admitted(&self, envelope: Envelope, footprint: Footprint, update: Option<Envelope>) -> Admitted {
+        let encoded = envelope.encode_to_vec().into();
+        Admitted { encoded, envelope, config_sequence: self.bundle.sequence(), footprint, update }
+    }
+
+    /// Empty, too large, expired, not allowed to write: the rule set of every channel.
+    fn apply_rules(&self, envelope: &Envelope) -> Result<(), Refusal> {
+        if envelope.payload.is_empty() {
+            return Err(Refusal::bad_request("Message was empty"));
+        }
+        let limit = self.bundle.orderer().batch_size.absolute_max_bytes as usize;
+        let size = envelope.payload.len() + envelope.signature.len();
+        if size > limit {
+            return Err(Refusal::bad_request(format!(
+                "message payload is {size} bytes and exceeds maximum allowed {limit} bytes"
+            )));
+        }
+        let signed = Parts::signed_data(envelope)
+            .map_err(|error| Refusal::bad_request(format!("could not convert message to signedData: {error}")))?;
+        self.check_expiry(&signed)?;
+        self.check_writers(signed)
+    }
+
+    fn check_expiry(&self, signed: &SignedData) -> Result<(), Refusal> {
+        let creator = self.bundle.msps().deserialize(&signed.identity);
+        if creator.is_ok_and(|creator| creator.not_after() <= self.now) {
+            return Err(Refusal::bad_request("broadcast client identity expired"));
+        }
+        Ok(())
+    }
+
+    fn check_writers(&self, signed: SignedData) -> Result<(), Refusal> {
+        let forbidden =
+            |reason: String| Refusal { status: Status::Forbidden, info: format!("{reason}: permission denied") };
+        // Peers refuse a whole block for one envelope without a signature, whatever the policy says.
+        if signed.signature.is_empty() {
+            return Err(Refusal::bad_request("envelope has no signature"));
+        }
+        let writers = self
+            .bundle
+            .policies()
+            .get("/Channel/Writers")
+            .ok_or_else(|| forbidden("could not find policy /Channel/Writers".into()))?;
+        let identities = valid_identities(&[signed], self.bundle.msps(), self.memo);
+        writers.evaluate(&identities).map_err(|error| forbidden(error.to_string()))
+    }
+
+    fn config_transaction(&self, config: &ConfigEnvelope, nonce: [u8; 24]) -> Envelope {
+        let creator = self.signer.serialized();
+        let channel_header = ChannelHeader {
+            r#type: HeaderType::Config as i32,
+            version: 1,
+            timestamp: Some(prost_types::Timestamp { seconds: self.now, nanos: 0 }),
+            channel_id: self.bundle.channel_id().to_owned(),
+            tx_id: txid::compute(&nonce, &creator),
+            ..Default::default()
+        };
+        let signature_header = SignatureHeader { creator, nonce: Bytes::copy_from_slice(&nonce) };
+        let header = Header {
+            channel_header: channel_header.encode_to_vec().into(),
+            signature_header: signature_header.encode_to_vec().into(),
+        };
+        let payload: Bytes =
+            Payload { header: Some(header), data: config.encode_to_vec().into() }.encode_to_vec().into();
+        let signature = self.signer.sign(&payload).into();
+        Envelope { payload, signature }
+    }
+}
+
+/// The decoded headers of an envelope and its undecoded data.
+struct Parts {
+    channel_header: ChannelHeader,
+    signature_header: Bytes,
+    data: Bytes,
+}
+
+impl Parts {
+    fn new(envelope: &Envelope) -> Result<Self, String> {
+        let payload: Payload = part("Payload", &envelope.payload)?;
+        let header = payload.header.ok_or("header not set")?;
+        if header.channel_header.is_empty() {
+            return Err("channel header not set".into());
+        }
+        let channel_header = part("ChannelHeader", &header.channel_header)
+            .map_err(|error| format!("error unmarshalling channel header: {error}"))?;
+        Ok(Self { channel_header, signature_header: header.signature_header, data: payload.data })
+    }
+
+    fn signed_data(envelope: &Envelope) -> Result<SignedData, String> {
+        let parts = Self::new(envelope)?;
+        let header: SignatureHeader = part("SignatureHeader", &parts.signature_header)?;
+        Ok(SignedData {
+            data: envelope.payload.clone(),
+            identity: header.creator,
+            signature: envelope.signature.clone(),
+        })
+    }
+}
+
+fn part<M: Message + Default>(name: &str, bytes: &Bytes) -> Result<M, String> {
+    decode(bytes.clone()).map_err(|error| format!("error unmarshalling {name}: {error}"))
+}

@@ -1,0 +1,218 @@
+//! Transactions that would stop or crash the peers of a channel are not ordered.
+//!
+//! A real peer panics or hangs on some malformed transactions, and meets them again after each restart,
+//! since the block stays on the chain. No honest client makes one, but one hostile client with the right
+//! to write is enough. Some are deadly alone ([`examine`] refuses them), some only together with another
+//! one in the same block ([`Footprint::clashes_with`] keeps them apart). The causes are in Fabric's
+//! `core/common/validation/statebased` and `core/ledger/kvledger/txmgmt/validation`.
+
+use std::collections::HashSet;
+
+use bytes::Bytes;
+use fabric::{
+    policy,
+    proto::{
+        common::{ChannelHeader, SignatureHeader},
+        kvrwset::KvMetadataEntry,
+        protos::{ChaincodeAction, ChaincodeActionPayload, ProposalResponsePayload, Transaction},
+    },
+    types::{
+        decode,
+        rwset::{NamespaceRwSet, TxRwSet},
+        txid,
+    },
+};
+
+use crate::ledger::{Ledger, LedgerError};
+
+/// The state metadata entry that holds a key's own endorsement policy.
+const VALIDATION_PARAMETER: &str = "VALIDATION_PARAMETER";
+
+/// Why a transaction would stop peers.
+#[derive(Debug, thiserror::Error)]
+pub enum Hazard {
+    #[error("transaction refused: {part} cannot be decoded, which would stop the channel's peers")]
+    Undecodable { part: &'static str },
+    #[error("transaction refused: it has no {part}, which would stop the channel's peers")]
+    Missing { part: &'static str },
+    #[error(
+        "transaction refused: it sets a key's endorsement policy but {reason}, which could stop the channel's peers"
+    )]
+    PolicyNeverChecked { reason: &'static str },
+    #[error("transaction refused: the endorsement policy it sets for a key of '{namespace}' is not one")]
+    NotAPolicy { namespace: String },
+    #[error("transaction refused: chaincode '{namespace}' defines no collection '{collection}'")]
+    UndefinedCollection { namespace: String, collection: String },
+    #[error(transparent)]
+    Ledger(#[from] LedgerError),
+}
+
+/// A key that a transaction touches: namespace, collection (empty for public keys), key or its hash.
+type Key = (String, String, Bytes);
+
+/// What a transaction, or a batch of them, does to keys, as far as its neighbours must know.
+#[derive(Clone, Debug, Default)]
+pub struct Footprint {
+    deleted: HashSet<Key>,
+    /// Keys whose metadata is written without their value, or whose value is written twice (which
+    /// Fabric takes for the same).
+    metadata_only: HashSet<Key>,
+    sets_policies: bool,
+}
+
+impl Footprint {
+    /// A metadata-only write of a key that was deleted earlier in the block crashes a peer.
+    pub fn clashes_with(&self, next: &Self) -> bool {
+        next.metadata_only.iter().any(|key| self.deleted.contains(key))
+    }
+
+    pub fn merge(&mut self, next: &Self) {
+        self.deleted.extend(next.deleted.iter().cloned());
+    }
+
+    /// Whether the transaction writes key-level endorsement policies: a repetition of such a one can
+    /// hang peers, so it is looked for once more when the block is cut.
+    pub fn sets_policies(&self) -> bool {
+        self.sets_policies
+    }
+}
+
+/// Refuses a transaction that is deadly whatever stands beside it in its block.
+///
+/// `signature_header` and `data` are those of the envelope's payload; `defines` says whether a chaincode
+/// has a collection of that name.
+pub fn examine(
+    header: &ChannelHeader,
+    signature_header: Bytes,
+    data: Bytes,
+    ledger: &Ledger,
+    defines: impl Fn(&str, &str) -> Result<bool, LedgerError>,
+) -> Result<Footprint, Hazard> {
+    let results = results(data)?;
+    // Peers mark a transaction with an unreadable read-write set invalid and go on.
+    let Ok(rwset) = TxRwSet::decode(results) else { return Ok(Footprint::default()) };
+    check_collections(&rwset, defines)?;
+    check_policies(&rwset)?;
+    let footprint = footprint(&rwset);
+    if footprint.sets_policies {
+        check_reaches_policy_check(header, signature_header, ledger)?;
+    }
+    Ok(footprint)
+}
+
+/// Walks down to the read-write set as a peer does when it looks for dependencies between the
+/// transactions of a block, whatever their type.
+fn results(data: Bytes) -> Result<Bytes, Hazard> {
+    let transaction: Transaction = part("the transaction", data)?;
+    let action = transaction.actions.into_iter().next().ok_or(Hazard::Missing { part: "action" })?;
+    let payload: ChaincodeActionPayload = part("the action's payload", action.payload)?;
+    let endorsed = payload.action.ok_or(Hazard::Missing { part: "endorsed action" })?;
+    let response: ProposalResponsePayload =
+        part("the proposal response", endorsed.proposal_response_payload)?;
+    let action: ChaincodeAction = part("the chaincode action", response.extension)?;
+    Ok(action.results)
+}
+
+fn part<M: prost::Message + Default>(part: &'static str, bytes: Bytes) -> Result<M, Hazard> {
+    decode(bytes).map_err(|_| Hazard::Undecodable { part })
+}
+
+fn check_collections(
+    rwset: &TxRwSet,
+    defines: impl Fn(&str, &str) -> Result<bool, LedgerError>,
+) -> Result<(), Hazard> {
+    for namespace in &rwset.namespaces {
+        for collection in &namespace.collections {
+            let hashed = &collection.hashed;
+            let writes = !(hashed.hashed_writes.is_empty() && hashed.metadata_writes.is_empty());
+            if writes && !defines(&namespace.namespace, &collection.collection)? {
+                let (namespace, collection) = (namespace.namespace.clone(), collection.collection.clone());
+                return Err(Hazard::UndefinedCollection { namespace, collection });
+            }
+        }
+    }
+    Ok(())
+}
+
+fn check_policies(rwset: &TxRwSet) -> Result<(), Hazard> {
+    for namespace in &rwset.namespaces {
+        let public = namespace.public.metadata_writes.iter().flat_map(|write| &write.entries);
+        let hashed = namespace.collections.iter().flat_map(|collection| &collection.hashed.metadata_writes);
+        let hashed = hashed.flat_map(|write| &write.entries);
+        if public.chain(hashed).any(is_garbage_policy) {
+            return Err(Hazard::NotAPolicy { namespace: namespace.namespace.clone() });
+        }
+    }
+    Ok(())
+}
+
+fn is_garbage_policy(entry: &KvMetadataEntry) -> bool {
+    entry.name == VALIDATION_PARAMETER && policy::SignaturePolicy::decode(&entry.value).is_err()
+}
+
+/// A transaction that sets a policy and is thrown out before its own policies are checked leaves later
+/// transactions of the block waiting for a verdict that never comes.
+fn check_reaches_policy_check(
+    header: &ChannelHeader,
+    signature_header: Bytes,
+    ledger: &Ledger,
+) -> Result<(), Hazard> {
+    let signature_header: SignatureHeader = part("the signature header", signature_header)?;
+    let never_checked = |reason| Err(Hazard::PolicyNeverChecked { reason });
+    if header.tx_id != txid::compute(&signature_header.nonce, &signature_header.creator) {
+        return never_checked("its transaction id does not match nonce and creator");
+    }
+    if ledger.transaction(&header.tx_id)?.is_some() {
+        return never_checked("it is on the ledger already");
+    }
+    Ok(())
+}
+
+fn footprint(rwset: &TxRwSet) -> Footprint {
+    let mut footprint = Footprint::default();
+    for namespace in &rwset.namespaces {
+        add_public(&mut footprint, namespace);
+        add_hashed(&mut footprint, namespace);
+    }
+    footprint
+}
+
+fn add_public(footprint: &mut Footprint, namespace: &NamespaceRwSet) {
+    let key =
+        |key: &str| (namespace.namespace.clone(), String::new(), Bytes::copy_from_slice(key.as_bytes()));
+    let writes = namespace.public.writes.iter();
+    let writes = writes.map(|write| (key(&write.key), write.is_delete || write.value.is_empty()));
+    let metadata = namespace.public.metadata_writes.iter().map(|write| key(&write.key));
+    footprint.add(writes, metadata);
+}
+
+fn add_hashed(footprint: &mut Footprint, namespace: &NamespaceRwSet) {
+    for collection in &namespace.collections {
+        let key =
+            |hash: &Bytes| (namespace.namespace.clone(), collection.collection.clone(), hash.clone());
+        let writes = collection.hashed.hashed_writes.iter();
+        let writes = writes.map(|write| (key(&write.key_hash), write.is_delete));
+        let metadata = collection.hashed.metadata_writes.iter().map(|write| key(&write.key_hash));
+        footprint.add(writes, metadata);
+    }
+}
+
+impl Footprint {
+    fn add(&mut self, writes: impl Iterator<Item = (Key, bool)>, metadata: impl Iterator<Item = Key>) {
+        let mut written = HashSet::new();
+        for (key, is_delete) in writes {
+            if is_delete {
+                self.deleted.insert(key.clone());
+            }
+            if !written.insert(key.clone()) {
+                self.metadata_only.insert(key);
+            }
+        }
+        for key in metadata {
+            self.sets_policies = true;
+            if !written.contains(&key) {
+                self.metadata_only.insert(key);
+            }
+        }
+    }
+}
