@@ -2,6 +2,8 @@
 
 use std::{env, error::Error, fs, path::PathBuf};
 
+use tonic_prost_build::Config;
+
 const PROTOS: &[&str] = &[
     "common.proto",
     "etcdraft.proto",
@@ -19,11 +21,14 @@ fn main() -> Result<(), Box<dyn Error>> {
     println!("cargo::rerun-if-changed=proto");
     let descriptors = protox::compile(PROTOS, ["proto"])?;
     let out = PathBuf::from(env::var("OUT_DIR")?);
+    let mut config = Config::new();
+    // `types::decode` finds a message's descriptor by its name.
+    config.enable_type_names();
     fs::write(out.join("descriptors.bin"), prost::Message::encode_to_vec(&descriptors))?;
     tonic_prost_build::configure()
         .build_transport(false)
         .bytes(".")
         .btree_map(".")
-        .compile_fds(descriptors)?;
+        .compile_fds_with_config(descriptors, config)?;
     Ok(())
 }

@@ -1,8 +1,11 @@
 //! What Fabric computes from messages: hashes, transaction ids, versions, read-write sets.
 
 pub mod block;
+pub mod blockfile;
+pub mod decode;
 pub mod height;
 pub mod rwset;
 pub mod txid;
 
+pub use decode::decode;
 pub use height::Height;

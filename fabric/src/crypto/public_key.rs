@@ -1,0 +1,174 @@
+//! Public keys of identities, and the verdict on a signature.
+
+use std::{fmt, sync::Arc};
+
+use aws_lc_rs::signature::{
+    ECDSA_P256_SHA256_ASN1, ECDSA_P384_SHA256_ASN1, ECDSA_P521_SHA256_ASN1, EcdsaVerificationAlgorithm,
+    ParsedPublicKey,
+};
+use sha2::{Digest, Sha256};
+
+use super::{
+    Curve, SignatureError,
+    der::{DerError, Reader, SEQUENCE},
+    ecdsa::Signature,
+};
+
+/// A key that can make an identity: ECDSA on a NIST curve, or Ed25519.
+///
+/// Cheap to clone. Two keys are equal if their SubjectPublicKeyInfo is.
+#[derive(Clone)]
+pub struct PublicKey(Arc<Inner>);
+
+struct Inner {
+    fingerprint: [u8; 32],
+    spki: Vec<u8>,
+    kind: Kind,
+}
+
+enum Kind {
+    Ecdsa(Curve, ParsedPublicKey),
+    /// The one curve of Go's that AWS-LC does not offer; so rare that its speed does not matter.
+    P224(p224::ecdsa::VerifyingKey),
+    Ed25519(ed25519_dalek::VerifyingKey),
+}
+
+impl PublicKey {
+    /// Reads a SubjectPublicKeyInfo (RFC 5280, 4.1.2.7) as Go's `x509.ParsePKIXPublicKey` does.
+    pub fn from_spki_der(spki: &[u8]) -> Result<Self, SignatureError> {
+        let (algorithm, parameters, key) = parse_spki(spki).map_err(|error| SignatureError::Key(error.0))?;
+        let kind = match algorithm.as_slice() {
+            EC_PUBLIC_KEY => Kind::ecdsa(parameters, &key)?,
+            ED25519 => Kind::ed25519(parameters, &key)?,
+            RSA_ENCRYPTION => return Err(SignatureError::Algorithm("RSA")),
+            _ => return Err(SignatureError::Algorithm("unknown")),
+        };
+        Ok(Self(Arc::new(Inner { fingerprint: Sha256::digest(spki).into(), spki: spki.to_vec(), kind })))
+    }
+
+    /// Verifies a signature over a message: ECDSA over its SHA-256 with a low S, Ed25519 over itself.
+    pub fn verify(&self, message: &[u8], signature: &[u8]) -> Result<(), SignatureError> {
+        match &self.0.kind {
+            Kind::Ecdsa(curve, key) => {
+                let signature = low_s(*curve, signature)?.to_der();
+                key.verify_sig(message, &signature).map_err(|_| SignatureError::Mismatch)
+            }
+            Kind::P224(key) => verify_p224(key, message, low_s(Curve::P224, signature)?),
+            // Not `verify_strict`: Go accepts what that refuses (keys and R of small order).
+            Kind::Ed25519(key) => ed25519_dalek::Signature::from_slice(signature)
+                .and_then(|signature| ed25519_dalek::Verifier::verify(key, message, &signature))
+                .map_err(|_| SignatureError::Mismatch),
+        }
+    }
+
+    /// The curve of an ECDSA key; none for Ed25519.
+    pub fn curve(&self) -> Option<Curve> {
+        match &self.0.kind {
+            Kind::Ecdsa(curve, _) => Some(*curve),
+            Kind::P224(_) => Some(Curve::P224),
+            Kind::Ed25519(_) => None,
+        }
+    }
+
+    /// The SubjectPublicKeyInfo as it was read.
+    pub fn spki_der(&self) -> &[u8] {
+        &self.0.spki
+    }
+
+    /// SHA-256 of [`Self::spki_der`].
+    pub fn fingerprint(&self) -> &[u8; 32] {
+        &self.0.fingerprint
+    }
+}
+
+impl PartialEq for PublicKey {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.spki == other.0.spki
+    }
+}
+
+impl Eq for PublicKey {}
+
+impl fmt::Debug for PublicKey {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "PublicKey({})", hex::encode(self.0.fingerprint))
+    }
+}
+
+impl Kind {
+    fn ecdsa(parameters: &[u8], point: &[u8]) -> Result<Self, SignatureError> {
+        let curve = Reader(parameters).oid("curve").map_err(|error| SignatureError::Key(error.0))?;
+        // Go's `elliptic.Unmarshal` knows the uncompressed form alone.
+        if point.first() != Some(&4) {
+            return Err(SignatureError::Key("point"));
+        }
+        match curve.as_slice() {
+            SECP224R1 => Ok(Self::P224(
+                p224::ecdsa::VerifyingKey::from_sec1_bytes(point)
+                    .map_err(|_| SignatureError::Key("point"))?,
+            )),
+            PRIME256V1 => parsed(Curve::P256, &ECDSA_P256_SHA256_ASN1, point),
+            SECP384R1 => parsed(Curve::P384, &ECDSA_P384_SHA256_ASN1, point),
+            SECP521R1 => parsed(Curve::P521, &ECDSA_P521_SHA256_ASN1, point),
+            _ => Err(SignatureError::Key("curve")),
+        }
+    }
+
+    fn ed25519(parameters: &[u8], key: &[u8]) -> Result<Self, SignatureError> {
+        // RFC 8410, 3: the parameters must be absent.
+        let key = key.try_into().map_err(|_| SignatureError::Key("Ed25519 key"))?;
+        match ed25519_dalek::VerifyingKey::from_bytes(key) {
+            Ok(key) if parameters.is_empty() => Ok(Self::Ed25519(key)),
+            _ => Err(SignatureError::Key("Ed25519 key")),
+        }
+    }
+}
+
+fn parsed(
+    curve: Curve,
+    algorithm: &'static EcdsaVerificationAlgorithm,
+    point: &[u8],
+) -> Result<Kind, SignatureError> {
+    let key = ParsedPublicKey::new(algorithm, point).map_err(|_| SignatureError::Key("point"))?;
+    Ok(Kind::Ecdsa(curve, key))
+}
+
+fn low_s(curve: Curve, signature: &[u8]) -> Result<Signature<'_>, SignatureError> {
+    let signature = Signature::parse(signature)?;
+    if curve.is_low(signature.s) { Ok(signature) } else { Err(SignatureError::HighS) }
+}
+
+fn verify_p224(
+    key: &p224::ecdsa::VerifyingKey,
+    message: &[u8],
+    signature: Signature<'_>,
+) -> Result<(), SignatureError> {
+    use p224::ecdsa::signature::hazmat::PrehashVerifier;
+    let digest = Sha256::digest(message);
+    p224::ecdsa::Signature::from_der(&signature.to_der())
+        .and_then(|signature| key.verify_prehash(&digest, &signature))
+        .map_err(|_| SignatureError::Mismatch)
+}
+
+/// The arcs of the algorithm, its parameters' DER (empty if absent), and the key itself.
+pub(crate) type SpkiParts<'a> = (Vec<u32>, &'a [u8], Vec<u8>);
+
+/// Takes a SubjectPublicKeyInfo apart without looking at the key.
+pub(crate) fn parse_spki(spki: &[u8]) -> Result<SpkiParts<'_>, DerError> {
+    let mut spki = Reader(spki).enter(SEQUENCE, "public key info")?;
+    let mut algorithm = spki.enter(SEQUENCE, "public key algorithm")?;
+    let oid = algorithm.oid("public key algorithm")?;
+    let parameters = match algorithm.is_empty() {
+        true => &[][..],
+        false => algorithm.any("public key parameters")?.full,
+    };
+    Ok((oid, parameters, spki.bit_string("public key")?))
+}
+
+pub(crate) const RSA_ENCRYPTION: &[u32] = &[1, 2, 840, 113549, 1, 1, 1];
+pub(crate) const EC_PUBLIC_KEY: &[u32] = &[1, 2, 840, 10045, 2, 1];
+pub(crate) const ED25519: &[u32] = &[1, 3, 101, 112];
+pub(crate) const SECP224R1: &[u32] = &[1, 3, 132, 0, 33];
+pub(crate) const PRIME256V1: &[u32] = &[1, 2, 840, 10045, 3, 1, 7];
+pub(crate) const SECP384R1: &[u32] = &[1, 3, 132, 0, 34];
+pub(crate) const SECP521R1: &[u32] = &[1, 3, 132, 0, 35];

@@ -1,0 +1,31 @@
+//! Who somebody is to a channel: identities, and the membership definition of each organisation (`msp/*.go`).
+//!
+//! An MSP is built from the channel's configuration. It turns the bytes of a `SerializedIdentity` into an
+//! [`Identity`] judged once and for all: every certificate chain is verified at the time at which its first
+//! certificate began to be valid, one second later, so that a verdict never depends on a clock.
+
+mod error;
+mod identity;
+mod manager;
+mod membership;
+mod signing_identity;
+
+pub use self::{
+    error::MspError,
+    identity::{Identity, IdentityId},
+    manager::MspManager,
+    membership::Msp,
+    signing_identity::{SigningIdentity, config_from_dir},
+};
+
+/// The rule set, chosen by the channel's capability (`common/capabilities/channel.go`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum MspVersion {
+    V1_0,
+    V1_1,
+    V1_3,
+    /// Channel capabilities V1_4_3 and V2_0.
+    V1_4_3,
+    /// Channel capability V3_0: Ed25519 identities are accepted too.
+    V3_0,
+}

@@ -1,0 +1,60 @@
+//! An identity: a certificate of an organisation, judged by its MSP.
+
+use bytes::Bytes;
+
+use crate::crypto::{PublicKey, SignatureError};
+
+use super::MspError;
+
+/// What makes two identities the same: the organisation and the certificate.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct IdentityId {
+    pub mspid: String,
+    /// SHA-256 of the certificate after its signature was brought to a low S.
+    pub certificate_hash: [u8; 32],
+}
+
+/// A certificate that chains to its MSP's roots. Whether it is also *valid* (not revoked, of a known role)
+/// is a second question, answered by [`super::Msp::validate`].
+#[derive(Debug)]
+pub struct Identity {
+    pub(super) id: IdentityId,
+    pub(super) certificate: Bytes,
+    pub(super) public_key: PublicKey,
+    pub(super) not_after: i64,
+    pub(super) serialized: Bytes,
+    pub(super) validity: Result<(), MspError>,
+}
+
+impl Identity {
+    pub fn mspid(&self) -> &str {
+        &self.id.mspid
+    }
+
+    pub fn id(&self) -> &IdentityId {
+        &self.id
+    }
+
+    /// The certificate in DER, its signature brought to a low S.
+    pub fn certificate_der(&self) -> &[u8] {
+        &self.certificate
+    }
+
+    pub fn public_key(&self) -> &PublicKey {
+        &self.public_key
+    }
+
+    /// The last second, in Unix time, at which the certificate is valid. Validation never looks at it.
+    pub fn not_after(&self) -> i64 {
+        self.not_after
+    }
+
+    /// The `SerializedIdentity` that was deserialised, byte for byte.
+    pub fn serialized(&self) -> &Bytes {
+        &self.serialized
+    }
+
+    pub fn verify(&self, message: &[u8], signature: &[u8]) -> Result<(), SignatureError> {
+        self.public_key.verify(message, signature)
+    }
+}
