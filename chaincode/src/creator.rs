@@ -1,0 +1,59 @@
+//! Who signed a proposal: organisation and role, as the peer has already authenticated them.
+
+use bytes::Bytes;
+use certificate::{Creator, Role};
+use fabric::proto::msp::SerializedIdentity;
+use prost::Message;
+use x509_parser::{parse_x509_certificate, pem::parse_x509_pem};
+
+/// Why a creator cannot be read. A peer would not have passed such a proposal on.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum CreatorError {
+    #[error("the creator of the proposal cannot be decoded: {0}")]
+    Undecodable(#[from] prost::DecodeError),
+    #[error("the creator's certificate cannot be read: {0}")]
+    Certificate(String),
+}
+
+/// Reads a marshalled `SerializedIdentity` with a PEM certificate.
+pub(crate) fn creator(serialized: &Bytes) -> Result<Creator, CreatorError> {
+    let identity = SerializedIdentity::decode(serialized.clone())?;
+    let unreadable = |error: String| CreatorError::Certificate(error);
+    let (_, pem) = parse_x509_pem(&identity.id_bytes).map_err(|error| unreadable(error.to_string()))?;
+    let (_, certificate) =
+        parse_x509_certificate(&pem.contents).map_err(|error| unreadable(error.to_string()))?;
+    let units = certificate.subject().iter_organizational_unit();
+    let role = role(units.filter_map(|unit| unit.as_str().ok()));
+    Ok(Creator { msp_id: identity.mspid, role })
+}
+
+/// With NodeOUs an identity has exactly one of the four roles (`fabric/msp/mspimplvalidate.go`); any
+/// other number gives it none.
+fn role<'a>(units: impl Iterator<Item = &'a str>) -> Option<Role> {
+    let mut roles = units.filter_map(Role::from_organisational_unit);
+    match (roles.next(), roles.next()) {
+        (Some(role), None) => Some(role),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+
+    #[test]
+    fn a_role_is_one_of_four_and_only_one() {
+        assert_eq!(role(["guild", "admin"].into_iter()), Some(Role::Admin));
+        assert_eq!(role(["client", "admin"].into_iter()), None);
+        assert_eq!(role(["guild"].into_iter()), None);
+    }
+
+    #[test]
+    fn garbage_is_refused() {
+        assert!(creator(&Bytes::from_static(&[0xff])).is_err());
+        let identity = SerializedIdentity { mspid: "M".into(), id_bytes: "no certificate".into() };
+        assert!(creator(&identity.encode_to_vec().into()).is_err());
+    }
+}

@@ -1,0 +1,100 @@
+//! The ledger as the contract sees it: reads go to the peer at once, writes wait for the contract's success.
+
+use bytes::Bytes;
+use certificate::{Creator, DateTime, KeyPolicy, Modification, State, StateError};
+use fabric::proto::protos::{
+    ChaincodeEvent, MetaDataKeys, StateMetadata, WriteRecord, write_record::Type as Write,
+};
+
+use crate::{
+    exchange::{Exchange, LedgerError},
+    key_policy,
+};
+
+pub(crate) struct Stub {
+    exchange: Exchange,
+    timestamp: DateTime,
+    creator: Creator,
+    writes: Vec<WriteRecord>,
+    event: Option<ChaincodeEvent>,
+}
+
+impl Stub {
+    pub fn new(exchange: Exchange, timestamp: DateTime, creator: Creator) -> Self {
+        Self { exchange, timestamp, creator, writes: Vec::new(), event: None }
+    }
+
+    /// Hands the writes to the peer, and the event to the caller. Fabric's peer fills in the event's ids.
+    pub async fn finish(mut self) -> Result<Option<ChaincodeEvent>, LedgerError> {
+        self.exchange.write(self.writes).await?;
+        Ok(self.event)
+    }
+}
+
+impl State for Stub {
+    async fn get(&mut self, keys: &[&str]) -> Result<Vec<Option<Bytes>>, StateError> {
+        self.exchange.get_multiple(keys).await.map_err(state_error)
+    }
+
+    async fn range(&mut self, start: &str, end: &str) -> Result<Vec<(String, Bytes)>, StateError> {
+        let results = self.exchange.range(start, end).await.map_err(state_error)?;
+        Ok(results.into_iter().map(|entry| (entry.key, entry.value)).collect())
+    }
+
+    async fn history(&mut self, key: &str) -> Result<Vec<Modification>, StateError> {
+        let changes = self.exchange.history(key).await.map_err(state_error)?;
+        let modification = |change: fabric::proto::queryresult::KeyModification| Modification {
+            transaction_id: change.tx_id,
+            timestamp: DateTime::from_seconds(change.timestamp.unwrap_or_default().seconds),
+            value: (!change.is_delete).then_some(change.value),
+        };
+        Ok(changes.into_iter().map(modification).collect())
+    }
+
+    fn put(&mut self, key: &str, value: Vec<u8>) {
+        self.writes.push(WriteRecord {
+            r#type: Write::PutState.into(),
+            key: key.into(),
+            value: value.into(),
+            ..Default::default()
+        });
+    }
+
+    fn set_policy(&mut self, key: &str, policy: &KeyPolicy) {
+        let metadata = StateMetadata {
+            metakey: MetaDataKeys::ValidationParameter.as_str_name().into(),
+            value: key_policy::encode(policy),
+        };
+        self.writes.push(WriteRecord {
+            r#type: Write::PutStateMetadata.into(),
+            key: key.into(),
+            metadata: Some(metadata),
+            ..Default::default()
+        });
+    }
+
+    fn set_event(&mut self, name: &str, payload: Vec<u8>) {
+        let event = ChaincodeEvent { event_name: name.into(), payload: payload.into(), ..Default::default() };
+        self.event = Some(event);
+    }
+
+    fn channel_id(&self) -> &str {
+        &self.exchange.key().channel_id
+    }
+
+    fn transaction_id(&self) -> &str {
+        &self.exchange.key().txid
+    }
+
+    fn timestamp(&self) -> DateTime {
+        self.timestamp
+    }
+
+    fn creator(&self) -> &Creator {
+        &self.creator
+    }
+}
+
+fn state_error(error: LedgerError) -> StateError {
+    StateError(error.to_string())
+}
