@@ -1,0 +1,112 @@
+//! Says whether a set of signatures satisfies a policy, exactly as Fabric says it.
+//!
+//! A policy is evaluated in two steps, as in Fabric: [`valid_identities`] turns signatures into the
+//! identities that really signed, then [`Policy::evaluate`] asks whether these identities suffice.
+
+mod application;
+mod dsl;
+mod implicit_meta;
+mod manager;
+mod print;
+mod signature;
+
+use std::{collections::HashSet, sync::Arc};
+
+use bytes::Bytes;
+use thiserror::Error;
+
+pub use self::{
+    application::ApplicationPolicy,
+    dsl::{DslError, parse},
+    implicit_meta::{ImplicitMetaPolicy, ImplicitMetaRule},
+    manager::PolicyManager,
+    print::to_text,
+    signature::SignaturePolicy,
+};
+use crate::{
+    crypto::SignatureMemo,
+    msp::{Identity, MspManager},
+    types::decode::DecodeError,
+    wire::WireError,
+};
+
+/// A claim that `identity` (a `SerializedIdentity`) signed `data`.
+#[derive(Clone, Debug)]
+pub struct SignedData {
+    pub data: Bytes,
+    pub identity: Bytes,
+    pub signature: Bytes,
+}
+
+/// A policy that is not satisfied, or that is none.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum PolicyError {
+    #[error("signature set did not satisfy policy")]
+    NotSatisfied,
+    #[error("{satisfied} of the '{sub_policy}' sub-policies were satisfied, but {needed} are needed")]
+    ImplicitMetaNotSatisfied { sub_policy: String, satisfied: usize, needed: usize },
+    #[error("no such policy: '{0}'")]
+    NoSuchPolicy(String),
+    #[error("the policy is no protobuf message: {0}")]
+    Wire(#[from] WireError),
+    #[error("the policy is no protobuf message: {0}")]
+    Decode(#[from] DecodeError),
+    #[error("the policy has version {0}, only version 0 is known")]
+    Version(i32),
+    #[error("the policy has an empty rule")]
+    EmptyRule,
+    #[error("a rule names identity {index}, but the policy lists {count}")]
+    IdentityIndex { index: i32, count: usize },
+    #[error("unknown policy type {0}")]
+    UnknownType(i32),
+    #[error("a policy is missing its definition")]
+    Undefined,
+}
+
+/// A compiled policy of a channel configuration.
+#[derive(Debug)]
+pub enum Policy {
+    Signature(SignaturePolicy),
+    ImplicitMeta(ImplicitMetaPolicy),
+}
+
+impl Policy {
+    /// Whether these identities, as [`valid_identities`] returns them, satisfy the policy.
+    pub fn evaluate(&self, identities: &[Arc<Identity>], msps: &MspManager) -> Result<(), PolicyError> {
+        match self {
+            Self::Signature(policy) => policy.evaluate(identities, msps),
+            Self::ImplicitMeta(policy) => policy.evaluate(identities, msps),
+        }
+    }
+
+    /// [`valid_identities`] and [`Policy::evaluate`] in one step.
+    pub fn evaluate_signed_data(
+        &self,
+        signed: &[SignedData],
+        msps: &MspManager,
+        memo: &SignatureMemo,
+    ) -> Result<(), PolicyError> {
+        self.evaluate(&valid_identities(signed, msps, memo), msps)
+    }
+}
+
+/// The identities whose signature verifies, each once, in order (`SignatureSetToValidIdentities` in
+/// `common/policies/policy.go`). What cannot be deserialised or verified is passed over; an identity is
+/// remembered only once it has verified, so that a bad signature does not mask a later good one.
+pub fn valid_identities(
+    signed: &[SignedData],
+    msps: &MspManager,
+    memo: &SignatureMemo,
+) -> Vec<Arc<Identity>> {
+    let mut seen = HashSet::new();
+    let mut identities = Vec::with_capacity(signed.len());
+    for SignedData { data, identity, signature } in signed {
+        let Ok(identity) = msps.deserialize(identity) else { continue };
+        if seen.contains(identity.id()) || memo.verify(identity.public_key(), data, signature).is_err() {
+            continue;
+        }
+        seen.insert(identity.id().clone());
+        identities.push(identity);
+    }
+    identities
+}
