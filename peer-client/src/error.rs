@@ -1,0 +1,128 @@
+//! What can go wrong between a client and a gateway, with all that the gateway tells about it.
+
+use std::fmt;
+
+use prost::{DecodeError, Message};
+use tonic::{Code, Status};
+
+use crate::NotCommitted;
+
+/// Any failure of this crate. A transaction that was invalidated is [`Error::NotCommitted`].
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    #[error("cannot reach {address}: {reason}", reason = innermost(source))]
+    Connect { address: String, source: tonic::transport::Error },
+    #[error(transparent)]
+    Gateway(#[from] Box<GatewayError>),
+    #[error(transparent)]
+    NotCommitted(#[from] NotCommitted),
+    #[error("{0} is not signed: this gateway has no private key, so sign its digest and add the signature")]
+    NotSigned(&'static str),
+    #[error("no randomness from the operating system: {0}")]
+    Random(getrandom::Error),
+    #[error("cannot decode {what}")]
+    Decode { what: &'static str, source: DecodeError },
+    #[error("{what} lacks {part}")]
+    Missing { what: &'static str, part: &'static str },
+}
+
+/// The step of a transaction at which a call failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Step {
+    Evaluate,
+    Endorse,
+    Submit,
+    CommitStatus,
+    ChaincodeEvents,
+}
+
+/// What the gateway answered instead of a result.
+#[derive(Clone, Debug, thiserror::Error)]
+pub struct GatewayError {
+    pub step: Step,
+    pub transaction_id: String,
+    pub code: Code,
+    pub message: String,
+    /// One for each peer or orderer that had something to say.
+    pub details: Vec<Detail>,
+}
+
+/// What one peer or orderer said (`gateway.ErrorDetail`).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Detail {
+    pub address: String,
+    pub msp_id: String,
+    pub message: String,
+}
+
+impl GatewayError {
+    /// What turns a failed call of this step into an error.
+    pub(crate) fn at(step: Step, transaction_id: &str) -> impl FnOnce(Status) -> Error {
+        move |status| {
+            Error::Gateway(Box::new(Self {
+                step,
+                transaction_id: transaction_id.into(),
+                code: status.code(),
+                message: status.message().into(),
+                details: details(status.details()),
+            }))
+        }
+    }
+
+    /// The gateway could not be reached, or could not reach what it needs; the same call may succeed later.
+    pub fn is_unavailable(&self) -> bool {
+        matches!(self.code, Code::Unavailable | Code::DeadlineExceeded | Code::Cancelled)
+    }
+}
+
+impl fmt::Display for GatewayError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?} failed ({:?}): {}", self.step, self.code, self.message)?;
+        for detail in &self.details {
+            write!(f, "\n  {} ({}): {}", detail.address, detail.msp_id, detail.message)?;
+        }
+        Ok(())
+    }
+}
+
+/// Reads `grpc-status-details-bin`. Details in an unknown form are left out: they only explain.
+fn details(encoded: &[u8]) -> Vec<Detail> {
+    let status = RpcStatus::decode(encoded).unwrap_or_default();
+    let ours = status.details.iter().filter(|any| any.type_url.ends_with("/gateway.ErrorDetail"));
+    ours.filter_map(|any| fabric::proto::gateway::ErrorDetail::decode(any.value.as_slice()).ok())
+        .map(|detail| Detail { address: detail.address, msp_id: detail.msp_id, message: detail.message })
+        .collect()
+}
+
+/// `google.rpc.Status`.
+#[derive(Clone, PartialEq, Message)]
+struct RpcStatus {
+    #[prost(int32, tag = "1")]
+    code: i32,
+    #[prost(string, tag = "2")]
+    message: String,
+    #[prost(message, repeated, tag = "3")]
+    details: Vec<Any>,
+}
+
+/// `google.protobuf.Any`.
+#[derive(Clone, PartialEq, Message)]
+struct Any {
+    #[prost(string, tag = "1")]
+    type_url: String,
+    #[prost(bytes = "vec", tag = "2")]
+    value: Vec<u8>,
+}
+
+/// A transport error says "transport error"; its cause says "connection refused".
+fn innermost(error: &tonic::transport::Error) -> String {
+    let mut innermost: &dyn std::error::Error = error;
+    while let Some(source) = innermost.source() {
+        innermost = source;
+    }
+    innermost.to_string()
+}
+
+pub(crate) fn decode<M: Message + Default>(what: &'static str, bytes: bytes::Bytes) -> Result<M, Error> {
+    M::decode(bytes).map_err(|source| Error::Decode { what, source })
+}
