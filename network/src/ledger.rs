@@ -1,0 +1,186 @@
+//! The ledger of one channel: the only code that touches disk.
+//!
+//! It holds the block log, which is the truth, and a database that is derived from it: world state,
+//! history, indexes, and beside them the organisations' private data. It knows no identities and no
+//! network; only [`Ledger::commit`] writes blocks.
+//!
+//! How a block becomes durable, and what a crash means at each step:
+//!
+//! 1. The block is sealed (filter and commit hash go into its metadata) and the batch for the database is
+//!    built. Whatever stops the channel shows here. *Crash: nothing happened.*
+//! 2. The block is appended to the log and synced: one durable write. *Crash before its end: the block is
+//!    torn and cut off at the next start, or whole and then counts.*
+//! 3. The batch goes into the database, unsynced and without RocksDB's own log. *Crash: the database is as
+//!    of its last flush, the same block in all its column families; at the next start the blocks since
+//!    are replayed from the log, by the code that commits.*
+//! 4. Only now the new height is visible, and the caller may acknowledge.
+//!
+//! After a failed write or sync the ledger takes no more blocks: what is on disk is unknown until a
+//! restart reads it. See `docs/adr/0003-block-log.md`.
+
+mod block;
+mod check;
+mod commit_hash;
+mod database;
+mod error;
+mod expiry;
+mod files;
+mod history;
+mod index;
+mod keys;
+mod lifetime;
+mod log;
+mod meta;
+mod private;
+mod recovery;
+mod state;
+pub mod transaction;
+pub mod updates;
+mod view;
+
+use std::{
+    fs::File,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use bytes::Bytes;
+use fabric::{proto::common::Block, types::decode};
+use parking_lot::{Mutex, RwLock};
+use rocksdb::DB;
+
+pub use block::{CommittedBlock, ValidatedBlock};
+pub use check::{Check, check_ledger};
+pub use error::{Defect, DefectKind, LedgerError};
+pub use history::{HistoryScan, Modification};
+pub use index::TxLocation;
+pub use log::{MAX_BLOCK_BYTES, TornTail};
+pub use private::{PrivateStore, PrivateWrites};
+pub use recovery::Recovery;
+pub use state::StateValue;
+pub use transaction::Transaction;
+pub use updates::{StateItem, StateKey, Update, UpdateBatch};
+pub use view::{RangeScan, View};
+
+use database::{HASHES, TRANSACTIONS};
+use index::BlockRecord;
+use log::{BlockLog, LogReader};
+use meta::Savepoint;
+use recovery::Identity;
+
+/// The ledger of one channel. Cheap to share; readers never wait for a commit.
+#[derive(Debug)]
+pub struct Ledger {
+    directory: PathBuf,
+    identity: Identity,
+    database: DB,
+    reader: LogReader,
+    /// Held for a whole commit: blocks are committed one after the other.
+    log: Mutex<BlockLog>,
+    /// The tip that readers see; written by `commit` alone, after the block is in log and database.
+    tip: RwLock<Savepoint>,
+    /// Locked as long as the ledger is open, so that no other process opens it.
+    _lock: File,
+}
+
+impl Ledger {
+    /// Opens the ledger in `directory`, or begins one there with the genesis block, and brings the
+    /// database up to the block log. A genesis block given for an existing ledger must be its own.
+    pub fn open(directory: &Path, genesis: Option<&Block>) -> Result<(Arc<Self>, Recovery), LedgerError> {
+        recovery::open(directory, genesis, files::Files::default())
+    }
+
+    /// Commits the next block: when this returns, it is durable and visible.
+    pub fn commit(&self, validated: ValidatedBlock) -> Result<Arc<CommittedBlock>, LedgerError> {
+        let mut log = self.log.lock();
+        log.check_poison()?;
+        let block = validated.seal(&self.tip.read())?;
+        let mut batch = index::prepare(&block, &self.view()?)?;
+        let location = log.append(&block.encode()?)?;
+        index::locate(&block.block, block.number, location, &self.database, &mut batch)?;
+        index::write(&self.database, batch).inspect_err(|error| log.poison(error))?;
+        *self.tip.write() = block.savepoint();
+        Ok(Arc::new(block))
+    }
+
+    pub fn channel_id(&self) -> &str {
+        &self.identity.channel_id
+    }
+
+    /// The header hash of block 0, which tells channels apart.
+    pub fn genesis_hash(&self) -> [u8; 32] {
+        self.identity.genesis_hash
+    }
+
+    /// The number of blocks, and so the number of the next one.
+    pub fn height(&self) -> u64 {
+        self.tip.read().height
+    }
+
+    /// The header hash of the last block.
+    pub fn last_hash(&self) -> [u8; 32] {
+        self.tip.read().header_hash
+    }
+
+    /// The commit hash of the last block; empty after block 0.
+    pub fn commit_hash(&self) -> Bytes {
+        self.tip.read().commit_hash.clone()
+    }
+
+    /// The state as of the last block.
+    pub fn view(&self) -> Result<View<'_>, LedgerError> {
+        View::new(&self.database, &self.reader)
+    }
+
+    pub fn block(&self, number: u64) -> Result<Option<Block>, LedgerError> {
+        let Some(bytes) = self.block_bytes(number)? else { return Ok(None) };
+        let unreadable = |reason: String| LedgerError::Unreadable { number, reason };
+        decode(bytes).map(Some).map_err(|error| unreadable(error.to_string()))
+    }
+
+    /// A marshalled `common.Block`, with our filter and commit hash in its metadata. Cheap: one look into
+    /// the index and one read, no decoding.
+    pub fn block_bytes(&self, number: u64) -> Result<Option<Bytes>, LedgerError> {
+        let record = BlockRecord::read(&self.database, number)?;
+        record.map(|record| self.reader.read(record.location)).transpose()
+    }
+
+    /// A block by its header hash.
+    pub fn block_by_hash(&self, hash: &[u8]) -> Result<Option<Block>, LedgerError> {
+        let record = self.database.get_cf(database::family(&self.database, HASHES)?, hash)?;
+        let bad = |_| LedgerError::BadRecord("block hash index".to_owned());
+        match record {
+            Some(record) => self.block(u64::from_be_bytes(record.try_into().map_err(bad)?)),
+            None => Ok(None),
+        }
+    }
+
+    /// The first transaction with this id, valid or not.
+    pub fn transaction(&self, txid: &str) -> Result<Option<TxLocation>, LedgerError> {
+        let family = database::family(&self.database, TRANSACTIONS)?;
+        let record = self.database.get_pinned_cf(family, txid)?;
+        record.map(|record| TxLocation::decode(&record)).transpose()
+    }
+
+    pub fn contains_txid(&self, txid: &str) -> Result<bool, LedgerError> {
+        Ok(self.transaction(txid)?.is_some())
+    }
+
+    /// The private data of an organisation, named by its MSP id.
+    pub fn private_store<'a>(&'a self, organisation: &'a str) -> PrivateStore<'a> {
+        PrivateStore::new(self, organisation)
+    }
+
+    pub fn directory(&self) -> &Path {
+        &self.directory
+    }
+}
+
+impl Drop for Ledger {
+    /// Spares the next start the replay. If it fails, or never happens, the blocks are replayed.
+    fn drop(&mut self) {
+        if let Err(error) = database::flush(&self.database) {
+            tracing::warn!(%error, "cannot flush the ledger's database; the next start replays some blocks");
+        }
+    }
+}

@@ -1,0 +1,219 @@
+//! The block log: the ledger's truth, an append-only row of files that hold one block after the other.
+//!
+//! A block is durable when [`BlockLog::append`] returns. If the process dies before, the block is whole,
+//! torn or absent; [`BlockLog::open`] keeps a whole one and cuts a torn one off, which nobody was told
+//! about yet. Damage anywhere else is an error: blocks that were acknowledged are never dropped silently.
+
+mod reader;
+mod record;
+
+use std::{
+    fmt,
+    fs::{File, OpenOptions},
+    path::{Path, PathBuf},
+};
+
+pub(super) use reader::{Location, LogReader};
+pub use record::MAX_BLOCK_BYTES;
+use record::{Flaw, RECORD_HEADER, RecordHeader, SEGMENT_HEADER};
+
+use super::{
+    LedgerError,
+    files::{self, Files},
+};
+
+/// A segment that is larger gets no further block.
+const SEGMENT_BYTES: u64 = 64 << 20;
+
+/// The end of the log, where blocks are appended. There is one, behind the ledger's commit lock.
+#[derive(Debug)]
+pub(super) struct BlockLog {
+    files: Files,
+    reader: LogReader,
+    /// `None` before the first block.
+    segment: Option<Segment>,
+    next: u64,
+    segment_bytes: u64,
+    /// Why nothing may be appended any more.
+    poison: Option<String>,
+}
+
+#[derive(Debug)]
+struct Segment {
+    file: File,
+    path: PathBuf,
+    first: u64,
+    length: u64,
+}
+
+/// The remains of an append that the process did not live to finish.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TornTail {
+    pub segment: PathBuf,
+    pub offset: u64,
+    /// How many bytes were cut off.
+    pub bytes: u64,
+}
+
+impl BlockLog {
+    /// Opens the log, or begins one, and cuts a torn tail off. `indexed` is the number of blocks the
+    /// database knows: those were durable, so a flaw in one of them is damage.
+    pub(super) fn open(
+        directory: &Path,
+        indexed: u64,
+        files: Files,
+    ) -> Result<(Self, Option<TornTail>), LedgerError> {
+        std::fs::create_dir_all(directory).map_err(files::error("create", directory))?;
+        let reader = LogReader::new(directory);
+        let mut log =
+            Self { files, reader, segment: None, next: 0, segment_bytes: SEGMENT_BYTES, poison: None };
+        let torn = log.find_end(indexed)?;
+        if log.next < indexed {
+            return Err(LedgerError::LogBehindIndex { indexed, logged: log.next });
+        }
+        Ok((log, torn))
+    }
+
+    /// The number of blocks in the log, which is the number of the next one.
+    pub(super) fn next(&self) -> u64 {
+        self.next
+    }
+
+    pub(super) fn reader(&self) -> &LogReader {
+        &self.reader
+    }
+
+    /// Writes a block of at most [`MAX_BLOCK_BYTES`] and makes it durable. After an error it is unknown
+    /// whether the block is durable, and the log refuses all others: only a restart can tell.
+    pub(super) fn append(&mut self, block: &[u8]) -> Result<Location, LedgerError> {
+        self.check_poison()?;
+        let before = self.segment.as_ref().map(|segment| (segment.path.clone(), segment.length));
+        self.write(block).inspect_err(|error| {
+            self.poison(error);
+            self.retract(before);
+        })
+    }
+
+    /// Refuses all further blocks.
+    pub(super) fn poison(&mut self, cause: &LedgerError) {
+        self.poison = Some(cause.to_string());
+    }
+
+    pub(super) fn check_poison(&self) -> Result<(), LedgerError> {
+        match &self.poison {
+            None => Ok(()),
+            Some(cause) => Err(LedgerError::Poisoned { cause: cause.clone() }),
+        }
+    }
+
+    fn write(&mut self, block: &[u8]) -> Result<Location, LedgerError> {
+        let full = self.segment.as_ref().is_none_or(|segment| segment.length >= self.segment_bytes);
+        let mut segment = match self.segment.take() {
+            Some(segment) if !full => segment,
+            _ => self.begin_segment()?,
+        };
+        let header = RecordHeader::of(self.next, block);
+        self.files.append(&mut segment.file, &segment.path, &header.encode())?;
+        self.files.append(&mut segment.file, &segment.path, block)?;
+        self.files.sync(&segment.file, &segment.path)?;
+        if full {
+            // The file's name must be durable too, before anybody hears of the block.
+            self.files.sync_directory(self.reader.directory())?;
+        }
+        let location = Location { segment: segment.first, offset: segment.length, length: header.length };
+        segment.length += header.record_length();
+        self.segment = Some(segment);
+        self.next += 1;
+        Ok(location)
+    }
+
+    /// Takes back what a failed append may have left in the page cache: the next process would read it
+    /// as if it were on disk. Best effort; after a crash of the machine the disk alone counts.
+    fn retract(&self, before: Option<(PathBuf, u64)>) {
+        let beginning = || (self.reader.path(self.next), 0);
+        let (path, length) =
+            before.filter(|(_, length)| *length < self.segment_bytes).unwrap_or_else(beginning);
+        if let Ok(file) = OpenOptions::new().append(true).open(&path) {
+            let _ = self.files.truncate(&file, &path, length);
+        }
+    }
+
+    fn begin_segment(&self) -> Result<Segment, LedgerError> {
+        let path = self.reader.path(self.next);
+        let mut file = self.files.create(&path)?;
+        self.files.append(&mut file, &path, &record::encode_segment_header(self.next))?;
+        Ok(Segment { file, path, first: self.next, length: SEGMENT_HEADER as u64 })
+    }
+
+    /// Finds the end of the log in its last segment.
+    fn find_end(&mut self, indexed: u64) -> Result<Option<TornTail>, LedgerError> {
+        let segments = self.reader.segments()?;
+        let Some(last) = segments.last().copied() else { return Ok(None) };
+        if segments.first() != Some(&0) {
+            return Err(reader::damaged(&self.reader.path(0), 0, Flaw::Incomplete));
+        }
+        let path = self.reader.path(last);
+        let length = std::fs::metadata(&path).map_err(files::error("read", &path))?.len();
+        if length < SEGMENT_HEADER as u64 && indexed <= last {
+            self.files.remove(&path)?;
+            self.files.sync_directory(self.reader.directory())?;
+            self.find_end(indexed)?;
+            return Ok(Some(TornTail { segment: path, offset: 0, bytes: length }));
+        }
+        self.find_end_of(last, length, indexed)
+    }
+
+    fn find_end_of(
+        &mut self,
+        segment: u64,
+        length: u64,
+        indexed: u64,
+    ) -> Result<Option<TornTail>, LedgerError> {
+        let mut scan = self.reader.scan(segment)?;
+        self.next = segment;
+        let mut torn = None;
+        while let Some(record) = scan.next()? {
+            match record {
+                Ok((number, ..)) if number == self.next => self.next += 1,
+                Ok(_) => return Err(scan.damaged(Flaw::Header)),
+                Err(flaw) => {
+                    if self.next < indexed || holds_record(&scan.rest()?, self.next) {
+                        return Err(scan.damaged(flaw));
+                    }
+                    torn = Some(length - scan.offset);
+                    break;
+                }
+            }
+        }
+        let path = self.reader.path(segment);
+        let file = OpenOptions::new().append(true).open(&path).map_err(files::error("open", &path))?;
+        if torn.is_some() {
+            self.files.truncate(&file, &path, scan.offset)?;
+        }
+        // Blocks that a dying process wrote but did not sync are kept, so they have to be durable now;
+        // and so has the name of the file.
+        self.files.sync(&file, &path)?;
+        self.files.sync_directory(self.reader.directory())?;
+        let torn = torn.map(|bytes| TornTail { segment: path.clone(), offset: scan.offset, bytes });
+        self.segment = Some(Segment { file, path, first: segment, length: scan.offset });
+        Ok(torn)
+    }
+}
+
+/// Whether an intact record of block `number` or a later one lies anywhere behind the first byte: an
+/// interrupted append leaves none.
+fn holds_record(bytes: &[u8], number: u64) -> bool {
+    (1..bytes.len().saturating_sub(RECORD_HEADER)).any(|start| {
+        let rest = bytes.get(start..).unwrap_or_default();
+        let Ok(header) = RecordHeader::decode(rest) else { return false };
+        let block = rest.get(RECORD_HEADER..RECORD_HEADER + header.length as usize);
+        header.number > number && block.is_some_and(|block| header.check(block).is_ok())
+    })
+}
+
+impl fmt::Display for TornTail {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (bytes, offset, segment) = (self.bytes, self.offset, self.segment.display());
+        write!(out, "cut {bytes} bytes of an interrupted write off {segment} at byte {offset}")
+    }
+}

@@ -1,0 +1,225 @@
+//! Reads blocks from the log. Needs no lock: what a location names is durable and never changes.
+
+use std::{
+    fs::File,
+    io::{BufReader, Read, Seek, SeekFrom},
+    os::unix::fs::FileExt,
+    path::{Path, PathBuf},
+};
+
+use bytes::Bytes;
+
+use super::{
+    super::{LedgerError, files},
+    record::{self, Flaw, RECORD_HEADER, RecordHeader, SEGMENT_HEADER},
+};
+
+/// Where a block lies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::ledger) struct Location {
+    /// The segment, by the number of its first block.
+    pub(in crate::ledger) segment: u64,
+    /// Where its record begins.
+    pub(in crate::ledger) offset: u64,
+    /// Length of the block, without the record's header.
+    pub(in crate::ledger) length: u32,
+}
+
+/// The directory of the block log.
+#[derive(Clone, Debug)]
+pub(in crate::ledger) struct LogReader {
+    directory: PathBuf,
+}
+
+/// Reads a segment from its beginning.
+pub(super) struct SegmentScan {
+    file: BufReader<File>,
+    path: PathBuf,
+    /// Where the next record begins.
+    pub(super) offset: u64,
+    segment: u64,
+    end: u64,
+}
+
+impl LogReader {
+    pub(in crate::ledger) fn new(directory: &Path) -> Self {
+        Self { directory: directory.to_path_buf() }
+    }
+
+    pub(super) fn directory(&self) -> &Path {
+        &self.directory
+    }
+
+    /// Numbers of the first blocks of all segments, in order.
+    pub(super) fn segments(&self) -> Result<Vec<u64>, LedgerError> {
+        let listing = self.directory.read_dir().map_err(files::error("list", &self.directory))?;
+        let mut segments = Vec::new();
+        for entry in listing {
+            let name = entry.map_err(files::error("list", &self.directory))?.file_name();
+            let number = name.to_str().and_then(|name| name.strip_suffix(".log"));
+            segments.extend(number.and_then(|number| number.parse::<u64>().ok()));
+        }
+        segments.sort_unstable();
+        Ok(segments)
+    }
+
+    pub(super) fn path(&self, segment: u64) -> PathBuf {
+        self.directory.join(format!("{segment:020}.log"))
+    }
+
+    /// The bytes of a block.
+    pub(in crate::ledger) fn read(&self, location: Location) -> Result<Bytes, LedgerError> {
+        let path = self.path(location.segment);
+        let mut bytes = vec![0; RECORD_HEADER + location.length as usize];
+        let file = File::open(&path).map_err(files::error("open", &path))?;
+        file.read_exact_at(&mut bytes, location.offset).map_err(files::error("read", &path))?;
+        let block = Bytes::from(bytes).split_off(RECORD_HEADER);
+        let header = self.header(&file, &path, location)?;
+        let flaw = header.check(&block).err();
+        match flaw.or((header.length != location.length).then_some(Flaw::Header)) {
+            None => Ok(block),
+            Some(flaw) => Err(damaged(&path, location.offset, flaw)),
+        }
+    }
+
+    /// Part of a block, `offset` counted from the block's first byte; `checksum` is that of the part.
+    pub(in crate::ledger) fn read_part(
+        &self,
+        location: Location,
+        offset: u32,
+        length: u32,
+        checksum: u32,
+    ) -> Result<Bytes, LedgerError> {
+        let path = self.path(location.segment);
+        let file = File::open(&path).map_err(files::error("open", &path))?;
+        let start = location.offset + RECORD_HEADER as u64 + u64::from(offset);
+        let mut bytes = vec![0; length as usize];
+        file.read_exact_at(&mut bytes, start).map_err(files::error("read", &path))?;
+        if crc32c::crc32c(&bytes) == checksum {
+            Ok(bytes.into())
+        } else {
+            Err(damaged(&path, start, Flaw::Checksum))
+        }
+    }
+
+    /// Reads all blocks from number `from` on, in order.
+    pub(in crate::ledger) fn blocks(
+        &self,
+        from: u64,
+    ) -> Result<impl Iterator<Item = Result<(u64, Location, Bytes), LedgerError>> + use<>, LedgerError> {
+        let mut segments = self.segments()?;
+        let first = segments.partition_point(|segment| *segment <= from).saturating_sub(1);
+        let reader = self.clone();
+        let scans = segments.split_off(first).into_iter().map(move |segment| reader.scan(segment));
+        let records = scans.flat_map(|scan| match scan {
+            Ok(scan) => Records { scan: Some(scan), failed: None },
+            Err(error) => Records { scan: None, failed: Some(error) },
+        });
+        Ok(records.skip_while(move |record| matches!(record, Ok((number, ..)) if *number < from)))
+    }
+
+    pub(super) fn scan(&self, segment: u64) -> Result<SegmentScan, LedgerError> {
+        let path = self.path(segment);
+        let mut file = File::open(&path).map_err(files::error("open", &path))?;
+        let end = file.metadata().map_err(files::error("read", &path))?.len();
+        let mut header = [0; SEGMENT_HEADER];
+        let read = read_up_to(&mut file, &mut header).map_err(files::error("read", &path))?;
+        match record::decode_segment_header(header.get(..read).unwrap_or_default()) {
+            Ok(first) if first == segment => {}
+            Ok(_) => return Err(damaged(&path, 0, Flaw::Header)),
+            Err(flaw) => return Err(damaged(&path, 0, flaw)),
+        }
+        let file = BufReader::with_capacity(1 << 20, file);
+        Ok(SegmentScan { file, path, offset: SEGMENT_HEADER as u64, segment, end })
+    }
+
+    fn header(&self, file: &File, path: &Path, location: Location) -> Result<RecordHeader, LedgerError> {
+        let mut bytes = [0; RECORD_HEADER];
+        file.read_exact_at(&mut bytes, location.offset).map_err(files::error("read", path))?;
+        RecordHeader::decode(&bytes).map_err(|flaw| damaged(path, location.offset, flaw))
+    }
+}
+
+impl SegmentScan {
+    /// The next record, `None` at the end of the file. A flaw leaves the scan where the record began.
+    pub(super) fn next(&mut self) -> Result<Option<Result<(u64, Location, Bytes), Flaw>>, LedgerError> {
+        if self.offset >= self.end {
+            return Ok(None);
+        }
+        let path = self.path.clone();
+        self.read_record().map(Some).map_err(files::error("read", &path))
+    }
+
+    pub(super) fn damaged(&self, flaw: Flaw) -> LedgerError {
+        damaged(&self.path, self.offset, flaw)
+    }
+
+    /// Everything from the beginning of the record that could not be read.
+    pub(super) fn rest(&mut self) -> Result<Vec<u8>, LedgerError> {
+        let mut rest = Vec::new();
+        let path = self.path.clone();
+        self.file.seek(SeekFrom::Start(self.offset)).map_err(files::error("read", &path))?;
+        self.file.read_to_end(&mut rest).map_err(files::error("read", &path))?;
+        Ok(rest)
+    }
+
+    fn read_record(&mut self) -> std::io::Result<Result<(u64, Location, Bytes), Flaw>> {
+        let mut header = [0; RECORD_HEADER];
+        let read = read_up_to(&mut self.file, &mut header)?;
+        let header = match RecordHeader::decode(header.get(..read).unwrap_or_default()) {
+            Ok(header) => header,
+            Err(flaw) => return Ok(Err(flaw)),
+        };
+        if self.offset + header.record_length() > self.end {
+            return Ok(Err(Flaw::Incomplete));
+        }
+        let mut block = vec![0; header.length as usize];
+        self.file.read_exact(&mut block)?;
+        if let Err(flaw) = header.check(&block) {
+            return Ok(Err(flaw));
+        }
+        let location = Location { segment: self.segment, offset: self.offset, length: header.length };
+        self.offset += header.record_length();
+        Ok(Ok((header.number, location, block.into())))
+    }
+}
+
+/// The records of a segment that must be whole.
+struct Records {
+    scan: Option<SegmentScan>,
+    failed: Option<LedgerError>,
+}
+
+impl Iterator for Records {
+    type Item = Result<(u64, Location, Bytes), LedgerError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if let Some(error) = self.failed.take() {
+            return Some(Err(error));
+        }
+        let scan = self.scan.as_mut()?;
+        let record = match scan.next().transpose()? {
+            Ok(Ok(record)) => return Some(Ok(record)),
+            Ok(Err(flaw)) => Err(scan.damaged(flaw)),
+            Err(error) => Err(error),
+        };
+        self.scan = None;
+        Some(record)
+    }
+}
+
+pub(super) fn damaged(segment: &Path, offset: u64, flaw: Flaw) -> LedgerError {
+    LedgerError::LogDamaged { segment: segment.to_path_buf(), offset, reason: flaw.to_string() }
+}
+
+/// As many bytes as there are, up to the length of the buffer.
+fn read_up_to(source: &mut impl Read, buffer: &mut [u8]) -> std::io::Result<usize> {
+    let mut read = 0;
+    while let Some(rest) = buffer.get_mut(read..).filter(|rest| !rest.is_empty()) {
+        match source.read(rest)? {
+            0 => break,
+            count => read += count,
+        }
+    }
+    Ok(read)
+}
