@@ -1,8 +1,8 @@
 //! The read-write set of a transaction, decoded one level deeper than its wire form.
 
 use bytes::Bytes;
-use prost::{DecodeError, Message};
 
+use super::decode::{DecodeError, decode};
 use crate::proto::{
     kvrwset::{HashedRwSet, KvrwSet},
     rwset::{CollectionHashedReadWriteSet, NsReadWriteSet, TxReadWriteSet},
@@ -34,7 +34,7 @@ pub struct CollectionRwSet {
 impl TxRwSet {
     /// Decodes `ChaincodeAction.results` (`rwsetutil.TxRwSet.FromProtoBytes`).
     pub fn decode(results: Bytes) -> Result<Self, DecodeError> {
-        let wire = TxReadWriteSet::decode(results)?;
+        let wire: TxReadWriteSet = decode(results)?;
         let namespaces = wire.ns_rwset.into_iter().map(NamespaceRwSet::decode);
         Ok(Self { namespaces: namespaces.collect::<Result<_, _>>()? })
     }
@@ -45,7 +45,7 @@ impl NamespaceRwSet {
         let collections = wire.collection_hashed_rwset.into_iter().map(CollectionRwSet::decode);
         Ok(Self {
             namespace: wire.namespace,
-            public: KvrwSet::decode(wire.rwset)?,
+            public: decode::<KvrwSet>(wire.rwset)?,
             collections: collections.collect::<Result<_, _>>()?,
         })
     }
@@ -55,7 +55,7 @@ impl CollectionRwSet {
     fn decode(wire: CollectionHashedReadWriteSet) -> Result<Self, DecodeError> {
         Ok(Self {
             collection: wire.collection_name,
-            hashed: HashedRwSet::decode(wire.hashed_rwset)?,
+            hashed: decode::<HashedRwSet>(wire.hashed_rwset)?,
             pvt_rwset_hash: wire.pvt_rwset_hash,
         })
     }

@@ -1,0 +1,24 @@
+//! What a config transaction does to the channel.
+//!
+//! Source: `core/peer/channel.go`, `Apply`. The update in it is authorised and applied again; a result
+//! other than the one it states stops every peer.
+
+use std::sync::Arc;
+
+use fabric::channel::Bundle;
+
+use super::{Defect, unpack::Unpacked};
+
+pub(crate) fn apply(
+    unpacked: &Unpacked,
+    bundle: &Bundle,
+    transactions: usize,
+) -> Result<Arc<Bundle>, Defect> {
+    let next = bundle.validate_config(unpacked.data()).map_err(|error| Defect::Config(error.to_string()))?;
+    // Peers would judge the block's other transactions by the old or the new configuration, as it
+    // happens. No orderer makes such a block.
+    if transactions > 1 {
+        return Err(Defect::ConfigAmongOthers);
+    }
+    Ok(next)
+}

@@ -1,0 +1,217 @@
+//! Have those endorsed a transaction whose endorsement the written chaincodes, collections and keys demand?
+//!
+//! Source: `core/common/validation/statebased/{v20,validator_keylevel}.go`,
+//! `core/handlers/validation/builtin/v20/validation_logic.go`. Signatures have been verified before; here
+//! identities are held against policies, transaction by transaction in the order of the block.
+
+use std::{collections::BTreeSet, collections::HashSet, rc::Rc, sync::Arc};
+
+use bytes::Bytes;
+use fabric::{
+    msp::Identity,
+    proto::protos::TxValidationCode,
+    types::rwset::{NamespaceRwSet, TxRwSet},
+};
+
+use super::{
+    Defect,
+    collections::{self, CollectionPolicy},
+    key_policies::KeyPolicies,
+    lifecycle::{Definition, Definitions, LIFECYCLE},
+    policies::Policies,
+    verdict::{Failure, Verdict},
+};
+use crate::ledger::StateKey;
+
+/// The only validation plugin that peers come with.
+const BUILT_IN_PLUGIN: &str = "vscc";
+
+/// A transaction that is to be held against policies.
+#[derive(Clone, Copy)]
+pub(crate) struct Candidate<'a> {
+    pub index: usize,
+    /// Whose policies count.
+    pub namespaces: &'a BTreeSet<String>,
+    pub rwset: &'a TxRwSet,
+    /// Those whose endorsement verified, each once.
+    pub endorsers: &'a [Arc<Identity>],
+}
+
+/// The policies in force for one block.
+pub(crate) struct Endorsement<'a> {
+    pub definitions: &'a Definitions<'a>,
+    pub policies: Policies<'a>,
+    pub key_policies: KeyPolicies<'a>,
+}
+
+impl Endorsement<'_> {
+    /// Judges the candidate; to be called in the order of the block.
+    ///
+    /// Fabric stops at the first namespace that fails, and visits them in the random order of a Go map.
+    /// A later transaction may wait for ever for what a peer would have found in a namespace it did not
+    /// visit; the peers that do not hang have visited it. So every namespace is visited here, and the
+    /// first failure, by name, is the verdict.
+    pub fn check(&mut self, candidate: Candidate<'_>) -> Result<(), Failure> {
+        let mut first_failure = Ok(());
+        for namespace in candidate.namespaces {
+            let result = self.check_namespace(candidate, namespace);
+            if first_failure.is_ok() {
+                first_failure = result;
+            }
+        }
+        first_failure
+    }
+
+    fn check_namespace(&mut self, candidate: Candidate<'_>, namespace: &str) -> Result<(), Failure> {
+        let definition = self.definition(namespace)?;
+        self.key_policies.extract_up_to(candidate.index)?;
+        let policy = match namespace {
+            LIFECYCLE => self.policies.lifecycle(),
+            _ => definition.validation_parameter.clone(),
+        };
+        let some_met = false;
+        let check = NamespaceCheck {
+            endorsement: self,
+            candidate,
+            namespace,
+            definition,
+            policy,
+            met: HashSet::new(),
+            some_met,
+        };
+        let result = check.run();
+        if !matches!(result, Err(Failure::Halt(_))) {
+            self.key_policies.note_result(candidate.index, namespace, result.is_ok());
+        }
+        result
+    }
+
+    /// The definition of the chaincode, which must be there and be one that peers can act on.
+    fn definition(&mut self, chaincode: &str) -> Result<Rc<Definition>, Failure> {
+        let undefined = |reason: String| Verdict::invalid(TxValidationCode::InvalidChaincode, reason);
+        let definition = self.definitions.get(chaincode)?;
+        let definition =
+            definition.ok_or_else(|| undefined(format!("chaincode '{chaincode}' is not defined")))?;
+        if chaincode == LIFECYCLE {
+            return Ok(definition);
+        }
+        if definition.validation_plugin.is_empty() || definition.validation_parameter.is_empty() {
+            return Err(
+                undefined(format!("the definition of '{chaincode}' has no plugin or no policy")).into()
+            );
+        }
+        if definition.validation_plugin != BUILT_IN_PLUGIN {
+            let plugin = definition.validation_plugin.clone();
+            return Err(Defect::UnknownPlugin { chaincode: chaincode.to_owned(), plugin }.into());
+        }
+        Ok(definition)
+    }
+}
+
+/// One transaction held against the policies of one namespace.
+struct NamespaceCheck<'c, 'a> {
+    endorsement: &'c mut Endorsement<'a>,
+    candidate: Candidate<'c>,
+    namespace: &'c str,
+    definition: Rc<Definition>,
+    /// The chaincode's own.
+    policy: Bytes,
+    /// The collections whose policy has been met; the empty name stands for the chaincode.
+    met: HashSet<String>,
+    /// Any policy at all, a key's among them.
+    some_met: bool,
+}
+
+impl NamespaceCheck<'_, '_> {
+    fn run(mut self) -> Result<(), Failure> {
+        let rwset = self.candidate.rwset;
+        let namespace = rwset.namespaces.iter().find(|namespace| namespace.namespace == self.namespace);
+        for key in namespace.map(written_keys).unwrap_or_default() {
+            self.check_key(&key)?;
+        }
+        // A transaction that writes nothing still needs the chaincode's endorsers.
+        if self.some_met { Ok(()) } else { self.check_chaincode() }
+    }
+
+    fn check_key(&mut self, key: &WrittenKey) -> Result<(), Failure> {
+        let Self { endorsement, candidate, definition, .. } = self;
+        endorsement.key_policies.await_earlier(candidate.index, &key.state_key)?;
+        let collection = key.collection.as_str();
+        // Of a collection that does not exist Fabric reads no key policy; the collection's policy fails.
+        let is_readable = collection.is_empty()
+            || collections::exists(endorsement.policies.bundle(), definition, collection);
+        let policy = if is_readable { endorsement.key_policies.of(&key.state_key)? } else { Bytes::new() };
+        if policy.is_empty() {
+            return self.check_collection(collection);
+        }
+        let result = endorsement.policies.evaluate_key_policy(&policy, candidate.endorsers)?;
+        self.some_met = true;
+        result.map_err(|error| not_endorsed(format!("policy of {}: {error}", key.state_key)))
+    }
+
+    fn check_collection(&mut self, collection: &str) -> Result<(), Failure> {
+        if self.met.contains(collection) {
+            return Ok(());
+        }
+        if collection.is_empty() {
+            return self.check_chaincode();
+        }
+        let Self { endorsement, candidate, definition, .. } = self;
+        let policy = match collections::policy(endorsement.policies.bundle(), definition, collection) {
+            CollectionPolicy::Own(policy) => policy,
+            CollectionPolicy::Chaincode => return self.check_collection(""),
+            CollectionPolicy::NoSuchCollection => {
+                return Err(not_endorsed(format!("no collection '{collection}' of '{}'", self.namespace)));
+            }
+        };
+        endorsement.policies.evaluate(&policy, candidate.endorsers).map_err(|error| {
+            not_endorsed(format!("policy of collection '{collection}' of '{}': {error}", self.namespace))
+        })?;
+        self.some_met = true;
+        self.met.insert(collection.to_owned());
+        Ok(())
+    }
+
+    fn check_chaincode(&mut self) -> Result<(), Failure> {
+        self.endorsement
+            .policies
+            .evaluate(&self.policy, self.candidate.endorsers)
+            .map_err(|error| not_endorsed(format!("policy of '{}': {error}", self.namespace)))?;
+        self.some_met = true;
+        self.met.insert(String::new());
+        Ok(())
+    }
+}
+
+fn not_endorsed(reason: String) -> Failure {
+    Verdict::invalid(TxValidationCode::EndorsementPolicyFailure, reason).into()
+}
+
+/// A key whose value or metadata a transaction writes; the collection is empty for a public key.
+struct WrittenKey {
+    collection: String,
+    state_key: StateKey,
+}
+
+/// The written keys in the order in which Fabric looks at them, which decides whether a failure or a
+/// halt comes first.
+fn written_keys(namespace: &NamespaceRwSet) -> Vec<WrittenKey> {
+    let name = &namespace.namespace;
+    let public =
+        |key: &String| WrittenKey { collection: String::new(), state_key: StateKey::public(name, key) };
+    let hashed = |collection: &String, hash: &Bytes| WrittenKey {
+        collection: collection.clone(),
+        state_key: StateKey::hashed(name, collection, hash.clone()),
+    };
+    let set = &namespace.public;
+    let values = set.writes.iter().map(|write| public(&write.key));
+    let metadata = set.metadata_writes.iter().map(|write| public(&write.key));
+    let collections = || namespace.collections.iter().map(|set| (&set.collection, &set.hashed));
+    let hashed_values = collections().flat_map(|(collection, set)| {
+        set.hashed_writes.iter().map(move |write| hashed(collection, &write.key_hash))
+    });
+    let hashed_metadata = collections().flat_map(|(collection, set)| {
+        set.metadata_writes.iter().map(move |write| hashed(collection, &write.key_hash))
+    });
+    values.chain(metadata).chain(hashed_values).chain(hashed_metadata).collect()
+}

@@ -1,0 +1,131 @@
+//! All that can be said of each transaction of a block by itself: the part that runs on all cores.
+
+use std::{
+    collections::BTreeSet,
+    panic,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    thread,
+};
+
+use bytes::Bytes;
+use fabric::{
+    channel::Bundle,
+    crypto::SignatureMemo,
+    msp::Identity,
+    policy::{SignedData, valid_identities},
+};
+
+use super::{
+    Stop, dispatch, duplicates,
+    structure::{self, Type},
+    unpack::{Endorsed, Unpacked},
+    verdict::{Failure, Verdict},
+};
+use crate::ledger::{Ledger, Transaction};
+
+/// A transaction, unpacked and examined.
+pub(crate) struct Examined {
+    pub unpacked: Unpacked,
+    pub result: Result<Kind, Verdict>,
+}
+
+/// What remains to be done for a transaction that is consistent, signed and new.
+pub(crate) enum Kind {
+    Config,
+    /// To be held against policies.
+    Endorser {
+        namespaces: BTreeSet<String>,
+        endorsers: Vec<Arc<Identity>>,
+    },
+}
+
+/// A result with the transaction's index.
+type Raw = (usize, Unpacked, Result<Kind, Failure>);
+
+/// What every transaction is examined with.
+#[derive(Clone, Copy)]
+pub(crate) struct Examiner<'a> {
+    pub bundle: &'a Bundle,
+    pub ledger: &'a Ledger,
+    pub memo: &'a SignatureMemo,
+}
+
+impl Examiner<'_> {
+    /// Examines all transactions of a block.
+    pub fn examine_all(self, envelopes: &[Bytes]) -> Result<Vec<Examined>, Stop> {
+        let mut examined = self.on_all_cores(envelopes);
+        examined.sort_unstable_by_key(|(index, ..)| *index);
+        let in_order = examined.into_iter().map(|(index, unpacked, result)| match result {
+            Ok(kind) => Ok(Examined { unpacked, result: Ok(kind) }),
+            Err(Failure::Invalid(verdict)) => Ok(Examined { unpacked, result: Err(verdict) }),
+            Err(Failure::Halt(defect)) => Err((index, defect)),
+        });
+        in_order.collect()
+    }
+
+    fn on_all_cores(self, envelopes: &[Bytes]) -> Vec<Raw> {
+        let next = AtomicUsize::new(0);
+        let work = || self.examine_some(envelopes, &next);
+        let workers = thread::available_parallelism().map_or(1, usize::from).min(envelopes.len());
+        thread::scope(|scope| {
+            let helper = |_| thread::Builder::new().name("validate".to_owned()).spawn_scoped(scope, work);
+            // A thread that the system does not grant is done without.
+            let helpers: Vec<_> = (1..workers).filter_map(|index| helper(index).ok()).collect();
+            let mut examined = work();
+            for helper in helpers {
+                examined.extend(helper.join().unwrap_or_else(|bug| panic::resume_unwind(bug)));
+            }
+            examined
+        })
+    }
+
+    fn examine_some(self, envelopes: &[Bytes], next: &AtomicUsize) -> Vec<Raw> {
+        let mut examined = Vec::new();
+        loop {
+            let index = next.fetch_add(1, Ordering::Relaxed);
+            let Some(envelope) = envelopes.get(index) else { return examined };
+            let unpacked = Unpacked::new(envelope.clone());
+            let result = self.examine(&unpacked);
+            examined.push((index, unpacked, result));
+        }
+    }
+
+    fn examine(self, unpacked: &Unpacked) -> Result<Kind, Failure> {
+        match structure::check(unpacked, self.bundle, self.memo)? {
+            Type::Config => Ok(Kind::Config),
+            Type::Endorser(endorsed) => {
+                duplicates::check_ledger(unpacked, self.ledger)?;
+                let namespaces = dispatch::check(unpacked, endorsed)?;
+                Ok(Kind::Endorser { namespaces, endorsers: self.endorsers(endorsed) })
+            }
+        }
+    }
+
+    /// Those whose endorsement verifies. An endorser signs the response payload and its own identity.
+    fn endorsers(self, endorsed: &Endorsed) -> Vec<Arc<Identity>> {
+        let signed = |endorsement: &fabric::proto::protos::Endorsement| SignedData {
+            data: [endorsed.response_payload_bytes.as_ref(), endorsement.endorser.as_ref()].concat().into(),
+            identity: endorsement.endorser.clone(),
+            signature: endorsement.signature.clone(),
+        };
+        let signed: Vec<_> = endorsed.endorsements.iter().map(signed).collect();
+        valid_identities(&signed, self.bundle.msps(), self.memo)
+    }
+}
+
+impl Examined {
+    /// The transaction as the ledger keeps it.
+    pub fn into_ledger(self, verdict: &Verdict) -> Transaction {
+        let txid = self.unpacked.indexed_txid();
+        match self.result {
+            Ok(Kind::Config) if verdict.is_valid() => Transaction::config(txid, self.unpacked.data()),
+            Ok(Kind::Endorser { .. }) if verdict.is_valid() => {
+                Transaction { txid, rwset: self.unpacked.into_rwset() }
+            }
+            _ => Transaction { txid, rwset: None },
+        }
+    }
+}

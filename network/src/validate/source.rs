@@ -1,0 +1,203 @@
+//! Does a block come from the channel's orderers, whole, and does it continue our chain?
+//!
+//! Source: `internal/peer/gossip/mcs.go`, `common/deliverclient/block_verification.go`,
+//! `protoutil/blockutils.go`.
+
+use bytes::Bytes;
+use fabric::{
+    channel::Bundle,
+    crypto::SignatureMemo,
+    policy::{PolicyError, SignedData},
+    proto::{
+        common::{
+            Block, BlockHeader, ChannelHeader, Consenter, Envelope, HeaderType, IdentifierHeader, Metadata,
+            MetadataSignature, Payload, SignatureHeader,
+        },
+        msp::SerializedIdentity,
+    },
+    types::{
+        block::{METADATA_ENTRIES, SIGNATURES, data_hash, header_bytes},
+        decode::{DecodeError, decode},
+        wellformed::{Malformed, wellformed},
+    },
+};
+use prost::Message;
+
+use crate::ledger::{Ledger, LedgerError};
+
+const BLOCK_VALIDATION: &str = "/Channel/Orderer/BlockValidation";
+
+/// A block that the channel's orderers signed and that continues our chain. Nothing has been said yet of
+/// its transactions.
+#[derive(Clone, Debug)]
+pub struct OrderedBlock(Block);
+
+impl OrderedBlock {
+    pub fn number(&self) -> u64 {
+        self.0.header.as_ref().map_or(0, |header| header.number)
+    }
+
+    pub(crate) fn into_inner(self) -> Block {
+        self.0
+    }
+
+    pub(crate) fn envelopes(&self) -> &[Bytes] {
+        self.0.data.as_ref().map(|data| data.data.as_slice()).unwrap_or_default()
+    }
+}
+
+/// Why a block is not taken at all. It is not ours to judge: another source may have the right one.
+#[derive(Debug, thiserror::Error)]
+pub enum BlockRejected {
+    #[error("the block has no header")]
+    NoHeader,
+    #[error("the block has number {got}, expected {expected}")]
+    Number { expected: u64, got: u64 },
+    #[error("the block names {got} as the hash of its predecessor, which is {expected}")]
+    PreviousHash { expected: String, got: String },
+    #[error("the block has {0} metadata entries, expected at least {METADATA_ENTRIES}")]
+    Metadata(usize),
+    #[error("the block is empty")]
+    Empty,
+    #[error("the first transaction cannot be read: {0}")]
+    FirstTransaction(String),
+    #[error("the first transaction names channel '{got}', this is '{expected}'")]
+    Channel { expected: String, got: String },
+    #[error("transaction {index} is malformed: {defect}")]
+    Malformed { index: usize, defect: Malformed },
+    #[error("the header's data hash is not that of the data")]
+    DataHash,
+    #[error("the orderers' signatures cannot be read: {0}")]
+    Signatures(DecodeError),
+    #[error("the orderers' signatures do not satisfy the channel's policy: {0}")]
+    NotSigned(PolicyError),
+    #[error(transparent)]
+    Ledger(#[from] LedgerError),
+}
+
+/// Checks that `block` is the next one of the chain in `ledger`, signed as the current configuration
+/// demands. The validation codes and the commit hash that it may carry are not looked at.
+pub fn verify_ordered(
+    block: Block,
+    bundle: &Bundle,
+    ledger: &Ledger,
+    memo: &SignatureMemo,
+) -> Result<OrderedBlock, BlockRejected> {
+    let header = block.header.as_ref().ok_or(BlockRejected::NoHeader)?;
+    check_continues(header, ledger)?;
+    let envelopes = block.data.as_ref().map(|data| data.data.as_slice()).unwrap_or_default();
+    check_first_transaction(envelopes, bundle)?;
+    check_well_formed(envelopes)?;
+    if data_hash(envelopes).as_slice() != header.data_hash.as_ref() {
+        return Err(BlockRejected::DataHash);
+    }
+    check_signatures(&block, header, bundle, memo)?;
+    Ok(OrderedBlock(block))
+}
+
+fn check_continues(header: &BlockHeader, ledger: &Ledger) -> Result<(), BlockRejected> {
+    let expected = ledger.height();
+    if header.number != expected {
+        return Err(BlockRejected::Number { expected, got: header.number });
+    }
+    let expected = ledger.last_hash();
+    if header.previous_hash.as_ref() != expected {
+        let (expected, got) = (hex::encode(expected), hex::encode(&header.previous_hash));
+        return Err(BlockRejected::PreviousHash { expected, got });
+    }
+    Ok(())
+}
+
+/// The first transaction says which channel the block is of.
+fn check_first_transaction(envelopes: &[Bytes], bundle: &Bundle) -> Result<(), BlockRejected> {
+    let first = envelopes.first().ok_or(BlockRejected::Empty)?;
+    let header = channel_header(first)
+        .map_err(|error| BlockRejected::FirstTransaction(error.to_string()))?
+        .ok_or_else(|| BlockRejected::FirstTransaction("no header".to_owned()))?;
+    if header.channel_id != bundle.channel_id() {
+        let expected = bundle.channel_id().to_owned();
+        return Err(BlockRejected::Channel { expected, got: header.channel_id });
+    }
+    Ok(())
+}
+
+fn check_well_formed(envelopes: &[Bytes]) -> Result<(), BlockRejected> {
+    if is_config_block(envelopes) {
+        return Ok(());
+    }
+    for (index, envelope) in envelopes.iter().enumerate() {
+        wellformed(envelope).map_err(|defect| BlockRejected::Malformed { index, defect })?;
+    }
+    Ok(())
+}
+
+/// A config transaction is alone in its block, and may carry what others may not.
+fn is_config_block(envelopes: &[Bytes]) -> bool {
+    let [only] = envelopes else { return false };
+    let header = channel_header(only).ok().flatten();
+    header.is_some_and(|header| header.r#type == HeaderType::Config as i32)
+}
+
+fn channel_header(envelope: &Bytes) -> Result<Option<ChannelHeader>, DecodeError> {
+    let envelope: Envelope = decode(envelope.clone())?;
+    let payload: Payload = decode(envelope.payload)?;
+    payload.header.map(|header| decode(header.channel_header)).transpose()
+}
+
+fn check_signatures(
+    block: &Block,
+    header: &BlockHeader,
+    bundle: &Bundle,
+    memo: &SignatureMemo,
+) -> Result<(), BlockRejected> {
+    let entries = block.metadata.as_ref().map(|metadata| metadata.metadata.as_slice()).unwrap_or_default();
+    if entries.len() < METADATA_ENTRIES {
+        return Err(BlockRejected::Metadata(entries.len()));
+    }
+    let entry = entries.get(SIGNATURES).cloned().unwrap_or_default();
+    let metadata: Metadata = decode(entry).map_err(BlockRejected::Signatures)?;
+    let signed = SignedBlock { value: &metadata.value, header: header_bytes(header), bundle };
+    let mut signatures = Vec::with_capacity(metadata.signatures.len());
+    for signature in &metadata.signatures {
+        signatures.extend(signed.by(signature).map_err(BlockRejected::Signatures)?);
+    }
+    let policy = bundle.policies().get(BLOCK_VALIDATION).map_err(BlockRejected::NotSigned)?;
+    policy.evaluate_signed_data(&signatures, bundle.msps(), memo).map_err(BlockRejected::NotSigned)
+}
+
+/// What orderers sign of a block.
+struct SignedBlock<'a> {
+    value: &'a [u8],
+    header: Vec<u8>,
+    bundle: &'a Bundle,
+}
+
+impl SignedBlock<'_> {
+    /// `None` for a signer who is no consenter.
+    fn by(&self, signature: &MetadataSignature) -> Result<Option<SignedData>, DecodeError> {
+        let is_numbered = signature.signature_header.is_empty() && !signature.identifier_header.is_empty();
+        if is_numbered && self.bundle.capabilities().consensus_type_bft() {
+            return self.by_consenter(signature);
+        }
+        let header: SignatureHeader = decode(signature.signature_header.clone())?;
+        Ok(Some(self.data(&signature.signature_header, header.creator, signature)))
+    }
+
+    /// Consenters of a BFT channel sign with their number in place of their certificate.
+    fn by_consenter(&self, signature: &MetadataSignature) -> Result<Option<SignedData>, DecodeError> {
+        let header: IdentifierHeader = decode(signature.identifier_header.clone())?;
+        let mut consenters = self.bundle.orderer().consenters.iter();
+        let consenter = consenters.find(|consenter| consenter.id == header.identifier);
+        Ok(consenter.map(|consenter| self.data(&signature.identifier_header, identity(consenter), signature)))
+    }
+
+    fn data(&self, signer_header: &[u8], identity: Bytes, signature: &MetadataSignature) -> SignedData {
+        let data = [self.value, signer_header, &self.header].concat().into();
+        SignedData { data, identity, signature: signature.signature.clone() }
+    }
+}
+
+fn identity(consenter: &Consenter) -> Bytes {
+    let Consenter { msp_id, identity, .. } = consenter.clone();
+    SerializedIdentity { mspid: msp_id, id_bytes: identity }.encode_to_vec().into()
+}

@@ -1,0 +1,157 @@
+//! Is the transaction what it says it is: well-formed, signed by its creator, and bound to its proposal?
+//!
+//! Source: `core/common/validation/msgvalidation.go` and the beginning of
+//! `core/committer/txvalidator/v20/validator.go`. The order of the checks decides the code.
+
+use fabric::{
+    channel::Bundle,
+    crypto::SignatureMemo,
+    proto::{
+        common::{ChannelHeader, Envelope, HeaderType, Payload, SignatureHeader},
+        protos::TxValidationCode,
+    },
+    types::{decode, txid},
+};
+use sha2::{Digest, Sha256};
+
+use super::{
+    Defect,
+    unpack::{Endorsed, Flaw, Unpacked},
+    verdict::{Failure, Verdict},
+};
+
+/// What a well-formed transaction is.
+pub(crate) enum Type<'a> {
+    Config,
+    Endorser(&'a Endorsed),
+}
+
+pub(crate) fn check<'a>(
+    unpacked: &'a Unpacked,
+    bundle: &Bundle,
+    memo: &SignatureMemo,
+) -> Result<Type<'a>, Failure> {
+    let invalid = |code, reason: &dyn std::fmt::Display| Verdict::invalid(code, reason.to_string());
+    let envelope = unpacked.envelope.as_ref();
+    let envelope = envelope.map_err(|error| invalid(TxValidationCode::InvalidOtherReason, error))?;
+    let payload = unpacked.payload.as_ref();
+    let payload = payload.map_err(|error| invalid(TxValidationCode::BadPayload, error))?;
+    if payload.header.is_none() {
+        return Err(Defect::NoHeader.into());
+    }
+    let (channel, signature) = common_header(unpacked)?;
+    creator_signature(envelope, channel, signature, bundle, memo)
+        .map_err(|reason| invalid(TxValidationCode::BadCreatorSignature, &reason))?;
+    match unpacked.header_type() {
+        Some(HeaderType::EndorserTransaction) => {
+            transaction_id(channel, signature)?;
+            endorser_transaction(unpacked, payload).map(Type::Endorser)
+        }
+        Some(HeaderType::Config) if payload.data.is_empty() => {
+            Err(invalid(TxValidationCode::InvalidConfigTransaction, &"no config in it").into())
+        }
+        Some(HeaderType::Config) => Ok(Type::Config),
+        _ => Err(invalid(TxValidationCode::UnsupportedTxPayload, &"no type of a transaction").into()),
+    }
+}
+
+fn common_header(unpacked: &Unpacked) -> Result<(&ChannelHeader, &SignatureHeader), Verdict> {
+    let bad = |reason: &str| Verdict::invalid(TxValidationCode::BadCommonHeader, reason);
+    let channel = unpacked.channel_header.as_ref().ok_or_else(|| bad("unreadable channel header"))?;
+    let signature = unpacked.signature_header.as_ref().ok_or_else(|| bad("unreadable signature header"))?;
+    match unpacked.header_type() {
+        Some(HeaderType::EndorserTransaction | HeaderType::ConfigUpdate | HeaderType::Config) => {}
+        _ => return Err(bad(&format!("header type {}", channel.r#type))),
+    }
+    if channel.epoch != 0 {
+        return Err(bad(&format!("epoch {}, expected 0", channel.epoch)));
+    }
+    signature_header(signature).map_err(bad)?;
+    Ok((channel, signature))
+}
+
+fn signature_header(header: &SignatureHeader) -> Result<(), &'static str> {
+    if header.nonce.is_empty() {
+        return Err("signature header without nonce");
+    }
+    if header.creator.is_empty() {
+        return Err("signature header without creator");
+    }
+    Ok(())
+}
+
+fn creator_signature(
+    envelope: &Envelope,
+    channel: &ChannelHeader,
+    signature: &SignatureHeader,
+    bundle: &Bundle,
+    memo: &SignatureMemo,
+) -> Result<(), String> {
+    // Fabric asks the identities of the channel that the header names. A peer that has joined that
+    // channel too may accept the creator, one that has not cannot; only a faulty orderer lets such an
+    // envelope through. We know one channel, so we judge as the latter.
+    if channel.channel_id != bundle.channel_id() {
+        tracing::warn!(named = channel.channel_id, "a transaction names another channel");
+        return Err(format!("the header names channel '{}'", channel.channel_id));
+    }
+    if envelope.signature.is_empty() {
+        return Err("no signature".to_owned());
+    }
+    let creator = bundle.msps().deserialize(&signature.creator).map_err(|error| error.to_string())?;
+    bundle.msps().validate(&creator).map_err(|error| format!("creator is not valid: {error}"))?;
+    memo.verify(creator.public_key(), &envelope.payload, &envelope.signature)
+        .map_err(|error| format!("the creator's signature does not verify: {error}"))
+}
+
+fn transaction_id(channel: &ChannelHeader, signature: &SignatureHeader) -> Result<(), Verdict> {
+    let computed = txid::compute(&signature.nonce, &signature.creator);
+    if channel.tx_id == computed {
+        return Ok(());
+    }
+    let reason = format!("transaction id '{}', computed {computed}", channel.tx_id);
+    Err(Verdict::invalid(TxValidationCode::BadProposalTxid, reason))
+}
+
+fn endorser_transaction<'a>(unpacked: &'a Unpacked, payload: &Payload) -> Result<&'a Endorsed, Failure> {
+    let invalid = |reason: String| Verdict::invalid(TxValidationCode::InvalidEndorserTransaction, reason);
+    if payload.data.is_empty() {
+        return Err(invalid("no transaction in it".to_owned()).into());
+    }
+    let transaction = unpacked.transaction.as_ref();
+    let transaction = transaction.ok_or_else(|| invalid("malformed transaction".to_owned()))?;
+    let [action] = transaction.actions.as_slice() else {
+        return Err(invalid(format!("{} actions, expected one", transaction.actions.len())).into());
+    };
+    let header: SignatureHeader =
+        decode(action.header.clone()).map_err(|error| invalid(format!("header of the action: {error}")))?;
+    signature_header(&header).map_err(|reason| invalid(format!("action: {reason}")))?;
+    let endorsed = unpacked.endorsed.as_ref().map_err(|flaw| match flaw {
+        // Fabric looks into the content before it asks whether there is any.
+        Flaw::NoEndorsedAction => Failure::from(Defect::ActionWithoutContent),
+        flaw => invalid(flaw.to_string()).into(),
+    })?;
+    let channel_header = payload.header.as_ref().map(|header| header.channel_header.as_ref());
+    proposal_hash(channel_header.unwrap_or_default(), &action.header, endorsed)
+        .map_err(|reason| invalid(reason.to_owned()))?;
+    Ok(endorsed)
+}
+
+/// The endorsers signed for this channel header, this action header and this proposal.
+fn proposal_hash(
+    channel_header: &[u8],
+    action_header: &[u8],
+    endorsed: &Endorsed,
+) -> Result<(), &'static str> {
+    if endorsed.proposal_payload.is_empty() {
+        return Err("no proposal payload");
+    }
+    let hash = Sha256::new()
+        .chain_update(channel_header)
+        .chain_update(action_header)
+        .chain_update(&endorsed.proposal_payload)
+        .finalize();
+    if hash.as_slice() != endorsed.response_payload.proposal_hash.as_ref() {
+        return Err("the endorsers signed another proposal: its hash differs");
+    }
+    Ok(())
+}
