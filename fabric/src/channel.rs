@@ -8,6 +8,7 @@ mod capabilities;
 mod duration;
 mod elements;
 mod elements_wire;
+pub mod genesis;
 mod msps;
 mod orderer;
 mod transition;
