@@ -75,6 +75,6 @@ mod tests {
         let (start, end) = range_of(SCHEME);
         let key = scheme("z", "1");
         assert!(start.as_str() <= key.as_str() && key.as_str() < end.as_str());
-        assert!(!("scheme0" < end.as_str()) && STATUS > end.as_str());
+        assert!("scheme0" >= end.as_str() && STATUS > end.as_str());
     }
 }

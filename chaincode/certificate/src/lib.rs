@@ -5,12 +5,19 @@
 //! responsible peer must reach the same bytes from the same transaction, and the public verifier reaches
 //! its verdict with the same functions (see `docs/contract.md` for the contract as its callers see it).
 
+pub mod canonical;
 pub mod code;
 pub mod contract;
 pub mod date_time;
+pub mod decimal;
+pub mod demo;
+pub mod document;
+pub mod draft;
 pub mod keys;
 pub mod memory;
+pub mod multikey;
 pub mod parties;
+pub mod proof;
 pub mod record;
 pub mod refusal;
 pub mod state;

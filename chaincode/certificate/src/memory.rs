@@ -14,6 +14,7 @@ use crate::state::{Creator, KeyPolicy, Modification, State, StateError};
 /// The chaincode's endorsement policy: a peer of each of these.
 const CHAINCODE_POLICY: [&str; 2] = [CERTIFICATION_BODY, ACCREDITATION_BODY];
 
+#[derive(Clone)]
 pub struct Memory {
     channel: String,
     creator: Creator,

@@ -77,6 +77,12 @@ impl fmt::Display for Refusal {
 
 impl std::error::Error for Refusal {}
 
+impl Violation {
+    pub fn new(pointer: &str, value: &str, rule: &str) -> Violation {
+        Violation { pointer: pointer.to_owned(), value: value.to_owned(), rule: rule.to_owned() }
+    }
+}
+
 impl fmt::Display for Violation {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let pointer = if self.pointer.is_empty() { "the document" } else { &self.pointer };

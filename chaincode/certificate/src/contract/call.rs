@@ -3,13 +3,16 @@
 use bytes::Bytes;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 
+use crate::canonical::to_canonical;
+use crate::code::Code;
+use crate::date_time::DateTime;
+use crate::document::MAXIMUM_BYTES;
+use crate::keys;
 use crate::record::{Event, RecordError};
 use crate::refusal::{Refusal, Violation};
 use crate::state::{Role, State};
-
-/// One argument may be this long: the document's limit, with room for the JSON around a smaller thing.
-pub const MAXIMUM_ARGUMENT_BYTES: usize = 64 * 1024;
 
 const MAXIMUM_ARGUMENTS: usize = 8;
 
@@ -33,9 +36,20 @@ impl<'a, S: State> Call<'a, S> {
     /// The arguments, exactly as many as `names`.
     pub fn arguments<const COUNT: usize>(&self, names: [&str; COUNT]) -> Result<[&'a str; COUNT], Refusal> {
         <[&str; COUNT]>::try_from(self.arguments.as_slice()).map_err(|_| {
-            let (count, names) = (self.arguments.len(), names.join(", "));
-            Refusal::Arguments(format!("takes {COUNT} arguments ({names}), here are {count}"))
+            let names = if COUNT == 0 { "none".to_owned() } else { names.join(", ") };
+            Refusal::Arguments(format!(
+                "takes {COUNT} arguments ({names}), here are {}",
+                self.arguments.len()
+            ))
         })
+    }
+
+    /// One argument, and perhaps a second.
+    pub fn argument_and_option(&self, names: [&str; 2]) -> Result<(&'a str, Option<&'a str>), Refusal> {
+        match self.arguments.as_slice() {
+            [first] => Ok((first, None)),
+            _ => self.arguments(names).map(|[first, second]| (first, Some(second))),
+        }
     }
 
     /// The single argument, as a JSON object of these members and no others.
@@ -47,15 +61,22 @@ impl<'a, S: State> Call<'a, S> {
 
     /// Refuses a caller that is not of `organisation` in one of `roles`.
     pub fn caller(&self, organisation: &str, roles: &[Role]) -> Result<(), Refusal> {
+        self.caller_of_any(&[organisation], roles)
+    }
+
+    /// Refuses a caller that is not of one of `organisations` in one of `roles`.
+    pub fn caller_of_any(&self, organisations: &[&str], roles: &[Role]) -> Result<(), Refusal> {
         let creator = self.state.creator();
-        if creator.msp_id == organisation && creator.role.is_some_and(|role| roles.contains(&role)) {
+        let belongs = organisations.contains(&creator.msp_id.as_str());
+        if belongs && creator.role.is_some_and(|role| roles.contains(&role)) {
             return Ok(());
         }
         let allowed: Vec<String> = roles.iter().map(Role::to_string).collect();
         let role = creator.role.map_or("no role".to_owned(), |role| role.to_string());
         Err(Refusal::Forbidden(format!(
-            "takes {} of {organisation}, the caller is {role} of {}",
+            "takes {} of {}, the caller is {role} of {}",
             allowed.join(" or "),
+            organisations.join(" or "),
             creator.msp_id
         )))
     }
@@ -66,8 +87,20 @@ impl<'a, S: State> Call<'a, S> {
         key: &str,
         decode: impl Fn(&Bytes) -> Result<T, RecordError>,
     ) -> Result<Option<T>, Refusal> {
-        let values = self.state.get(&[key]).await?;
-        Ok(values.into_iter().next().flatten().map(|value| decode(&value)).transpose()?)
+        let [value] = self.values([key]).await?;
+        Ok(value.map(|value| decode(&value)).transpose()?)
+    }
+
+    /// The values of these keys.
+    pub async fn values<const COUNT: usize>(
+        &mut self,
+        keys: [&str; COUNT],
+    ) -> Result<[Option<Bytes>; COUNT], Refusal> {
+        let values = self.state.get(&keys).await?;
+        let count = values.len();
+        values
+            .try_into()
+            .map_err(|_| Refusal::Ledger(format!("{count} values were returned for {COUNT} keys")))
     }
 
     /// All records below a prefix, decoded, in key order.
@@ -76,7 +109,7 @@ impl<'a, S: State> Call<'a, S> {
         prefix: &str,
         decode: impl Fn(&Bytes) -> Result<T, RecordError>,
     ) -> Result<Vec<T>, Refusal> {
-        let (start, end) = crate::keys::range_of(prefix);
+        let (start, end) = keys::range_of(prefix);
         let entries = self.state.range(&start, &end).await?;
         Ok(entries.iter().map(|(_, value)| decode(value)).collect::<Result<_, _>>()?)
     }
@@ -90,32 +123,69 @@ impl<'a, S: State> Call<'a, S> {
             transaction_id: self.state.transaction_id().to_owned(),
         }
     }
-}
 
-/// A reason that a person gave: one to 500 characters, none of them a control character.
-pub fn reason(text: &str) -> Result<&str, Refusal> {
-    let length = text.chars().count();
-    let blank = text.trim().is_empty();
-    if !blank && length <= MAXIMUM_REASON_CHARACTERS && !text.chars().any(char::is_control) {
-        return Ok(text);
+    /// Refuses a transaction that claims a time before that of what it follows: the order of events must be the
+    /// order of their times, or a question about a past date has no answer.
+    pub fn not_before(&self, earlier: DateTime) -> Result<(), Refusal> {
+        let now = self.state.timestamp();
+        if now >= earlier {
+            return Ok(());
+        }
+        Err(Refusal::Conflict(format!(
+            "the transaction's timestamp {now} is before {earlier}, which it follows"
+        )))
     }
-    Err(Refusal::Rules(vec![Violation {
-        pointer: "/reason".into(),
-        value: format!("{length} characters"),
-        rule: format!("a sentence of 1 to {MAXIMUM_REASON_CHARACTERS} characters, no control characters"),
-    }]))
+
+    /// Emits `value` as the event `name`, and answers with it.
+    pub fn emit(&mut self, name: &str, value: &impl Serialize) -> Result<Vec<u8>, Refusal> {
+        let payload = answer(value)?;
+        self.state.set_event(name, payload.clone());
+        Ok(payload)
+    }
 }
 
+/// A certificate's code as people type it, or its `urn:uuid:` identifier.
+pub fn code(text: &str) -> Result<Code, Refusal> {
+    match Code::from_urn(text) {
+        Some(code) => Ok(code),
+        None => text.parse().map_err(|error| Refusal::Arguments(format!("{error}"))),
+    }
+}
+
+/// A reason that a person gave.
+pub fn reason(text: &str) -> Result<&str, Refusal> {
+    line("/reason", text, MAXIMUM_REASON_CHARACTERS)?;
+    Ok(text)
+}
+
+/// Refuses a text that is blank, longer than `maximum` characters, or holds control characters.
+pub fn line(pointer: &str, text: &str, maximum: usize) -> Result<(), Refusal> {
+    let length = text.chars().count();
+    let good = !text.trim().is_empty() && length <= maximum && !text.chars().any(char::is_control);
+    let rule = format!("must be a text of 1 to {maximum} characters, no control characters");
+    require(good, pointer, text, &rule)
+}
+
+/// Refuses `value` at `pointer` unless the rule holds.
+pub fn require(holds: bool, pointer: &str, value: &str, rule: &str) -> Result<(), Refusal> {
+    if holds {
+        return Ok(());
+    }
+    let shown: String = value.chars().take(80).collect();
+    Err(Refusal::Rules(vec![Violation::new(pointer, &format!("{shown:?}"), rule)]))
+}
+
+/// JSON in its canonical form: every endorser must answer the same bytes.
 pub fn answer(value: &impl Serialize) -> Result<Vec<u8>, Refusal> {
-    serde_json::to_vec(value).map_err(|error| Refusal::Ledger(error.to_string()))
+    let broken = |error: String| Refusal::Ledger(format!("the answer cannot be written: {error}"));
+    let value: Value = serde_json::to_value(value).map_err(|error| broken(error.to_string()))?;
+    to_canonical(&value).map_err(|error| broken(error.to_string()))
 }
 
 fn text(argument: &Bytes) -> Result<&str, Refusal> {
-    if argument.len() > MAXIMUM_ARGUMENT_BYTES {
+    if argument.len() > MAXIMUM_BYTES {
         let length = argument.len();
-        return Err(Refusal::Arguments(format!(
-            "an argument of {length} bytes is over {MAXIMUM_ARGUMENT_BYTES}"
-        )));
+        return Err(Refusal::Arguments(format!("an argument of {length} bytes is over {MAXIMUM_BYTES}")));
     }
     std::str::from_utf8(argument).map_err(|_| Refusal::Arguments("an argument is not UTF-8 text".into()))
 }

@@ -1,23 +1,19 @@
 //! Binds the contract to its ledger, so that a certificate of another ledger is refused here.
 
-use super::call::{Call, answer};
+use super::call::{Call, answer, require};
+use crate::document::identifiers::is_fingerprint;
 use crate::keys;
 use crate::parties::{ACCREDITATION_BODY, CERTIFICATION_BODY};
 use crate::record::Ledger;
-use crate::refusal::{Refusal, Violation};
+use crate::refusal::Refusal;
 use crate::state::{KeyPolicy, Role, State};
 
 /// `ledger:bind(genesis)`: once, by an administrator of the accreditation body.
 pub async fn bind<S: State>(mut call: Call<'_, S>) -> Result<Vec<u8>, Refusal> {
     call.caller(ACCREDITATION_BODY, &[Role::Admin])?;
     let [genesis] = call.arguments(["genesis"])?;
-    if !is_fingerprint(genesis) {
-        return Err(Refusal::Rules(vec![Violation {
-            pointer: "/genesis".into(),
-            value: genesis.chars().take(80).collect(),
-            rule: "`sha256:` and the 64 lower-case hex digits of the genesis block's header hash".into(),
-        }]));
-    }
+    let rule = "must be sha256: and the 64 lower-case hex digits of the genesis block's header hash";
+    require(is_fingerprint(genesis), "/genesis", genesis, rule)?;
     if let Some(bound) = call.record(keys::LEDGER, Ledger::decode).await? {
         return Err(Refusal::Conflict(format!(
             "the contract is bound to {} {}",
@@ -28,8 +24,7 @@ pub async fn bind<S: State>(mut call: Call<'_, S>) -> Result<Vec<u8>, Refusal> {
     let ledger = Ledger { channel, genesis: genesis.to_owned(), bound: call.event("") };
     call.state.put(keys::LEDGER, ledger.encode());
     call.state.set_policy(keys::LEDGER, &KeyPolicy::all(&[CERTIFICATION_BODY, ACCREDITATION_BODY]));
-    call.state.set_event("LedgerBound", answer(&ledger)?);
-    answer(&ledger)
+    call.emit("LedgerBound", &ledger)
 }
 
 /// `ledger:get()`: anyone.
@@ -37,11 +32,4 @@ pub async fn get<S: State>(mut call: Call<'_, S>) -> Result<Vec<u8>, Refusal> {
     let [] = call.arguments([])?;
     let ledger = call.record(keys::LEDGER, Ledger::decode).await?;
     answer(&ledger.ok_or_else(|| Refusal::Unknown("the contract is not bound to its ledger yet".into()))?)
-}
-
-/// `sha256:` and 64 lower-case hex digits.
-pub fn is_fingerprint(text: &str) -> bool {
-    text.strip_prefix("sha256:").is_some_and(|digits| {
-        digits.len() == 64 && digits.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
-    })
 }

@@ -2,9 +2,14 @@
 //!
 //! `docs/contract.md` describes each for its callers.
 
+mod accreditation;
 mod call;
+mod certificate;
+mod issue;
+mod issuer_key;
 mod ledger;
 mod scheme;
+mod stop;
 
 use bytes::Bytes;
 
@@ -47,6 +52,24 @@ async fn call<S: State>(state: &mut S, function: &str, arguments: &[Bytes]) -> R
         "scheme:register" => scheme::register(call).await,
         "scheme:get" => scheme::get(call).await,
         "scheme:list" => scheme::list(call).await,
+        "accreditation:register" => accreditation::register(call).await,
+        "accreditation:suspend" => accreditation::suspend(call).await,
+        "accreditation:restore" => accreditation::restore(call).await,
+        "accreditation:get" => accreditation::get(call).await,
+        "accreditation:list" => accreditation::list(call).await,
+        "issuerKey:propose" => issuer_key::propose(call).await,
+        "issuerKey:approve" => issuer_key::approve(call).await,
+        "issuerKey:revoke" => issuer_key::revoke(call).await,
+        "issuerKey:get" => issuer_key::get(call).await,
+        "issuerKey:list" => issuer_key::list(call).await,
+        "certificate:check" => issue::check(call).await,
+        "certificate:issue" => issue::issue(call).await,
+        "certificate:get" => certificate::get(call).await,
+        "certificate:document" => certificate::document(call).await,
+        "certificate:history" => certificate::history(call).await,
+        "certificate:stop" => stop::place(call).await,
+        "certificate:lift" => stop::lift(call).await,
+        "certificate:withdraw" => stop::withdraw(call).await,
         _ => Err(Refusal::Unknown("the contract has no such function".into())),
     }
 }

@@ -1,13 +1,17 @@
-//! The certification schemes under which certificates can be granted.
+//! The certification schemes under which certificates can be granted (ISO/IEC 17067).
 
 use serde::Deserialize;
 
-use super::call::{Call, answer};
+use super::call::{Call, answer, line, require};
+use crate::document::identifiers::is_uri;
 use crate::keys;
 use crate::parties::ACCREDITATION_BODY;
 use crate::record::Scheme;
 use crate::refusal::Refusal;
 use crate::state::{KeyPolicy, Role, State};
+
+/// As many as a certificate can name.
+const MAXIMUM_STANDARDS: usize = 32;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -21,7 +25,9 @@ struct Registration {
 /// `scheme:register(request)`: an administrator of the accreditation body.
 pub async fn register<S: State>(mut call: Call<'_, S>) -> Result<Vec<u8>, Refusal> {
     call.caller(ACCREDITATION_BODY, &[Role::Admin])?;
-    let Registration { id, version, title, standards } = call.request()?;
+    let registration: Registration = call.request()?;
+    check(&registration)?;
+    let Registration { id, version, title, standards } = registration;
     let key = keys::scheme(&id, &version);
     if call.record(&key, Scheme::decode).await?.is_some() {
         return Err(Refusal::Conflict(format!("scheme {id} version {version} is registered")));
@@ -29,8 +35,19 @@ pub async fn register<S: State>(mut call: Call<'_, S>) -> Result<Vec<u8>, Refusa
     let scheme = Scheme { id, version, title, standards, registered: call.event("") };
     call.state.put(&key, scheme.encode());
     call.state.set_policy(&key, &KeyPolicy::all(&[ACCREDITATION_BODY]));
-    call.state.set_event("SchemeRegistered", answer(&scheme)?);
-    answer(&scheme)
+    call.emit("SchemeRegistered", &scheme)
+}
+
+fn check(registration: &Registration) -> Result<(), Refusal> {
+    require(is_uri(&registration.id), "/id", &registration.id, "must be an absolute URI")?;
+    line("/version", &registration.version, 200)?;
+    line("/title", &registration.title, 200)?;
+    let count = registration.standards.len();
+    let rule = format!("must be a list of 1 to {MAXIMUM_STANDARDS} URIs");
+    require((1..=MAXIMUM_STANDARDS).contains(&count), "/standards", &format!("{count} standards"), &rule)?;
+    registration.standards.iter().enumerate().try_for_each(|(index, uri)| {
+        require(is_uri(uri), &format!("/standards/{index}"), uri, "must be an absolute URI")
+    })
 }
 
 /// `scheme:get(id, version)`: anyone.

@@ -9,6 +9,7 @@ mod event;
 mod issuer_key;
 mod ledger;
 mod scheme;
+mod status;
 mod stop;
 
 pub use accreditation::{Accreditation, AccreditationSuspension, Effect};
@@ -18,4 +19,5 @@ pub use event::Event;
 pub use issuer_key::IssuerKey;
 pub use ledger::Ledger;
 pub use scheme::Scheme;
+pub use status::Status;
 pub use stop::{Stop, Suspension, Withdrawal};

@@ -1,0 +1,120 @@
+//! Reading certificates.
+
+use bytes::Bytes;
+use serde_json::{Value, json};
+
+use super::call::{Call, answer, code};
+use crate::code::Code;
+use crate::date_time::DateTime;
+use crate::keys;
+use crate::parties::ACCREDITATION_BODY;
+use crate::record::{Accreditation, Certificate, RecordError, Stop, Withdrawal};
+use crate::refusal::Refusal;
+use crate::state::State;
+use crate::verdict::{Records, verdict};
+
+/// `certificate:get(certificate[, at])`: anyone; the verdict now, or at a past date.
+pub async fn get<S: State>(mut call: Call<'_, S>) -> Result<Vec<u8>, Refusal> {
+    let (text, at) = call.argument_and_option(["certificate", "at"])?;
+    let at = match at {
+        None => call.state.timestamp(),
+        Some(text) => DateTime::parse(text).ok_or_else(|| {
+            Refusal::Arguments(format!("at is {text:?}, must be such as 2026-01-31T12:00:00Z"))
+        })?,
+    };
+    let code = code(text)?;
+    let certificate = existing(&mut call, code).await?;
+    let parties = [certificate.body.as_str(), ACCREDITATION_BODY];
+    let stops = parties.map(|party| keys::stop(code, party));
+    let withdrawals = parties.map(|party| keys::withdrawal(code, party));
+    let accreditation = keys::accreditation(&certificate.body, &certificate.scheme_id);
+    let [accreditation, body_stop, other_stop, body_withdrawal, other_withdrawal] =
+        call.values([&accreditation, &stops[0], &stops[1], &withdrawals[0], &withdrawals[1]]).await?;
+
+    let accreditation = present(accreditation, Accreditation::decode)?;
+    let stops = [present(body_stop, Stop::decode)?, present(other_stop, Stop::decode)?];
+    let withdrawals =
+        [present(body_withdrawal, Withdrawal::decode)?, present(other_withdrawal, Withdrawal::decode)?];
+    let records = Records {
+        certificate: &certificate,
+        stops: &stops,
+        withdrawals: &withdrawals,
+        accreditation: &accreditation,
+    };
+    answer(&json!({
+        "certificate": code,
+        "at": at,
+        "verdict": verdict(records, at),
+        "body": certificate.body,
+        "issued": certificate.issued,
+        "validFrom": certificate.valid_from,
+        "validUntil": certificate.valid_until,
+        "suspensions": stops.iter().flat_map(|stop| &stop.suspensions).collect::<Vec<_>>(),
+        "withdrawals": withdrawals.iter().filter_map(|record| record.withdrawn.as_ref()).collect::<Vec<_>>(),
+        "accreditation": accreditation,
+        "document": json_of(&certificate.document)?,
+    }))
+}
+
+/// `certificate:document(certificate)`: anyone; the signed document, byte for byte as it was issued.
+pub async fn document<S: State>(mut call: Call<'_, S>) -> Result<Vec<u8>, Refusal> {
+    let [text] = call.arguments(["certificate"])?;
+    Ok(existing(&mut call, code(text)?).await?.document.into())
+}
+
+/// `certificate:history(certificate)`: anyone; every value that each of the certificate's records ever had, in
+/// order of time, so that even what a dishonest body struck out of its own record shows.
+pub async fn history<S: State>(mut call: Call<'_, S>) -> Result<Vec<u8>, Refusal> {
+    let [text] = call.arguments(["certificate"])?;
+    let code = code(text)?;
+    let certificate = existing(&mut call, code).await?;
+    let mut entries = modifications(&mut call, keys::certificate(code), issue_json).await?;
+    for party in [certificate.body.as_str(), ACCREDITATION_BODY] {
+        let suspensions = |value: &Bytes| Ok(json!({"suspensions": Stop::decode(value)?.suspensions}));
+        entries.extend(modifications(&mut call, keys::stop(code, party), suspensions).await?);
+        let withdrawn = |value: &Bytes| Ok(json!({"withdrawn": Withdrawal::decode(value)?.withdrawn}));
+        entries.extend(modifications(&mut call, keys::withdrawal(code, party), withdrawn).await?);
+    }
+    entries.sort_by_key(|(timestamp, _)| *timestamp);
+    answer(&entries.into_iter().map(|(_, entry)| entry).collect::<Vec<_>>())
+}
+
+fn issue_json(value: &Bytes) -> Result<Value, RecordError> {
+    Ok(json!({"issued": Certificate::decode(value)?.issued}))
+}
+
+/// The values that a key had, oldest first.
+async fn modifications<S: State>(
+    call: &mut Call<'_, S>,
+    key: String,
+    show: impl Fn(&Bytes) -> Result<Value, RecordError>,
+) -> Result<Vec<(DateTime, Value)>, Refusal> {
+    let mut entries = Vec::new();
+    for modification in call.state.history(&key).await?.iter().rev() {
+        let record = modification.value.as_ref().map(&show).transpose()?;
+        let entry = json!({
+            "key": key,
+            "transactionId": modification.transaction_id,
+            "timestamp": modification.timestamp,
+            "record": record,
+        });
+        entries.push((modification.timestamp, entry));
+    }
+    Ok(entries)
+}
+
+async fn existing<S: State>(call: &mut Call<'_, S>, code: Code) -> Result<Certificate, Refusal> {
+    let record = call.record(&keys::certificate(code), Certificate::decode).await?;
+    record.ok_or_else(|| Refusal::Unknown(format!("no certificate {code}")))
+}
+
+/// A record that stands from issue on.
+fn present<T>(value: Option<Bytes>, decode: impl Fn(&Bytes) -> Result<T, RecordError>) -> Result<T, Refusal> {
+    let missing = || Refusal::Ledger("a record of the certificate is missing".into());
+    Ok(decode(&value.ok_or_else(missing)?)?)
+}
+
+fn json_of(document: &Bytes) -> Result<Value, Refusal> {
+    serde_json::from_slice(document)
+        .map_err(|error| Refusal::Ledger(format!("the stored document is broken: {error}")))
+}

@@ -1,0 +1,121 @@
+//! The keys with which a certification body signs documents: proposed by the one body, approved by a person of
+//! the other in a second transaction. An endorsement by a peer would not be that consent.
+
+use serde::Deserialize;
+
+use super::call::{Call, answer, line, reason, require};
+use crate::document::identifiers::{is_did_web, is_web_address};
+use crate::keys;
+use crate::multikey;
+use crate::parties::{ACCREDITATION_BODY, CERTIFICATION_BODY};
+use crate::record::IssuerKey;
+use crate::refusal::Refusal;
+use crate::state::{KeyPolicy, Role, State};
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+struct Proposal {
+    public_key: String,
+    issuer_id: String,
+    issuer_name: String,
+    status_lists: String,
+}
+
+/// `issuerKey:propose(request)`: an administrator of the certification body, for its own body.
+pub async fn propose<S: State>(mut call: Call<'_, S>) -> Result<Vec<u8>, Refusal> {
+    call.caller(CERTIFICATION_BODY, &[Role::Admin])?;
+    let proposal: Proposal = call.request()?;
+    check(&proposal)?;
+    let body = call.state.creator().msp_id.clone();
+    let Proposal { public_key, issuer_id, issuer_name, status_lists } = proposal;
+    let key = keys::issuer_key(&body, &public_key);
+    if call.record(&key, IssuerKey::decode).await?.is_some() {
+        return Err(Refusal::Conflict(format!("{body} has proposed {public_key} already")));
+    }
+    call.state.set_policy(&key, &KeyPolicy::all(&[&body, ACCREDITATION_BODY]));
+    let proposed = call.event("");
+    let record = IssuerKey {
+        body,
+        public_key,
+        issuer_id,
+        issuer_name,
+        status_lists,
+        proposed,
+        approved: None,
+        revoked: None,
+    };
+    store(&mut call, &record, "IssuerKeyProposed")
+}
+
+fn check(proposal: &Proposal) -> Result<(), Refusal> {
+    let is_key = multikey::public_from_text(&proposal.public_key).is_some();
+    require(
+        is_key,
+        "/publicKey",
+        &proposal.public_key,
+        "must be an Ed25519 public key as Multikey text (z6Mk…)",
+    )?;
+    require(
+        is_did_web(&proposal.issuer_id),
+        "/issuerId",
+        &proposal.issuer_id,
+        "must be a did:web identifier",
+    )?;
+    line("/issuerName", &proposal.issuer_name, 200)?;
+    let lists = proposal.status_lists.as_str();
+    let is_base = is_web_address(lists) && !lists.ends_with('/') && lists.len() <= 400;
+    require(is_base, "/statusLists", lists, "must be a web address without a slash at its end")
+}
+
+/// `issuerKey:approve(body, publicKey)`: an administrator of the accreditation body.
+pub async fn approve<S: State>(mut call: Call<'_, S>) -> Result<Vec<u8>, Refusal> {
+    call.caller(ACCREDITATION_BODY, &[Role::Admin])?;
+    let [body, public_key] = call.arguments(["body", "publicKey"])?;
+    let mut record = existing(&mut call, body, public_key).await?;
+    if record.approved.is_some() || record.revoked.is_some() {
+        let state = if record.revoked.is_some() { "revoked" } else { "approved" };
+        return Err(Refusal::Conflict(format!("the key is {state} already")));
+    }
+    record.approved = Some(call.event(""));
+    store(&mut call, &record, "IssuerKeyApproved")
+}
+
+/// `issuerKey:revoke(body, publicKey, reason)`: an administrator of the body itself or of the accreditation body;
+/// final. Certificates issued before stand: the ledger vouches for when they were signed.
+pub async fn revoke<S: State>(mut call: Call<'_, S>) -> Result<Vec<u8>, Refusal> {
+    let [body, public_key, why] = call.arguments(["body", "publicKey", "reason"])?;
+    call.caller_of_any(&[body, ACCREDITATION_BODY], &[Role::Admin])?;
+    let why = reason(why)?;
+    let mut record = existing(&mut call, body, public_key).await?;
+    if record.revoked.is_some() {
+        return Err(Refusal::Conflict("the key is revoked already".into()));
+    }
+    record.revoked = Some(call.event(why));
+    store(&mut call, &record, "IssuerKeyRevoked")
+}
+
+/// `issuerKey:get(body, publicKey)`: anyone.
+pub async fn get<S: State>(mut call: Call<'_, S>) -> Result<Vec<u8>, Refusal> {
+    let [body, public_key] = call.arguments(["body", "publicKey"])?;
+    answer(&existing(&mut call, body, public_key).await?)
+}
+
+/// `issuerKey:list()`: anyone.
+pub async fn list<S: State>(mut call: Call<'_, S>) -> Result<Vec<u8>, Refusal> {
+    let [] = call.arguments([])?;
+    answer(&call.records(keys::ISSUER_KEY, IssuerKey::decode).await?)
+}
+
+async fn existing<S: State>(
+    call: &mut Call<'_, S>,
+    body: &str,
+    public_key: &str,
+) -> Result<IssuerKey, Refusal> {
+    let record = call.record(&keys::issuer_key(body, public_key), IssuerKey::decode).await?;
+    record.ok_or_else(|| Refusal::Unknown(format!("{body} has no key {public_key}")))
+}
+
+fn store<S: State>(call: &mut Call<'_, S>, record: &IssuerKey, event: &str) -> Result<Vec<u8>, Refusal> {
+    call.state.put(&keys::issuer_key(&record.body, &record.public_key), record.encode());
+    call.emit(event, record)
+}

@@ -1,0 +1,193 @@
+//! Walks a document and collects every rule that it breaks, each with its place and its value.
+
+use serde_json::{Map, Value};
+
+use crate::date_time::DateTime;
+use crate::decimal::Decimal;
+use crate::refusal::Violation;
+
+/// Names, agents, media, methods: what fits a line.
+pub const LINE: usize = 200;
+
+/// Addresses and other identifiers of free form.
+pub const ADDRESS: usize = 500;
+
+/// Characters of a value that a violation shows.
+const SHOWN_CHARACTERS: usize = 80;
+
+/// What was found wrong so far.
+#[derive(Default)]
+pub struct Report {
+    violations: Vec<Violation>,
+}
+
+/// One value of the document and where it stands.
+pub struct Node<'a> {
+    pointer: String,
+    pub value: &'a Value,
+}
+
+/// A JSON object whose members are all known.
+pub struct Object<'a> {
+    pointer: String,
+    members: &'a Map<String, Value>,
+}
+
+impl Report {
+    pub fn into_violations(self) -> Vec<Violation> {
+        self.violations
+    }
+
+    pub fn refuse(&mut self, node: &Node<'_>, rule: &str) {
+        let value = shortened(&node.value.to_string());
+        self.violations.push(Violation { pointer: node.pointer.clone(), value, rule: rule.to_owned() });
+    }
+
+    /// Refuses what is not there.
+    pub fn require(&mut self, pointer: String, rule: &str) {
+        self.violations.push(Violation { pointer, value: String::new(), rule: rule.to_owned() });
+    }
+}
+
+pub fn shortened(text: &str) -> String {
+    match text.char_indices().nth(SHOWN_CHARACTERS) {
+        None => text.to_owned(),
+        Some((end, _)) => format!("{}…", text.get(..end).unwrap_or_default()),
+    }
+}
+
+impl<'a> Node<'a> {
+    pub fn root(value: &'a Value) -> Node<'a> {
+        Node { pointer: String::new(), value }
+    }
+
+    pub fn object(&self, report: &mut Report, known: &[&str]) -> Option<Object<'a>> {
+        let Value::Object(members) = self.value else {
+            report.refuse(self, "must be an object");
+            return None;
+        };
+        let object = Object { pointer: self.pointer.clone(), members };
+        for (name, value) in members.iter().filter(|(name, _)| !known.contains(&name.as_str())) {
+            let unknown = Node { pointer: object.pointer_to(name), value };
+            report.refuse(&unknown, &format!("is not a member here; members are {}", known.join(", ")));
+        }
+        Some(object)
+    }
+
+    /// The elements of a list of `minimum` to `maximum`.
+    pub fn list(&self, report: &mut Report, minimum: usize, maximum: usize) -> Option<Vec<Node<'a>>> {
+        let elements = self.value.as_array();
+        let Some(elements) = elements.filter(|list| (minimum..=maximum).contains(&list.len())) else {
+            report.refuse(self, &format!("must be a list of {minimum} to {maximum} elements"));
+            return None;
+        };
+        let pointer = |index| format!("{}/{index}", self.pointer);
+        Some(
+            elements
+                .iter()
+                .enumerate()
+                .map(|(index, value)| Node { pointer: pointer(index), value })
+                .collect(),
+        )
+    }
+
+    /// One to `maximum` characters, none of them a control character, no blank at either end.
+    pub fn text(&self, report: &mut Report, maximum: usize) -> Option<&'a str> {
+        let text = self.value.as_str().filter(|text| {
+            (1..=maximum).contains(&text.chars().count())
+                && text.trim() == *text
+                && !text.chars().any(char::is_control)
+        });
+        if text.is_none() {
+            let rule = format!(
+                "must be a text of 1 to {maximum} characters, no control characters, no blank at its ends"
+            );
+            report.refuse(self, &rule);
+        }
+        text
+    }
+
+    /// A text for which `holds`; `rule` says in words what that means.
+    pub fn text_that(
+        &self,
+        report: &mut Report,
+        holds: impl Fn(&str) -> bool,
+        rule: &str,
+    ) -> Option<&'a str> {
+        let text = self.value.as_str().filter(|text| text.len() <= ADDRESS && holds(text));
+        if text.is_none() {
+            report.refuse(self, rule);
+        }
+        text
+    }
+
+    pub fn one_of(&self, report: &mut Report, choices: &[&str]) -> Option<&'a str> {
+        let rule = format!("must be one of {}", choices.join(", "));
+        self.text_that(report, |text| choices.contains(&text), &rule)
+    }
+
+    pub fn exactly(&self, report: &mut Report, expected: &Value) {
+        if self.value != expected {
+            report.refuse(self, &format!("must be {expected}"));
+        }
+    }
+
+    pub fn decimal(&self, report: &mut Report) -> Option<Decimal> {
+        let number = self.value.as_str().and_then(Decimal::parse);
+        if number.is_none() {
+            let rule = "must be a decimal number as text, such as \"12.5\": no exponent, at most 18 digits";
+            report.refuse(self, rule);
+        }
+        number
+    }
+
+    /// A decimal for which `holds`.
+    pub fn decimal_that(
+        &self,
+        report: &mut Report,
+        holds: impl Fn(Decimal) -> bool,
+        rule: &str,
+    ) -> Option<Decimal> {
+        let number = self.decimal(report)?;
+        if !holds(number) {
+            report.refuse(self, rule);
+            return None;
+        }
+        Some(number)
+    }
+
+    pub fn date_time(&self, report: &mut Report) -> Option<DateTime> {
+        let instant = self.value.as_str().and_then(DateTime::parse);
+        if instant.is_none() {
+            report.refuse(self, "must be a UTC date-time in whole seconds, such as \"2026-01-31T12:00:00Z\"");
+        }
+        instant
+    }
+
+    pub fn date(&self, report: &mut Report) -> Option<DateTime> {
+        let day = self.value.as_str().and_then(DateTime::parse_date);
+        if day.is_none() {
+            report.refuse(self, "must be a date, such as \"2026-01-31\"");
+        }
+        day
+    }
+}
+
+impl<'a> Object<'a> {
+    pub fn pointer_to(&self, name: &str) -> String {
+        format!("{}/{}", self.pointer, name.replace('~', "~0").replace('/', "~1"))
+    }
+
+    pub fn optional(&self, name: &str) -> Option<Node<'a>> {
+        let value = self.members.get(name)?;
+        Some(Node { pointer: self.pointer_to(name), value })
+    }
+
+    pub fn required(&self, report: &mut Report, name: &str) -> Option<Node<'a>> {
+        let node = self.optional(name);
+        if node.is_none() {
+            report.require(self.pointer_to(name), "is required");
+        }
+        node
+    }
+}

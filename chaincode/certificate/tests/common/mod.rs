@@ -1,0 +1,149 @@
+//! A ledger in memory that is set up as a network sets itself up, and documents to issue on it.
+
+#![allow(dead_code, clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
+
+use certificate::document::{Issuer, LedgerBinding, StatusEntry, Validity};
+use certificate::draft::Particulars;
+use certificate::memory::Memory;
+use certificate::parties::{ACCREDITATION_BODY, CERTIFICATION_BODY};
+use certificate::{Code, Creator, DateTime, Response, Role, canonical, demo, multikey, proof};
+use ed25519_dalek::SigningKey;
+use futures::executor::block_on;
+use serde_json::{Value, json};
+
+pub const CHANNEL: &str = "nanotrace";
+pub const ISSUER: &str = "did:web:certbody.example";
+pub const ISSUER_NAME: &str = "CertBody";
+pub const LISTS: &str = "https://certbody.example/status";
+pub const NOW: &str = "2026-11-21T12:00:00Z";
+
+pub fn genesis() -> String {
+    format!("sha256:{}", "ab".repeat(32))
+}
+
+pub fn now() -> DateTime {
+    DateTime::parse(NOW).unwrap()
+}
+
+pub fn key() -> SigningKey {
+    SigningKey::from_bytes(&[7; 32])
+}
+
+pub fn public_key() -> String {
+    multikey::public_to_text(&key().verifying_key())
+}
+
+pub fn code(number: u8) -> Code {
+    Code::from_random([number; 16])
+}
+
+pub fn particulars(number: u8) -> Particulars {
+    Particulars {
+        code: code(number),
+        issuer: Issuer { id: ISSUER.into(), name: ISSUER_NAME.into() },
+        ledger: LedgerBinding { channel: CHANNEL.into(), genesis: genesis() },
+        status: StatusEntry { lists: LISTS.into(), list: 0, index: number.into() },
+        decided: now().plus_days(-1),
+        validity: Validity { from: now(), until: now().plus_years(3).unwrap() },
+    }
+}
+
+pub fn sign(document: &Value) -> String {
+    sign_with(document, &key())
+}
+
+pub fn sign_with(document: &Value, key: &SigningKey) -> String {
+    let method = format!("{ISSUER}#{}", multikey::public_to_text(&key.verifying_key()));
+    let signed = proof::sign(document, key, &method, now()).unwrap();
+    String::from_utf8(canonical::to_canonical(&signed).unwrap()).unwrap()
+}
+
+/// The signed demonstration certificate with this number.
+pub fn demonstration(number: u8) -> String {
+    sign(&demo::document(&particulars(number)))
+}
+
+pub fn creator(msp_id: &str, role: Role) -> Creator {
+    Creator { msp_id: msp_id.into(), role: Some(role) }
+}
+
+pub fn certification_client() -> Creator {
+    creator(CERTIFICATION_BODY, Role::Client)
+}
+
+pub fn certification_admin() -> Creator {
+    creator(CERTIFICATION_BODY, Role::Admin)
+}
+
+pub fn accreditation_client() -> Creator {
+    creator(ACCREDITATION_BODY, Role::Client)
+}
+
+pub fn accreditation_admin() -> Creator {
+    creator(ACCREDITATION_BODY, Role::Admin)
+}
+
+/// A ledger with its binding, the demonstration scheme, the accreditation and an approved issuer key.
+pub fn ready() -> Memory {
+    let mut ledger = Memory::new(CHANNEL);
+    let start = now().plus_days(-60);
+    let steps: [(Creator, &str, Vec<String>); 5] = [
+        (accreditation_admin(), "ledger:bind", vec![genesis()]),
+        (accreditation_admin(), "scheme:register", vec![demo::scheme().to_string()]),
+        (accreditation_admin(), "accreditation:register", vec![demo::accreditation(start).to_string()]),
+        (certification_admin(), "issuerKey:propose", vec![issuer_key().to_string()]),
+        (accreditation_admin(), "issuerKey:approve", vec![CERTIFICATION_BODY.into(), public_key()]),
+    ];
+    for (caller, function, arguments) in steps {
+        let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+        let response = block_on(ledger.submit(caller, start, function, &arguments));
+        assert_eq!(response.status, 200, "{function}: {}", response.message);
+    }
+    ledger
+}
+
+pub fn issuer_key() -> Value {
+    json!({"publicKey": public_key(), "issuerId": ISSUER, "issuerName": ISSUER_NAME, "statusLists": LISTS})
+}
+
+/// Submits now, endorsed by both bodies.
+pub fn submit(ledger: &mut Memory, caller: Creator, function: &str, arguments: &[&str]) -> Response {
+    block_on(ledger.submit(caller, now(), function, arguments))
+}
+
+/// Submits and expects success; the answer as JSON.
+pub fn done(ledger: &mut Memory, caller: Creator, function: &str, arguments: &[&str]) -> Value {
+    let response = submit(ledger, caller, function, arguments);
+    assert_eq!(response.status, 200, "{function}: {}", response.message);
+    serde_json::from_slice(&response.payload).unwrap()
+}
+
+/// Submits and expects this status and these words.
+pub fn refused(
+    ledger: &mut Memory,
+    caller: Creator,
+    function: &str,
+    arguments: &[&str],
+    status: i32,
+    words: &str,
+) {
+    let response = submit(ledger, caller, function, arguments);
+    assert_eq!(response.status, status, "{function}: {}", response.message);
+    assert!(response.message.contains(words), "{function}: {} does not say {words:?}", response.message);
+}
+
+/// Runs one function at `time` and commits it, if it succeeds, with the endorsements of `endorsers` alone.
+pub fn endorsed_by(
+    ledger: &mut Memory,
+    endorsers: &[&str],
+    caller: Creator,
+    time: DateTime,
+    function: &str,
+    arguments: &[&str],
+) -> bool {
+    ledger.begin(caller, time);
+    let arguments: Vec<_> = arguments.iter().map(|argument| argument.as_bytes().to_vec().into()).collect();
+    let response = block_on(certificate::dispatch(ledger, function, &arguments));
+    assert_eq!(response.status, 200, "{function}: {}", response.message);
+    ledger.commit(endorsers).is_ok()
+}

@@ -1,0 +1,442 @@
+//! A certificate's life through the contract's functions, and who may call them.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
+
+mod common;
+
+use certificate::memory::Memory;
+use certificate::parties::{ACCREDITATION_BODY, CERTIFICATION_BODY};
+use certificate::{Creator, DateTime, Role, canonical, demo, keys};
+use common::*;
+use futures::executor::block_on;
+use serde_json::{Value, json};
+
+fn issued() -> Memory {
+    let mut ledger = ready();
+    done(&mut ledger, certification_client(), "certificate:issue", &[&demonstration(1)]);
+    ledger
+}
+
+fn verdict(ledger: &mut Memory, at: Option<DateTime>) -> String {
+    let code = code(1).to_string();
+    let at = at.map(|at| at.to_string());
+    let arguments: Vec<&str> = [Some(code.as_str()), at.as_deref()].into_iter().flatten().collect();
+    let answer = done(ledger, certification_client(), "certificate:get", &arguments);
+    match answer["verdict"]["reasons"].as_array() {
+        None => answer["verdict"]["result"].as_str().unwrap().to_owned(),
+        Some(reasons) => {
+            reasons.iter().map(|reason| reason["cause"].as_str().unwrap()).collect::<Vec<_>>().join(" ")
+        }
+    }
+}
+
+#[test]
+fn issue_and_read() {
+    let mut ledger = issued();
+    let (name, payload) = ledger.event().unwrap().clone();
+    assert_eq!(name, "CertificateIssued");
+    let event: Value = serde_json::from_slice(&payload).unwrap();
+    assert_eq!(event["certificate"], code(1).to_string());
+    assert_eq!(event["demonstration"], true);
+
+    let document = submit(&mut ledger, certification_client(), "certificate:document", &[&code(1).grouped()]);
+    assert_eq!(document.payload, demonstration(1).into_bytes());
+    let answer = done(&mut ledger, accreditation_client(), "certificate:get", &[&code(1).to_urn()]);
+    assert_eq!(answer["verdict"], json!({"result": "valid"}));
+    assert_eq!(answer["issued"]["effectiveAt"], NOW);
+    assert_eq!(canonical::to_canonical(&answer["document"]).unwrap(), demonstration(1).into_bytes());
+}
+
+#[test]
+fn a_certificate_is_issued_once() {
+    let mut ledger = issued();
+    refused(&mut ledger, certification_client(), "certificate:issue", &[&demonstration(1)], 409, "is issued");
+    let mut other = particulars(2);
+    other.status.index = 1;
+    let taken = sign(&demo::document(&other));
+    let words = format!("certificate {} holds it", code(1));
+    refused(&mut ledger, certification_client(), "certificate:issue", &[&taken], 400, &words);
+}
+
+#[test]
+fn who_may_call_what() {
+    let code = code(1).to_string();
+    type Callers = &'static [(&'static str, Role)];
+    let calls: [(&str, Vec<String>, Callers); 12] = [
+        ("ledger:bind", vec![genesis()], &[(ACCREDITATION_BODY, Role::Admin)]),
+        ("scheme:register", vec![demo::scheme().to_string()], &[(ACCREDITATION_BODY, Role::Admin)]),
+        (
+            "accreditation:register",
+            vec![demo::accreditation(now()).to_string()],
+            &[(ACCREDITATION_BODY, Role::Admin)],
+        ),
+        (
+            "accreditation:suspend",
+            [CERTIFICATION_BODY, demo::SCHEME_ID, "newGrants", "why"].map(String::from).to_vec(),
+            &[(ACCREDITATION_BODY, Role::Admin), (ACCREDITATION_BODY, Role::Client)],
+        ),
+        (
+            "accreditation:restore",
+            [CERTIFICATION_BODY, demo::SCHEME_ID, "why"].map(String::from).to_vec(),
+            &[(ACCREDITATION_BODY, Role::Admin), (ACCREDITATION_BODY, Role::Client)],
+        ),
+        ("issuerKey:propose", vec![issuer_key().to_string()], &[(CERTIFICATION_BODY, Role::Admin)]),
+        (
+            "issuerKey:approve",
+            vec![CERTIFICATION_BODY.into(), public_key()],
+            &[(ACCREDITATION_BODY, Role::Admin)],
+        ),
+        (
+            "issuerKey:revoke",
+            vec![CERTIFICATION_BODY.into(), public_key(), "why".into()],
+            &[(CERTIFICATION_BODY, Role::Admin), (ACCREDITATION_BODY, Role::Admin)],
+        ),
+        ("certificate:issue", vec![demonstration(1)], &[(CERTIFICATION_BODY, Role::Client)]),
+        ("certificate:stop", vec![code.clone(), "why".into()], RESPONSIBLE),
+        ("certificate:lift", vec![code.clone(), "why".into()], RESPONSIBLE),
+        ("certificate:withdraw", vec![code, "why".into()], RESPONSIBLE),
+    ];
+    const RESPONSIBLE: Callers = &[
+        (CERTIFICATION_BODY, Role::Admin),
+        (CERTIFICATION_BODY, Role::Client),
+        (ACCREDITATION_BODY, Role::Admin),
+        (ACCREDITATION_BODY, Role::Client),
+    ];
+    let roles = [Some(Role::Admin), Some(Role::Client), Some(Role::Peer), Some(Role::Orderer), None];
+    let organisations = [CERTIFICATION_BODY, ACCREDITATION_BODY, "LabMSP", "IndustryMSP", "CustomsMSP", ""];
+    let issued = issued();
+    for (function, arguments, allowed) in calls {
+        let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+        for organisation in organisations {
+            for role in roles {
+                let caller = Creator { msp_id: organisation.into(), role };
+                let may = role.is_some_and(|role| allowed.contains(&(organisation, role)));
+                let status = submit(&mut issued.clone(), caller, function, &arguments).status;
+                assert_eq!(status != 403, may, "{function} by {role:?} of {organisation}: {status}");
+            }
+        }
+    }
+}
+
+#[test]
+fn stop_lift_withdraw() {
+    let mut ledger = issued();
+    let code = code(1).to_string();
+    let hour = |hours: i64| now().plus_seconds(3600 * hours);
+    let mut act = |hours, caller: Creator, function: &str, status: i32| {
+        let response = block_on(ledger.submit(caller, hour(hours), function, &[&code, "a reason"]));
+        assert_eq!(response.status, status, "{function}: {}", response.message);
+    };
+    act(-1, certification_client(), "certificate:stop", 409);
+    act(1, certification_client(), "certificate:lift", 409);
+    act(1, certification_client(), "certificate:stop", 200);
+    act(2, certification_client(), "certificate:stop", 409);
+    act(2, accreditation_client(), "certificate:lift", 409);
+    act(2, accreditation_client(), "certificate:stop", 200);
+    act(0, certification_client(), "certificate:lift", 409);
+    act(3, certification_client(), "certificate:lift", 200);
+    act(4, accreditation_client(), "certificate:lift", 200);
+    act(5, certification_client(), "certificate:stop", 200);
+    act(6, certification_client(), "certificate:withdraw", 200);
+    for function in ["certificate:stop", "certificate:lift", "certificate:withdraw"] {
+        act(7, certification_client(), function, 409);
+        act(7, accreditation_client(), function, 409);
+    }
+
+    let expected = [
+        (-1, "notYetValid"),
+        (0, "valid"),
+        (1, "suspended"),
+        (2, "suspended suspended"),
+        (3, "suspended"),
+        (4, "valid"),
+        (5, "suspended"),
+        (6, "withdrawn suspended"),
+        (24 * 1095, "withdrawn suspended"),
+        (24 * 1096, "withdrawn expired suspended"),
+    ];
+    for (hours, words) in expected {
+        assert_eq!(verdict(&mut ledger, Some(hour(hours))), words, "after {hours} hours");
+    }
+}
+
+#[test]
+fn history_shows_every_value() {
+    let mut ledger = issued();
+    let code = code(1).to_string();
+    done(&mut ledger, accreditation_client(), "certificate:stop", &[&code, "doubts"]);
+    done(&mut ledger, accreditation_client(), "certificate:withdraw", &[&code, "proven"]);
+    let history = done(&mut ledger, certification_client(), "certificate:history", &[&code]);
+    let keys: Vec<&str> =
+        history.as_array().unwrap().iter().map(|entry| entry["key"].as_str().unwrap()).collect();
+    assert_eq!(keys.len(), 7);
+    assert_eq!(keys[0], keys::certificate(common::code(1)));
+    assert!(history.to_string().contains("doubts") && history.to_string().contains("proven"));
+}
+
+#[test]
+fn a_suspended_accreditation() {
+    let mut ledger = issued();
+    let about = [CERTIFICATION_BODY, demo::SCHEME_ID];
+    let suspend = |ledger: &mut Memory, effect: &str| {
+        done(ledger, accreditation_client(), "accreditation:suspend", &[about[0], about[1], effect, "audit"])
+    };
+    suspend(&mut ledger, "newGrants");
+    assert_eq!(verdict(&mut ledger, None), "valid");
+    let refusal = "must not be suspended";
+    refused(&mut ledger, certification_client(), "certificate:issue", &[&demonstration(2)], 400, refusal);
+    suspend(&mut ledger, "allCertificates");
+    assert_eq!(verdict(&mut ledger, None), "accreditationSuspended");
+    let again = [about[0], about[1], "allCertificates", "audit"];
+    refused(&mut ledger, accreditation_client(), "accreditation:suspend", &again, 409, "with this effect");
+    done(&mut ledger, accreditation_client(), "accreditation:restore", &[about[0], about[1], "all is well"]);
+    assert_eq!(verdict(&mut ledger, Some(now())), "valid");
+    done(&mut ledger, certification_client(), "certificate:issue", &[&demonstration(2)]);
+    let restore = [about[0], about[1], "again"];
+    refused(&mut ledger, accreditation_client(), "accreditation:restore", &restore, 409, "is not suspended");
+}
+
+#[test]
+fn issuer_keys_take_two_transactions() {
+    let mut ledger = ready();
+    let key = ed25519_dalek::SigningKey::from_bytes(&[8; 32]);
+    let text = certificate::multikey::public_to_text(&key.verifying_key());
+    let document = sign_with(&demo::document(&particulars(1)), &key);
+    let issue = |ledger: &mut Memory, words: &str| {
+        refused(ledger, certification_client(), "certificate:issue", &[&document], 400, words);
+    };
+    issue(&mut ledger, "must be a key of this certification body");
+    let mut proposal = issuer_key();
+    proposal["publicKey"] = text.clone().into();
+    done(&mut ledger, certification_admin(), "issuerKey:propose", &[&proposal.to_string()]);
+    issue(&mut ledger, "must be approved");
+    done(&mut ledger, accreditation_admin(), "issuerKey:approve", &[CERTIFICATION_BODY, &text]);
+    refused(
+        &mut ledger,
+        accreditation_admin(),
+        "issuerKey:approve",
+        &[CERTIFICATION_BODY, &text],
+        409,
+        "approved",
+    );
+    done(&mut ledger, certification_client(), "certificate:issue", &[&document]);
+    done(&mut ledger, certification_admin(), "issuerKey:revoke", &[CERTIFICATION_BODY, &text, "lost"]);
+    let second = sign_with(&demo::document(&particulars(2)), &key);
+    refused(&mut ledger, certification_client(), "certificate:issue", &[&second], 400, "must not be revoked");
+    refused(
+        &mut ledger,
+        accreditation_admin(),
+        "issuerKey:approve",
+        &[CERTIFICATION_BODY, &text],
+        409,
+        "revoked",
+    );
+    assert_eq!(verdict(&mut ledger, None), "valid");
+    assert_eq!(done(&mut ledger, certification_client(), "issuerKey:list", &[]).as_array().unwrap().len(), 2);
+}
+
+/// What only the ledger knows, each broken alone.
+#[test]
+fn rules_of_the_ledger() {
+    let mut late = particulars(1);
+    late.decided = now().plus_seconds(1);
+    late.validity.from = now().plus_days(1);
+    let mut old = particulars(1);
+    old.decided = now().plus_days(-31);
+    let mut expired = particulars(1);
+    expired.decided = now().plus_days(-20);
+    expired.validity.from = now().plus_days(-19);
+    expired.validity.until = now();
+    let mut channel = particulars(1);
+    channel.ledger.channel = "other".into();
+    let mut genesis = particulars(1);
+    genesis.ledger.genesis = format!("sha256:{}", "cd".repeat(32));
+    let mut name = particulars(1);
+    name.issuer.name = "Somebody else".into();
+    let mut lists = particulars(1);
+    lists.status.lists = "https://elsewhere.example".into();
+    let cases = [
+        (demo::document(&late), "/credentialSubject/decisionDate", "must not be after the transaction's"),
+        (demo::document(&old), "/credentialSubject/decisionDate", "at most 30 days"),
+        (demo::document(&expired), "/validUntil", "must be after the transaction's"),
+        (demo::document(&channel), "/credentialStatus/0/channel", "must be nanotrace"),
+        (demo::document(&genesis), "/credentialStatus/0/genesis", "the genesis of this ledger"),
+        (demo::document(&name), "/issuer/name", "must be \"CertBody\""),
+        (demo::document(&lists), "/credentialStatus/1/statusListCredential", "a list of the issuer"),
+        (
+            with("/credentialSubject/scheme/version", json!("2")),
+            "/credentialSubject/scheme",
+            "must be registered",
+        ),
+        (
+            with("/credentialSubject/standards/0", json!("urn:x:y")),
+            "/credentialSubject/standards/0",
+            "of the scheme",
+        ),
+        (
+            with("/credentialSubject/accreditation/number", json!("DEMO-2")),
+            "/credentialSubject/accreditation/number",
+            "must be DEMO-0001",
+        ),
+    ];
+    for (document, pointer, words) in cases {
+        let mut ledger = ready();
+        let document = sign(&document);
+        let rule = format!("\n{pointer} is ");
+        refused(&mut ledger, certification_client(), "certificate:issue", &[&document], 400, &rule);
+        refused(&mut ledger, certification_client(), "certificate:issue", &[&document], 400, words);
+        let check = done(&mut ledger, creator("LabMSP", Role::Client), "certificate:check", &[&document]);
+        assert_eq!(check["violations"].as_array().unwrap().len(), 1, "{check}");
+        assert_eq!(check["violations"][0]["pointer"], pointer);
+    }
+}
+
+fn with(pointer: &str, value: Value) -> Value {
+    let mut document = demo::document(&particulars(1));
+    *document.pointer_mut(pointer).unwrap() = value;
+    document
+}
+
+#[test]
+fn an_accreditation_covers_its_own_time() {
+    let mut ledger = Memory::new(CHANNEL);
+    let times = json!({
+        "body": CERTIFICATION_BODY, "schemeId": demo::SCHEME_ID, "number": demo::ACCREDITATION_NUMBER,
+        "validFrom": now().plus_days(-10), "validUntil": now().plus_days(-1),
+    });
+    done(&mut ledger, accreditation_admin(), "accreditation:register", &[&times.to_string()]);
+    let check = done(&mut ledger, certification_client(), "certificate:check", &[&demonstration(1)]);
+    assert!(check.to_string().contains("must cover the decision date"), "{check}");
+    let mut earlier = particulars(1);
+    earlier.decided = now().plus_days(-1).plus_seconds(-1);
+    let earlier = sign(&demo::document(&earlier));
+    let check = done(&mut ledger, certification_client(), "certificate:check", &[&earlier]);
+    assert!(!check.to_string().contains("must cover the decision date"), "{check}");
+}
+
+#[test]
+fn set_up_is_done_once_and_right() {
+    let mut ledger = ready();
+    let admin = accreditation_admin;
+    refused(&mut ledger, admin(), "ledger:bind", &[&genesis()], 409, "is bound to nanotrace sha256:abab");
+    refused(
+        &mut Memory::new("c"),
+        admin(),
+        "ledger:bind",
+        &["abc"],
+        400,
+        "/genesis is \"abc\": must be sha256:",
+    );
+    refused(&mut ledger, admin(), "scheme:register", &[&demo::scheme().to_string()], 409, "is registered");
+    let accreditation = demo::accreditation(now()).to_string();
+    refused(&mut ledger, admin(), "accreditation:register", &[&accreditation], 409, "has an accreditation");
+    refused(
+        &mut ledger,
+        certification_admin(),
+        "issuerKey:propose",
+        &[&issuer_key().to_string()],
+        409,
+        "already",
+    );
+    for (function, json, words) in [
+        (
+            "scheme:register",
+            r#"{"id":"x","version":"1","title":"t","standards":["urn:x:y"]}"#,
+            "/id is \"x\"",
+        ),
+        (
+            "scheme:register",
+            r#"{"id":"urn:x:y","version":"","title":"t","standards":["urn:x:y"]}"#,
+            "/version",
+        ),
+        ("scheme:register", r#"{"id":"urn:x:y","version":"1","title":"t","standards":[]}"#, "1 to 32"),
+        (
+            "scheme:register",
+            r#"{"id":"urn:x:y","version":"1","title":"t","standards":["z"]}"#,
+            "/standards/0",
+        ),
+        ("scheme:register", r#"{"id":"urn:x:y","version":"1","title":"t"}"#, "missing field `standards`"),
+        ("scheme:register", "nonsense", "not understood"),
+        (
+            "accreditation:register",
+            r#"{"body":"LabMSP","schemeId":"urn:x:y","number":"1","validFrom":"2026-01-01T00:00:00Z","validUntil":"2027-01-01T00:00:00Z"}"#,
+            "/body",
+        ),
+        (
+            "accreditation:register",
+            r#"{"body":"CertBodyMSP","schemeId":"urn:x:z","number":"1","validFrom":"2026-01-01","validUntil":"2027-01-01T00:00:00Z"}"#,
+            "/validFrom",
+        ),
+        (
+            "accreditation:register",
+            r#"{"body":"CertBodyMSP","schemeId":"urn:x:z","number":"1","validFrom":"2027-01-01T00:00:00Z","validUntil":"2027-01-01T00:00:00Z"}"#,
+            "/validUntil",
+        ),
+    ] {
+        refused(&mut ledger, admin(), function, &[json], 400, words);
+    }
+    for (member, value, words) in [
+        ("publicKey", "z6Mk", "/publicKey"),
+        ("issuerId", "https://x.example", "/issuerId"),
+        ("issuerName", " ", "/issuerName"),
+        ("statusLists", "https://x.example/", "/statusLists"),
+    ] {
+        let mut proposal = issuer_key();
+        proposal[member] = value.into();
+        refused(
+            &mut ledger,
+            certification_admin(),
+            "issuerKey:propose",
+            &[&proposal.to_string()],
+            400,
+            words,
+        );
+    }
+}
+
+#[test]
+fn calls_that_are_no_calls() {
+    let mut ledger = issued();
+    let code = code(1).to_string();
+    let caller = certification_client;
+    refused(&mut ledger, caller(), "certificate:destroy", &[], 404, "no such function");
+    refused(&mut ledger, caller(), "certificate:issue", &[], 400, "takes 1 arguments (document), here are 0");
+    refused(&mut ledger, caller(), "certificate:get", &[&code, NOW, "x"], 400, "here are 3");
+    refused(&mut ledger, caller(), "certificate:get", &[&code, "yesterday"], 400, "at is \"yesterday\"");
+    refused(
+        &mut ledger,
+        caller(),
+        "certificate:get",
+        &[&["1"; 9].concat()],
+        400,
+        "27 letters and digits, here are 9",
+    );
+    let mistyped = code.replacen('0', "1", 1);
+    refused(&mut ledger, caller(), "certificate:get", &[&mistyped], 400, "mistyped");
+    let unknown = common::code(9).to_string();
+    for (function, rest) in
+        [("get", None), ("document", None), ("history", None), ("stop", Some("x")), ("withdraw", Some("x"))]
+    {
+        let arguments: Vec<&str> = [Some(unknown.as_str()), rest].into_iter().flatten().collect();
+        refused(&mut ledger, caller(), &format!("certificate:{function}"), &arguments, 404, "no certificate");
+    }
+    refused(&mut ledger, caller(), "certificate:stop", &[&code, " "], 400, "/reason is \" \"");
+    refused(
+        &mut ledger,
+        caller(),
+        "certificate:stop",
+        &[&code, &"x".repeat(501)],
+        400,
+        "1 to 500 characters",
+    );
+    refused(&mut ledger, caller(), "certificate:issue", &[&"x".repeat(70_000)], 400, "70000 bytes");
+    refused(&mut ledger, caller(), "scheme:list", &["a"; 9], 400, "too many");
+    let response = {
+        ledger.begin(caller(), now());
+        block_on(certificate::dispatch(&mut ledger, "certificate:get", &[vec![0xff].into()]))
+    };
+    assert_eq!(
+        (response.status, response.message.as_str()),
+        (400, "certificate:get: an argument is not UTF-8 text")
+    );
+}
