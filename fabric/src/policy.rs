@@ -9,6 +9,8 @@ mod implicit_meta;
 mod manager;
 mod print;
 mod signature;
+#[cfg(test)]
+mod tests;
 
 use std::{collections::HashSet, sync::Arc};
 

@@ -88,7 +88,11 @@ impl SignaturePolicy {
     }
 
     /// Evaluates over `count` identities, given which of them satisfies which principal.
-    fn evaluate_with(&self, count: usize, mut satisfies: impl FnMut(usize, usize) -> bool) -> bool {
+    pub(super) fn evaluate_with(
+        &self,
+        count: usize,
+        mut satisfies: impl FnMut(usize, usize) -> bool,
+    ) -> bool {
         let mut gates: Vec<Gate> = Vec::new();
         let mut used = vec![false; count];
         let mut next = self.rules.first();
