@@ -1,1 +1,10 @@
+//! The ledger node: proposals in, validated blocks out.
+//!
+//! Read [`node::pipeline`] first: it joins the stages and shows them in order.
+
+pub mod endorse;
+pub mod gateway;
 pub mod ledger;
+pub mod node;
+pub mod order;
+pub mod validate;

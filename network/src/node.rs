@@ -5,9 +5,14 @@
 pub mod channel;
 mod commits;
 pub mod deliver;
+mod endorser_service;
 pub mod metrics;
-mod pipeline;
+mod peer;
+pub mod pipeline;
+mod start;
 
 pub use channel::{Channel, Orderer};
 pub use commits::TransactionStatus;
+pub use peer::{Listener, Peer, ServeError};
 pub use pipeline::{Pipeline, PipelineError};
+pub use start::{Config, Node, ServerConfig, StartError};

@@ -40,9 +40,11 @@ impl Gateway {
         let mut matcher = Matcher::new(request);
         let blocks = self.channel.blocks_from(start).map_err(|error| Status::aborted(error.to_string()));
         Ok(blocks.try_filter_map(move |block| {
-            let events: Vec<_> =
-                filtered::chaincode_events(&block).into_iter().filter(|event| matcher.matches(event)).collect();
-            let block_number = block.number();
+            let events: Vec<_> = filtered::chaincode_events(&block)
+                .into_iter()
+                .filter(|event| matcher.matches(event))
+                .collect();
+            let block_number = block.header.as_ref().map_or(0, |header| header.number);
             ready(Ok((!events.is_empty()).then_some(ChaincodeEventsResponse { events, block_number })))
         }))
     }

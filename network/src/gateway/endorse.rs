@@ -1,13 +1,16 @@
 //! Endorse: collect byte-equal endorsements that satisfy every policy in play, and hand back the
 //! envelope for the client to sign.
 
+use std::{sync::Arc, time::SystemTime};
+
 use bytes::Bytes;
 use fabric::proto::{
     common::{Envelope, Header, Payload},
     gateway::{EndorseRequest, EndorseResponse, ErrorDetail},
     protos::{
         ChaincodeActionPayload, ChaincodeCall, ChaincodeEndorsedAction, ChaincodeInterest,
-        ChaincodeProposalPayload, Endorsement, ProposalResponse, SignedProposal, Transaction, TransactionAction,
+        ChaincodeProposalPayload, Endorsement, ProposalResponse, SignedProposal, Transaction,
+        TransactionAction,
     },
 };
 use futures::future::join_all;
@@ -15,11 +18,7 @@ use prost::Message;
 use tonic::{Code, Status};
 
 use super::{ENDORSEMENT_TIMEOUT, Gateway, errors, unpack::UnpackedProposal};
-use crate::{
-    endorse::Rejected,
-    node::Peer,
-};
-use std::sync::Arc;
+use crate::{endorse::Rejected, node::Peer};
 
 /// Endorsements of one and the same payload.
 struct Endorsements {
@@ -72,7 +71,7 @@ impl Gateway {
         if interest.chaincodes.is_empty() {
             interest = interest_in(&unpacked.chaincode);
         }
-        let peers = self.plan(&unpacked.channel, &interest, unpacked.has_transient_data(), &first)?;
+        let peers = self.plan(&interest, unpacked.has_transient_data(), &first)?;
         let others: Vec<_> = peers.iter().filter(|peer| peer.msp_id != first.msp_id).cloned().collect();
         let keep_first = others.len() < peers.len();
 
@@ -112,7 +111,9 @@ impl Gateway {
         peer: &Peer,
         proposal: &SignedProposal,
     ) -> Result<Result<ProposalResponse, Rejected>, Status> {
-        tokio::time::timeout(ENDORSEMENT_TIMEOUT, peer.endorser.process(proposal)).await.map_err(|_| {
+        let bundle = self.channel.bundle();
+        let processing = peer.endorser.process(proposal, &bundle, SystemTime::now());
+        tokio::time::timeout(ENDORSEMENT_TIMEOUT, processing).await.map_err(|_| {
             Status::deadline_exceeded("endorsement timeout expired while collecting endorsements")
         })
     }
@@ -154,8 +155,10 @@ fn prepare_transaction(
         chaincode_proposal_payload: visible.encode_to_vec().into(),
         action: Some(action),
     };
-    let action =
-        TransactionAction { header: header.signature_header.clone(), payload: payload.encode_to_vec().into() };
+    let action = TransactionAction {
+        header: header.signature_header.clone(),
+        payload: payload.encode_to_vec().into(),
+    };
     let transaction = Transaction { actions: vec![action] };
     let payload = Payload { header: Some(header), data: transaction.encode_to_vec().into() };
     Envelope { payload: payload.encode_to_vec().into(), signature: Bytes::new() }

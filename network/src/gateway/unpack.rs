@@ -26,7 +26,12 @@ impl UnpackedProposal {
         let payload: ChaincodeProposalPayload = part("ChaincodeProposalPayload", &proposal.payload)?;
         let invocation: ChaincodeInvocationSpec = part("ChaincodeInvocationSpec", &payload.input)?;
         let chaincode = invocation.chaincode_spec.and_then(|spec| spec.chaincode_id).map(|id| id.name);
-        Ok(Self { header, payload, channel: channel_header.channel_id, chaincode: chaincode.unwrap_or_default() })
+        Ok(Self {
+            header,
+            payload,
+            channel: channel_header.channel_id,
+            chaincode: chaincode.unwrap_or_default(),
+        })
     }
 
     /// Whether the client sent data for the endorsers' eyes only.
@@ -35,6 +40,6 @@ impl UnpackedProposal {
     }
 }
 
-fn part<M: prost::Message + Default>(name: &str, bytes: &Bytes) -> Result<M, String> {
+fn part<M: prost::Message + Default + prost::Name>(name: &str, bytes: &Bytes) -> Result<M, String> {
     decode(bytes.clone()).map_err(|error| format!("error unmarshalling {name}: {error}"))
 }

@@ -11,8 +11,9 @@ use fabric::{
     channel::Bundle,
     crypto::SignatureMemo,
     msp::SigningIdentity,
-    policy::{SignedData, valid_identities},
+    policy::{Policy, PolicyError, SignedData, valid_identities},
     proto::common::{Block, Envelope},
+    types::rwset::TxRwSet,
 };
 use futures::{Stream, stream};
 use parking_lot::Mutex;
@@ -22,6 +23,7 @@ use super::commits::{Commits, TransactionStatus};
 use crate::{
     ledger::{CommittedBlock, Ledger, LedgerError},
     order::{Admitted, Filter, Refusal},
+    validate,
 };
 
 /// Envelopes that wait for the pipeline; beyond these the orderer answers SERVICE_UNAVAILABLE.
@@ -44,7 +46,8 @@ pub struct Channel {
     bundle: ArcSwap<Bundle>,
     memo: Arc<SignatureMemo>,
     orderer: Orderer,
-    envelopes: mpsc::Sender<Admitted>,
+    /// Taken away when the channel closes, which ends the pipeline.
+    envelopes: Mutex<Option<mpsc::Sender<Admitted>>>,
     commits: Commits,
     height: watch::Sender<u64>,
     committed: broadcast::Sender<Arc<CommittedBlock>>,
@@ -66,7 +69,7 @@ impl Channel {
             bundle: ArcSwap::new(bundle),
             memo,
             orderer,
-            envelopes,
+            envelopes: Mutex::new(Some(envelopes)),
             commits: Commits::default(),
             height,
             committed: broadcast::Sender::new(FOLLOWER_LAG),
@@ -74,8 +77,8 @@ impl Channel {
         }
     }
 
-    pub fn id(&self) -> String {
-        self.bundle.load().channel_id().to_owned()
+    pub fn id(&self) -> &str {
+        self.ledger.channel_id()
     }
 
     pub fn ledger(&self) -> &Arc<Ledger> {
@@ -116,7 +119,8 @@ impl Channel {
 
     /// Whether the signer meets a policy of the channel, named by its path.
     pub fn check_policy(&self, policy: &str, signed: &SignedData) -> Result<(), String> {
-        check(&self.bundle(), policy, signed, &self.memo)
+        let bundle = self.bundle();
+        check(&bundle, bundle.policies().get(policy), signed, &self.memo)
     }
 
     /// When the identity's certificate expires, seconds since 1970; none where it cannot be read.
@@ -124,20 +128,33 @@ impl Channel {
         self.bundle().msps().deserialize(identity).ok().map(|identity| identity.not_after())
     }
 
-    /// The orderer's rules under `bundle` at `now` (seconds since 1970).
-    pub fn filter<'a>(&'a self, bundle: &'a Arc<Bundle>, now: i64) -> Filter<'a> {
-        Filter { bundle, ledger: &self.ledger, memo: &self.memo, signer: &self.orderer.signer, now }
+    /// Judges an envelope by the orderer's rules under `bundle`.
+    pub fn admit(&self, envelope: Envelope, bundle: &Arc<Bundle>) -> Result<Admitted, Refusal> {
+        let mut nonce = [0; 24];
+        getrandom::fill(&mut nonce).map_err(|error| Refusal::unavailable(error.to_string()))?;
+        let check_private_writes = |rwset: &TxRwSet| {
+            validate::check_private_writes(rwset, &self.ledger).map_err(|defect| defect.to_string())
+        };
+        let (ledger, memo, signer) = (&self.ledger, &self.memo, &self.orderer.signer);
+        Filter { bundle, ledger, memo, signer, check_private_writes: &check_private_writes, now: now() }
+            .admit(envelope, nonce)
     }
 
     /// Takes an envelope for ordering. Acceptance is not a verdict: that comes with its block.
     pub async fn broadcast(&self, envelope: Envelope) -> Result<(), Refusal> {
-        let mut nonce = [0; 24];
-        getrandom::fill(&mut nonce).map_err(|error| Refusal::unavailable(error.to_string()))?;
-        let bundle = self.bundle();
-        let admitted = self.filter(&bundle, now()).admit(envelope, nonce)?;
-        self.envelopes
-            .try_send(admitted)
-            .map_err(|_| Refusal::unavailable("the ordering queue is full or closed; try again later"))
+        let admitted = self.admit(envelope, &self.bundle())?;
+        let envelopes = self.envelopes.lock();
+        let sent = envelopes.as_ref().map(|envelopes| envelopes.try_send(admitted));
+        match sent {
+            Some(Ok(())) => Ok(()),
+            Some(Err(_)) => Err(Refusal::unavailable("the ordering queue is full; try again later")),
+            None => Err(Refusal::unavailable("the orderer is shutting down")),
+        }
+    }
+
+    /// Takes no further envelopes; the pipeline ends after those it has.
+    pub fn close(&self) {
+        self.envelopes.lock().take();
     }
 
     /// The verdict on a transaction, at once or as soon as it commits.
@@ -175,8 +192,9 @@ impl Channel {
         }
         self.remember(Arc::new(committed.block.clone()));
         self.height.send_replace(committed.number + 1);
-        for (txid, code) in committed.transactions() {
-            self.commits.announce(txid, TransactionStatus { code, block: committed.number });
+        for (transaction, code) in committed.transactions.iter().zip(&committed.codes) {
+            let status = TransactionStatus { code: *code, block: committed.number };
+            self.commits.announce(&transaction.txid, status);
         }
         if committed.number % 64 == 0 {
             self.commits.sweep();
@@ -204,10 +222,15 @@ impl Channel {
     }
 }
 
-fn check(bundle: &Bundle, policy: &str, signed: &SignedData, memo: &SignatureMemo) -> Result<(), String> {
-    let policy = bundle.policies().get(policy).ok_or_else(|| format!("policy {policy} not found"))?;
+fn check(
+    bundle: &Bundle,
+    policy: Result<&Arc<Policy>, PolicyError>,
+    signed: &SignedData,
+    memo: &SignatureMemo,
+) -> Result<(), String> {
     let identities = valid_identities(std::slice::from_ref(signed), bundle.msps(), memo);
-    policy.evaluate(&identities).map_err(|error| error.to_string())
+    let verdict = policy.and_then(|policy| policy.evaluate(&identities, bundle.msps()));
+    verdict.map_err(|error| error.to_string())
 }
 
 fn now() -> i64 {

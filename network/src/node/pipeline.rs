@@ -4,10 +4,7 @@
 //! envelopes gather; the next block takes as many as the channel's batch size allows. So an idle channel
 //! cuts a block for a single envelope at once, and a busy one fills its blocks, without any timer.
 
-use std::{
-    sync::Arc,
-    time::{Instant, SystemTime, UNIX_EPOCH},
-};
+use std::{sync::Arc, time::Instant};
 
 use fabric::proto::common::Block;
 use tokio::sync::mpsc::Receiver;
@@ -15,7 +12,7 @@ use tokio::sync::mpsc::Receiver;
 use super::{Channel, metrics};
 use crate::{
     ledger::LedgerError,
-    order::{Admitted, BlockWriter, Cut, Cutter, Filter},
+    order::{Admitted, BlockWriter, Cut, Cutter},
     validate::{self, BlockRejected, Halt},
 };
 
@@ -84,22 +81,23 @@ impl Pipeline {
         Ok(Some(block))
     }
 
-    /// Judges again what was admitted under an older config; what no longer passes is dropped, and its
+    /// Judges again what was admitted under an older config or may have committed meanwhile; what no longer
+    /// passes is dropped, and its
     /// client learns by a commit status that never comes, as from Fabric's orderer.
     fn readmit(&self, batch: Vec<Admitted>) -> Result<Vec<Admitted>, PipelineError> {
         let bundle = self.channel.bundle();
         let mut current = Vec::with_capacity(batch.len());
         for admitted in batch {
-            if admitted.config_sequence == bundle.sequence() {
+            // A transaction that sets key policies must not be a repetition of a committed one.
+            let repeats =
+                admitted.footprint.sets_policies() && self.channel.ledger().contains_txid(&admitted.txid)?;
+            if admitted.config_sequence == bundle.sequence() && !repeats {
                 current.push(admitted);
                 continue;
             }
-            let mut nonce = [0; 24];
-            getrandom::fill(&mut nonce)?;
-            let filter = Filter { bundle: &bundle, ..self.channel.filter(&bundle, now()) };
-            match filter.admit(admitted.update.unwrap_or(admitted.envelope), nonce) {
+            match self.channel.admit(admitted.update.unwrap_or(admitted.envelope), &bundle) {
                 Ok(admitted) => current.push(admitted),
-                Err(refusal) => tracing::warn!(info = refusal.info, "dropped after a config change"),
+                Err(refusal) => tracing::warn!(info = refusal.info, "an admitted envelope is dropped"),
             }
         }
         Ok(current)
@@ -109,18 +107,14 @@ impl Pipeline {
         let channel = &self.channel;
         let bundle = channel.bundle();
         let started = Instant::now();
-        let ordered = validate::verify_ordered(block, &bundle, channel.ledger().last_hash())?;
-        let (validated, new_bundle) = validate::validate(ordered, &bundle, channel.ledger(), channel.memo())?;
+        let ordered = validate::verify_ordered(block, &bundle, channel.ledger(), channel.memo())?;
+        let validation = validate::validate(ordered, &bundle, channel.ledger(), channel.memo())?;
         metrics::stage("validate", started);
 
         let started = Instant::now();
-        let committed = channel.ledger().commit(validated)?;
+        let committed = channel.ledger().commit(validation.block)?;
         metrics::stage("commit", started);
-        channel.publish(committed, new_bundle);
+        channel.publish(committed, validation.bundle);
         Ok(())
     }
-}
-
-fn now() -> i64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |elapsed| elapsed.as_secs() as i64)
 }

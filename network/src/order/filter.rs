@@ -11,14 +11,12 @@ use fabric::{
     crypto::SignatureMemo,
     msp::SigningIdentity,
     policy::{SignedData, valid_identities},
-    proto::common::{
-        ChannelHeader, ConfigEnvelope, Envelope, Header, HeaderType, Payload, SignatureHeader, Status,
-    },
+    proto::common::{ChannelHeader, Envelope, Header, HeaderType, Payload, SignatureHeader, Status},
     types::{decode, txid},
 };
-use prost::Message;
+use prost::{Message, Name};
 
-use super::hazard::{self, Footprint};
+use super::hazard::{self, Footprint, PrivateWritesCheck};
 use crate::ledger::Ledger;
 
 /// Why an envelope was not ordered; the client may mend a 400 or 403 and repeat a 503.
@@ -46,6 +44,7 @@ pub struct Admitted {
     /// unknown fields, as peers demand); its payload bytes are the client's.
     pub encoded: Bytes,
     pub envelope: Envelope,
+    pub txid: String,
     pub config_sequence: u64,
     pub footprint: Footprint,
     /// The config update that a config transaction was made from.
@@ -69,6 +68,7 @@ pub struct Filter<'a> {
     pub ledger: &'a Ledger,
     pub memo: &'a SignatureMemo,
     pub signer: &'a SigningIdentity,
+    pub check_private_writes: &'a PrivateWritesCheck<'a>,
     pub now: i64,
 }
 
@@ -95,9 +95,11 @@ impl Filter<'_> {
 
     fn admit_transaction(&self, envelope: Envelope, parts: Parts) -> Result<Admitted, Refusal> {
         self.apply_rules(&envelope)?;
-        let footprint = hazard::examine(&parts.channel_header, parts.signature_header, parts.data, self.ledger)
-            .map_err(|hazard| Refusal::bad_request(hazard.to_string()))?;
-        Ok(self.admitted(envelope, footprint, None))
+        let Parts { channel_header, signature_header, data } = parts;
+        let examined =
+            hazard::examine(&channel_header, signature_header, data, self.ledger, self.check_private_writes);
+        let footprint = examined.map_err(|hazard| Refusal::bad_request(hazard.to_string()))?;
+        Ok(self.admitted(envelope, channel_header.tx_id, footprint, None))
     }
 
     fn admit_update(&self, update: Envelope, nonce: [u8; 24]) -> Result<Admitted, Refusal> {
@@ -108,16 +110,24 @@ impl Filter<'_> {
         };
         self.apply_rules(&update).map_err(|refusal| context("initial", refusal))?;
         let config = self.bundle.propose_update(&update).map_err(|error| {
-            Refusal::bad_request(format!("error applying config update to existing channel '{channel}': {error}"))
+            Refusal::bad_request(format!(
+                "error applying config update to existing channel '{channel}': {error}"
+            ))
         })?;
-        let envelope = self.config_transaction(&config, nonce);
+        let envelope = self.config_transaction(config.envelope, nonce);
         self.apply_rules(&envelope).map_err(|refusal| context("final", refusal))?;
-        Ok(self.admitted(envelope, Footprint::default(), Some(update)))
+        Ok(self.admitted(envelope, String::new(), Footprint::default(), Some(update)))
     }
 
-    fn admitted(&self, envelope: Envelope, footprint: Footprint, update: Option<Envelope>) -> Admitted {
+    fn admitted(
+        &self,
+        envelope: Envelope,
+        txid: String,
+        footprint: Footprint,
+        update: Option<Envelope>,
+    ) -> Admitted {
         let encoded = envelope.encode_to_vec().into();
-        Admitted { encoded, envelope, config_sequence: self.bundle.sequence(), footprint, update }
+        Admitted { encoded, envelope, txid, config_sequence: self.bundle.sequence(), footprint, update }
     }
 
     /// Empty, too large, expired, not allowed to write: the rule set of every channel.
@@ -132,8 +142,9 @@ impl Filter<'_> {
                 "message payload is {size} bytes and exceeds maximum allowed {limit} bytes"
             )));
         }
-        let signed = Parts::signed_data(envelope)
-            .map_err(|error| Refusal::bad_request(format!("could not convert message to signedData: {error}")))?;
+        let signed = Parts::signed_data(envelope).map_err(|error| {
+            Refusal::bad_request(format!("could not convert message to signedData: {error}"))
+        })?;
         self.check_expiry(&signed)?;
         self.check_writers(signed)
     }
@@ -147,22 +158,21 @@ impl Filter<'_> {
     }
 
     fn check_writers(&self, signed: SignedData) -> Result<(), Refusal> {
-        let forbidden =
-            |reason: String| Refusal { status: Status::Forbidden, info: format!("{reason}: permission denied") };
+        let forbidden = |reason: String| Refusal {
+            status: Status::Forbidden,
+            info: format!("{reason}: permission denied"),
+        };
         // Peers refuse a whole block for one envelope without a signature, whatever the policy says.
         if signed.signature.is_empty() {
             return Err(Refusal::bad_request("envelope has no signature"));
         }
-        let writers = self
-            .bundle
-            .policies()
-            .get("/Channel/Writers")
-            .ok_or_else(|| forbidden("could not find policy /Channel/Writers".into()))?;
         let identities = valid_identities(&[signed], self.bundle.msps(), self.memo);
-        writers.evaluate(&identities).map_err(|error| forbidden(error.to_string()))
+        let writers = self.bundle.policies().get("/Channel/Writers");
+        let verdict = writers.and_then(|writers| writers.evaluate(&identities, self.bundle.msps()));
+        verdict.map_err(|error| forbidden(error.to_string()))
     }
 
-    fn config_transaction(&self, config: &ConfigEnvelope, nonce: [u8; 24]) -> Envelope {
+    fn config_transaction(&self, config: Bytes, nonce: [u8; 24]) -> Envelope {
         let creator = self.signer.serialized();
         let channel_header = ChannelHeader {
             r#type: HeaderType::Config as i32,
@@ -177,8 +187,7 @@ impl Filter<'_> {
             channel_header: channel_header.encode_to_vec().into(),
             signature_header: signature_header.encode_to_vec().into(),
         };
-        let payload: Bytes =
-            Payload { header: Some(header), data: config.encode_to_vec().into() }.encode_to_vec().into();
+        let payload: Bytes = Payload { header: Some(header), data: config }.encode_to_vec().into();
         let signature = self.signer.sign(&payload).into();
         Envelope { payload, signature }
     }
@@ -214,6 +223,6 @@ impl Parts {
     }
 }
 
-fn part<M: Message + Default>(name: &str, bytes: &Bytes) -> Result<M, String> {
+fn part<M: Message + Default + Name>(name: &str, bytes: &Bytes) -> Result<M, String> {
     decode(bytes.clone()).map_err(|error| format!("error unmarshalling {name}: {error}"))
 }

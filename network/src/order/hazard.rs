@@ -41,11 +41,14 @@ pub enum Hazard {
     PolicyNeverChecked { reason: &'static str },
     #[error("transaction refused: the endorsement policy it sets for a key of '{namespace}' is not one")]
     NotAPolicy { namespace: String },
-    #[error("transaction refused: chaincode '{namespace}' defines no collection '{collection}'")]
-    UndefinedCollection { namespace: String, collection: String },
+    #[error("transaction refused: {reason}, which would stop the channel's peers")]
+    PrivateWrites { reason: String },
     #[error(transparent)]
     Ledger(#[from] LedgerError),
 }
+
+/// Judges the private writes of a read-write set by the chaincode definitions in force.
+pub type PrivateWritesCheck<'a> = dyn Fn(&TxRwSet) -> Result<(), String> + 'a;
 
 /// A key that a transaction touches: namespace, collection (empty for public keys), key or its hash.
 type Key = (String, String, Bytes);
@@ -79,19 +82,21 @@ impl Footprint {
 
 /// Refuses a transaction that is deadly whatever stands beside it in its block.
 ///
-/// `signature_header` and `data` are those of the envelope's payload; `defines` says whether a chaincode
-/// has a collection of that name.
+/// `signature_header` and `data` are those of the envelope's payload; `check_private_writes` says why
+/// the collections that a transaction writes to are none, if they are none.
 pub fn examine(
     header: &ChannelHeader,
     signature_header: Bytes,
     data: Bytes,
     ledger: &Ledger,
-    defines: impl Fn(&str, &str) -> Result<bool, LedgerError>,
+    check_private_writes: &PrivateWritesCheck<'_>,
 ) -> Result<Footprint, Hazard> {
     let results = results(data)?;
     // Peers mark a transaction with an unreadable read-write set invalid and go on.
     let Ok(rwset) = TxRwSet::decode(results) else { return Ok(Footprint::default()) };
-    check_collections(&rwset, defines)?;
+    if let Err(reason) = check_private_writes(&rwset) {
+        return Err(Hazard::PrivateWrites { reason });
+    }
     check_policies(&rwset)?;
     let footprint = footprint(&rwset);
     if footprint.sets_policies {
@@ -113,25 +118,8 @@ fn results(data: Bytes) -> Result<Bytes, Hazard> {
     Ok(action.results)
 }
 
-fn part<M: prost::Message + Default>(part: &'static str, bytes: Bytes) -> Result<M, Hazard> {
+fn part<M: prost::Message + Default + prost::Name>(part: &'static str, bytes: Bytes) -> Result<M, Hazard> {
     decode(bytes).map_err(|_| Hazard::Undecodable { part })
-}
-
-fn check_collections(
-    rwset: &TxRwSet,
-    defines: impl Fn(&str, &str) -> Result<bool, LedgerError>,
-) -> Result<(), Hazard> {
-    for namespace in &rwset.namespaces {
-        for collection in &namespace.collections {
-            let hashed = &collection.hashed;
-            let writes = !(hashed.hashed_writes.is_empty() && hashed.metadata_writes.is_empty());
-            if writes && !defines(&namespace.namespace, &collection.collection)? {
-                let (namespace, collection) = (namespace.namespace.clone(), collection.collection.clone());
-                return Err(Hazard::UndefinedCollection { namespace, collection });
-            }
-        }
-    }
-    Ok(())
 }
 
 fn check_policies(rwset: &TxRwSet) -> Result<(), Hazard> {
@@ -147,7 +135,7 @@ fn check_policies(rwset: &TxRwSet) -> Result<(), Hazard> {
 }
 
 fn is_garbage_policy(entry: &KvMetadataEntry) -> bool {
-    entry.name == VALIDATION_PARAMETER && policy::SignaturePolicy::decode(&entry.value).is_err()
+    entry.name == VALIDATION_PARAMETER && policy::SignaturePolicy::decode(entry.value.clone()).is_err()
 }
 
 /// A transaction that sets a policy and is thrown out before its own policies are checked leaves later
@@ -188,8 +176,7 @@ fn add_public(footprint: &mut Footprint, namespace: &NamespaceRwSet) {
 
 fn add_hashed(footprint: &mut Footprint, namespace: &NamespaceRwSet) {
     for collection in &namespace.collections {
-        let key =
-            |hash: &Bytes| (namespace.namespace.clone(), collection.collection.clone(), hash.clone());
+        let key = |hash: &Bytes| (namespace.namespace.clone(), collection.collection.clone(), hash.clone());
         let writes = collection.hashed.hashed_writes.iter();
         let writes = writes.map(|write| (key(&write.key_hash), write.is_delete));
         let metadata = collection.hashed.metadata_writes.iter().map(|write| key(&write.key_hash));

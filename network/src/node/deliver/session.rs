@@ -160,7 +160,11 @@ fn authorize(
 }
 
 fn check_expiry(expires_at: Option<i64>) -> Result<(), DeliverStatus> {
-    if expires_at.is_some_and(|expires_at| now() > expires_at) { Err(DeliverStatus::Forbidden) } else { Ok(()) }
+    if expires_at.is_some_and(|expires_at| now() > expires_at) {
+        Err(DeliverStatus::Forbidden)
+    } else {
+        Ok(())
+    }
 }
 
 /// First and last block number of a request on a chain of `height` blocks.

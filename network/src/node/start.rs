@@ -1,0 +1,210 @@
+//! Starts a node: opens the ledger, reads the channel's configuration from it, and sets pipeline and
+//! servers going.
+
+use std::{path::PathBuf, sync::Arc, thread};
+
+use fabric::{
+    channel::{Bundle, ConfigError},
+    crypto::SignatureMemo,
+    msp::{self, Msp, MspError, MspManager, MspVersion, SigningIdentity},
+    proto::common::Block,
+};
+use tokio::{
+    sync::{mpsc, watch},
+    task::JoinSet,
+};
+use tokio_util::sync::CancellationToken;
+
+use super::{
+    Channel, Orderer, Pipeline, PipelineError,
+    channel::QUEUED_ENVELOPES,
+    peer::{Listener, Peer, ServeError, orderer_services, peer_services, serve},
+};
+use crate::{
+    endorse::{Endorser, EndorserSetup, PackageError, Packages},
+    gateway::Gateway,
+    ledger::{
+        Ledger, LedgerError, Recovery,
+        transaction::{CONFIG_KEY, CONFIG_NAMESPACE},
+    },
+    order::BlockWriter,
+};
+
+/// Signatures remembered as verified: enough for the endorsements and creators of some thousand
+/// transactions under way.
+const REMEMBERED_SIGNATURES: usize = 1 << 15;
+
+/// What a node is made of.
+pub struct Config {
+    /// Holds the block log, the database and the installed packages.
+    pub directory: PathBuf,
+    pub genesis: Block,
+    pub orderer: ServerConfig,
+    pub peers: Vec<ServerConfig>,
+}
+
+/// One server of the node: a peer with its gateway, or the orderer.
+pub struct ServerConfig {
+    pub msp_id: String,
+    /// The name under which clients know it, `host:port`.
+    pub address: String,
+    /// Its MSP folder with certificate and key.
+    pub msp: PathBuf,
+    pub listener: Listener,
+}
+
+/// Why a node could not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    #[error(transparent)]
+    Ledger(#[from] LedgerError),
+    #[error("the channel's configuration on the ledger cannot be used: {0}")]
+    Config(#[from] ConfigError),
+    #[error("the ledger holds no channel configuration")]
+    NoConfig,
+    #[error("cannot use the identity in {folder}: {source}")]
+    Identity { folder: PathBuf, source: MspError },
+    #[error("cannot read the installed packages of {msp_id}: {source}")]
+    Packages { msp_id: String, source: PackageError },
+    #[error("cannot start a thread: {0}")]
+    Thread(#[from] std::io::Error),
+}
+
+/// A running node.
+pub struct Node {
+    pub channel: Arc<Channel>,
+    pub peers: Arc<[Arc<Peer>]>,
+    /// What opening the ledger had to mend.
+    pub recovery: Recovery,
+    stop: CancellationToken,
+    servers: JoinSet<Result<(), ServeError>>,
+    pipeline: thread::JoinHandle<()>,
+    failure: watch::Receiver<Option<String>>,
+}
+
+impl Node {
+    /// Starts every part; when this returns, all servers accept connections. Needs a tokio runtime.
+    pub fn start(config: Config) -> Result<Self, StartError> {
+        let (ledger, recovery) = Ledger::open(&config.directory, Some(&config.genesis))?;
+        let (bundle, last_config) = current_config(&ledger)?;
+        let memo = Arc::new(SignatureMemo::new(REMEMBERED_SIGNATURES));
+        let (sender, envelopes) = mpsc::channel(QUEUED_ENVELOPES);
+
+        let orderer_msp = &config.orderer.msp;
+        let writer =
+            BlockWriter::new(identity(&config.orderer)?, ledger.height(), ledger.last_hash(), last_config);
+        let orderer = Orderer {
+            address: config.orderer.address.clone(),
+            msp_id: config.orderer.msp_id.clone(),
+            signer: identity_from(orderer_msp, &config.orderer.msp_id)?,
+        };
+        let channel = Arc::new(Channel::new(ledger, bundle, memo, orderer, sender));
+
+        let organizations: Vec<_> = config.peers.iter().map(|peer| peer.msp_id.clone()).collect();
+        let start = |peer| start_peer(&channel, &config.directory, peer, &organizations);
+        let started: Result<Vec<_>, _> = config.peers.iter().map(start).collect();
+        let peers: Arc<[Arc<Peer>]> = started?.into();
+
+        let stop = CancellationToken::new();
+        let mut servers = JoinSet::new();
+        servers.spawn(serve(
+            config.orderer.listener,
+            orderer_services(&channel),
+            stop.clone().cancelled_owned(),
+        ));
+        for (peer, server) in peers.iter().zip(config.peers) {
+            let gateway = Gateway::new(channel.clone(), peer.clone(), peers.clone());
+            let services = peer_services(&channel, peer, gateway);
+            servers.spawn(serve(server.listener, services, stop.clone().cancelled_owned()));
+        }
+        let (failed, failure) = watch::channel(None);
+        let pipeline = Pipeline { channel: channel.clone(), envelopes, writer };
+        let pipeline = thread::Builder::new().name("pipeline".into()).spawn(move || {
+            if let Err(error) = pipeline.run() {
+                report(&error);
+                failed.send_replace(Some(error.to_string()));
+            }
+        })?;
+        Ok(Self { channel, peers, recovery, stop, servers, pipeline, failure })
+    }
+
+    /// Waits until the node can no longer work and says why; a healthy node never gets there.
+    pub async fn failure(&mut self) -> String {
+        tokio::select! {
+            failed = self.failure.wait_for(Option::is_some) => match failed {
+                Ok(reason) => reason.clone().unwrap_or_default(),
+                Err(_) => "the pipeline ended".into(),
+            },
+            Some(ended) = self.servers.join_next() => match ended {
+                Ok(Ok(())) => "a server stopped".into(),
+                Ok(Err(error)) => error.to_string(),
+                Err(error) => error.to_string(),
+            },
+        }
+    }
+
+    /// Stops taking requests, finishes the block under way, and closes the ledger.
+    pub async fn stop(mut self) {
+        self.channel.close();
+        self.stop.cancel();
+        while self.servers.join_next().await.is_some() {}
+        let pipeline = self.pipeline;
+        // The pipeline reports its own failures; only a panic would be lost here, and that has been printed.
+        let _ = tokio::task::spawn_blocking(move || pipeline.join()).await;
+    }
+}
+
+fn report(error: &PipelineError) {
+    tracing::error!(%error, "the pipeline stopped; what is committed goes on being served");
+}
+
+/// The newest channel configuration and the number of the block that holds it.
+fn current_config(ledger: &Ledger) -> Result<(Arc<Bundle>, u64), StartError> {
+    let state = ledger.view()?.get(CONFIG_NAMESPACE, CONFIG_KEY)?.ok_or(StartError::NoConfig)?;
+    let number = state.version.block;
+    let block = ledger.block(number)?.ok_or(StartError::NoConfig)?;
+    Ok((Bundle::from_block(&block)?, number))
+}
+
+fn identity(server: &ServerConfig) -> Result<SigningIdentity, StartError> {
+    identity_from(&server.msp, &server.msp_id)
+}
+
+fn identity_from(folder: &std::path::Path, msp_id: &str) -> Result<SigningIdentity, StartError> {
+    SigningIdentity::from_msp_dir(folder, msp_id)
+        .map_err(|source| StartError::Identity { folder: folder.to_owned(), source })
+}
+
+fn start_peer(
+    channel: &Arc<Channel>,
+    directory: &std::path::Path,
+    server: &ServerConfig,
+    organizations: &[String],
+) -> Result<Arc<Peer>, StartError> {
+    let signer = identity(server)?;
+    let serialized = signer.serialized();
+    let packages = Packages::open(&directory.join("packages").join(&server.msp_id))
+        .map_err(|source| StartError::Packages { msp_id: server.msp_id.clone(), source })?;
+    let endorser = Endorser::new(EndorserSetup {
+        ledger: channel.ledger().clone(),
+        signer,
+        local_msp: local_msp(server)?,
+        packages,
+        memo: channel.memo().clone(),
+        private_data_of: organizations.to_vec(),
+    });
+    Ok(Arc::new(Peer {
+        msp_id: server.msp_id.clone(),
+        address: server.address.clone(),
+        identity: serialized,
+        endorser: Arc::new(endorser),
+    }))
+}
+
+/// The MSP of the peer's own organisation alone: it says who administers the peer.
+fn local_msp(server: &ServerConfig) -> Result<MspManager, StartError> {
+    let msp = msp::config_from_dir(&server.msp, &server.msp_id)
+        .and_then(|config| Msp::from_config(&config, MspVersion::V1_4_3));
+    let msp = msp.map_err(|source| StartError::Identity { folder: server.msp.clone(), source })?;
+    Ok(MspManager::new(vec![msp]))
+}
