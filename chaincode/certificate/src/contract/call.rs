@@ -8,7 +8,7 @@ use serde_json::Value;
 use crate::canonical::to_canonical;
 use crate::code::Code;
 use crate::date_time::DateTime;
-use crate::document::MAXIMUM_BYTES;
+use crate::document::{MAXIMUM_BYTES, is_line};
 use crate::keys;
 use crate::record::{Event, RecordError};
 use crate::refusal::{Refusal, Violation};
@@ -158,12 +158,10 @@ pub fn reason(text: &str) -> Result<&str, Refusal> {
     Ok(text)
 }
 
-/// Refuses a text that is blank, longer than `maximum` characters, or holds control characters.
+/// Refuses a text that is blank, longer than `maximum` characters, or holds invisible characters.
 pub fn line(pointer: &str, text: &str, maximum: usize) -> Result<(), Refusal> {
-    let length = text.chars().count();
-    let good = !text.trim().is_empty() && length <= maximum && !text.chars().any(char::is_control);
-    let rule = format!("must be a text of 1 to {maximum} characters, no control characters");
-    require(good, pointer, text, &rule)
+    let rule = format!("must be a text of 1 to {maximum} characters, none of them invisible");
+    require(is_line(text, maximum) && !text.trim().is_empty(), pointer, text, &rule)
 }
 
 /// Refuses `value` at `pointer` unless the rule holds.

@@ -91,7 +91,7 @@ async fn modifications<S: State>(
 ) -> Result<Vec<(DateTime, Value)>, Refusal> {
     let mut entries = Vec::new();
     for modification in call.state.history(&key).await?.iter().rev() {
-        let record = modification.value.as_ref().map(&show).transpose()?;
+        let record = modification.value.as_ref().map(|value| show(value).unwrap_or_else(unreadable));
         let entry = json!({
             "key": key,
             "transactionId": modification.transaction_id,
@@ -101,6 +101,11 @@ async fn modifications<S: State>(
         entries.push((modification.timestamp, entry));
     }
     Ok(entries)
+}
+
+/// What somebody wrote past the contract is part of the history, whatever it is.
+fn unreadable(error: RecordError) -> Value {
+    json!({"unreadable": error.to_string()})
 }
 
 async fn existing<S: State>(call: &mut Call<'_, S>, code: Code) -> Result<Certificate, Refusal> {

@@ -9,12 +9,15 @@ use crate::decimal::Decimal;
 /// Below this volume-specific surface, in m²/cm³, a material is none (point 3 of the recommendation).
 const LEAST_SURFACE: Decimal = Decimal::from_integer(6);
 
-/// The conclusion must be what the stated figures come to. A yes must be repeated in the safety data sheet.
+/// The conclusion must be what the stated figures come to. Nothing is concluded from a figure that was refused.
 pub fn rules(subject: &Object<'_>, evidence: &Evidence, report: &mut Report) {
+    let refused = |name, found: Option<Quantity>| found.is_none() && subject.optional(name).is_some();
+    let broken =
+        refused("vssa", evidence.volume_specific_surface) || refused("nanoFraction", evidence.nano_fraction);
     let Some(node) = subject.required(report, "nanomaterialConclusion") else { return };
     let Some(stated) = node.one_of(report, &["yes", "no", "undetermined"]) else { return };
     let drawn = conclusion(evidence);
-    if stated != drawn {
+    if stated != drawn && !broken {
         report.refuse(
             &node,
             &format!("must be {drawn}, by the volume-specific surface and the nano fraction stated"),

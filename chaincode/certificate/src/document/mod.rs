@@ -24,6 +24,7 @@ pub use envelope::{
     CONTEXT, Issuer, LedgerBinding, Proof, SCHEMA, STATUS_LIST_ENTRIES, StatusEntry, TYPE, Validity,
 };
 pub use grant::{Product, Scheme};
+pub(crate) use report::is_line;
 use report::{Node, Object, Report};
 
 /// A document may be this long, its proof included.

@@ -66,11 +66,14 @@ pub fn members(
     {
         node.exactly(report, &json!(unit));
     }
-    let uncertainty = not_negative(object, "U", report).unwrap_or(Decimal::ZERO);
+    let uncertainty = match object.optional("U") {
+        Some(_) => not_negative(object, "U", report),
+        None => Some(Decimal::ZERO),
+    };
     if let Some(method) = object.optional("method") {
         method.text(report, LINE);
     }
-    Some(Quantity { value: value?, uncertainty })
+    Some(Quantity { value: value?, uncertainty: uncertainty? })
 }
 
 /// An optional number that is zero or more.

@@ -49,6 +49,17 @@ impl Report {
     }
 }
 
+/// One to `maximum` characters that a reader sees: no control characters, and none of the invisible ones with
+/// which a name can be made to look like another (Unicode's bidirectional and zero-width controls).
+pub fn is_line(text: &str, maximum: usize) -> bool {
+    let hidden = |character: char| {
+        character.is_control()
+            || matches!(character, '\u{ad}' | '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}')
+            || matches!(character, '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{e0000}'..='\u{e007f}')
+    };
+    (1..=maximum).contains(&text.chars().count()) && !text.chars().any(hidden)
+}
+
 pub fn shortened(text: &str) -> String {
     match text.char_indices().nth(SHOWN_CHARACTERS) {
         None => text.to_owned(),
@@ -91,18 +102,12 @@ impl<'a> Node<'a> {
         )
     }
 
-    /// One to `maximum` characters, none of them a control character, no blank at either end.
+    /// One to `maximum` visible characters, no blank at either end.
     pub fn text(&self, report: &mut Report, maximum: usize) -> Option<&'a str> {
-        let text = self.value.as_str().filter(|text| {
-            (1..=maximum).contains(&text.chars().count())
-                && text.trim() == *text
-                && !text.chars().any(char::is_control)
-        });
+        let text = self.value.as_str().filter(|text| is_line(text, maximum) && text.trim() == *text);
         if text.is_none() {
-            let rule = format!(
-                "must be a text of 1 to {maximum} characters, no control characters, no blank at its ends"
-            );
-            report.refuse(self, &rule);
+            let rule = "characters, none of them invisible, no blank at its ends";
+            report.refuse(self, &format!("must be a text of 1 to {maximum} {rule}"));
         }
         text
     }
