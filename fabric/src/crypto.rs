@@ -9,6 +9,10 @@ mod memo;
 mod private_key;
 mod public_key;
 
+pub(crate) use self::{
+    ecdsa::canonical as canonical_ecdsa,
+    public_key::{parse_spki, spki_algorithm},
+};
 pub use self::{
     ecdsa::{Curve, to_low_s},
     memo::SignatureMemo,

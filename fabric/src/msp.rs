@@ -4,18 +4,33 @@
 //! [`Identity`] judged once and for all: every certificate chain is verified at the time at which its first
 //! certificate began to be valid, one second later, so that a verdict never depends on a clock.
 
+mod alternative_names;
+mod certificate;
+mod chain;
+mod directory;
 mod error;
+mod extensions;
 mod identity;
 mod manager;
 mod membership;
+mod name;
+mod name_constraints;
+mod organizational_units;
+mod pem;
+mod principal;
+mod revocation;
+mod setup;
+mod signature;
 mod signing_identity;
+mod time;
 
 pub use self::{
+    directory::config_from_dir,
     error::MspError,
-    identity::{Identity, IdentityId},
+    identity::{Identity, IdentityId, OrganizationalUnit},
     manager::MspManager,
     membership::Msp,
-    signing_identity::{SigningIdentity, config_from_dir},
+    signing_identity::SigningIdentity,
 };
 
 /// The rule set, chosen by the channel's capability (`common/capabilities/channel.go`).

@@ -114,9 +114,27 @@ impl<'a> Reader<'a> {
         arcs(self.content(OBJECT_IDENTIFIER, what)?).ok_or(DerError(what))
     }
 
+    /// Reads a BIT STRING: a byte with the number of unused bits, then the bits, unused ones zero.
+    pub fn bits(&mut self, what: &'static str) -> Result<&'a [u8], DerError> {
+        let content = self.content(BIT_STRING, what)?;
+        let (&unused, bits) = content.split_first().ok_or(DerError(what))?;
+        let last = bits.last().copied().unwrap_or(0);
+        if unused > 7 || (bits.is_empty() && unused != 0) || last & ((1 << unused) - 1) != 0 {
+            return Err(DerError(what));
+        }
+        Ok(content)
+    }
+
     /// Reads a BIT STRING, moved right so that its unused bits come first (Go's `RightAlign`).
     pub fn bit_string(&mut self, what: &'static str) -> Result<Vec<u8>, DerError> {
-        right_aligned(self.content(BIT_STRING, what)?).ok_or(DerError(what))
+        let (&unused, bits) = self.bits(what)?.split_first().ok_or(DerError(what))?;
+        let mut carry = 0_u16;
+        let shifted = bits.iter().map(|byte| {
+            let wide = carry << 8 | u16::from(*byte);
+            carry = u16::from(*byte);
+            (wide >> unused) as u8
+        });
+        Ok(shifted.collect())
     }
 }
 
@@ -211,21 +229,6 @@ fn base128(reader: &mut &[u8]) -> Option<u32> {
         }
     }
     Some(value)
-}
-
-fn right_aligned(content: &[u8]) -> Option<Vec<u8>> {
-    let (&unused, bits) = content.split_first()?;
-    let last = bits.last().copied().unwrap_or(0);
-    if unused > 7 || (bits.is_empty() && unused != 0) || last & ((1 << unused) - 1) != 0 {
-        return None;
-    }
-    let mut carry = 0_u16;
-    let shifted = bits.iter().map(|byte| {
-        let wide = carry << 8 | u16::from(*byte);
-        carry = u16::from(*byte);
-        (wide >> unused) as u8
-    });
-    Some(shifted.collect())
 }
 
 #[cfg(test)]

@@ -59,6 +59,11 @@ pub fn to_low_s(curve: Curve, signature: &[u8]) -> Result<Vec<u8>, SignatureErro
     Ok(Signature { r: parsed.r, s: &s }.to_der())
 }
 
+/// Rewrites a signature in the one DER encoding of its numbers.
+pub(crate) fn canonical(signature: &[u8]) -> Result<Vec<u8>, SignatureError> {
+    Ok(Signature::parse(signature)?.to_der())
+}
+
 impl Curve {
     /// Whether a magnitude is at most half the order.
     pub(super) fn is_low(self, magnitude: &[u8]) -> bool {

@@ -4,34 +4,22 @@
 //! to three times, and the endorsements that it made itself. Verification is a pure function of key,
 //! message and signature, so an answer may be kept; only good answers are.
 
-use std::{
-    collections::HashSet,
-    sync::{Mutex, PoisonError},
-};
-
 use sha2::{Digest, Sha256};
+
+use crate::recent::Recent;
 
 use super::{PublicKey, SignatureError};
 
 /// A bounded set of (key, message, signature) that hold.
 #[derive(Debug)]
 pub struct SignatureMemo {
-    half: usize,
-    generations: Mutex<Generations>,
-}
-
-/// The older half is dropped whole when the younger one is full: no entry costs more than its 32 bytes,
-/// and no lookup has to write.
-#[derive(Debug, Default)]
-struct Generations {
-    young: HashSet<[u8; 32]>,
-    old: HashSet<[u8; 32]>,
+    good: Recent<[u8; 32], ()>,
 }
 
 impl SignatureMemo {
-    /// Keeps at most `capacity` signatures, and at least the last half of that.
+    /// Keeps at most `capacity` signatures, and at least the last half of that; each costs some 50 bytes.
     pub fn new(capacity: usize) -> Self {
-        Self { half: capacity / 2, generations: Mutex::default() }
+        Self { good: Recent::new(capacity) }
     }
 
     /// Keeps nothing: every signature is verified each time.
@@ -41,35 +29,22 @@ impl SignatureMemo {
 
     /// Verifies unless this very signature was found good before.
     pub fn verify(&self, key: &PublicKey, message: &[u8], signature: &[u8]) -> Result<(), SignatureError> {
-        if self.half == 0 {
+        if self.good.keeps_nothing() {
             return key.verify(message, signature);
         }
         let name = name(key, message, signature);
-        if self.knows(&name) {
+        if self.good.get(&name).is_some() {
             return Ok(());
         }
         key.verify(message, signature)?;
-        self.add(name);
+        self.good.insert(name, ());
         Ok(())
     }
 
     /// Notes a signature that this process has just made with the key's own private half.
     pub fn remember(&self, key: &PublicKey, message: &[u8], signature: &[u8]) {
-        if self.half > 0 {
-            self.add(name(key, message, signature));
-        }
-    }
-
-    fn knows(&self, name: &[u8; 32]) -> bool {
-        let generations = self.generations.lock().unwrap_or_else(PoisonError::into_inner);
-        generations.young.contains(name) || generations.old.contains(name)
-    }
-
-    fn add(&self, name: [u8; 32]) {
-        let mut generations = self.generations.lock().unwrap_or_else(PoisonError::into_inner);
-        generations.young.insert(name);
-        if generations.young.len() >= self.half {
-            generations.old = std::mem::take(&mut generations.young);
+        if !self.good.keeps_nothing() {
+            self.good.insert(name(key, message, signature), ());
         }
     }
 }
@@ -106,18 +81,7 @@ mod tests {
         assert!(memo.verify(&key.public_key(), b"m", b"s").is_err());
         let signature = key.sign(b"m");
         memo.verify(&key.public_key(), b"m", &signature).unwrap();
-        assert!(memo.knows(&name(&key.public_key(), b"m", &signature)));
-    }
-
-    #[test]
-    fn it_is_bounded_and_keeps_the_latest_half() {
-        let key = PrivateKey::generate().unwrap().public_key();
-        let memo = SignatureMemo::new(8);
-        for index in 0..100_u8 {
-            memo.remember(&key, &[index], b"");
-        }
-        let known = (0..100).filter(|index| memo.knows(&name(&key, &[*index], b""))).collect::<Vec<u8>>();
-        assert!(known.len() <= 8 && known.contains(&99) && known.contains(&96), "{known:?}");
+        assert!(memo.good.get(&name(&key.public_key(), b"m", &signature)).is_some());
     }
 
     #[test]

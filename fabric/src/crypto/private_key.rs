@@ -10,7 +10,7 @@ use super::{
     Curve, PublicKey,
     der::{self, OCTET_STRING, Reader, SEQUENCE},
     ecdsa,
-    public_key::{EC_PUBLIC_KEY, ED25519},
+    public_key::spki_algorithm::{EC_PUBLIC_KEY, ED25519},
 };
 
 /// Why a private key cannot be used.

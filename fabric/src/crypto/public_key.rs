@@ -13,6 +13,7 @@ use super::{
     der::{DerError, Reader, SEQUENCE},
     ecdsa::Signature,
 };
+use spki_algorithm::*;
 
 /// A key that can make an identity: ECDSA on a NIST curve, or Ed25519.
 ///
@@ -165,10 +166,13 @@ pub(crate) fn parse_spki(spki: &[u8]) -> Result<SpkiParts<'_>, DerError> {
     Ok((oid, parameters, spki.bit_string("public key")?))
 }
 
-pub(crate) const RSA_ENCRYPTION: &[u32] = &[1, 2, 840, 113549, 1, 1, 1];
-pub(crate) const EC_PUBLIC_KEY: &[u32] = &[1, 2, 840, 10045, 2, 1];
-pub(crate) const ED25519: &[u32] = &[1, 3, 101, 112];
-pub(crate) const SECP224R1: &[u32] = &[1, 3, 132, 0, 33];
-pub(crate) const PRIME256V1: &[u32] = &[1, 2, 840, 10045, 3, 1, 7];
-pub(crate) const SECP384R1: &[u32] = &[1, 3, 132, 0, 34];
-pub(crate) const SECP521R1: &[u32] = &[1, 3, 132, 0, 35];
+/// The algorithms and curves that a SubjectPublicKeyInfo can name.
+pub(crate) mod spki_algorithm {
+    pub const RSA_ENCRYPTION: &[u32] = &[1, 2, 840, 113549, 1, 1, 1];
+    pub const EC_PUBLIC_KEY: &[u32] = &[1, 2, 840, 10045, 2, 1];
+    pub const ED25519: &[u32] = &[1, 3, 101, 112];
+    pub const SECP224R1: &[u32] = &[1, 3, 132, 0, 33];
+    pub const PRIME256V1: &[u32] = &[1, 2, 840, 10045, 3, 1, 7];
+    pub const SECP384R1: &[u32] = &[1, 3, 132, 0, 34];
+    pub const SECP521R1: &[u32] = &[1, 3, 132, 0, 35];
+}

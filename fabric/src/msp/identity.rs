@@ -1,4 +1,4 @@
-//! An identity: a certificate of an organisation, judged by its MSP.
+//! An identity: a certificate of an organisation, judged by its MSP (`msp/identities.go`).
 
 use bytes::Bytes;
 
@@ -14,16 +14,25 @@ pub struct IdentityId {
     pub certificate_hash: [u8; 32],
 }
 
-/// A certificate that chains to its MSP's roots. Whether it is also *valid* (not revoked, of a known role)
-/// is a second question, answered by [`super::Msp::validate`].
-#[derive(Debug)]
+/// A certificate that an MSP could deserialise. Whether it is also *valid* (chained to the MSP's roots, not
+/// revoked, of one known role) was found out at the same time and is told by [`Self::validate`].
+#[derive(Clone, Debug)]
 pub struct Identity {
     pub(super) id: IdentityId,
     pub(super) certificate: Bytes,
     pub(super) public_key: PublicKey,
     pub(super) not_after: i64,
     pub(super) serialized: Bytes,
+    pub(super) units: Vec<OrganizationalUnit>,
     pub(super) validity: Result<(), MspError>,
+}
+
+/// An organisational unit of an identity, and who certified it.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct OrganizationalUnit {
+    pub name: String,
+    /// SHA-256 over the certificates above the identity's own, as their MSP keeps them.
+    pub certifiers_identifier: [u8; 32],
 }
 
 impl Identity {
@@ -52,6 +61,16 @@ impl Identity {
     /// The `SerializedIdentity` that was deserialised, byte for byte.
     pub fn serialized(&self) -> &Bytes {
         &self.serialized
+    }
+
+    /// The organisational units in the order of the certificate; none if it has no chain.
+    pub fn organizational_units(&self) -> &[OrganizationalUnit] {
+        &self.units
+    }
+
+    /// Whether the identity is a valid member of its organisation.
+    pub fn validate(&self) -> Result<(), MspError> {
+        self.validity.clone()
     }
 
     pub fn verify(&self, message: &[u8], signature: &[u8]) -> Result<(), SignatureError> {
