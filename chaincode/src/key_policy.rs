@@ -41,3 +41,71 @@ fn peer_of(msp_id: &str) -> MspPrincipal {
         principal: role.encode_to_vec().into(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use std::{collections::BTreeSet, fs::File, path::Path};
+
+    use fabric::{
+        proto::{
+            common::{Envelope, Payload},
+            protos::{ChaincodeAction, ChaincodeActionPayload, ProposalResponsePayload, Transaction},
+        },
+        types::{blockfile::BlockFile, rwset::TxRwSet},
+    };
+
+    use super::*;
+
+    /// The key-level policies of a chain that real peers recorded.
+    fn recorded(file: File) -> BTreeSet<Bytes> {
+        let mut policies = BTreeSet::new();
+        for block in BlockFile::new(file) {
+            let data = block.unwrap().data.unwrap().data;
+            for set in data.into_iter().filter_map(|envelope| rwset(envelope).ok()) {
+                let writes =
+                    set.namespaces.into_iter().flat_map(|namespace| namespace.public.metadata_writes);
+                let entries = writes.flat_map(|write| write.entries);
+                policies.extend(entries.map(|entry| entry.value).filter(|value| !value.is_empty()));
+            }
+        }
+        policies
+    }
+
+    fn rwset(envelope: Bytes) -> Result<TxRwSet, Box<dyn std::error::Error>> {
+        let payload = Payload::decode(Envelope::decode(envelope)?.payload)?;
+        let actions = Transaction::decode(payload.data)?.actions;
+        let action = actions.into_iter().next().unwrap_or_default();
+        let action = ChaincodeActionPayload::decode(action.payload)?.action.unwrap_or_default();
+        let response = ProposalResponsePayload::decode(action.proposal_response_payload)?;
+        Ok(TxRwSet::decode(ChaincodeAction::decode(response.extension)?.results)?)
+    }
+
+    #[test]
+    fn a_recorded_chain_holds_the_same_bytes() {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/golden/small/blockfile_000000");
+        let Ok(file) = File::open(&path) else {
+            return println!("skipped: no recorded chain at {}", path.display());
+        };
+        let recorded = recorded(file);
+        assert!(!recorded.is_empty());
+        for policy in recorded {
+            let envelope = SignaturePolicyEnvelope::decode(policy.clone()).unwrap();
+            let msp_ids = envelope.identities.iter();
+            let msp_ids = msp_ids.map(|peer| MspRole::decode(peer.principal.clone()).unwrap().msp_identifier);
+            // Given in another order, to see that it does not matter.
+            let msp_ids = msp_ids.rev().collect();
+            assert_eq!(encode(&KeyPolicy::All(msp_ids)), policy);
+        }
+    }
+
+    #[test]
+    fn nobody_is_one_signature_out_of_none() {
+        let envelope = SignaturePolicyEnvelope::decode(encode(&KeyPolicy::Nobody)).unwrap();
+        let Some(Type::NOutOf(rule)) = envelope.rule.unwrap().r#type else {
+            unreachable!("not a rule of n out of")
+        };
+        assert_eq!((rule.n, rule.rules.len(), envelope.identities.len()), (1, 0, 0));
+    }
+}
