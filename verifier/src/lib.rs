@@ -1,1 +1,83 @@
+//! The public verifier: whoever scans or types a certificate's code learns whether it holds, as of which block.
+//!
+//! [`ReadModel`] is fed with blocks that this process validated itself; [`Server`] answers from it. Nothing here asks a
+//! peer while it answers: a scan costs no ledger work, tells nobody, and works while every peer is down.
 
+mod answer;
+mod base_url;
+mod cache;
+mod config;
+pub mod limits;
+pub mod link;
+mod model;
+mod pages;
+pub mod qr;
+mod reply;
+mod request;
+mod routes;
+mod server;
+mod site;
+mod standing;
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use certificate::DateTime;
+use tokio::net::TcpListener;
+
+pub use base_url::{BaseUrl, BaseUrlError};
+pub use config::{CACHE_WINDOW, Config, Contact, ContactError, DEFAULT_MAX_AGE};
+pub use model::{CaughtUp, Channel, Entry, ModelError, ReadModel, Reading, fingerprint, product_link};
+use site::Site;
+pub use standing::{AsOf, Doubt, Head, LAG_TOLERANCE};
+
+/// A verifier that has its port and can be told to serve.
+pub struct Server {
+    listener: TcpListener,
+    local: SocketAddr,
+    base: BaseUrl,
+    site: Arc<Site>,
+}
+
+impl Server {
+    /// Takes the port. Nothing is answered before [`Server::run`].
+    pub async fn bind(config: Config, model: Arc<ReadModel>) -> io::Result<Self> {
+        let listener = server::bind(config.listen).await?;
+        let local = listener.local_addr()?;
+        let base = config.public_base.clone().unwrap_or_else(|| BaseUrl::of_listener(local));
+        let site = Site::new(config, base.clone(), model, now).map_err(io::Error::other)?;
+        Ok(Self { listener, local, base, site: Arc::new(site) })
+    }
+
+    pub fn local_address(&self) -> SocketAddr {
+        self.local
+    }
+
+    /// What QR codes and links begin with.
+    pub fn public_base(&self) -> &BaseUrl {
+        &self.base
+    }
+
+    /// Answers until `shutdown` completes, then lets open connections finish for a few seconds.
+    pub async fn run(self, shutdown: impl Future<Output = ()>) {
+        server::run(self.listener, self.site, shutdown).await;
+    }
+}
+
+/// [`Server::bind`] and [`Server::run`].
+pub async fn serve(
+    config: Config,
+    model: Arc<ReadModel>,
+    shutdown: impl Future<Output = ()>,
+) -> io::Result<()> {
+    Server::bind(config, model).await?.run(shutdown).await;
+    Ok(())
+}
+
+/// This machine's clock, the only one that confirmations and ages are measured by.
+pub fn now() -> DateTime {
+    let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    DateTime::from_seconds(i64::try_from(since_epoch.as_secs()).unwrap_or(i64::MAX))
+}

@@ -1,0 +1,111 @@
+//! The public answer about one certificate: valid, not valid, unknown, or cannot tell (CERTIFICATE.md §4), with as of
+//! which block and when that was confirmed.
+
+mod json;
+
+use certificate::verdict::Verdict;
+use certificate::{Code, DateTime};
+
+pub(crate) use json::{Shared, body, meaning};
+
+use crate::model::{Entry, Reading};
+use crate::standing::{AsOf, Doubt};
+
+/// What somebody asks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Question {
+    pub code: Code,
+    /// A past moment, where one is asked about.
+    pub at: Option<DateTime>,
+}
+
+/// What this verifier answers.
+pub(crate) struct Answer {
+    pub question: Question,
+    pub as_of: AsOf,
+    /// The moment the verdict is for.
+    pub moment: DateTime,
+    /// Where set, the answer is "cannot tell", and what was found is the last known result.
+    pub doubt: Option<Doubt>,
+    pub found: Found,
+    /// When the answer may become another one though nothing is written.
+    pub turns_at: Option<DateTime>,
+}
+
+/// What the read model has under a code.
+pub(crate) enum Found {
+    Certificate(Box<Entry>, Verdict),
+    Nothing,
+    /// The records could not be read.
+    Unreadable,
+}
+
+/// The four results.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) enum Outcome {
+    Valid,
+    NotValid,
+    Unknown,
+    CannotTell,
+}
+
+impl Outcome {
+    /// As metrics label it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Valid => "valid",
+            Self::NotValid => "notValid",
+            Self::Unknown => "unknown",
+            Self::CannotTell => "cannotTell",
+        }
+    }
+}
+
+impl Answer {
+    pub fn new(reading: &Reading<'_>, question: Question, now: DateTime) -> Self {
+        let moment = question.at.unwrap_or(now);
+        let mut doubt = reading.doubt().cloned();
+        let found = match reading.entry(question.code) {
+            Ok(Some(entry)) => {
+                let verdict = entry.verdict(moment);
+                Found::Certificate(Box::new(entry), verdict)
+            }
+            Ok(None) => Found::Nothing,
+            Err(error) => {
+                tracing::error!(code = %question.code, %error, "a certificate's records cannot be read");
+                doubt = Some(Doubt::Broken);
+                Found::Unreadable
+            }
+        };
+        let turns_at = reading.turns_at.into_iter().chain(found.turns_at(now)).min();
+        Self { question, as_of: reading.as_of(), moment, doubt, found, turns_at }
+    }
+
+    pub fn outcome(&self) -> Outcome {
+        if self.doubt.is_some() {
+            Outcome::CannotTell
+        } else {
+            self.last_known().unwrap_or(Outcome::CannotTell)
+        }
+    }
+
+    /// What the records say, whether or not this verifier can vouch for them.
+    pub fn last_known(&self) -> Option<Outcome> {
+        match &self.found {
+            Found::Certificate(_, Verdict::Valid) => Some(Outcome::Valid),
+            Found::Certificate(_, Verdict::NotValid { .. }) => Some(Outcome::NotValid),
+            Found::Nothing => Some(Outcome::Unknown),
+            Found::Unreadable => None,
+        }
+    }
+}
+
+impl Found {
+    fn turns_at(&self, now: DateTime) -> Option<DateTime> {
+        match self {
+            Self::Certificate(entry, _) => entry.turns_at(now),
+            Self::Nothing | Self::Unreadable => None,
+        }
+    }
+}

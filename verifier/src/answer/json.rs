@@ -1,0 +1,214 @@
+//! The answer as JSON: `docs` of the API are the field comments here.
+
+use certificate::record::Accreditation;
+use certificate::verdict::{Reason, Verdict};
+use certificate::{Code, DateTime};
+use serde::Serialize;
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+
+use super::{Answer, Found, Outcome};
+use crate::base_url::BaseUrl;
+use crate::link;
+use crate::model::{Channel, Entry};
+use crate::reply::short_hash;
+use crate::standing::AsOf;
+
+/// What answers need beyond the read model.
+#[derive(Clone, Copy)]
+pub(crate) struct Shared<'a> {
+    pub base: &'a BaseUrl,
+    pub channel: &'a Channel,
+    pub demonstration: bool,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Body<'a> {
+    /// `valid`, `notValid`, `unknown` or `cannotTell`.
+    result: Outcome,
+    /// With `cannotTell`: why, for people.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    doubt: Option<String>,
+    /// With `cannotTell`: what the records said when they were last known to be current.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    last_known: Option<Outcome>,
+    /// With `notValid`, also as last known: the weightiest first.
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    reasons: &'a [Reason],
+    code: Code,
+    /// The moment asked about, where one was.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    at: Option<DateTime>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    certificate: Option<Certificate>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    accreditation: Option<AccreditationAt<'a>>,
+    ledger: Ledger<'a>,
+    links: Links,
+    /// This verifier stands on a ledger that one operator made for demonstration.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    demonstration: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    as_of: Option<AsOfBody>,
+}
+
+/// Taken from the signed document, unchanged.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Certificate {
+    id: Value,
+    issuer: Value,
+    valid_from: Value,
+    valid_until: Value,
+    credential_subject: Value,
+    /// SHA-256 of the signed document's bytes.
+    document_sha256: String,
+}
+
+/// The accreditation on which the certificate rests, at the moment of the answer.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct AccreditationAt<'a> {
+    body: &'a str,
+    scheme: &'a str,
+    number: &'a str,
+    valid_from: DateTime,
+    valid_until: DateTime,
+    /// Whether it covered decisions at that moment.
+    in_force: bool,
+}
+
+#[derive(Serialize)]
+struct Ledger<'a> {
+    channel: &'a str,
+    genesis: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    issued: Option<Issued<'a>>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Issued<'a> {
+    block: u64,
+    transaction_id: &'a str,
+    effective_at: DateTime,
+}
+
+#[derive(Serialize)]
+struct Links {
+    page: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    document: Option<String>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct AsOfBody {
+    /// The newest block that the answer rests on; absent where there is none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    block: Option<u64>,
+    /// When this verifier last learned, by its own clock, that the block was the newest.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    confirmed_at: Option<DateTime>,
+}
+
+/// The answer's body.
+pub(crate) fn body(answer: &Answer, shared: Shared<'_>) -> Vec<u8> {
+    render(&Body { as_of: Some(answer.as_of.into()), ..Body::new(answer, shared) })
+}
+
+/// A hash over everything the answer says but as of when: two answers that mean the same have the same.
+pub(crate) fn meaning(answer: &Answer, shared: Shared<'_>) -> String {
+    short_hash(&[&render(&Body::new(answer, shared))])
+}
+
+/// Nothing in a body can fail to be JSON: no maps with keys that are no text, no floating point.
+fn render(body: &Body<'_>) -> Vec<u8> {
+    serde_json::to_vec(body).unwrap_or_default()
+}
+
+impl<'a> Body<'a> {
+    fn new(answer: &'a Answer, shared: Shared<'a>) -> Self {
+        let (entry, verdict) = match &answer.found {
+            Found::Certificate(entry, verdict) => (Some(entry.as_ref()), Some(verdict)),
+            Found::Nothing | Found::Unreadable => (None, None),
+        };
+        Self {
+            result: answer.outcome(),
+            doubt: answer.doubt.as_ref().map(ToString::to_string),
+            last_known: answer.doubt.as_ref().and(answer.last_known()),
+            reasons: verdict.map_or(&[], reasons),
+            code: answer.question.code,
+            at: answer.question.at,
+            certificate: entry.map(Certificate::new),
+            accreditation: entry.map(|entry| AccreditationAt::new(&entry.accreditation, answer.moment)),
+            ledger: Ledger::new(shared.channel, entry),
+            links: Links::new(answer.question.code, entry.is_some(), shared.base),
+            demonstration: shared.demonstration,
+            as_of: None,
+        }
+    }
+}
+
+fn reasons(verdict: &Verdict) -> &[Reason] {
+    match verdict {
+        Verdict::Valid => &[],
+        Verdict::NotValid { reasons } => reasons,
+    }
+}
+
+impl Certificate {
+    fn new(entry: &Entry) -> Self {
+        let document = &entry.certificate.document;
+        // The contract took nothing but JSON in; were it otherwise, the members would be null.
+        let mut value: Value = serde_json::from_slice(document).unwrap_or_default();
+        let mut member = |name: &str| value.get_mut(name).map(Value::take).unwrap_or_default();
+        Self {
+            id: member("id"),
+            issuer: member("issuer"),
+            valid_from: member("validFrom"),
+            valid_until: member("validUntil"),
+            credential_subject: member("credentialSubject"),
+            document_sha256: hex::encode(Sha256::digest(document)),
+        }
+    }
+}
+
+impl<'a> AccreditationAt<'a> {
+    fn new(accreditation: &'a Accreditation, moment: DateTime) -> Self {
+        let suspended = accreditation.suspensions.iter().any(|suspension| suspension.in_force(moment));
+        Self {
+            body: &accreditation.body,
+            scheme: &accreditation.scheme_id,
+            number: &accreditation.number,
+            valid_from: accreditation.valid_from,
+            valid_until: accreditation.valid_until,
+            in_force: accreditation.covers(moment) && !suspended,
+        }
+    }
+}
+
+impl<'a> Ledger<'a> {
+    fn new(channel: &'a Channel, entry: Option<&'a Entry>) -> Self {
+        let issued = entry.map(|entry| Issued {
+            block: entry.issued.block,
+            transaction_id: &entry.certificate.issued.transaction_id,
+            effective_at: entry.certificate.issued.effective_at,
+        });
+        Self { channel: &channel.name, genesis: channel.fingerprint(), issued }
+    }
+}
+
+impl Links {
+    fn new(code: Code, known: bool, base: &BaseUrl) -> Self {
+        let page = link::page_address(base, code);
+        Self { document: known.then(|| format!("{page}/document.json")), page }
+    }
+}
+
+impl From<AsOf> for AsOfBody {
+    fn from(as_of: AsOf) -> Self {
+        Self { block: as_of.height.checked_sub(1), confirmed_at: as_of.confirmed_at }
+    }
+}

@@ -1,0 +1,92 @@
+//! What whoever runs a verifier decides about it.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use metrics_exporter_prometheus::PrometheusHandle;
+
+use crate::base_url::BaseUrl;
+
+/// Age of the last confirmed head from which answers are "cannot tell", unless configured otherwise.
+pub const DEFAULT_MAX_AGE: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// Seconds that a browser or proxy may go on showing an answer: a withdrawal is seen everywhere after at most this
+/// time. It is stated on every page.
+pub const CACHE_WINDOW: u64 = 30;
+
+/// Configuration of a server. Nothing here can make an answer better than the read model vouches for.
+#[derive(Clone)]
+pub struct Config {
+    pub listen: SocketAddr,
+    /// Where the public reaches this server; by default the address it listens on.
+    pub public_base: Option<BaseUrl>,
+    pub max_age: Duration,
+    /// Every page and answer says that one operator holds all keys of this ledger.
+    pub demonstration: bool,
+    /// Whom to tell about a suspected fake.
+    pub contact: Option<Contact>,
+    /// Rendered at `/metrics`, which is absent without it.
+    pub metrics: Option<PrometheusHandle>,
+}
+
+/// An electronic mail address or a web address.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Contact {
+    pub(crate) href: String,
+    pub(crate) text: String,
+}
+
+/// A text that is no contact.
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+#[error("the contact must be a mail address or begin with https:// or http:// (got {0:?})")]
+pub struct ContactError(String);
+
+impl Config {
+    pub fn new(listen: SocketAddr) -> Self {
+        Self {
+            listen,
+            public_base: None,
+            max_age: DEFAULT_MAX_AGE,
+            demonstration: false,
+            contact: None,
+            metrics: None,
+        }
+    }
+}
+
+impl std::str::FromStr for Contact {
+    type Err = ContactError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let bare = text.trim().trim_start_matches("mailto:");
+        if bare.starts_with("https://") || bare.starts_with("http://") {
+            return Ok(Self { href: bare.into(), text: bare.into() });
+        }
+        let is_mail = bare.split_once('@').is_some_and(|(name, host)| {
+            let plain = |part: &str| part.chars().all(|letter| letter.is_ascii_graphic() && letter != '@');
+            !name.is_empty() && host.contains('.') && plain(name) && plain(host)
+        });
+        if !is_mail {
+            return Err(ContactError(text.into()));
+        }
+        Ok(Self { href: format!("mailto:{bare}"), text: bare.into() })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn a_contact_is_mail_or_web() {
+        assert_eq!("fakes@check.example".parse::<Contact>().unwrap().href, "mailto:fakes@check.example");
+        assert_eq!(
+            "https://check.example/fakes".parse::<Contact>().unwrap().href,
+            "https://check.example/fakes"
+        );
+        for wrong in ["", "javascript:alert(1)", "somebody", "@check.example", "a b@check.example", "a@b"] {
+            assert_eq!(wrong.parse::<Contact>(), Err(ContactError(wrong.into())));
+        }
+    }
+}

@@ -1,0 +1,44 @@
+//! What can go wrong in the read model, and what whoever runs the verifier does about it.
+
+use std::path::PathBuf;
+
+use certificate::record::RecordError;
+
+/// An error of the read model. None of them is a verdict on a certificate: the public sees "cannot tell".
+#[derive(Debug, thiserror::Error)]
+pub enum ModelError {
+    #[error("the read model in {} is in use by another process; stop it, or choose another directory", .directory.display())]
+    InUse { directory: PathBuf },
+    #[error(
+        "{} holds the read model of channel '{found}' ({found_genesis}), not of '{asked}' ({asked_genesis}); \
+         choose another directory, or remove this one: it can be rebuilt from the ledger",
+        .directory.display()
+    )]
+    OtherChannel {
+        directory: PathBuf,
+        found: String,
+        found_genesis: String,
+        asked: String,
+        asked_genesis: String,
+    },
+    #[error(
+        "{} has read model format {found}, this program writes format {expected}; remove the directory: it can \
+         be rebuilt from the ledger",
+        .directory.display()
+    )]
+    Format { directory: PathBuf, found: u8, expected: u8 },
+    #[error("block {got} does not follow: the read model expects block {expected}")]
+    WrongNumber { expected: u64, got: u64 },
+    #[error("block {number} does not follow from block {} as the read model knows it: another chain", .number.saturating_sub(1))]
+    OtherChain { number: u64 },
+    #[error("record {key:?} cannot be read: {source}")]
+    Record { key: String, source: RecordError },
+    #[error("record {key:?}, on which a certificate rests, is missing")]
+    Missing { key: String },
+    #[error("the read model's record of its own place is damaged")]
+    Savepoint,
+    #[error("the read model's database failed: {0}")]
+    Database(#[from] rocksdb::Error),
+    #[error("the ledger could not be read: {0}")]
+    Ledger(String),
+}

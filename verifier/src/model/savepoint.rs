@@ -1,0 +1,79 @@
+//! The read model's place on its chain, written in the same batch as what a block changes.
+
+use certificate::DateTime;
+
+use super::ModelError;
+
+/// Raised when the meaning of any stored record changes; the model is then rebuilt.
+pub(super) const FORMAT: u8 = 1;
+
+/// One block's end, on one channel.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Savepoint {
+    /// Number of blocks applied.
+    pub height: u64,
+    /// Header hash of the newest one; zeros at height 0.
+    pub block_hash: [u8; 32],
+    pub genesis: [u8; 32],
+    pub channel: String,
+    /// When the newest block was last confirmed as the head; kept so that a restart in the dark can say so.
+    pub confirmed_at: Option<DateTime>,
+}
+
+impl Savepoint {
+    pub fn encode(&self) -> Vec<u8> {
+        let mut out = vec![FORMAT];
+        out.extend(self.height.to_be_bytes());
+        out.extend(self.block_hash);
+        out.extend(self.genesis);
+        out.extend(self.confirmed_at.map_or(i64::MIN, DateTime::seconds).to_be_bytes());
+        out.extend(self.channel.as_bytes());
+        out
+    }
+
+    /// The format byte was looked at before.
+    pub fn decode(record: &[u8]) -> Result<Self, ModelError> {
+        Self::read(record.get(1..).unwrap_or_default()).ok_or(ModelError::Savepoint)
+    }
+
+    fn read(mut record: &[u8]) -> Option<Self> {
+        let height = u64::from_be_bytes(take(&mut record)?);
+        let block_hash = take(&mut record)?;
+        let genesis = take(&mut record)?;
+        let seconds = i64::from_be_bytes(take(&mut record)?);
+        let channel = String::from_utf8(record.to_vec()).ok()?;
+        let confirmed_at = (seconds != i64::MIN).then(|| DateTime::from_seconds(seconds));
+        Some(Self { height, block_hash, genesis, channel, confirmed_at })
+    }
+}
+
+/// Splits an array off the front.
+pub(super) fn take<const LENGTH: usize>(input: &mut &[u8]) -> Option<[u8; LENGTH]> {
+    let (head, rest) = input.split_first_chunk()?;
+    *input = rest;
+    Some(*head)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn survives_the_way_through_the_database() {
+        for confirmed_at in
+            [None, Some(DateTime::from_seconds(0)), Some(DateTime::from_seconds(1_790_000_000))]
+        {
+            let savepoint = Savepoint {
+                height: 7,
+                block_hash: [1; 32],
+                genesis: [2; 32],
+                channel: "nanotrace".into(),
+                confirmed_at,
+            };
+            let bytes = savepoint.encode();
+            assert_eq!(Savepoint::decode(&bytes).unwrap(), savepoint);
+            assert!(matches!(Savepoint::decode(bytes.get(..80).unwrap()), Err(ModelError::Savepoint)));
+        }
+    }
+}

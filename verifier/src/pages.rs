@@ -1,0 +1,115 @@
+//! The pages: what the templates are filled with. Rendered on the server, complete without scripts.
+
+mod facts;
+mod sheet;
+mod status;
+mod words;
+
+use askama::Template;
+use certificate::DateTime;
+
+pub(crate) use self::sheet::{CertificatePage, Extras};
+pub(crate) use self::status::{Status, Tone, word};
+pub(crate) use self::words::moment;
+use crate::config::Contact;
+use crate::standing::AsOf;
+
+/// What every page shows around its content.
+#[derive(Clone)]
+pub(crate) struct Frame {
+    pub style: String,
+    pub icon: String,
+    pub banner: Option<&'static str>,
+    pub host: String,
+    pub channel: String,
+    pub genesis: String,
+    pub contact: Option<Contact>,
+    /// Seconds that a cache may keep an answer.
+    pub window: u64,
+    pub as_of: String,
+}
+
+pub(crate) const DEMONSTRATION_LEDGER: &str =
+    "One operator holds all keys of this ledger. Its certificates certify nothing.";
+pub(crate) const DEMONSTRATION_CERTIFICATE: &str =
+    "This certificate was made to show how it works. It certifies nothing.";
+
+impl Frame {
+    pub fn as_of(mut self, as_of: AsOf) -> Self {
+        self.as_of = as_of_sentence(as_of);
+        self
+    }
+}
+
+/// The front page, also when what was typed is no code.
+#[derive(Template)]
+#[template(path = "front.html")]
+pub(crate) struct FrontPage {
+    pub frame: Frame,
+    pub entry: Entry,
+}
+
+/// The form into which a code is typed.
+#[derive(Default)]
+pub(crate) struct Entry {
+    pub typed: String,
+    pub problem: Option<String>,
+}
+
+/// A page that says one thing.
+#[derive(Template)]
+#[template(path = "message.html")]
+pub(crate) struct MessagePage {
+    pub frame: Frame,
+    pub title: String,
+    pub text: String,
+    pub entry: Entry,
+}
+
+/// The certificates of a product.
+#[derive(Template)]
+#[template(path = "product.html")]
+pub(crate) struct ProductPage {
+    pub frame: Frame,
+    pub gtin: String,
+    pub batch: Option<String>,
+    pub serial: Option<String>,
+    pub items: Vec<ProductItem>,
+    pub more: bool,
+    pub entry: Entry,
+}
+
+/// One of them.
+pub(crate) struct ProductItem {
+    pub tone: Tone,
+    pub word: &'static str,
+    pub name: String,
+    pub href: String,
+    pub code: String,
+    pub batch: String,
+    pub serial: String,
+    pub issued: String,
+}
+
+/// The sentence that stands on every answer.
+pub(crate) fn as_of_sentence(as_of: AsOf) -> String {
+    let block =
+        as_of.height.checked_sub(1).map_or("no block yet".to_owned(), |block| format!("block {block}"));
+    match as_of.confirmed_at {
+        Some(at) => format!("As of {block}, confirmed as the newest on {}.", moment(at)),
+        None => format!("As of {block}, not yet confirmed as the newest."),
+    }
+}
+
+/// Templates can only fail to be written to a full memory.
+pub(crate) fn render(page: &impl Template) -> String {
+    page.render().unwrap_or_else(|error| {
+        tracing::error!(%error, "a page could not be rendered");
+        String::new()
+    })
+}
+
+/// For rows such as "Valid until".
+pub(crate) fn optional_moment(text: Option<&str>) -> Option<String> {
+    text.map(|text| DateTime::parse(text).map_or_else(|| text.to_owned(), moment))
+}

@@ -1,0 +1,241 @@
+//! The page of one certificate: the answer, what to compare, what was found, who vouches for it, how to check it.
+
+use askama::Template;
+use certificate::DateTime;
+use certificate::record::{AccreditationSuspension, Event, IssuerKey, Scheme, Suspension};
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+
+use super::facts::{Fact, Facts, Report, Row};
+use super::words::{moment, organisation};
+use super::{DEMONSTRATION_CERTIFICATE, Entry as EntryForm, Frame, Status, Tone, as_of_sentence};
+use crate::answer::{Answer, Found};
+use crate::link;
+use crate::model::{Entry, ModelError, Reading};
+
+#[derive(Template)]
+#[template(path = "certificate.html")]
+pub(crate) struct CertificatePage {
+    pub frame: Frame,
+    pub status: Status,
+    pub as_of: String,
+    /// Grouped, for reading.
+    pub code: String,
+    pub href: String,
+    pub api: String,
+    pub known: Option<Known>,
+    pub entry: EntryForm,
+}
+
+/// What the page says of a certificate that is on the ledger.
+pub(crate) struct Known {
+    product_name: String,
+    product: Vec<Row>,
+    material: Vec<Row>,
+    figures: Vec<Row>,
+    grant: Vec<Row>,
+    reports: Vec<Report>,
+    papers: Vec<Row>,
+    ledger: Vec<Row>,
+    history: Vec<Happening>,
+    document_hash: String,
+    document_bytes: usize,
+    public_key: String,
+}
+
+/// One act that the ledger records.
+struct Happening {
+    at: DateTime,
+    what: String,
+    why: String,
+    transaction: String,
+}
+
+/// Records that do not decide, but that a reader wants to see.
+#[derive(Default)]
+pub(crate) struct Extras {
+    issuer_key: Option<IssuerKey>,
+    scheme: Option<Scheme>,
+}
+
+impl CertificatePage {
+    pub fn new(answer: &Answer, extras: &Extras, mut frame: Frame) -> Self {
+        let code = answer.question.code;
+        let known = match &answer.found {
+            Found::Certificate(entry, _) => {
+                let document = Document::of(entry);
+                if document.facts().0.get("demonstration").is_some() && frame.banner.is_none() {
+                    frame.banner = Some(DEMONSTRATION_CERTIFICATE);
+                }
+                Some(Known::new(entry, &document, extras, answer.moment, &frame))
+            }
+            Found::Nothing | Found::Unreadable => None,
+        };
+        Self {
+            frame,
+            status: Status::of(answer),
+            as_of: as_of_sentence(answer.as_of),
+            code: code.grouped(),
+            href: link::page_path(code),
+            api: format!("/api/v1/certificates/{code}"),
+            known,
+            entry: EntryForm::default(),
+        }
+    }
+
+    fn title(&self) -> String {
+        let name = self.known.as_ref().map_or(self.code.as_str(), |known| &known.product_name);
+        format!("{} · {name}", self.status.word)
+    }
+}
+
+impl Extras {
+    pub fn read(reading: &Reading<'_>, answer: &Answer) -> Result<Self, ModelError> {
+        let Found::Certificate(entry, _) = &answer.found else { return Ok(Self::default()) };
+        let document = Document::of(entry);
+        let version = document.facts().text("/scheme/version").unwrap_or_default();
+        Ok(Self {
+            issuer_key: reading.issuer_key(&entry.certificate.body, document.public_key())?,
+            scheme: reading.scheme(&entry.certificate.scheme_id, version)?,
+        })
+    }
+}
+
+/// The signed document, parsed.
+struct Document(Value);
+
+impl Document {
+    fn of(entry: &Entry) -> Self {
+        Self(serde_json::from_slice(&entry.certificate.document).unwrap_or_default())
+    }
+
+    fn facts(&self) -> Facts<'_> {
+        Facts(self.0.get("credentialSubject").unwrap_or(&Value::Null))
+    }
+
+    fn text(&self, pointer: &str) -> Option<&str> {
+        Facts(&self.0).text(pointer)
+    }
+
+    /// As the proof names it, after the issuer's id.
+    fn public_key(&self) -> &str {
+        let method = self.text("/proof/verificationMethod").unwrap_or_default();
+        method.split_once('#').map_or(method, |(_, key)| key)
+    }
+}
+
+impl Known {
+    fn new(entry: &Entry, document: &Document, extras: &Extras, moment: DateTime, frame: &Frame) -> Self {
+        let facts = document.facts();
+        Self {
+            product_name: facts.product_name().to_owned(),
+            product: facts.product(),
+            material: facts.material(),
+            figures: facts.figures(),
+            grant: grant(entry, document, extras, moment),
+            reports: facts.reports(),
+            papers: facts.papers(),
+            ledger: ledger(entry, document, extras, frame),
+            history: history(entry),
+            document_hash: hex::encode(Sha256::digest(&entry.certificate.document)),
+            document_bytes: entry.certificate.document.len(),
+            public_key: document.public_key().to_owned(),
+        }
+    }
+}
+
+/// Who granted what, by which rules, for how long.
+fn grant(entry: &Entry, document: &Document, extras: &Extras, at: DateTime) -> Vec<Row> {
+    let facts = document.facts();
+    let scheme_id = facts.text("/scheme/id");
+    let version = facts.text("/scheme/version").map(|version| format!("version {version}"));
+    let title = extras.scheme.as_ref().map_or(scheme_id, |scheme| Some(scheme.title.as_str()));
+    let scheme = title.map(|title| Fact::new(title).noted([version, scheme_id.map(str::to_owned)]));
+    let issuer = document
+        .text("/issuer/name")
+        .map(|name| Fact::new(name).noted([document.text("/issuer/id").map(str::to_owned)]));
+    vec![
+        Row::new("Issued by", issuer),
+        Row::new("Accreditation", Some(accreditation(entry, at))),
+        Row::new("Scheme", scheme),
+        facts.standards(),
+        Row::moment("Decided on", facts.text("/decisionDate")),
+        Row::moment("Valid from", document.text("/validFrom")),
+        Row::moment("Valid until, not including", document.text("/validUntil")),
+        Row::text("Listing", facts.text("/listing")),
+    ]
+}
+
+fn accreditation(entry: &Entry, at: DateTime) -> Fact {
+    let accreditation = &entry.accreditation;
+    let suspended = accreditation.suspensions.iter().any(|suspension| suspension.in_force(at));
+    let state = match (suspended, accreditation.covers(at)) {
+        (true, _) => "suspended",
+        (false, true) => "in force",
+        (false, false) => "not in force",
+    };
+    let term =
+        format!("from {} until {}", moment(accreditation.valid_from), moment(accreditation.valid_until));
+    Fact::new(&accreditation.number).noted([Some(format!("{state} on {}", moment(at))), Some(term)])
+}
+
+/// Where the certificate stands, so that anybody with a copy of the ledger finds it.
+fn ledger(entry: &Entry, document: &Document, extras: &Extras, frame: &Frame) -> Vec<Row> {
+    let issued = &entry.certificate.issued;
+    vec![
+        Row::code("Certificate", Some(entry.code.to_string().as_str())),
+        Row::text("Channel", Some(&frame.channel)),
+        Row::code("Genesis fingerprint", Some(&frame.genesis)),
+        Row::text("Issued in block", Some(&entry.issued.block.to_string())),
+        Row::code("By transaction", Some(&issued.transaction_id)),
+        Row::text("Recorded on", Some(&moment(issued.effective_at))),
+        Row::new("Signing key", Some(signing_key(document, extras))),
+    ]
+}
+
+fn signing_key(document: &Document, extras: &Extras) -> Fact {
+    let state = match &extras.issuer_key {
+        None => "not found on the ledger".to_owned(),
+        Some(IssuerKey { revoked: Some(revoked), .. }) => {
+            format!("revoked on {}", moment(revoked.effective_at))
+        }
+        Some(IssuerKey { approved: Some(approved), .. }) => {
+            format!("approved on {} by {}", moment(approved.effective_at), organisation(&approved.by))
+        }
+        Some(_) => "proposed, never approved".to_owned(),
+    };
+    Fact { code: true, ..Fact::new(document.public_key()).noted([Some(state)]) }
+}
+
+/// Everything done to the certificate, and to the accreditation it rests on, oldest first.
+fn history(entry: &Entry) -> Vec<Happening> {
+    let mut history = vec![Happening::new("Issued", &entry.certificate.issued)];
+    for Suspension { placed, lifted } in entry.stops.iter().flat_map(|stop| &stop.suspensions) {
+        history.push(Happening::new("Suspended", placed));
+        history.extend(lifted.as_ref().map(|lifted| Happening::new("Suspension lifted", lifted)));
+    }
+    for AccreditationSuspension { placed, lifted, .. } in &entry.accreditation.suspensions {
+        history.push(Happening::new("Accreditation suspended", placed));
+        history.extend(lifted.as_ref().map(|lifted| Happening::new("Accreditation restored", lifted)));
+    }
+    for withdrawn in entry.withdrawals.iter().filter_map(|withdrawal| withdrawal.withdrawn.as_ref()) {
+        history.push(Happening::new("Withdrawn", withdrawn));
+    }
+    history.sort_by_key(|happening| happening.at);
+    history
+}
+
+impl Happening {
+    fn new(what: &str, event: &Event) -> Self {
+        Self {
+            at: event.effective_at,
+            what: format!("{what} by {}", organisation(&event.by)),
+            why: event.reason.clone(),
+            transaction: event.transaction_id.clone(),
+        }
+    }
+
+    fn when(&self) -> String {
+        moment(self.at)
+    }
+}

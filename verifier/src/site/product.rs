@@ -1,0 +1,100 @@
+//! GS1 Digital Links: the certificates of a product.
+
+use http::{StatusCode, header};
+
+use super::{Asked, Site, problem};
+use crate::answer::{Answer, Found, Question};
+use crate::config::CACHE_WINDOW;
+use crate::link::{self, DigitalLink};
+use crate::model::{ModelError, product_facts};
+use crate::pages::{self, Entry, ProductItem, ProductPage, moment, word};
+use crate::reply::{Freshness, HTML, JSON, Reply};
+use crate::request::{Representation, preferred};
+
+impl Site {
+    /// One certificate is answered at once; several are listed, newest first.
+    pub(super) fn product(&self, asked: &Asked<'_>, path: &str) -> Reply {
+        let link = match DigitalLink::parse(path) {
+            Ok(link) => link,
+            Err(error) => {
+                return self.refusal(asked, StatusCode::BAD_REQUEST, "Mistyped", &format!("{error}."));
+            }
+        };
+        match self.certificates_of(asked, &link) {
+            Ok((answers, more)) => match answers.as_slice() {
+                [answer] => self.certificate(
+                    asked,
+                    &answer.question.code.to_string(),
+                    preferred(&asked.parts.headers),
+                ),
+                _ => self.list(asked, &link, &answers, more),
+            },
+            Err(error) => self.broken(asked, &error),
+        }
+    }
+
+    fn certificates_of(
+        &self,
+        asked: &Asked<'_>,
+        link: &DigitalLink,
+    ) -> Result<(Vec<Answer>, bool), ModelError> {
+        let reading = self.model.read(asked.now, self.max_age)?;
+        let (codes, more) = reading.products(link)?;
+        let answers =
+            codes.into_iter().map(|code| Answer::new(&reading, Question { code, at: None }, asked.now));
+        Ok((answers.collect(), more))
+    }
+
+    fn list(&self, asked: &Asked<'_>, link: &DigitalLink, answers: &[Answer], more: bool) -> Reply {
+        let status = if answers.is_empty() { StatusCode::NOT_FOUND } else { StatusCode::OK };
+        let reply = match preferred(&asked.parts.headers) {
+            Representation::Json if answers.is_empty() => {
+                problem(status, "Unknown product", "No listed certificate on this ledger names this product.")
+            }
+            Representation::Json => Reply::new(status, JSON, self.json_list(answers, more)),
+            Representation::Page => {
+                let page = ProductPage {
+                    frame: self.frame(),
+                    gtin: link.gtin.clone(),
+                    batch: link.batch.clone(),
+                    serial: link.serial.clone(),
+                    items: answers.iter().filter_map(item).collect(),
+                    more,
+                    entry: Entry::default(),
+                };
+                Reply::new(status, HTML, pages::render(&page))
+            }
+        };
+        let soonest = answers.iter().filter_map(|answer| answer.turns_at).min();
+        let left =
+            soonest.map_or(i64::MAX, |turns_at| turns_at.seconds().saturating_sub(asked.now.seconds()));
+        let window = u64::try_from(left).unwrap_or(0).min(CACHE_WINDOW);
+        let freshness = if answers.is_empty() { Freshness::None } else { Freshness::Seconds(window) };
+        reply.fresh_for(freshness).shared().with(header::VARY, "accept")
+    }
+
+    fn json_list(&self, answers: &[Answer], more: bool) -> Vec<u8> {
+        let bodies = answers.iter().map(|answer| crate::answer::body(answer, self.shared()));
+        let mut out = b"{\"certificates\":[".to_vec();
+        out.extend(bodies.collect::<Vec<_>>().join(&b','));
+        out.extend(format!("],\"more\":{more}}}").into_bytes());
+        out
+    }
+}
+
+fn item(answer: &Answer) -> Option<ProductItem> {
+    let Found::Certificate(entry, _) = &answer.found else { return None };
+    let product = product_facts(&entry.certificate.document);
+    let (tone, word) = word(answer.outcome());
+    let stated = |value: Option<String>| value.unwrap_or_else(|| "not stated".into());
+    Some(ProductItem {
+        tone,
+        word,
+        name: stated(product.name),
+        href: link::page_path(answer.question.code),
+        code: answer.question.code.grouped(),
+        batch: stated(product.batch),
+        serial: stated(product.serial),
+        issued: moment(entry.certificate.issued.effective_at),
+    })
+}
