@@ -22,7 +22,7 @@ mod revocation;
 mod setup;
 mod signature;
 mod signing_identity;
-mod time;
+mod validity;
 
 pub use self::{
     directory::config_from_dir,

@@ -6,6 +6,8 @@ pub mod decode;
 pub mod height;
 pub mod rwset;
 pub mod txid;
+pub mod wellformed;
 
 pub use decode::decode;
 pub use height::Height;
+pub use wellformed::wellformed;

@@ -17,7 +17,7 @@ use super::{
     extensions::Extensions,
     name::{self, Name},
     signature::SignatureAlgorithm,
-    time,
+    validity,
 };
 
 const EXPLICIT_0: u8 = 0xa0;
@@ -85,8 +85,8 @@ impl Certificate {
         }
         let issuer = tbs.element(SEQUENCE, "issuer")?.full;
         name::parse(issuer)?;
-        let mut validity = tbs.enter(SEQUENCE, "validity")?;
-        let (not_before, not_after) = (time::read(&mut validity)?, time::read(&mut validity)?);
+        let mut period = tbs.enter(SEQUENCE, "validity")?;
+        let (not_before, not_after) = (validity::read(&mut period)?, validity::read(&mut period)?);
         let subject = tbs.element(SEQUENCE, "subject")?.full;
         let subject_name = name::parse(subject)?;
         let spki = tbs.element(SEQUENCE, "public key info")?.full;

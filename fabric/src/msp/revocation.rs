@@ -11,7 +11,7 @@ use super::{
     extensions::Extension,
     pem,
     signature::{self, SignatureAlgorithm},
-    time,
+    validity,
 };
 
 /// A revocation list. Its times are not looked at: what it lists is revoked from the moment on at which the
@@ -67,9 +67,9 @@ impl RevocationList {
         }
         list.content(SEQUENCE, "signature algorithm")?;
         list.content(SEQUENCE, "issuer")?;
-        time::read(&mut list)?;
+        validity::read(&mut list)?;
         if list.peek(UTC_TIME) || list.peek(GENERALIZED_TIME) {
-            time::read(&mut list)?;
+            validity::read(&mut list)?;
         }
         let serials = match list.optional(SEQUENCE, "revoked certificates")? {
             Some(revoked) => serials(revoked)?,
@@ -90,7 +90,7 @@ fn serials(mut revoked: Reader<'_>) -> Result<Vec<Vec<u8>>, DerError> {
     while !revoked.is_empty() {
         let mut entry = revoked.enter(SEQUENCE, "revoked certificate")?;
         serials.push(entry.integer("serial number")?.to_vec());
-        time::read(&mut entry)?;
+        validity::read(&mut entry)?;
     }
     Ok(serials)
 }

@@ -1,6 +1,11 @@
 //! The two ASN.1 times as Unix seconds, with Go's strictness (`cryptobyte`, `time.Parse`).
 
+use time::{Date, Month};
+
 use crate::crypto::der::{DerError, GENERALIZED_TIME, Reader, UTC_TIME};
+
+/// 1970-01-01 as a Julian day.
+const UNIX_EPOCH: i32 = 2_440_588;
 
 /// Reads a UTCTime or GeneralizedTime.
 pub(super) fn read(reader: &mut Reader<'_>) -> Result<i64, DerError> {
@@ -63,18 +68,10 @@ fn number(text: &str, length: usize) -> Option<(i64, &str)> {
     all_digits.then_some((digits.parse().ok()?, rest))
 }
 
-/// Days from 1970-01-01 in the Gregorian calendar, also before its time.
 fn days_since_epoch(year: i64, month: i64, day: i64) -> Option<i64> {
-    let leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
-    let lengths = [31, if leap { 29 } else { 28 }, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31];
-    let length = *lengths.get(usize::try_from(month - 1).ok()?)?;
-    if !(1..=length).contains(&day) {
-        return None;
-    }
-    let before: i64 = lengths.iter().take(month as usize - 1).sum();
-    let past = year - 1;
-    let leap_days = past.div_euclid(4) - past.div_euclid(100) + past.div_euclid(400);
-    Some(365 * past + leap_days + before + day - 1 - 719_162)
+    let month = Month::try_from(u8::try_from(month).ok()?).ok()?;
+    let date = Date::from_calendar_date(i32::try_from(year).ok()?, month, u8::try_from(day).ok()?).ok()?;
+    Some(i64::from(date.to_julian_day() - UNIX_EPOCH))
 }
 
 #[cfg(test)]
