@@ -1,6 +1,6 @@
 //! The chaincode protocol as a peer sees it: handshake, transactions, faults, stopping.
 
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, clippy::indexing_slicing)]
 
 mod peer;
 
