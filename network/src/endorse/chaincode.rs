@@ -1,0 +1,92 @@
+//! The peer's side of chaincode as a service: one stream to each chaincode package, shared by all its
+//! transactions (`core/chaincode/{chaincode_support,runtime_launcher}.go`, `core/chaincode/extcc`).
+//!
+//! A stream is opened on the first call that needs it and again on the first call after it broke; there is
+//! nothing to start or stop. Each organisation has streams of its own, because one stream cannot carry two
+//! simulations of the same transaction.
+
+mod connection;
+mod stream;
+
+use std::{collections::HashMap, sync::Arc, time::Duration};
+
+use fabric::proto::protos::ChaincodeAdditionalParams;
+use parking_lot::Mutex;
+
+pub use connection::{Connection, ConnectionError};
+pub use stream::{Stream, StreamError};
+
+/// How long one chaincode call may take, calls of other chaincodes included (`chaincode.executetimeout`).
+pub const EXECUTE_TIMEOUT: Duration = Duration::from_secs(30);
+/// How long a chaincode may take to register once it is connected (`chaincode.startuptimeout`).
+pub const STARTUP_TIMEOUT: Duration = Duration::from_secs(300);
+/// The largest message on a stream, in either direction.
+pub const MAX_MESSAGE_BYTES: usize = 100 << 20;
+
+/// What we offer a chaincode when it registers: writes and reads in batches, as a 3.1 peer does.
+const OFFERED: ChaincodeAdditionalParams = ChaincodeAdditionalParams {
+    use_write_batch: true,
+    max_size_write_batch: 1000,
+    use_get_multiple_keys: true,
+    max_size_get_multiple_keys: 1000,
+};
+
+/// A chaincode could not be reached.
+#[derive(Debug, thiserror::Error)]
+#[error("could not launch chaincode {package_id}: {reason}")]
+pub struct LaunchError {
+    package_id: String,
+    reason: String,
+}
+
+/// The chaincode streams of one organisation.
+#[derive(Default)]
+pub struct Chaincodes {
+    slots: Mutex<HashMap<String, Arc<Slot>>>,
+}
+
+/// The stream of one package. The async lock makes callers wait for one connection attempt instead of each
+/// starting its own.
+#[derive(Default)]
+struct Slot {
+    current: Mutex<Option<Arc<Stream>>>,
+    connecting: tokio::sync::Mutex<()>,
+}
+
+impl Chaincodes {
+    /// The stream to the chaincode with this package id, opened if it is not open.
+    pub async fn stream(
+        &self,
+        package_id: &str,
+        connection: &Connection,
+    ) -> Result<Arc<Stream>, LaunchError> {
+        let slot = self.slot(package_id);
+        if let Some(stream) = slot.open_stream() {
+            return Ok(stream);
+        }
+        let _only_one = slot.connecting.lock().await;
+        if let Some(stream) = slot.open_stream() {
+            return Ok(stream);
+        }
+        let stream = Stream::open(package_id, connection)
+            .await
+            .map_err(|reason| LaunchError { package_id: package_id.to_owned(), reason })?;
+        let stream = Arc::new(stream);
+        *slot.current.lock() = Some(stream.clone());
+        Ok(stream)
+    }
+
+    fn slot(&self, package_id: &str) -> Arc<Slot> {
+        let mut slots = self.slots.lock();
+        if let Some(slot) = slots.get(package_id) {
+            return slot.clone();
+        }
+        slots.entry(package_id.to_owned()).or_default().clone()
+    }
+}
+
+impl Slot {
+    fn open_stream(&self) -> Option<Arc<Stream>> {
+        self.current.lock().clone().filter(|stream| stream.is_open())
+    }
+}

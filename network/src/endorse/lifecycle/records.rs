@@ -1,0 +1,199 @@
+//! How lifecycle structures lie in the state: one key for each field, and one that names type and fields
+//! (`core/chaincode/lifecycle/serializer.go`).
+//!
+//! Only fields that changed are written, so that the read-write set says what a transaction altered.
+
+use std::collections::BTreeMap;
+
+use bytes::Bytes;
+use fabric::{
+    proto::lifecycle::{StateData, StateMetadata, state_data::Type},
+    types::decode,
+};
+use prost::{Message, Name};
+
+use super::state::{ReadState, StateError, WriteState};
+use crate::endorse::rwset::sha256;
+
+const METADATA: &str = "metadata";
+const FIELDS: &str = "fields";
+
+/// A structure ready for the state: its type and its fields in Fabric's order.
+pub struct Record {
+    pub datatype: &'static str,
+    pub fields: Vec<(&'static str, Type)>,
+}
+
+impl Record {
+    fn metadata(&self) -> StateMetadata {
+        StateMetadata {
+            datatype: self.datatype.to_owned(),
+            fields: self.fields.iter().map(|(name, _)| (*name).to_owned()).collect(),
+        }
+    }
+}
+
+/// A field that holds a message.
+pub fn message(message: &impl Message) -> Type {
+    Type::Bytes(message.encode_to_vec().into())
+}
+
+pub fn metadata_key(namespace: &str, name: &str) -> String {
+    format!("{namespace}/{METADATA}/{name}")
+}
+
+pub fn field_key(namespace: &str, name: &str, field: &str) -> String {
+    format!("{namespace}/{FIELDS}/{name}/{field}")
+}
+
+/// Prefix of the metadata keys of all structures in `namespace`.
+pub fn metadata_prefix(namespace: &str) -> String {
+    format!("{namespace}/{METADATA}/")
+}
+
+/// Writes what differs from the state, the metadata only if type or fields changed, and deletes fields that
+/// the structure no longer has.
+pub fn write(
+    namespace: &str,
+    name: &str,
+    record: &Record,
+    state: &mut impl WriteState,
+) -> Result<(), StateError> {
+    let stored = read_metadata(namespace, name, state)?.unwrap_or_default();
+    let mut existing = BTreeMap::new();
+    for field in &stored.fields {
+        let key = field_key(namespace, name, field);
+        let value =
+            state.get(&key).map_err(|error| error.context(format!("could not get value for key {key}")))?;
+        existing.insert(key, value.unwrap_or_default());
+    }
+    for (field, value) in &record.fields {
+        let key = field_key(namespace, name, field);
+        let value = encode_field(value);
+        if existing.remove(&key).as_ref() != Some(&value) {
+            state.put(key, value).map_err(|error| error.context("could not write key into state"))?;
+        }
+    }
+    let same_shape = stored.datatype == record.datatype && stored.fields.len() == record.fields.len();
+    if !existing.is_empty() || !same_shape {
+        let metadata = record.metadata().encode_to_vec().into();
+        state.put(metadata_key(namespace, name), metadata).map_err(|error| {
+            error.context(format!("could not store metadata for namespace {namespace}/{name}"))
+        })?;
+    }
+    for key in existing.into_keys() {
+        state.delete(key).map_err(|error| error.context("could not delete unneeded key"))?;
+    }
+    Ok(())
+}
+
+/// The names of the fields whose stored hash is not that of `record`, or just the type if already that
+/// differs. Every hash is looked up, also when the first differs: the read set must not depend on it.
+pub fn mismatches(
+    namespace: &str,
+    name: &str,
+    record: &Record,
+    mut hash_of: impl FnMut(&str) -> Result<Option<Bytes>, StateError>,
+) -> Result<Vec<String>, StateError> {
+    let mut look_up = |key: String| {
+        hash_of(&key).map_err(|error| error.context(format!("could not get value for key {key}")))
+    };
+    let metadata_hash = look_up(metadata_key(namespace, name))?;
+    let mut differing = Vec::new();
+    for (field, value) in &record.fields {
+        let hash = look_up(field_key(namespace, name, field))?;
+        if hash != Some(sha256(&encode_field(value))) {
+            differing.push((*field).to_owned());
+        }
+    }
+    if metadata_hash != Some(sha256(&record.metadata().encode_to_vec())) {
+        return Ok(vec![record.datatype.to_owned()]);
+    }
+    Ok(differing)
+}
+
+pub fn read_metadata(
+    namespace: &str,
+    name: &str,
+    state: &mut impl ReadState,
+) -> Result<Option<StateMetadata>, StateError> {
+    let stored = state.get(&metadata_key(namespace, name)).map_err(|error| {
+        error.context(format!("could not query metadata for namespace {namespace}/{name}"))
+    })?;
+    stored.map(|bytes| decode_metadata(namespace, name, bytes)).transpose()
+}
+
+pub fn decode_metadata(namespace: &str, name: &str, bytes: Bytes) -> Result<StateMetadata, StateError> {
+    decode(bytes).map_err(|error| {
+        StateError(format!("could not unmarshal metadata for namespace {namespace}/{name}: {error}"))
+    })
+}
+
+/// A number; zero if the field is missing.
+pub fn read_int64(
+    namespace: &str,
+    name: &str,
+    field: &str,
+    state: &mut impl ReadState,
+) -> Result<i64, StateError> {
+    match read_field(namespace, name, field, state)? {
+        None => Ok(0),
+        Some(Type::Int64(value)) => Ok(value),
+        Some(_) => Err(unexpected(namespace, name, field, "Int64")),
+    }
+}
+
+/// A text; empty if the field is missing.
+pub fn read_string(
+    namespace: &str,
+    name: &str,
+    field: &str,
+    state: &mut impl ReadState,
+) -> Result<String, StateError> {
+    match read_field(namespace, name, field, state)? {
+        None => Ok(String::new()),
+        Some(Type::String(value)) => Ok(value),
+        Some(_) => Err(unexpected(namespace, name, field, "String")),
+    }
+}
+
+/// A message; the empty one if the field is missing.
+pub fn read_message<M: Message + Default + Name>(
+    namespace: &str,
+    name: &str,
+    field: &str,
+    state: &mut impl ReadState,
+) -> Result<M, StateError> {
+    let bytes = match read_field(namespace, name, field, state)? {
+        None => Bytes::new(),
+        Some(Type::Bytes(value)) => value,
+        Some(_) => return Err(unexpected(namespace, name, field, "[]byte")),
+    };
+    decode(bytes).map_err(|error| {
+        StateError(format!("could not unmarshal key {}: {error}", field_key(namespace, name, field)))
+    })
+}
+
+fn read_field(
+    namespace: &str,
+    name: &str,
+    field: &str,
+    state: &mut impl ReadState,
+) -> Result<Option<Type>, StateError> {
+    let key = field_key(namespace, name, field);
+    let stored =
+        state.get(&key).map_err(|error| error.context(format!("could not get state for key {key}")))?;
+    let decoded: Result<StateData, _> = decode(stored.unwrap_or_default());
+    let data =
+        decoded.map_err(|error| StateError(format!("could not unmarshal state for key {key}: {error}")))?;
+    Ok(data.r#type)
+}
+
+fn unexpected(namespace: &str, name: &str, field: &str, wanted: &str) -> StateError {
+    let key = field_key(namespace, name, field);
+    StateError(format!("expected key {key} to encode a value of type {wanted}"))
+}
+
+pub fn encode_field(value: &Type) -> Bytes {
+    StateData { r#type: Some(value.clone()) }.encode_to_vec().into()
+}

@@ -1,0 +1,137 @@
+//! Where lifecycle records lie: public state, and the implicit collection of each organisation.
+
+use bytes::Bytes;
+
+use crate::{
+    endorse::simulate::{KeyValue, SimulationError, Simulator},
+    ledger::{LedgerError, View},
+};
+
+/// The namespace of chaincode definitions and approvals.
+pub const NAMESPACE: &str = "_lifecycle";
+
+/// State that lifecycle records are read from.
+pub trait ReadState {
+    fn get(&mut self, key: &str) -> Result<Option<Bytes>, StateError>;
+}
+
+/// State that lifecycle records are written to.
+pub trait WriteState: ReadState {
+    fn put(&mut self, key: String, value: Bytes) -> Result<(), StateError>;
+    fn delete(&mut self, key: String) -> Result<(), StateError>;
+}
+
+/// A failed read or write, in the words that reach the client.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct StateError(pub String);
+
+impl From<SimulationError> for StateError {
+    fn from(error: SimulationError) -> Self {
+        Self(error.to_string())
+    }
+}
+
+impl From<LedgerError> for StateError {
+    fn from(error: LedgerError) -> Self {
+        Self(error.to_string())
+    }
+}
+
+impl StateError {
+    /// Says what was being done when the error came up.
+    pub fn context(self, doing: impl std::fmt::Display) -> Self {
+        Self(format!("{doing}: {}", self.0))
+    }
+
+    /// As the shim of a system chaincode tells of a refused request.
+    fn refused(request: &str, txid: &str, error: SimulationError) -> Self {
+        Self(format!("{request} failed: transaction ID: {txid}: {error}"))
+    }
+}
+
+/// Public state in a simulation: reads are recorded.
+pub struct PublicState<'s, 'v>(pub &'s mut Simulator<'v>);
+
+impl ReadState for PublicState<'_, '_> {
+    fn get(&mut self, key: &str) -> Result<Option<Bytes>, StateError> {
+        Ok(self.0.get_state(NAMESPACE, key)?)
+    }
+}
+
+impl WriteState for PublicState<'_, '_> {
+    fn put(&mut self, key: String, value: Bytes) -> Result<(), StateError> {
+        Ok(self.0.set_state(NAMESPACE, key, value)?)
+    }
+
+    fn delete(&mut self, key: String) -> Result<(), StateError> {
+        Ok(self.0.set_state(NAMESPACE, key, Bytes::new())?)
+    }
+}
+
+impl PublicState<'_, '_> {
+    /// All keys that begin with `prefix`, which must be ASCII.
+    pub fn range(&mut self, prefix: &str) -> Result<Vec<KeyValue>, StateError> {
+        let range = self.0.open_range(NAMESPACE, prefix, &format!("{prefix}\x7f"), None)?;
+        let mut found = Vec::new();
+        while let Some(entry) = self.0.next_in_range(range)? {
+            found.push(entry);
+        }
+        Ok(found)
+    }
+}
+
+/// An organisation's implicit collection in a simulation.
+pub struct OrgState<'s, 'v> {
+    pub simulator: &'s mut Simulator<'v>,
+    pub collection: String,
+}
+
+impl ReadState for OrgState<'_, '_> {
+    fn get(&mut self, key: &str) -> Result<Option<Bytes>, StateError> {
+        let read = self.simulator.get_private_data(NAMESPACE, &self.collection, key);
+        read.map_err(|error| self.refused("GET_STATE", error))
+    }
+}
+
+impl WriteState for OrgState<'_, '_> {
+    fn put(&mut self, key: String, value: Bytes) -> Result<(), StateError> {
+        let written = self.simulator.set_private_data(NAMESPACE, &self.collection, key, value);
+        written.map_err(|error| self.refused("PUT_STATE", error))
+    }
+
+    fn delete(&mut self, key: String) -> Result<(), StateError> {
+        let written = self.simulator.set_private_data(NAMESPACE, &self.collection, key, Bytes::new());
+        written.map_err(|error| self.refused("DEL_STATE", error))
+    }
+}
+
+impl OrgState<'_, '_> {
+    /// SHA-256 of the value, which other organisations may see too.
+    pub fn hash(&mut self, key: &str) -> Result<Option<Bytes>, StateError> {
+        let read = self.simulator.get_private_data_hash(NAMESPACE, &self.collection, key);
+        read.map_err(|error| self.refused("GET_PRIVATE_DATA_HASH", error))
+    }
+
+    /// All keys that begin with `prefix`, which must be ASCII.
+    pub fn range(&mut self, prefix: &str) -> Result<Vec<KeyValue>, StateError> {
+        let end = format!("{prefix}\x7f");
+        let opened = self.simulator.private_range(NAMESPACE, &self.collection, prefix, &end);
+        let range = opened.map_err(|error| self.refused("GET_STATE_BY_RANGE", error))?;
+        Ok(range.collect())
+    }
+
+    fn refused(&self, request: &str, error: SimulationError) -> StateError {
+        StateError::refused(request, self.simulator.txid(), error)
+    }
+}
+
+/// Committed state outside any simulation: reads leave no trace.
+pub struct CommittedState<'s, 'v>(pub &'s View<'v>);
+
+impl ReadState for CommittedState<'_, '_> {
+    fn get(&mut self, key: &str) -> Result<Option<Bytes>, StateError> {
+        let state = self.0.get(NAMESPACE, key)?;
+        Ok(state.map(|state| state.value))
+    }
+}
