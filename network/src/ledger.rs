@@ -34,6 +34,8 @@ mod meta;
 mod private;
 mod recovery;
 mod state;
+#[cfg(test)]
+mod tests;
 pub mod transaction;
 pub mod updates;
 mod view;

@@ -29,7 +29,7 @@ pub struct Check {
 pub fn check_ledger(ledger: &Ledger, scratch: &Path) -> Result<Check, LedgerError> {
     let mut check = Check::default();
     check_chain(&ledger.reader, &mut check)?;
-    let rebuilt = database::open(scratch)?;
+    let rebuilt = recovery::open_database(scratch)?;
     recovery::replay(&rebuilt, &ledger.reader, |_| ())?;
     for family in database::DERIVED {
         check.records += compare(family, &ledger.database, &rebuilt)?;

@@ -20,8 +20,8 @@ pub enum LedgerError {
     #[error("the genesis block cannot begin a ledger: {reason}")]
     BadGenesis { reason: String },
     #[error(
-        "{} has ledger format {found}, this program writes format {expected}; use the program that wrote it, \
-         or remove the `index` directory in it, which is rebuilt from the block log",
+        "{} is in format {found}, this program writes format {expected}; use the program that wrote it, or \
+         remove that directory: it is rebuilt from the block log (private data kept there is lost)",
         .directory.display()
     )]
     Format { directory: PathBuf, found: u64, expected: u64 },

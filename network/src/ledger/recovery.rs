@@ -51,8 +51,7 @@ pub(super) fn open(
 ) -> Result<(Arc<Ledger>, Recovery), LedgerError> {
     fs::create_dir_all(directory).map_err(files::error("create", directory))?;
     let lock = lock(directory)?;
-    let database = database::open(&directory.join("index"))?;
-    check_format(directory, &database)?;
+    let database = open_database(&directory.join("index"))?;
     let indexed = savepoint(&database)?.height;
     let (mut log, torn) = BlockLog::open(&directory.join("blocks"), indexed, files)?;
     let created = log.next() == 0;
@@ -145,14 +144,13 @@ fn lock(directory: &Path) -> Result<File, LedgerError> {
     }
 }
 
-fn check_format(directory: &Path, database: &DB) -> Result<(), LedgerError> {
-    let found = meta::format(database)?;
-    match found == database::FORMAT {
-        true => Ok(()),
-        false => {
-            let directory = directory.to_path_buf();
-            Err(LedgerError::Format { directory, found, expected: database::FORMAT })
-        }
+/// Opens a database, or begins one, and refuses one that another version of this program wrote.
+pub(super) fn open_database(directory: &Path) -> Result<DB, LedgerError> {
+    let database = database::open(directory)?;
+    let (found, expected) = (meta::format(&database)?, database::FORMAT);
+    match found == expected {
+        true => Ok(database),
+        false => Err(LedgerError::Format { directory: directory.to_path_buf(), found, expected }),
     }
 }
 
