@@ -54,6 +54,9 @@ pub struct EndorserSetup {
     /// The MSP of the peer's own organisation, alone: it says who administers the peer.
     pub local_msp: MspManager,
     pub packages: Packages,
+    /// Where chaincodes listen, whatever their packages say: the address in a package is part of its id and
+    /// cannot follow a server that moves (as with Fabric's builder configuration for external chaincodes).
+    pub chaincode_address: Option<String>,
     pub memo: Arc<SignatureMemo>,
     /// MSP ids of the organisations whose private data this process keeps. Members of a collection among
     /// them receive what this peer's simulations write to it.

@@ -74,7 +74,7 @@ fn endorse(payload: &Bytes, signer: &SigningIdentity, memo: &SignatureMemo) -> E
     let endorser = signer.serialized();
     let signed = [&payload[..], &endorser[..]].concat();
     let signature = signer.sign(&signed);
-    memo.remember(&signer.private_key().public_key(), &signed, &signature);
+    memo.remember(&signer.public_key(), &signed, &signature);
     Endorsement { endorser, signature: signature.into() }
 }
 

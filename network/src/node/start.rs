@@ -41,6 +41,8 @@ pub struct Config {
     pub genesis: Block,
     pub orderer: ServerConfig,
     pub peers: Vec<ServerConfig>,
+    /// Where chaincodes listen, in place of what their packages say.
+    pub chaincode_address: Option<String>,
 }
 
 /// One server of the node: a peer with its gateway, or the orderer.
@@ -101,7 +103,7 @@ impl Node {
         let channel = Arc::new(Channel::new(ledger, bundle, memo, orderer, sender));
 
         let organizations: Vec<_> = config.peers.iter().map(|peer| peer.msp_id.clone()).collect();
-        let start = |peer| start_peer(&channel, &config.directory, peer, &organizations);
+        let start = |peer| start_peer(&channel, &config, peer, &organizations);
         let started: Result<Vec<_>, _> = config.peers.iter().map(start).collect();
         let peers: Arc<[Arc<Peer>]> = started?.into();
 
@@ -177,19 +179,20 @@ fn identity_from(folder: &std::path::Path, msp_id: &str) -> Result<SigningIdenti
 
 fn start_peer(
     channel: &Arc<Channel>,
-    directory: &std::path::Path,
+    config: &Config,
     server: &ServerConfig,
     organizations: &[String],
 ) -> Result<Arc<Peer>, StartError> {
     let signer = identity(server)?;
     let serialized = signer.serialized();
-    let packages = Packages::open(&directory.join("packages").join(&server.msp_id))
+    let packages = Packages::open(&config.directory.join("packages").join(&server.msp_id))
         .map_err(|source| StartError::Packages { msp_id: server.msp_id.clone(), source })?;
     let endorser = Endorser::new(EndorserSetup {
         ledger: channel.ledger().clone(),
         signer,
         local_msp: local_msp(server)?,
         packages,
+        chaincode_address: config.chaincode_address.clone(),
         memo: channel.memo().clone(),
         private_data_of: organizations.to_vec(),
     });

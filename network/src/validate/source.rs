@@ -18,7 +18,7 @@ use fabric::{
     types::{
         block::{METADATA_ENTRIES, SIGNATURES, data_hash, header_bytes},
         decode::{DecodeError, decode},
-        wellformed::{Malformed, wellformed},
+        wellformed::{NotWellFormed, wellformed},
     },
 };
 use prost::Message;
@@ -64,7 +64,7 @@ pub enum BlockRejected {
     #[error("the first transaction names channel '{got}', this is '{expected}'")]
     Channel { expected: String, got: String },
     #[error("transaction {index} is malformed: {defect}")]
-    Malformed { index: usize, defect: Malformed },
+    Malformed { index: usize, defect: NotWellFormed },
     #[error("the header's data hash is not that of the data")]
     DataHash,
     #[error("the orderers' signatures cannot be read: {0}")]
