@@ -9,6 +9,7 @@ mod duration;
 mod elements;
 mod elements_wire;
 pub mod genesis;
+pub mod inspect;
 mod msps;
 mod orderer;
 mod transition;

@@ -23,7 +23,7 @@ pub use self::{
     implicit_meta::{ImplicitMetaPolicy, ImplicitMetaRule},
     manager::PolicyManager,
     print::to_text,
-    signature::SignaturePolicy,
+    signature::{Rule, SignaturePolicy},
 };
 use crate::{
     crypto::SignatureMemo,

@@ -1,6 +1,6 @@
 //! Policies against what `common/cauthdsl` and `common/policydsl` of Fabric do.
 
-#![allow(clippy::unwrap_used, clippy::indexing_slicing)]
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic)]
 
 use bytes::Bytes;
 use prost::Message;

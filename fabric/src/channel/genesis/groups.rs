@@ -15,14 +15,14 @@ use crate::{
     policy,
     proto::{
         common::{
-            self, BlockDataHashingStructure, Capabilities, Capability, ConfigGroup, ConfigPolicy,
-            ConfigValue, HashingAlgorithm, ImplicitMetaPolicy, OrdererAddresses, implicit_meta_policy::Rule,
-            policy::PolicyType,
+            self, BlockDataHashingStructure, ConfigGroup, ConfigPolicy, ConfigValue, HashingAlgorithm,
+            ImplicitMetaPolicy, OrdererAddresses, implicit_meta_policy::Rule, policy::PolicyType,
         },
         etcdraft,
         orderer::{BatchSize, BatchTimeout, ChannelRestrictions, ConsensusType},
         protos::{AcLs, AnchorPeer, AnchorPeers, ApiResource},
     },
+    wire::put_message,
 };
 
 const ADMINS: &str = "Admins";
@@ -48,7 +48,7 @@ pub(super) fn channel_group(profile: &Profile, folder: &Path) -> Result<ConfigGr
     add_value(&mut group, "BlockDataHashingStructure", &BlockDataHashingStructure { width: u32::MAX });
     if !orderer.addresses.is_empty() {
         let addresses = OrdererAddresses { addresses: orderer.addresses.clone() };
-        add_value_under(&mut group, "OrdererAddresses", &addresses, ORDERER_ADMINS);
+        insert_value(&mut group, "OrdererAddresses", addresses.encode_to_vec(), ORDERER_ADMINS);
     }
     if let Some(name) = &profile.consortium {
         add_value(&mut group, "Consortium", &common::Consortium { name: name.clone() });
@@ -240,17 +240,28 @@ fn raft_options_or_default(options: &etcdraft::Options) -> etcdraft::Options {
 
 fn add_capabilities(group: &mut ConfigGroup, levels: &[String]) {
     if !levels.is_empty() {
-        let capabilities = levels.iter().map(|level| (level.clone(), Capability {})).collect();
-        add_value(group, "Capabilities", &Capabilities { capabilities });
+        insert_value(group, "Capabilities", encode_capabilities(levels), ADMINS);
     }
 }
 
-fn add_value(group: &mut ConfigGroup, name: &str, value: &impl Message) {
-    add_value_under(group, name, value, ADMINS);
+/// Go writes the empty value of a map entry, prost does not. Tools that compute config updates compare
+/// values byte for byte, so that the difference would look like a change.
+fn encode_capabilities(levels: &[String]) -> Vec<u8> {
+    let mut out = Vec::new();
+    for level in levels {
+        let mut entry = Vec::new();
+        put_message(&mut entry, 1, level.as_bytes());
+        put_message(&mut entry, 2, &[]);
+        put_message(&mut out, 1, &entry);
+    }
+    out
 }
 
-fn add_value_under(group: &mut ConfigGroup, name: &str, value: &impl Message, mod_policy: &str) {
-    let value =
-        ConfigValue { version: 0, value: value.encode_to_vec().into(), mod_policy: mod_policy.to_owned() };
+fn add_value(group: &mut ConfigGroup, name: &str, value: &impl Message) {
+    insert_value(group, name, value.encode_to_vec(), ADMINS);
+}
+
+fn insert_value(group: &mut ConfigGroup, name: &str, value: Vec<u8>, mod_policy: &str) {
+    let value = ConfigValue { version: 0, value: value.into(), mod_policy: mod_policy.to_owned() };
     group.values.insert(name.to_owned(), value);
 }
