@@ -12,8 +12,26 @@ pub enum CanonicalError {
 }
 
 /// The canonical bytes of a value. A value that was read from JSON always has them.
+///
+/// A plain value is written by serde_json itself, ten times as fast: the two differ in numbers and in the order
+/// of members alone, and every issue writes its document three times.
 pub fn to_canonical(value: &Value) -> Result<Vec<u8>, CanonicalError> {
-    serde_json_canonicalizer::to_vec(value).map_err(|error| CanonicalError::Json(error.to_string()))
+    let written =
+        if is_plain(value) { serde_json::to_vec(value) } else { serde_json_canonicalizer::to_vec(value) };
+    written.map_err(|error| CanonicalError::Json(error.to_string()))
+}
+
+/// Whether a value holds no number and its members stand in the order of RFC 8785, that of UTF-16 code units.
+fn is_plain(value: &Value) -> bool {
+    match value {
+        Value::Null | Value::Bool(_) | Value::String(_) => true,
+        Value::Number(_) => false,
+        Value::Array(elements) => elements.iter().all(is_plain),
+        Value::Object(members) => {
+            members.keys().is_sorted_by(|one, next| one.encode_utf16().lt(next.encode_utf16()))
+                && members.values().all(is_plain)
+        }
+    }
 }
 
 /// Reads JSON that is already canonical, byte for byte.
@@ -67,6 +85,14 @@ mod tests {
         assert_eq!(String::from_utf8(to_canonical(&value).unwrap()).unwrap(), expected);
     }
 
+    /// Members are ordered by UTF-16: a character above U+FFFF comes before one just below it.
+    #[test]
+    fn the_order_of_members() {
+        let value: Value = serde_json::from_str("{\"\u{fb33}\":\"b\",\"\u{1f600}\":\"a\"}").unwrap();
+        let expected = "{\"\u{1f600}\":\"a\",\"\u{fb33}\":\"b\"}";
+        assert_eq!(String::from_utf8(to_canonical(&value).unwrap()).unwrap(), expected);
+    }
+
     #[test]
     fn deep_nesting_is_an_error() {
         let deep = "[".repeat(100_000);
@@ -90,6 +116,11 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn plain_values_are_written_as_the_library_writes_them(value in json()) {
+            prop_assert_eq!(to_canonical(&value).unwrap(), serde_json_canonicalizer::to_vec(&value).unwrap());
+        }
+
         #[test]
         fn canonical_is_a_fixed_point(value in json()) {
             let bytes = to_canonical(&value).unwrap();
