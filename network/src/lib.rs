@@ -7,4 +7,5 @@ pub mod gateway;
 pub mod ledger;
 pub mod node;
 pub mod order;
+pub mod replay;
 pub mod validate;

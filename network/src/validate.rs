@@ -38,7 +38,7 @@ mod verdict;
 
 use std::sync::Arc;
 
-use fabric::{channel::Bundle, crypto::SignatureMemo, types::Height};
+use fabric::{channel::Bundle, crypto::SignatureMemo, types::{Height, rwset::TxRwSet}};
 
 pub use self::{
     defect::{Defect, Halt},
@@ -80,6 +80,13 @@ pub fn validate(
     Validator { number, bundle, view: &view, definitions: &Definitions::committed(&view) }
         .run(block, examined)
         .map_err(halt)
+}
+
+/// Whether the collections that a transaction writes to are defined: what the orderer asks before it lets
+/// a transaction in that would stop the peers.
+pub fn check_private_writes(rwset: &TxRwSet, ledger: &Ledger) -> Result<(), Defect> {
+    let view = ledger.view()?;
+    collections::check_written(rwset, &Definitions::committed(&view))
 }
 
 /// A defect, and the transaction that it is found at.
