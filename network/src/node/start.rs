@@ -161,7 +161,7 @@ fn report(error: &PipelineError) {
 }
 
 /// The newest channel configuration and the number of the block that holds it.
-fn current_config(ledger: &Ledger) -> Result<(Arc<Bundle>, u64), StartError> {
+pub(super) fn current_config(ledger: &Ledger) -> Result<(Arc<Bundle>, u64), StartError> {
     let state = ledger.view()?.get(CONFIG_NAMESPACE, CONFIG_KEY)?.ok_or(StartError::NoConfig)?;
     let number = state.version.block;
     let block = ledger.block(number)?.ok_or(StartError::NoConfig)?;
