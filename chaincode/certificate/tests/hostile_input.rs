@@ -129,8 +129,6 @@ const FUNCTIONS: [&str; 23] = [
 ];
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(1000))]
-
     /// An altered document is refused or, where the alteration keeps every rule, accepted; never a panic. What is
     /// accepted as a draft is accepted signed.
     #[test]
@@ -170,8 +168,6 @@ proptest! {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(300))]
-
     /// Any function with any arguments by a powerful caller: an answer, and no write on refusal that could be
     /// committed by mistake.
     #[test]

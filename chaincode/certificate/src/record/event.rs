@@ -16,6 +16,7 @@ pub struct Event {
     /// personal data in the world state would outlive every right to be forgotten.
     pub by: String,
     /// Free text of the caller; empty where the act needs no reason.
+    #[serde(skip_serializing_if = "String::is_empty")]
     pub reason: String,
     pub transaction_id: String,
 }
