@@ -5,134 +5,21 @@
 
 mod made;
 
-use std::{collections::BTreeMap, fs, path::Path, sync::Arc};
+use std::path::Path;
 
 use bytes::Bytes;
 use fabric::{
-    channel::{
-        Bundle, ConfigError,
-        genesis::{Stamp, from_configtx_yaml},
-    },
-    msp::{Identity, SigningIdentity, config_from_dir},
+    channel::ConfigError,
+    msp::{SigningIdentity, config_from_dir},
     policy,
-    proto::common::{
-        self, Capabilities, Capability, ChannelHeader, Config, ConfigGroup, ConfigPolicy, ConfigSignature,
-        ConfigUpdate, ConfigUpdateEnvelope, ConfigValue, Envelope, Header, HeaderType, Payload,
-        SignatureHeader, policy::PolicyType,
-    },
+    proto::common::{self, Capabilities, Capability, ConfigGroup, ConfigValue, policy::PolicyType},
     proto::orderer::{BatchSize, ConsensusType},
 };
-use made::Org;
+use made::{
+    Org,
+    channel::{Channel, Edit},
+};
 use prost::Message;
-use tempfile::TempDir;
-
-const CONFIGTX: &str = include_str!("../../configtx.yaml");
-const MEMBERS: [&str; 5] = ["CertBody", "Accreditation", "Lab", "Industry", "Customs"];
-
-struct Channel {
-    bundle: Arc<Bundle>,
-    orgs: BTreeMap<&'static str, Org>,
-    folder: TempDir,
-}
-
-impl Channel {
-    fn new() -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let crypto = folder.path().join("crypto-config");
-        let mut orgs = BTreeMap::new();
-        for org in MEMBERS {
-            let domain = format!("peerOrganizations/{}.nanotrace.example/msp", org.to_lowercase());
-            orgs.insert(org, Org::make(&crypto.join(domain), &format!("{org}MSP")));
-        }
-        let orderer = crypto.join("ordererOrganizations/orderer.nanotrace.example");
-        orgs.insert("Orderer", Org::make(&orderer.join("msp"), "OrdererMSP"));
-        let tls = orderer.join("orderers/orderer0.orderer.nanotrace.example/tls");
-        fs::create_dir_all(&tls).unwrap();
-        fs::copy(orderer.join("msp/cacerts/ca.pem"), tls.join("server.crt")).unwrap();
-        let bundle = Self::genesis(folder.path());
-        Self { bundle, orgs, folder }
-    }
-
-    fn genesis(folder: &Path) -> Arc<Bundle> {
-        let path = folder.join("configtx.yaml");
-        fs::write(&path, CONFIGTX).unwrap();
-        let stamp = Stamp { unix_seconds: 0, nonce: [1; 24] };
-        Bundle::from_block(&from_configtx_yaml(&path, "NanoTrace", "nanotrace", stamp).unwrap()).unwrap()
-    }
-
-    fn admins(&self, orgs: &[&'static str]) -> Vec<&SigningIdentity> {
-        orgs.iter().map(|org| &self.orgs[org].admin).collect()
-    }
-
-    fn propose(&self, edit: &Edit, signers: &[&SigningIdentity]) -> Result<Arc<Bundle>, ConfigError> {
-        let update = update(&self.bundle, edit, signers);
-        let proposed = self.bundle.propose_update(&update)?;
-        // What our orderer proposes, a peer derives again.
-        Ok(self.bundle.validate_config(proposed.envelope).unwrap())
-    }
-
-    fn identities(&self, members: &[&SigningIdentity]) -> Vec<Arc<Identity>> {
-        members.iter().map(|member| self.bundle.msps().deserialize(&member.serialized()).unwrap()).collect()
-    }
-}
-
-type Edit<'a> = dyn Fn(&mut ConfigGroup) + 'a;
-
-/// The signed update that leads from the channel's configuration to the edited one.
-fn update(bundle: &Bundle, edit: &Edit, signers: &[&SigningIdentity]) -> Envelope {
-    let old = Config::decode(bundle.config().clone()).unwrap().channel_group.unwrap();
-    let mut new = old.clone();
-    edit(&mut new);
-    set_versions(&old, &mut new);
-    let update = ConfigUpdate {
-        channel_id: bundle.channel_id().to_owned(),
-        read_set: Some(old),
-        write_set: Some(new),
-        ..Default::default()
-    };
-    let config_update: Bytes = update.encode_to_vec().into();
-    let signatures = signers.iter().map(|signer| sign(signer, &config_update)).collect();
-    let header = ChannelHeader {
-        r#type: HeaderType::ConfigUpdate.into(),
-        channel_id: bundle.channel_id().to_owned(),
-        ..Default::default()
-    };
-    let payload = Payload {
-        header: Some(Header { channel_header: header.encode_to_vec().into(), ..Default::default() }),
-        data: ConfigUpdateEnvelope { config_update, signatures }.encode_to_vec().into(),
-    };
-    Envelope { payload: payload.encode_to_vec().into(), ..Default::default() }
-}
-
-fn sign(signer: &SigningIdentity, config_update: &Bytes) -> ConfigSignature {
-    let header = SignatureHeader { creator: signer.serialized(), nonce: Bytes::from_static(&[3; 24]) };
-    let signature_header: Bytes = header.encode_to_vec().into();
-    let signature = signer.sign(&[&signature_header[..], config_update].concat()).into();
-    ConfigSignature { signature_header, signature }
-}
-
-/// Counts up the versions of what differs.
-fn set_versions(old: &ConfigGroup, new: &mut ConfigGroup) {
-    for (name, value) in &mut new.values {
-        value.version =
-            old.values.get(name).map_or(0, |old| old.version + u64::from(old.value != value.value));
-    }
-    for (name, policy) in &mut new.policies {
-        let changed = |old: &ConfigPolicy| old.policy != policy.policy;
-        policy.version = old.policies.get(name).map_or(0, |old| old.version + u64::from(changed(old)));
-    }
-    for (name, group) in &mut new.groups {
-        match old.groups.get(name) {
-            Some(old) => set_versions(old, group),
-            None => set_versions(&ConfigGroup::default(), group),
-        }
-    }
-    let same_names = old.values.keys().eq(new.values.keys())
-        && old.policies.keys().eq(new.policies.keys())
-        && old.groups.keys().eq(new.groups.keys());
-    let is_new = old.mod_policy.is_empty();
-    new.version = old.version + u64::from(!same_names && !is_new);
-}
 
 fn policy_of(text: &str) -> Option<common::Policy> {
     let value = policy::parse(text).unwrap().encode_to_vec().into();

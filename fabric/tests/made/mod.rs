@@ -2,6 +2,8 @@
 
 #![allow(dead_code, clippy::unwrap_used)]
 
+pub mod channel;
+
 use std::{fs, path::Path};
 
 use fabric::{
