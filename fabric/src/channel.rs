@@ -221,9 +221,11 @@ impl Bundle {
         self.application.as_ref()
     }
 
-    /// The policy that guards a channel resource such as "peer/Propose".
+    /// The policy that guards a channel resource such as "peer/Propose". Resources of the peer itself have
+    /// none here, whatever the channel says about them: see [`local_policy`].
     pub fn policy_for_acl(&self, resource: &str) -> Result<&Arc<Policy>, PolicyError> {
         let configured = self.application.as_ref().and_then(|application| application.acls.get(resource));
+        let configured = configured.filter(|_| local_policy(resource).is_none());
         match configured.map(String::as_str).or_else(|| acl::channel_policy(resource)) {
             Some(policy) => self.policies.get(policy),
             None => Err(PolicyError::NoSuchPolicy(resource.to_owned())),

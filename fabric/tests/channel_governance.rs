@@ -5,7 +5,7 @@
 
 mod made;
 
-use std::path::Path;
+use std::{path::Path, sync::Arc};
 
 use bytes::Bytes;
 use fabric::{
@@ -14,6 +14,7 @@ use fabric::{
     policy,
     proto::common::{self, Capabilities, Capability, ConfigGroup, ConfigValue, policy::PolicyType},
     proto::orderer::{BatchSize, ConsensusType},
+    proto::protos::{AcLs, ApiResource},
 };
 use made::{
     Org,
@@ -225,6 +226,32 @@ fn resources_are_guarded_by_their_policies() {
     assert!(may(&lab.peer, "event/Block") && may(&lab.client, "qscc/GetChainInfo"));
     assert!(!may(&channel.orgs["Orderer"].client, "event/Block"));
     assert!(channel.bundle.policy_for_acl("peer/Unknown").is_err());
+    assert!(channel.bundle.policy_for_acl("cscc/JoinChain").is_err());
+
+    let acls = |root: &mut ConfigGroup| {
+        let policy = |name: &str| ApiResource { policy_ref: name.to_owned() };
+        let acls = [
+            ("peer/Propose", policy("Admins")),
+            ("cscc/JoinChain", policy("Readers")),
+            ("mine/Own", policy("/Channel/Orderer/Readers")),
+            ("event/Block", policy("")),
+        ];
+        let acls = acls.map(|(name, policy)| (name.to_owned(), policy)).into();
+        let value = ConfigValue {
+            value: AcLs { acls }.encode_to_vec().into(),
+            mod_policy: "Admins".to_owned(),
+            ..Default::default()
+        };
+        section(root, "Application").values.insert("ACLs".to_owned(), value);
+    };
+    let next = channel.propose(&acls, &channel.admins(&["CertBody", "Accreditation"])).unwrap();
+    let same = |resource: &str, policy: &str| {
+        Arc::ptr_eq(next.policy_for_acl(resource).unwrap(), next.policies().get(policy).unwrap())
+    };
+    assert!(same("peer/Propose", "/Channel/Application/Admins"));
+    assert!(same("mine/Own", "/Channel/Orderer/Readers"));
+    assert!(same("event/Block", "/Channel/Application/Readers"));
+    assert!(next.policy_for_acl("cscc/JoinChain").is_err());
 
     let stranger = Org::make(&channel.folder.path().join("stranger"), "LabMSP").admin;
     let stranger: Vec<_> = channel.bundle.msps().deserialize(&stranger.serialized()).into_iter().collect();

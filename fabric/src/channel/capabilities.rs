@@ -38,20 +38,20 @@ impl Capabilities {
         })
     }
 
-    /// Refuses capabilities that Fabric does not know. A peer asks this of the channel and the application,
-    /// an orderer of the channel and the orderer; we are both.
+    /// Refuses capabilities that Fabric does not know, as far as a peer looks at them; it halts on one.
     pub fn require_supported(&self) -> Result<(), ConfigError> {
         check_known("Channel", &self.channel, CHANNEL)?;
         check_known("Application", &self.application, APPLICATION)
     }
 
-    /// As [`Capabilities::require_supported`], for the part that only an orderer looks at.
+    /// As [`Capabilities::require_supported`], as far as an orderer looks at them.
     pub fn require_supported_by_orderer(&self) -> Result<(), ConfigError> {
         check_known("Channel", &self.channel, CHANNEL)?;
         check_known("Orderer", &self.orderer, ORDERER)
     }
 
-    /// Refuses levels whose transactions are validated by the rules of Fabric 1, which are not here.
+    /// Refuses levels at which chaincode transactions are validated by the rules of Fabric 1, which are not
+    /// here. Config transactions have the same rules at every level.
     pub fn require_v2(&self) -> Result<(), ConfigError> {
         if self.v2_0_validation() { Ok(()) } else { Err(ConfigError::OldCapability { group: "Application" }) }
     }
