@@ -55,7 +55,8 @@ pub fn sign(document: &Value) -> String {
 }
 
 pub fn sign_with(document: &Value, key: &SigningKey) -> String {
-    let method = format!("{ISSUER}#{}", multikey::public_to_text(&key.verifying_key()));
+    let issuer = document["issuer"]["id"].as_str().unwrap_or(ISSUER);
+    let method = format!("{issuer}#{}", multikey::public_to_text(&key.verifying_key()));
     let signed = proof::sign(document, key, &method, now()).unwrap();
     String::from_utf8(canonical::to_canonical(&signed).unwrap()).unwrap()
 }
