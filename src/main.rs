@@ -1,1 +1,88 @@
-fn main() {}
+//! The `nanotrace` binary: one subcommand a file, no logic of its own.
+
+mod chaincode;
+mod channel;
+mod crypto;
+mod exit;
+mod replay;
+mod status;
+mod up;
+mod verifier;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use exit::{Exit, Failure};
+use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
+use tracing_subscriber::EnvFilter;
+
+/// A Hyperledger Fabric node with an embedded public verifier for nanomaterial certificates.
+///
+/// `nanotrace up` runs a whole network on this machine and prints what to try next. Every subcommand
+/// explains itself with --help.
+///
+/// Exit codes: 0 done, 1 the answer is no, 2 wrong usage or input, 3 nobody reachable, 4 anything else.
+#[derive(Parser)]
+#[command(name = "nanotrace", version, max_term_width = 100)]
+struct Cli {
+    /// What to log to standard error, such as `info` or `network=debug,warn`.
+    #[arg(long, global = true, env = "NANOTRACE_LOG", default_value = "warn")]
+    log: String,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    Up(up::Args),
+    Status(status::Args),
+    Crypto(crypto::Args),
+    Channel(channel::Args),
+    Chaincode(chaincode::Args),
+    Verifier(verifier::Args),
+    Replay(replay::Args),
+}
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    match start(cli) {
+        Ok(exit) => exit.into(),
+        Err(failure) => {
+            eprintln!("nanotrace: {failure}");
+            failure.exit.into()
+        }
+    }
+}
+
+fn start(cli: Cli) -> Result<Exit, Failure> {
+    let filter = EnvFilter::builder()
+        .parse(&cli.log)
+        .map_err(|error| Failure::usage(format!("--log {:?}: {error}", cli.log)))?;
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    // Two providers in one process would make rustls panic; this one is the only one there is.
+    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::during("starting the runtime", error))?;
+    runtime.block_on(run(cli.command))
+}
+
+async fn run(command: Command) -> Result<Exit, Failure> {
+    match command {
+        Command::Up(args) => up::run(args, metrics()?).await,
+        Command::Status(args) => status::run(args).await,
+        Command::Crypto(args) => crypto::run(args),
+        Command::Channel(args) => channel::run(args),
+        Command::Chaincode(args) => chaincode::run(args).await,
+        Command::Verifier(args) => verifier::run(args, metrics()?).await,
+        Command::Replay(args) => replay::run(args),
+    }
+}
+
+/// Records metrics from now on; the handle renders them.
+fn metrics() -> Result<PrometheusHandle, Failure> {
+    PrometheusBuilder::new()
+        .install_recorder()
+        .map_err(|error| Failure::during("recording metrics", error))
+}

