@@ -6,7 +6,6 @@
 #![allow(clippy::expect_used)]
 
 use std::{
-    fs::OpenOptions,
     io::Write,
     sync::Arc,
     time::{Duration, Instant},

@@ -12,7 +12,11 @@ use fabric::{
 };
 use rocksdb::{DB, IteratorMode};
 
-use super::{Ledger, LedgerError, database, log::LogReader, recovery};
+use super::{
+    Ledger, LedgerError, database,
+    log::{LogReader, LoggedBlock},
+    recovery,
+};
 
 /// What a check went through.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -30,7 +34,7 @@ pub fn check_ledger(ledger: &Ledger, scratch: &Path) -> Result<Check, LedgerErro
     let mut check = Check::default();
     check_chain(&ledger.reader, &mut check)?;
     let rebuilt = recovery::open_database(scratch)?;
-    recovery::replay(&rebuilt, &ledger.reader, |_| ())?;
+    recovery::replay(&rebuilt, &ledger.reader)?;
     for family in database::DERIVED {
         check.records += compare(family, &ledger.database, &rebuilt)?;
     }
@@ -39,8 +43,8 @@ pub fn check_ledger(ledger: &Ledger, scratch: &Path) -> Result<Check, LedgerErro
 
 fn check_chain(reader: &LogReader, check: &mut Check) -> Result<(), LedgerError> {
     let mut previous = None;
-    for record in reader.blocks(0)? {
-        let (number, _, bytes) = record?;
+    for block in reader.blocks(0)? {
+        let LoggedBlock { number, bytes, .. } = block?;
         let unreadable = |reason: String| LedgerError::Unreadable { number, reason };
         let block: Block = decode(bytes).map_err(|error| unreadable(error.to_string()))?;
         let (header, data) = (block.header.unwrap_or_default(), block.data.unwrap_or_default());

@@ -9,10 +9,22 @@ use std::{
 use super::LedgerError;
 
 /// The file operations of the block log.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Files {
+    /// A segment of the log that is larger gets no further block.
+    pub(super) segment_bytes: u64,
     #[cfg(test)]
     pub(super) faults: faults::Faults,
+}
+
+impl Default for Files {
+    fn default() -> Self {
+        Self {
+            segment_bytes: 64 << 20,
+            #[cfg(test)]
+            faults: faults::Faults::default(),
+        }
+    }
 }
 
 impl Files {
@@ -68,10 +80,9 @@ pub(super) fn error(action: &'static str, path: &Path) -> impl FnOnce(io::Error)
 
 #[cfg(test)]
 pub(super) mod faults {
-    use std::{
-        io,
-        sync::{Arc, Mutex},
-    };
+    use std::{io, sync::Arc};
+
+    use parking_lot::Mutex;
 
     /// What the failing operation leaves behind.
     #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -90,16 +101,16 @@ pub(super) mod faults {
 
     impl Faults {
         pub(crate) fn arm(&self, countdown: usize, fault: Fault) {
-            *self.0.lock().unwrap() = Some((countdown, fault));
+            *self.0.lock() = Some((countdown, fault));
         }
 
         /// Whether the armed fault has not happened yet; disarms it.
         pub(crate) fn disarm(&self) -> bool {
-            self.0.lock().unwrap().take().is_some()
+            self.0.lock().take().is_some()
         }
 
         pub(super) fn tears_next(&self) -> bool {
-            *self.0.lock().unwrap() == Some((0, Fault::Torn))
+            *self.0.lock() == Some((0, Fault::Torn))
         }
 
         pub(crate) fn run<T>(&self, operation: impl FnOnce() -> io::Result<T>) -> io::Result<T> {
@@ -112,7 +123,7 @@ pub(super) mod faults {
         }
 
         fn next(&self) -> Option<Fault> {
-            let mut armed = self.0.lock().unwrap();
+            let mut armed = self.0.lock();
             match armed.take() {
                 Some((0, fault)) => return Some(fault),
                 Some((countdown, fault)) => *armed = Some((countdown - 1, fault)),

@@ -13,7 +13,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-pub(super) use reader::{Location, LogReader};
+pub(super) use reader::{Location, LogReader, LoggedBlock};
 pub use record::MAX_BLOCK_BYTES;
 use record::{Flaw, RECORD_HEADER, RecordHeader, SEGMENT_HEADER};
 
@@ -21,9 +21,6 @@ use super::{
     LedgerError,
     files::{self, Files},
 };
-
-/// A segment that is larger gets no further block.
-const SEGMENT_BYTES: u64 = 64 << 20;
 
 /// The end of the log, where blocks are appended. There is one, behind the ledger's commit lock.
 #[derive(Debug)]
@@ -33,7 +30,6 @@ pub(super) struct BlockLog {
     /// `None` before the first block.
     segment: Option<Segment>,
     next: u64,
-    segment_bytes: u64,
     /// Why nothing may be appended any more.
     poison: Option<String>,
 }
@@ -65,8 +61,7 @@ impl BlockLog {
     ) -> Result<(Self, Option<TornTail>), LedgerError> {
         std::fs::create_dir_all(directory).map_err(files::error("create", directory))?;
         let reader = LogReader::new(directory);
-        let mut log =
-            Self { files, reader, segment: None, next: 0, segment_bytes: SEGMENT_BYTES, poison: None };
+        let mut log = Self { files, reader, segment: None, next: 0, poison: None };
         let torn = log.find_end(indexed)?;
         if log.next < indexed {
             return Err(LedgerError::LogBehindIndex { indexed, logged: log.next });
@@ -107,7 +102,7 @@ impl BlockLog {
     }
 
     fn write(&mut self, block: &[u8]) -> Result<Location, LedgerError> {
-        let full = self.segment.as_ref().is_none_or(|segment| segment.length >= self.segment_bytes);
+        let full = self.segment.as_ref().is_none_or(|segment| segment.length >= self.files.segment_bytes);
         let mut segment = match self.segment.take() {
             Some(segment) if !full => segment,
             _ => self.begin_segment()?,
@@ -132,7 +127,7 @@ impl BlockLog {
     fn retract(&self, before: Option<(PathBuf, u64)>) {
         let beginning = || (self.reader.path(self.next), 0);
         let (path, length) =
-            before.filter(|(_, length)| *length < self.segment_bytes).unwrap_or_else(beginning);
+            before.filter(|(_, length)| *length < self.files.segment_bytes).unwrap_or_else(beginning);
         if let Ok(file) = OpenOptions::new().append(true).open(&path) {
             let _ = self.files.truncate(&file, &path, length);
         }
@@ -174,8 +169,8 @@ impl BlockLog {
         let mut torn = None;
         while let Some(record) = scan.next()? {
             match record {
-                Ok((number, ..)) if number == self.next => self.next += 1,
-                Ok(_) => return Err(scan.damaged(Flaw::Header)),
+                Ok(block) if block.number == self.next => self.next += 1,
+                Ok(_) => return Err(scan.damaged(Flaw::Gap)),
                 Err(flaw) => {
                     if self.next < indexed || holds_record(&scan.rest()?, self.next) {
                         return Err(scan.damaged(flaw));

@@ -7,7 +7,7 @@
 
 mod commit;
 mod records;
-mod transient;
+pub(super) mod transient;
 
 use std::collections::BTreeMap;
 

@@ -7,7 +7,6 @@ use std::{
     sync::Arc,
 };
 
-use bytes::Bytes;
 use fabric::{
     proto::{common::Block, protos::TxValidationCode},
     types::{Height, block::header_hash, decode},
@@ -19,7 +18,7 @@ use super::{
     CommittedBlock, Ledger, LedgerError, TornTail, Transaction, UpdateBatch, ValidatedBlock, View, database,
     files::{self, Files},
     index::{self, BlockRecord},
-    log::{BlockLog, Location, LogReader},
+    log::{BlockLog, LogReader, LoggedBlock},
     meta::{self, Savepoint},
     transaction,
 };
@@ -63,7 +62,7 @@ pub(super) fn open(
     let identity = identity(&reader)?;
     check_channel(directory, genesis, &identity)?;
     check_same_chain(&database, &reader)?;
-    let replayed = replay(&database, &reader, |_| ())?;
+    let replayed = replay(&database, &reader)?;
     let tip = savepoint(&database)?;
     let recovery = Recovery { created, height: tip.height, replayed: replayed - u64::from(created), torn };
     let ledger = Ledger {
@@ -80,29 +79,22 @@ pub(super) fn open(
 
 /// Commits to the database all blocks of the log that it does not have, as they were committed at first,
 /// and compares the commit hashes. Returns how many there were.
-pub(super) fn replay(
-    database: &DB,
-    reader: &LogReader,
-    mut progress: impl FnMut(u64),
-) -> Result<u64, LedgerError> {
+pub(super) fn replay(database: &DB, reader: &LogReader) -> Result<u64, LedgerError> {
     let first = savepoint(database)?.height;
     let mut replayed = 0;
-    for record in reader.blocks(first)? {
-        let (number, location, bytes) = record?;
-        replay_block(database, reader, number, location, bytes)?;
+    for block in reader.blocks(first)? {
+        let block = block?;
+        if block.number % 1000 == 999 {
+            tracing::info!(block = block.number, "replaying the block log");
+        }
+        replay_block(database, reader, block)?;
         replayed += 1;
-        progress(number);
     }
     Ok(replayed)
 }
 
-fn replay_block(
-    database: &DB,
-    reader: &LogReader,
-    number: u64,
-    location: Location,
-    bytes: Bytes,
-) -> Result<(), LedgerError> {
+fn replay_block(database: &DB, reader: &LogReader, logged: LoggedBlock) -> Result<(), LedgerError> {
+    let LoggedBlock { number, location, bytes } = logged;
     let block: Block =
         decode(bytes).map_err(|error| LedgerError::Unreadable { number, reason: error.to_string() })?;
     let recorded = CommittedBlock::recorded_commit_hash(&block);
@@ -124,8 +116,8 @@ pub(super) fn savepoint(database: &DB) -> Result<Savepoint, LedgerError> {
 /// Which channel the log is of: block 0 says.
 pub(super) fn identity(reader: &LogReader) -> Result<Identity, LedgerError> {
     let unreadable = |reason: &dyn fmt::Display| LedgerError::BadGenesis { reason: reason.to_string() };
-    let (_, _, bytes) = reader.blocks(0)?.next().ok_or_else(|| unreadable(&"there is none"))??;
-    let block: Block = decode(bytes).map_err(|error| unreadable(&error))?;
+    let block = reader.blocks(0)?.next().ok_or_else(|| unreadable(&"there is none"))??;
+    let block: Block = decode(block.bytes).map_err(|error| unreadable(&error))?;
     let envelope = block.data.iter().flat_map(|data| &data.data).next();
     let envelope = envelope.ok_or_else(|| unreadable(&"it has no transaction"))?;
     let channel_id = transaction::channel_id(envelope).map_err(|error| unreadable(&error))?;

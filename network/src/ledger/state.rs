@@ -94,6 +94,7 @@ fn bad(reason: &str) -> LedgerError {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::indexing_slicing)]
 mod tests {
     use super::*;
 

@@ -28,6 +28,9 @@ pub struct RangeScan<'a> {
     prefix: usize,
 }
 
+/// A raw record, key and value.
+pub(super) type Record = (Vec<u8>, Vec<u8>);
+
 /// Iterates over raw records.
 pub(super) struct RecordScan<'a> {
     iterator: DBRawIterator<'a>,
@@ -136,7 +139,7 @@ impl Iterator for RangeScan<'_> {
 }
 
 impl Iterator for RecordScan<'_> {
-    type Item = Result<(Vec<u8>, Vec<u8>), LedgerError>;
+    type Item = Result<Record, LedgerError>;
 
     fn next(&mut self) -> Option<Self::Item> {
         let Some((key, value)) = self.iterator.item() else {

@@ -25,6 +25,15 @@ pub(in crate::ledger) struct Location {
     pub(in crate::ledger) length: u32,
 }
 
+/// A block as it lies in the log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(in crate::ledger) struct LoggedBlock {
+    pub(in crate::ledger) number: u64,
+    pub(in crate::ledger) location: Location,
+    /// A marshalled `common.Block`.
+    pub(in crate::ledger) bytes: Bytes,
+}
+
 /// The directory of the block log.
 #[derive(Clone, Debug)]
 pub(in crate::ledger) struct LogReader {
@@ -63,7 +72,7 @@ impl LogReader {
         Ok(segments)
     }
 
-    pub(super) fn path(&self, segment: u64) -> PathBuf {
+    pub(in crate::ledger) fn path(&self, segment: u64) -> PathBuf {
         self.directory.join(format!("{segment:020}.log"))
     }
 
@@ -106,7 +115,7 @@ impl LogReader {
     pub(in crate::ledger) fn blocks(
         &self,
         from: u64,
-    ) -> Result<impl Iterator<Item = Result<(u64, Location, Bytes), LedgerError>> + use<>, LedgerError> {
+    ) -> Result<impl Iterator<Item = Result<LoggedBlock, LedgerError>> + use<>, LedgerError> {
         let mut segments = self.segments()?;
         let first = segments.partition_point(|segment| *segment <= from).saturating_sub(1);
         let reader = self.clone();
@@ -115,7 +124,17 @@ impl LogReader {
             Ok(scan) => Records { scan: Some(scan), failed: None },
             Err(error) => Records { scan: None, failed: Some(error) },
         });
-        Ok(records.skip_while(move |record| matches!(record, Ok((number, ..)) if *number < from)))
+        let records = records.skip_while(move |record| matches!(record, Ok(block) if block.number < from));
+        let (mut expected, reader) = (from, self.clone());
+        Ok(records.map(move |record| {
+            let block = record?;
+            if block.number != expected {
+                let Location { segment, offset, .. } = block.location;
+                return Err(damaged(&reader.path(segment), offset, Flaw::Gap));
+            }
+            expected += 1;
+            Ok(block)
+        }))
     }
 
     pub(super) fn scan(&self, segment: u64) -> Result<SegmentScan, LedgerError> {
@@ -142,7 +161,7 @@ impl LogReader {
 
 impl SegmentScan {
     /// The next record, `None` at the end of the file. A flaw leaves the scan where the record began.
-    pub(super) fn next(&mut self) -> Result<Option<Result<(u64, Location, Bytes), Flaw>>, LedgerError> {
+    pub(super) fn next(&mut self) -> Result<Option<Result<LoggedBlock, Flaw>>, LedgerError> {
         if self.offset >= self.end {
             return Ok(None);
         }
@@ -163,7 +182,7 @@ impl SegmentScan {
         Ok(rest)
     }
 
-    fn read_record(&mut self) -> std::io::Result<Result<(u64, Location, Bytes), Flaw>> {
+    fn read_record(&mut self) -> std::io::Result<Result<LoggedBlock, Flaw>> {
         let mut header = [0; RECORD_HEADER];
         let read = read_up_to(&mut self.file, &mut header)?;
         let header = match RecordHeader::decode(header.get(..read).unwrap_or_default()) {
@@ -180,7 +199,7 @@ impl SegmentScan {
         }
         let location = Location { segment: self.segment, offset: self.offset, length: header.length };
         self.offset += header.record_length();
-        Ok(Ok((header.number, location, block.into())))
+        Ok(Ok(LoggedBlock { number: header.number, location, bytes: block.into() }))
     }
 }
 
@@ -191,7 +210,7 @@ struct Records {
 }
 
 impl Iterator for Records {
-    type Item = Result<(u64, Location, Bytes), LedgerError>;
+    type Item = Result<LoggedBlock, LedgerError>;
 
     fn next(&mut self) -> Option<Self::Item> {
         if let Some(error) = self.failed.take() {

@@ -33,6 +33,8 @@ pub(super) enum Flaw {
     Incomplete,
     Header,
     Checksum,
+    /// It does not continue the record before.
+    Gap,
 }
 
 impl RecordHeader {
@@ -99,12 +101,14 @@ impl fmt::Display for Flaw {
         out.write_str(match self {
             Flaw::Incomplete => "the file ends inside a record",
             Flaw::Header => "no record header",
+            Flaw::Gap => "blocks before this one are missing",
             Flaw::Checksum => "the checksum of the block is wrong",
         })
     }
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::indexing_slicing)]
 mod tests {
     use super::*;
 

@@ -93,9 +93,9 @@ pub(in super::super) fn keep_only(
 /// hashes.
 fn drop_expired(number: u64, committed: &View<'_>, batch: &mut WriteBatch) -> Result<(), LedgerError> {
     let family = committed.family(PRIVATE)?;
-    for (entry, record) in records::expiring(committed, number)? {
-        batch.delete_cf(family, entry);
-        batch.delete_cf(family, record);
+    for expiring in records::expiring(committed, number)? {
+        batch.delete_cf(family, expiring.mark);
+        batch.delete_cf(family, expiring.record);
     }
     Ok(())
 }

@@ -22,6 +22,12 @@ const SET: &[u8] = b"s";
 const WRITTEN_IN: &[u8] = b"w";
 const EXPIRES: &[u8] = b"x";
 
+/// A record that expires, and the mark that says so: keys of both.
+pub(super) struct Expiring {
+    pub(super) mark: Vec<u8>,
+    pub(super) record: Vec<u8>,
+}
+
 pub(super) fn value_key(organisation: &str, namespace: &str, collection: &str, key: &str) -> Vec<u8> {
     let parts = [organisation.as_bytes(), namespace.as_bytes(), collection.as_bytes()];
     [VALUE, &keys::join(&parts), key.as_bytes()].concat()
@@ -49,12 +55,15 @@ pub(super) fn expiry_key(block: u64, record: &[u8]) -> Vec<u8> {
     [EXPIRES, &block.to_be_bytes(), record].concat()
 }
 
-/// The marks of what expires with a block, each with the key of its record.
-pub(super) fn expiring(view: &View<'_>, block: u64) -> Result<Vec<(Vec<u8>, Vec<u8>)>, LedgerError> {
+/// What expires with a block.
+pub(super) fn expiring(view: &View<'_>, block: u64) -> Result<Vec<Expiring>, LedgerError> {
     let prefix = expiry_key(block, &[]);
     let marks = view.scan(PRIVATE, prefix.clone())?;
-    let record = |mark: Vec<u8>| (mark.clone(), mark.get(prefix.len()..).unwrap_or_default().to_vec());
-    marks.map(|mark| Ok(record(mark?.0))).collect()
+    let read = |mark: Vec<u8>| {
+        let record = mark.get(prefix.len()..).unwrap_or_default().to_vec();
+        Expiring { mark, record }
+    };
+    marks.map(|mark| Ok(read(mark?.0))).collect()
 }
 
 /// All sets that have the key, with the organisations that keep them.

@@ -21,7 +21,7 @@ use super::{
 };
 
 /// How many blocks private data wait for their transaction (`peer.gossip.pvtData.transientstoreMaxBlockRetention`).
-pub const RETENTION: u64 = 1000;
+pub(in crate::ledger) const RETENTION: u64 = 1000;
 
 const SET: &[u8] = b"t";
 const RECEIVED: &[u8] = b"r";
@@ -74,7 +74,11 @@ pub(super) fn drop_transaction(
 }
 
 /// Deletes what waited too long when block `number` is committed.
-pub(super) fn drop_old(view: &View<'_>, number: u64, batch: &mut WriteBatch) -> Result<(), LedgerError> {
+pub(in crate::ledger) fn drop_old(
+    view: &View<'_>,
+    number: u64,
+    batch: &mut WriteBatch,
+) -> Result<(), LedgerError> {
     let Some(oldest) = number.checked_sub(RETENTION) else { return Ok(()) };
     let family = view.family(TRANSIENT)?;
     for record in view.scan(TRANSIENT, RECEIVED.to_vec())? {

@@ -121,7 +121,7 @@ fn a_hashed_write_to_an_undefined_collection_stops_the_channel() {
     let directory = tempfile::tempdir().unwrap();
     let (mut chain, ledger) = begin(directory.path());
     chain.commit(&ledger, &[define("cc", &[("plain", 0)])]).unwrap();
-    let mut try_commit = |tx: Tx| chain.clone().commit(&ledger, &[tx]).map(|block| block.number);
+    let try_commit = |tx: Tx| chain.clone().commit(&ledger, &[tx]).map(|block| block.number);
     for wrong in [
         tx("1", "cc").private_put("other", "k", "v"),
         tx("1", "cc").private_delete("other", "k"),
