@@ -2,6 +2,7 @@
 //!
 //! Read [`node::pipeline`] first: it joins the stages and shows them in order.
 
+pub mod crypto_config;
 pub mod endorse;
 pub mod gateway;
 pub mod ledger;
