@@ -91,6 +91,13 @@ impl Commit {
     }
 }
 
+impl NotCommitted {
+    /// Another transaction changed what this one had read; the same call may succeed when it is made anew.
+    pub fn is_conflict(&self) -> bool {
+        matches!(self.code, TxValidationCode::MvccReadConflict | TxValidationCode::PhantomReadConflict)
+    }
+}
+
 impl CommitStatus {
     /// Turns an invalid transaction into an error that carries its validation code.
     pub fn successful(self) -> Result<Self, NotCommitted> {

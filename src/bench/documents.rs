@@ -1,0 +1,222 @@
+//! Certificates by the thousand: one document is laid out once, and each of the others differs from it in its id, its
+//! code, its place in the status list and its signature alone.
+//!
+//! So a document costs two hashes and a signature, and is put together when it is sent.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicUsize, Ordering},
+};
+
+use certificate::{
+    Code, DateTime, canonical, demo,
+    document::{Issuer, LedgerBinding, STATUS_LIST_ENTRIES, StatusEntry, Validity, check_signed},
+    draft::Particulars,
+    multikey, proof,
+};
+use ed25519_dalek::{Signer, SigningKey};
+use sha2::{Digest, Sha256};
+
+use crate::{cert::files, exit::Failure};
+
+/// A signed document cut where others differ from it.
+pub struct Template {
+    /// With its proof, as it is sent.
+    signed: Cut,
+    /// Without its proof, as it is hashed.
+    unsigned: Cut,
+    /// The hash of the proof's own claims, which is the same for all.
+    proof_hash: [u8; 32],
+    /// The web address below which the status lists lie.
+    lists: String,
+    key: SigningKey,
+}
+
+/// What is signed before the load begins, to be taken one by one by many clients.
+pub struct Documents {
+    template: Arc<Template>,
+    signed: Vec<Variation>,
+    taken: AtomicUsize,
+}
+
+/// What makes a document another one.
+struct Variation {
+    code: Code,
+    list: u32,
+    index: u32,
+    proof_value: String,
+}
+
+impl Template {
+    pub fn new(
+        issuer: Issuer,
+        ledger: LedgerBinding,
+        lists: &str,
+        decided: DateTime,
+        key: SigningKey,
+    ) -> Result<Self, Failure> {
+        let public_key = multikey::public_to_text(&key.verifying_key());
+        let method = format!("{}#{public_key}", issuer.id);
+        let mut variation = Variation {
+            code: Code::from_random(files::random()?),
+            list: 0,
+            index: 0,
+            proof_value: String::new(),
+        };
+        let status = StatusEntry { lists: lists.into(), list: variation.list, index: variation.index };
+        let validity = Validity { from: decided, until: decided.plus_years(3).unwrap_or(decided) };
+        let particulars = Particulars { code: variation.code, issuer, ledger, status, decided, validity };
+
+        let document = demo::document(&particulars);
+        let signed = proof::sign(&document, &key, &method, decided)
+            .map_err(|error| Failure::during("signing the benchmark's document", error))?;
+        let mut claims = signed.get("proof").cloned().unwrap_or_default();
+        let value = claims.as_object_mut().and_then(|claims| claims.remove("proofValue"));
+        variation.proof_value = value.as_ref().and_then(|value| value.as_str()).unwrap_or_default().into();
+        Ok(Self {
+            signed: Cut::new(canonical_text(&signed)?, &variation.texts(lists)),
+            unsigned: Cut::new(canonical_text(&document)?, &variation.texts(lists)),
+            proof_hash: Sha256::digest(canonical_text(&claims)?).into(),
+            lists: lists.into(),
+            key,
+        })
+    }
+
+    fn sign(&self, variation: &mut Variation) {
+        let unsigned = self.unsigned.fill(&variation.texts(&self.lists));
+        let mut data = [0; 64];
+        let (proof_half, document_half) = data.split_at_mut(32);
+        proof_half.copy_from_slice(&self.proof_hash);
+        document_half.copy_from_slice(&Sha256::digest(unsigned));
+        let signature = self.key.sign(&data);
+        variation.proof_value = format!("z{}", bs58::encode(signature.to_bytes()).into_string());
+    }
+}
+
+impl Documents {
+    /// Signs so many documents, and checks one of them as the contract would.
+    pub fn sign(template: &Arc<Template>, count: usize) -> Result<Self, Failure> {
+        // Nobody else uses this list: the places in it need not be looked up.
+        let mut list = u32::from_be_bytes(files::random()?) >> 1;
+        let mut signed = Vec::with_capacity(count);
+        for number in 0..count {
+            let index = (number as u32) % STATUS_LIST_ENTRIES;
+            if number > 0 && index == 0 {
+                list += 1;
+            }
+            let mut variation = Variation {
+                code: Code::from_random(files::random()?),
+                list,
+                index,
+                proof_value: String::new(),
+            };
+            template.sign(&mut variation);
+            signed.push(variation);
+        }
+        let documents = Self { template: Arc::clone(template), signed, taken: AtomicUsize::new(0) };
+        documents.check()?;
+        Ok(documents)
+    }
+
+    /// The next document, canonical and signed; none when all are taken.
+    pub fn take(&self) -> Option<String> {
+        let variation = self.signed.get(self.taken.fetch_add(1, Ordering::Relaxed))?;
+        Some(self.template.signed.fill(&variation.texts(&self.template.lists)))
+    }
+
+    fn check(&self) -> Result<(), Failure> {
+        let Some(variation) = self.signed.last() else { return Ok(()) };
+        let text = self.template.signed.fill(&variation.texts(&self.template.lists));
+        match check_signed(text.as_bytes()) {
+            Ok(_) => Ok(()),
+            Err(violations) => {
+                let refusal = certificate::Refusal::Rules(violations);
+                Err(Failure::during("making the benchmark's documents", refusal))
+            }
+        }
+    }
+}
+
+impl Variation {
+    /// The texts by which documents differ, in any order; each is unlike all else in the document.
+    fn texts(&self, lists: &str) -> [String; 5] {
+        [
+            self.code.to_urn(),
+            format!("\"{}\"", self.code),
+            format!("\"{lists}/{}\"", self.list),
+            format!("\"statusListIndex\":\"{}\"", self.index),
+            format!("\"{}\"", self.proof_value),
+        ]
+    }
+}
+
+/// A text cut at the places of other texts.
+struct Cut {
+    /// What stands before each place, and which text stands there.
+    places: Vec<(String, usize)>,
+    rest: String,
+}
+
+impl Cut {
+    fn new(text: String, parts: &[String]) -> Self {
+        let mut places = Vec::new();
+        let mut rest = text.as_str();
+        let next = |rest: &str| {
+            let found =
+                parts.iter().enumerate().filter_map(|(part, text)| Some((rest.find(text.as_str())?, part)));
+            found.min()
+        };
+        while let Some((_, part)) = next(rest) {
+            let text = parts.get(part).map(String::as_str).unwrap_or_default();
+            let Some((before, after)) = rest.split_once(text) else { break };
+            places.push((before.to_owned(), part));
+            rest = after;
+        }
+        Self { places, rest: rest.to_owned() }
+    }
+
+    fn fill(&self, parts: &[String]) -> String {
+        let mut text = String::with_capacity(8192);
+        for (before, part) in &self.places {
+            text.push_str(before);
+            text.push_str(parts.get(*part).map(String::as_str).unwrap_or_default());
+        }
+        text.push_str(&self.rest);
+        text
+    }
+}
+
+fn canonical_text(value: &serde_json::Value) -> Result<String, Failure> {
+    let doing = "laying out the benchmark's document";
+    let bytes = canonical::to_canonical(value).map_err(|error| Failure::during(doing, error))?;
+    String::from_utf8(bytes).map_err(|error| Failure::during(doing, error))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn each_document_is_valid_and_unlike_the_others() {
+        let issuer = Issuer { id: "did:web:bench.example".into(), name: "Bench".into() };
+        let ledger =
+            LedgerBinding { channel: "nanotrace".into(), genesis: format!("sha256:{}", "0".repeat(64)) };
+        let decided = DateTime::parse("2026-11-21T12:00:00Z").unwrap();
+        let key = SigningKey::from_bytes(&[7; 32]);
+        let template = Template::new(issuer, ledger, "https://bench.example/status", decided, key).unwrap();
+        let template = Arc::new(template);
+
+        let documents = Documents::sign(&template, 20).unwrap();
+        let (mut codes, mut places) = (BTreeSet::new(), BTreeSet::new());
+        while let Some(document) = documents.take() {
+            let checked = check_signed(document.as_bytes()).unwrap();
+            codes.insert(checked.document.code);
+            places.insert((checked.document.status.list, checked.document.status.index));
+        }
+        assert_eq!((codes.len(), places.len()), (20, 20));
+    }
+}

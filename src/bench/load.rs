@@ -1,0 +1,244 @@
+//! One round: N clients in a closed loop, and what they saw while it was measured.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use tokio::{sync::watch, task::JoinSet, time::sleep_until};
+
+use super::{
+    Operation,
+    documents::Documents,
+    server::{ServerProcess, own_cpu_time},
+    setup::Prepared,
+};
+use crate::{
+    cert::contract::{CallError, Contract},
+    exit::Failure,
+};
+
+/// Documents are signed before a round for more than any server has yet committed.
+const DOCUMENTS_A_SECOND: f64 = 5_000.0;
+
+/// A client that fails so often in a row gives up: nothing would come of going on.
+const FAILURES_IN_A_ROW: u32 = 10;
+
+pub struct Plan {
+    pub operation: Operation,
+    pub in_flight: usize,
+    pub warm_up: Duration,
+    pub stop: Stop,
+}
+
+/// When a round has been measured long enough.
+#[derive(Clone, Copy)]
+pub enum Stop {
+    After(Duration),
+    Count(u32),
+}
+
+/// What a round came to.
+pub struct Round {
+    pub in_flight: usize,
+    /// How long was measured.
+    pub elapsed: Duration,
+    /// Of each transaction that was done while it was measured.
+    pub times: Vec<Times>,
+    /// Failures at any time, and the first of them in words.
+    pub failures: usize,
+    pub first_failure: Option<String>,
+    /// CPU time of the server while it was measured; none where its process is not known.
+    pub server_cpu: Option<Duration>,
+    /// CPU time of this process, the generator.
+    pub own_cpu: Option<Duration>,
+}
+
+/// How long one transaction took.
+#[derive(Clone, Copy)]
+pub struct Times {
+    /// From the proposal to the commit, or to the answer.
+    pub whole: Duration,
+    /// From handing over the endorsed transaction until it was known to be committed; `whole` of an evaluation.
+    pub commit: Duration,
+}
+
+/// What the clients of a round share.
+struct Shared {
+    operation: Operation,
+    prepared: Arc<Prepared>,
+    documents: Documents,
+    /// When measuring begins.
+    start: Instant,
+    /// How many transactions are still to be measured; nobody counts down where the time decides.
+    left: Option<AtomicU32>,
+    over: watch::Sender<bool>,
+}
+
+#[derive(Default)]
+struct Seen {
+    times: Vec<Times>,
+    failures: Vec<String>,
+}
+
+/// CPU times of server and generator at one moment.
+struct Cpu {
+    server: Option<Duration>,
+    own: Option<Duration>,
+}
+
+pub async fn round(
+    plan: &Plan,
+    prepared: &Arc<Prepared>,
+    server: Option<&ServerProcess>,
+) -> Result<Round, Failure> {
+    let documents = Documents::sign(&prepared.template, plan.documents())?;
+    let left = match plan.stop {
+        Stop::Count(count) => Some(AtomicU32::new(count)),
+        Stop::After(_) => None,
+    };
+    let shared = Arc::new(Shared {
+        operation: plan.operation,
+        prepared: Arc::clone(prepared),
+        documents,
+        start: Instant::now() + plan.warm_up,
+        left,
+        over: watch::Sender::new(false),
+    });
+    let mut clients = JoinSet::new();
+    for number in 0..plan.in_flight {
+        clients.spawn(client(Arc::clone(&shared), number));
+    }
+    let loading = async {
+        let seen = clients.join_all().await;
+        shared.over.send_replace(true);
+        seen
+    };
+    let (seen, (elapsed, before, after)) = tokio::join!(loading, measure(plan, &shared, server));
+    Ok(Round::new(plan.in_flight, elapsed, seen, (before, after)))
+}
+
+impl Plan {
+    fn documents(&self) -> usize {
+        let seconds = |duration: Duration| (duration.as_secs_f64() * DOCUMENTS_A_SECOND) as usize;
+        match (self.operation, self.stop) {
+            (Operation::Evaluate, _) => 0,
+            (_, Stop::After(duration)) => seconds(self.warm_up + duration) + self.in_flight,
+            (_, Stop::Count(count)) => seconds(self.warm_up) + count as usize + self.in_flight,
+        }
+    }
+}
+
+/// Takes the CPU times when the warm-up is over and when the round is.
+async fn measure(plan: &Plan, shared: &Shared, server: Option<&ServerProcess>) -> (Duration, Cpu, Cpu) {
+    sleep_until(shared.start.into()).await;
+    let before = Cpu::now(server);
+    let mut over = shared.over.subscribe();
+    let ended = over.wait_for(|over| *over);
+    match plan.stop {
+        Stop::After(duration) => drop(tokio::time::timeout(duration, ended).await),
+        Stop::Count(_) => drop(ended.await),
+    }
+    shared.over.send_replace(true);
+    (shared.start.elapsed(), before, Cpu::now(server))
+}
+
+impl Cpu {
+    fn now(server: Option<&ServerProcess>) -> Self {
+        Self { server: server.and_then(ServerProcess::cpu_time), own: own_cpu_time() }
+    }
+}
+
+/// Does one transaction after the other until the round is over.
+async fn client(shared: Arc<Shared>, number: usize) -> Seen {
+    let mut seen = Seen::default();
+    let mut failures_in_a_row = 0;
+    let contracts = &shared.prepared.contracts;
+    let Some(contract) = contracts.get(number % contracts.len().max(1)) else { return seen };
+    while !shared.is_over() && failures_in_a_row < FAILURES_IN_A_ROW {
+        match shared.transact(contract).await {
+            None => shared.end(),
+            Some(Ok(times)) => {
+                failures_in_a_row = 0;
+                if shared.is_measured() {
+                    seen.times.push(times);
+                }
+            }
+            Some(Err(failure)) => {
+                failures_in_a_row += 1;
+                seen.failures.push(Failure::from(failure).to_string());
+            }
+        }
+    }
+    seen
+}
+
+impl Shared {
+    /// One transaction; none when there are no documents left.
+    async fn transact(&self, contract: &Contract) -> Option<Result<Times, CallError>> {
+        match self.operation {
+            Operation::Evaluate => Some(evaluate(contract, &self.prepared.issued).await),
+            Operation::Issue => Some(issue(contract, &self.documents.take()?).await),
+        }
+    }
+
+    fn is_over(&self) -> bool {
+        *self.over.borrow()
+    }
+
+    fn end(&self) {
+        self.over.send_replace(true);
+    }
+
+    /// Whether a transaction that is done now counts; the last one that counts ends the round.
+    fn is_measured(&self) -> bool {
+        if self.is_over() || Instant::now() < self.start {
+            return false;
+        }
+        let Some(left) = &self.left else { return true };
+        let before = left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1));
+        if before == Ok(1) {
+            self.end();
+        }
+        before.is_ok()
+    }
+}
+
+async fn issue(contract: &Contract, document: &str) -> Result<Times, CallError> {
+    let begun = Instant::now();
+    let transaction = contract.propose("certificate:issue", &[document])?.endorse().await?;
+    let endorsed = Instant::now();
+    let commit = transaction.submit().await?;
+    commit.status().await?.successful().map_err(peer_client::Error::from)?;
+    Ok(Times { whole: begun.elapsed(), commit: endorsed.elapsed() })
+}
+
+async fn evaluate(contract: &Contract, code: &str) -> Result<Times, CallError> {
+    let begun = Instant::now();
+    contract.evaluate("certificate:get", &[code]).await?;
+    Ok(Times { whole: begun.elapsed(), commit: begun.elapsed() })
+}
+
+impl Round {
+    fn new(in_flight: usize, elapsed: Duration, seen: Vec<Seen>, (before, after): (Cpu, Cpu)) -> Self {
+        let used = |after: Option<Duration>, before: Option<Duration>| Some(after?.saturating_sub(before?));
+        let mut round = Self {
+            in_flight,
+            elapsed,
+            times: Vec::new(),
+            failures: 0,
+            first_failure: None,
+            server_cpu: used(after.server, before.server),
+            own_cpu: used(after.own, before.own),
+        };
+        for Seen { times, failures } in seen {
+            round.times.extend(times);
+            round.failures += failures.len();
+            round.first_failure = round.first_failure.or_else(|| failures.into_iter().next());
+        }
+        round
+    }
+}

@@ -1,0 +1,92 @@
+//! `nanotrace cert`: certificates, and the records that they rest on, through an organisation's gateway.
+
+mod accreditation;
+mod check;
+pub mod contract;
+pub mod files;
+mod issue;
+mod key;
+mod ledger;
+mod network;
+pub mod output;
+mod qr;
+mod scheme;
+mod show;
+mod sign;
+mod stop;
+mod subject;
+mod template;
+mod verify;
+
+use crate::exit::{Exit, Failure};
+use network::Network;
+
+/// Certificates: write, check, sign, issue, look at, stop and verify them.
+///
+/// The way of a certificate: `template` makes a draft to fill in, `check` tries every rule on it, `sign` signs it
+/// where the certification body's key lies (no network needed), `issue` puts it on the ledger, `qr` draws its
+/// label, `verify` judges it as the public would.
+///
+/// What it rests on comes first: `scheme`, `accreditation` and `key` (proposed by the certification body, approved
+/// by the accreditation body).
+///
+/// Exit codes: 0 done, or the certificate asked about is valid; 1 refused by a rule, or not valid; 2 wrong usage or
+/// input; 3 the network cannot be reached; 4 anything else.
+#[derive(clap::Args)]
+pub struct Args {
+    #[command(flatten)]
+    network: Network,
+    /// Print one JSON value for programs instead of a table for people.
+    #[arg(long, global = true)]
+    json: bool,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(clap::Subcommand)]
+enum Command {
+    Template(template::Args),
+    Check(check::Args),
+    Sign(sign::Args),
+    Issue(issue::Args),
+    Show(show::ShowArgs),
+    History(show::HistoryArgs),
+    Stop(stop::StopArgs),
+    Lift(stop::LiftArgs),
+    Withdraw(stop::WithdrawArgs),
+    Qr(qr::Args),
+    Verify(verify::Args),
+    /// The keys with which a certification body signs.
+    #[command(subcommand)]
+    Key(key::Command),
+    /// The schemes under which certificates are granted.
+    #[command(subcommand)]
+    Scheme(scheme::Command),
+    /// Accreditations of certification bodies.
+    #[command(subcommand)]
+    Accreditation(accreditation::Command),
+    /// The binding of the contract to its ledger.
+    #[command(subcommand)]
+    Ledger(ledger::Command),
+}
+
+pub async fn run(args: Args) -> Result<Exit, Failure> {
+    let Args { network, json, command } = args;
+    match command {
+        Command::Template(args) => template::run(args, &network).await,
+        Command::Check(args) => check::run(args, &network, json).await,
+        Command::Sign(args) => sign::run(args),
+        Command::Issue(args) => issue::run(args, &network, json).await,
+        Command::Show(args) => show::show(args, &network, json).await,
+        Command::History(args) => show::history(args, &network, json).await,
+        Command::Stop(args) => stop::stop(args, &network, json).await,
+        Command::Lift(args) => stop::lift(args, &network, json).await,
+        Command::Withdraw(args) => stop::withdraw(args, &network, json).await,
+        Command::Qr(args) => qr::run(args, &network, json).await,
+        Command::Verify(args) => verify::run(args, &network, json).await,
+        Command::Key(command) => key::run(command, &network, json).await,
+        Command::Scheme(command) => scheme::run(command, &network, json).await,
+        Command::Accreditation(command) => accreditation::run(command, &network, json).await,
+        Command::Ledger(command) => ledger::run(command, &network, json).await,
+    }
+}

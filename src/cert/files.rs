@@ -1,0 +1,197 @@
+//! Documents and keys in files: read with a limit, written whole, secrets for their owner alone.
+
+use std::{
+    fs::{self, File, OpenOptions},
+    io::{self, Read, Write},
+    os::unix::fs::{OpenOptionsExt, PermissionsExt},
+    path::Path,
+};
+
+use certificate::{document, multikey};
+use ed25519_dalek::SigningKey;
+use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Visitor};
+use serde_json::{Map, Number, Value};
+
+use crate::exit::Failure;
+
+/// A document as people write it may hold more white space than the one that is signed.
+const MAXIMUM_BYTES: u64 = 8 * document::MAXIMUM_BYTES as u64;
+
+/// Reads a document; `-` is standard input. A member that stands there twice is refused: which of the two would be
+/// signed?
+pub fn read_document(path: &Path) -> Result<Value, Failure> {
+    let name = path.display();
+    let bytes = read(path).map_err(|error| Failure::usage(format!("cannot read {name}: {error}")))?;
+    if bytes.len() as u64 > MAXIMUM_BYTES {
+        return Err(Failure::usage(format!(
+            "{name} is larger than {MAXIMUM_BYTES} bytes: no certificate is"
+        )));
+    }
+    let strict: Strict = serde_json::from_slice(&bytes)
+        .map_err(|error| Failure::usage(format!("{name} is not JSON that can be signed: {error}")))?;
+    Ok(strict.0)
+}
+
+fn read(path: &Path) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    match path.to_str() {
+        Some("-") => io::stdin().take(MAXIMUM_BYTES + 1).read_to_end(&mut bytes)?,
+        _ => File::open(path)?.take(MAXIMUM_BYTES + 1).read_to_end(&mut bytes)?,
+    };
+    Ok(bytes)
+}
+
+/// Writes a file in one piece, or to standard output where no path is given.
+pub fn write(path: Option<&Path>, content: &[u8]) -> Result<(), Failure> {
+    let Some(path) = path else {
+        let written = io::stdout().write_all(content);
+        return written.map_err(|error| Failure::during("printing", error));
+    };
+    let draft = path.with_extension("new");
+    let written = fs::write(&draft, content).and_then(|()| fs::rename(&draft, path));
+    written.map_err(|error| Failure::during(format!("writing {}", path.display()), error))
+}
+
+/// Writes a new secret key as Multikey text, readable by its owner alone; never over an old one.
+pub fn write_key(path: &Path, key: &SigningKey) -> Result<(), Failure> {
+    let mut options = OpenOptions::new();
+    let opened = options.write(true).create_new(true).mode(0o600).open(path);
+    let written = opened.and_then(|mut file| {
+        file.write_all(multikey::private_to_text(key).as_bytes())?;
+        file.sync_all()
+    });
+    written.map_err(|error| match error.kind() {
+        io::ErrorKind::AlreadyExists => {
+            Failure::usage(format!("{} is there already: choose another file", path.display()))
+        }
+        _ => Failure::during(format!("writing {}", path.display()), error),
+    })
+}
+
+/// Reads a secret key. One that others could read is refused, as ssh does: it may have been copied.
+pub fn read_key(path: &Path) -> Result<SigningKey, Failure> {
+    let name = path.display();
+    let unreadable = |error: io::Error| Failure::usage(format!("cannot read the key {name}: {error}"));
+    let file = File::open(path).map_err(unreadable)?;
+    let open_to_others = file.metadata().map_err(unreadable)?.permissions().mode() & 0o077 != 0;
+    if open_to_others {
+        return Err(Failure::usage(format!(
+            "others can read the key {name}: make it yours with chmod 600 {name}"
+        )));
+    }
+    let mut text = String::new();
+    file.take(1000).read_to_string(&mut text).map_err(unreadable)?;
+    let key = multikey::private_from_text(text.trim());
+    key.ok_or_else(|| Failure::usage(format!("{name} holds no Ed25519 secret key (Multikey text, z3u2…)")))
+}
+
+/// Reads a key, or makes it where there is none.
+pub fn read_or_make_key(path: &Path) -> Result<SigningKey, Failure> {
+    if path.exists() {
+        return read_key(path);
+    }
+    let key = SigningKey::from_bytes(&random()?);
+    write_key(path, &key)?;
+    Ok(key)
+}
+
+pub fn random<const BYTES: usize>() -> Result<[u8; BYTES], Failure> {
+    let mut bytes = [0; BYTES];
+    let filled = getrandom::fill(&mut bytes);
+    filled.map_err(|error| Failure::during("asking the operating system for randomness", error))?;
+    Ok(bytes)
+}
+
+/// A JSON value none of whose objects names a member twice.
+struct Strict(Value);
+
+impl<'de> Deserialize<'de> for Strict {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(StrictVisitor).map(Strict)
+    }
+}
+
+struct StrictVisitor;
+
+impl<'de> Visitor<'de> for StrictVisitor {
+    type Value = Value;
+
+    fn expecting(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str("a JSON value")
+    }
+
+    fn visit_unit<E: Error>(self) -> Result<Value, E> {
+        Ok(Value::Null)
+    }
+
+    fn visit_bool<E: Error>(self, value: bool) -> Result<Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_i64<E: Error>(self, value: i64) -> Result<Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_u64<E: Error>(self, value: u64) -> Result<Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_f64<E: Error>(self, value: f64) -> Result<Value, E> {
+        Number::from_f64(value).map(Value::Number).ok_or_else(|| E::custom("a number is not finite"))
+    }
+
+    fn visit_str<E: Error>(self, value: &str) -> Result<Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut sequence: A) -> Result<Value, A::Error> {
+        let mut values = Vec::new();
+        while let Some(Strict(value)) = sequence.next_element()? {
+            values.push(value);
+        }
+        Ok(values.into())
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Value, A::Error> {
+        let mut object = Map::new();
+        while let Some((name, Strict(value))) = members.next_entry::<String, _>()? {
+            if object.insert(name.clone(), value).is_some() {
+                return Err(A::Error::custom(format!("the member {name:?} stands there twice")));
+            }
+        }
+        Ok(object.into())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use std::fs::Permissions;
+
+    use super::*;
+
+    #[test]
+    fn a_member_named_twice_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("draft.json");
+        fs::write(&path, r#"{"a": {"b": 1, "c": [true, null, -1, 1.5, "x"]}}"#).unwrap();
+        let expected = serde_json::json!({"a": {"b": 1, "c": [true, null, -1, 1.5, "x"]}});
+        assert_eq!(read_document(&path).unwrap(), expected);
+        fs::write(&path, r#"{"a": {"b": 1, "b": 2}}"#).unwrap();
+        assert!(read_document(&path).unwrap_err().to_string().contains("\"b\" stands there twice"));
+    }
+
+    #[test]
+    fn a_key_is_for_its_owner_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("issuer.key");
+        let key = read_or_make_key(&path).unwrap();
+        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+        assert_eq!(read_or_make_key(&path).unwrap(), key);
+        assert!(write_key(&path, &key).is_err());
+
+        fs::set_permissions(&path, Permissions::from_mode(0o640)).unwrap();
+        assert!(read_key(&path).unwrap_err().to_string().contains("chmod 600"));
+    }
+}

@@ -1,0 +1,67 @@
+//! Which network to talk to, and in whose name.
+
+use std::path::PathBuf;
+
+use peer_client::ConnectionProfile;
+
+use super::contract::Contract;
+use crate::{
+    exit::Failure,
+    up::{self, PROFILE},
+};
+
+#[derive(clap::Args)]
+pub struct Network {
+    /// The data directory of the network that `nanotrace up` runs.
+    #[arg(long, global = true, env = "NANOTRACE_DATA", value_name = "DIR")]
+    data_dir: Option<PathBuf>,
+    /// The connection profile of any other network. [default: network.json in the data directory]
+    #[arg(long, global = true, env = "NANOTRACE_PROFILE", value_name = "FILE")]
+    profile: Option<PathBuf>,
+    /// The organisation in whose name to act, by name, MSP id or domain. [default: the one that may do it]
+    #[arg(long, global = true, env = "NANOTRACE_ORG", value_name = "ORGANISATION")]
+    org: Option<String>,
+    /// The user of that organisation, such as User1 or Admin. [default: the one who may do it]
+    #[arg(long, global = true, env = "NANOTRACE_USER", value_name = "USER")]
+    user: Option<String>,
+}
+
+/// Who acts where the command line names nobody: whom the contract lets do it.
+#[derive(Clone, Copy)]
+pub struct Caller {
+    pub organisation: &'static str,
+    pub user: &'static str,
+}
+
+/// The certification body's clerk: issues, suspends, withdraws; and anybody may read.
+pub const OFFICER: Caller = Caller { organisation: "CertBody", user: "User1" };
+/// The certification body's administrator: proposes keys.
+pub const BODY_ADMIN: Caller = Caller { organisation: "CertBody", user: "Admin" };
+/// The accreditation body's administrator: schemes, accreditations, approval of keys.
+pub const ACCREDITOR: Caller = Caller { organisation: "Accreditation", user: "Admin" };
+
+impl Network {
+    pub fn profile(&self) -> Result<ConnectionProfile, Failure> {
+        match &self.profile {
+            Some(path) => ConnectionProfile::load(path).map_err(|error| Failure::usage(error.to_string())),
+            None => up::load_profile(&self.data_dir()),
+        }
+    }
+
+    /// The profile, if there is one where it is looked for.
+    pub fn optional_profile(&self) -> Result<Option<ConnectionProfile>, Failure> {
+        let is_named = self.profile.is_some() || self.data_dir.is_some();
+        if is_named || self.data_dir().join(PROFILE).exists() { self.profile().map(Some) } else { Ok(None) }
+    }
+
+    /// Connects as the command line says, else as `caller`.
+    pub async fn contract(&self, caller: Caller) -> Result<Contract, Failure> {
+        let organisation = self.org.as_deref().unwrap_or(caller.organisation);
+        let user = self.user.as_deref().unwrap_or(caller.user);
+        Contract::connect(&self.profile()?, organisation, user).await
+    }
+
+    fn data_dir(&self) -> PathBuf {
+        self.data_dir.clone().unwrap_or_else(up::default_data_dir)
+    }
+}

@@ -1,0 +1,61 @@
+//! What commands print: rows for people, JSON for programs.
+
+use std::io::{self, Write};
+
+use certificate::refusal::Violation;
+use serde::Serialize;
+use serde_json::Value;
+
+use super::contract::Committed;
+use crate::exit::Failure;
+
+/// Prints one JSON value.
+pub fn json(value: &impl Serialize) -> Result<(), Failure> {
+    let text =
+        serde_json::to_string_pretty(value).map_err(|error| Failure::during("printing JSON", error))?;
+    line(text)
+}
+
+/// Prints text, and no panic where nobody reads it any more.
+pub fn line(text: impl AsRef<str>) -> Result<(), Failure> {
+    match writeln!(io::stdout(), "{}", text.as_ref()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(Failure::during("printing", error)),
+        _ => Ok(()),
+    }
+}
+
+/// Prints names and what they stand for, in two columns. An empty text is left out.
+pub fn rows(rows: &[(&str, String)]) -> Result<(), Failure> {
+    let width = rows.iter().map(|(name, _)| name.len()).max().unwrap_or_default();
+    let mut shown = rows.iter().filter(|(_, text)| !text.is_empty());
+    shown.try_for_each(|(name, text)| line(format!("{name:<width$}  {text}")))
+}
+
+/// Prints a transaction that is on the ledger: what it wrote, and where it stands.
+pub fn committed(done: &str, committed: &Committed, as_json: bool) -> Result<(), Failure> {
+    if as_json {
+        let record: Value = serde_json::from_slice(&committed.result).unwrap_or_default();
+        let Committed { transaction_id, block, .. } = committed;
+        return json(&serde_json::json!({
+            "transactionId": transaction_id, "block": block, "record": record,
+        }));
+    }
+    line(format!("{done}: block {}, transaction {}", committed.block, committed.transaction_id))
+}
+
+/// Prints broken rules, each with where it is broken and what stands there.
+pub fn violations(violations: &[Violation], as_json: bool) -> Result<(), Failure> {
+    if as_json {
+        return json(&serde_json::json!({ "violations": violations }));
+    }
+    violations.iter().try_for_each(|violation| line(violation.to_string()))
+}
+
+/// The text of a member at a JSON pointer, empty where there is none.
+pub fn text_at(value: &Value, pointer: &str) -> String {
+    match value.pointer(pointer) {
+        Some(Value::String(text)) => text.clone(),
+        Some(Value::Null) | None => String::new(),
+        Some(other) => other.to_string(),
+    }
+}

@@ -1,0 +1,56 @@
+//! `cert scheme`: the schemes under which certificates are granted.
+
+use serde_json::{Value, json};
+
+use super::{
+    network::{ACCREDITOR, Network, OFFICER},
+    output::{self, text_at},
+};
+use crate::exit::{Exit, Failure};
+
+#[derive(clap::Subcommand)]
+pub enum Command {
+    Register(Register),
+    /// List all schemes.
+    List,
+}
+
+/// Register a version of a scheme. By default as Admin of Accreditation.
+#[derive(clap::Args)]
+pub struct Register {
+    /// The scheme's identifier, an absolute URI.
+    #[arg(long, value_name = "URI")]
+    id: String,
+    #[arg(long)]
+    version: String,
+    #[arg(long)]
+    title: String,
+    /// A standard that certificates under this scheme may name; may be given more than once.
+    #[arg(long = "standard", value_name = "URI", required = true)]
+    standards: Vec<String>,
+}
+
+pub async fn run(command: Command, network: &Network, json: bool) -> Result<Exit, Failure> {
+    match command {
+        Command::Register(Register { id, version, title, standards }) => {
+            let contract = network.contract(ACCREDITOR).await?;
+            let request = json!({ "id": id, "version": version, "title": title, "standards": standards });
+            let committed = contract.submit("scheme:register", &[&request.to_string()]).await?;
+            output::committed("registered", &committed, json)?;
+        }
+        Command::List => list(network, json).await?,
+    }
+    Ok(Exit::Ok)
+}
+
+async fn list(network: &Network, json: bool) -> Result<(), Failure> {
+    let contract = network.contract(OFFICER).await?;
+    let schemes: Vec<Value> = contract.read("scheme:list", &[]).await?;
+    if json {
+        return output::json(&schemes);
+    }
+    schemes.iter().try_for_each(|scheme| {
+        let (id, version) = (text_at(scheme, "/id"), text_at(scheme, "/version"));
+        output::line(format!("{id}  version {version}  {}", text_at(scheme, "/title")))
+    })
+}

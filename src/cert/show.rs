@@ -1,0 +1,144 @@
+//! `cert show` and `cert history`: a certificate as the ledger has it.
+
+use certificate::{Code, DateTime};
+use serde_json::Value;
+
+use super::{
+    network::{Network, OFFICER},
+    output::{self, text_at},
+    subject::parse_code,
+};
+use crate::exit::{Exit, Failure};
+
+/// Show a certificate and whether it holds, now or at a past date.
+///
+/// Exit codes: 0 valid, 1 not valid or unknown, 2 a mistyped code, 3 no network.
+#[derive(clap::Args)]
+pub struct ShowArgs {
+    /// The certificate's code, as on its label.
+    #[arg(value_parser = parse_code)]
+    code: Code,
+    /// Whether it was valid then, such as 2026-01-31T12:00:00Z.
+    #[arg(long, value_name = "DATE-TIME", value_parser = parse_date_time)]
+    at: Option<DateTime>,
+}
+
+/// Show everything that was ever written about a certificate, in order of time.
+#[derive(clap::Args)]
+pub struct HistoryArgs {
+    /// The certificate's code, as on its label.
+    #[arg(value_parser = parse_code)]
+    code: Code,
+}
+
+pub async fn show(args: ShowArgs, network: &Network, json: bool) -> Result<Exit, Failure> {
+    let contract = network.contract(OFFICER).await?;
+    let code = args.code.to_string();
+    let at = args.at.map(|at| at.to_string());
+    let arguments: Vec<&str> = [Some(code.as_str()), at.as_deref()].into_iter().flatten().collect();
+    let record: Value = contract.read("certificate:get", &arguments).await?;
+    match json {
+        true => output::json(&record)?,
+        false => print(args.code, &record)?,
+    }
+    Ok(exit(&record))
+}
+
+pub async fn history(args: HistoryArgs, network: &Network, json: bool) -> Result<Exit, Failure> {
+    let contract = network.contract(OFFICER).await?;
+    let entries: Vec<Value> = contract.read("certificate:history", &[&args.code.to_string()]).await?;
+    if json {
+        output::json(&entries)?;
+        return Ok(Exit::Ok);
+    }
+    for entry in &entries {
+        let (time, key) = (text_at(entry, "/timestamp"), text_at(entry, "/key"));
+        output::line(format!("{time}  {key}\n  {}", text_at(entry, "/record")))?;
+        output::line(format!("  transaction {}", text_at(entry, "/transactionId")))?;
+    }
+    Ok(Exit::Ok)
+}
+
+/// The exit code that a record's verdict comes to.
+pub fn exit(record: &Value) -> Exit {
+    if text_at(record, "/verdict/result") == "valid" { Exit::Ok } else { Exit::No }
+}
+
+/// The verdict in words: each reason on a line of its own.
+pub fn verdict(record: &Value) -> String {
+    if text_at(record, "/verdict/result") == "valid" {
+        return "VALID".into();
+    }
+    let reasons = record.pointer("/verdict/reasons").and_then(Value::as_array);
+    let reasons = reasons.into_iter().flatten().map(reason);
+    reasons.fold("NOT VALID".into(), |text, reason| format!("{text}\n  {reason}"))
+}
+
+/// `suspended since 2026-01-31T12:00:00Z by CertBodyMSP: a closer look`
+fn reason(reason: &Value) -> String {
+    let words = match text_at(reason, "/cause").as_str() {
+        "accreditationSuspended" => "the accreditation is suspended since",
+        "notYetValid" => "not valid before",
+        "withdrawn" => "withdrawn on",
+        "expired" => "expired on",
+        _ => "suspended since",
+    };
+    let mut text = format!("{words} {}", text_at(reason, "/since"));
+    for (pointer, before) in [("/by", " by "), ("/why", ": ")] {
+        let more = text_at(reason, pointer);
+        if !more.is_empty() {
+            text.push_str(&format!("{before}{more}"));
+        }
+    }
+    text
+}
+
+fn print(code: Code, record: &Value) -> Result<(), Failure> {
+    let subject = |pointer: &str| text_at(record, &format!("/document/credentialSubject/{pointer}"));
+    let demonstration = match subject("demonstration").as_str() {
+        "true" => "yes: no real certificate",
+        _ => "",
+    };
+    output::rows(&[
+        ("certificate", code.grouped()),
+        ("result", verdict(record)),
+        ("as of", text_at(record, "/at")),
+        ("demonstration", demonstration.into()),
+        ("product", subject("product/name")),
+        ("substance", subject("substance/name")),
+        ("client", subject("client/name")),
+        ("nanomaterial", subject("nanomaterialConclusion")),
+        ("scheme", format!("{} version {}", subject("scheme/id"), subject("scheme/version"))),
+        ("accreditation", text_at(record, "/accreditation/number")),
+        ("issuer", text_at(record, "/document/issuer/name")),
+        ("body", text_at(record, "/body")),
+        ("valid", format!("{} to {}", text_at(record, "/validFrom"), text_at(record, "/validUntil"))),
+        ("issued", text_at(record, "/issued/effectiveAt")),
+        ("transaction", text_at(record, "/issued/transactionId")),
+    ])
+}
+
+pub fn parse_date_time(text: &str) -> Result<DateTime, String> {
+    let date_time = DateTime::parse(text).or_else(|| DateTime::parse_date(text));
+    date_time.ok_or_else(|| "write it as 2026-01-31T12:00:00Z or 2026-01-31".into())
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_verdict_in_words() {
+        assert_eq!(verdict(&json!({"verdict": {"result": "valid"}})), "VALID");
+        let record = json!({"verdict": {"result": "notValid", "reasons": [
+            {"cause": "suspended", "since": "2026-01-31T12:00:00Z", "by": "CertBodyMSP", "why": "a closer look"},
+            {"cause": "expired", "since": "2026-02-01T00:00:00Z"},
+        ]}});
+        let expected = "NOT VALID\n  suspended since 2026-01-31T12:00:00Z by CertBodyMSP: a closer look\n  \
+                        expired on 2026-02-01T00:00:00Z";
+        assert_eq!(verdict(&record), expected);
+        assert_eq!(exit(&record), Exit::No);
+    }
+}

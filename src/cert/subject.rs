@@ -1,0 +1,58 @@
+//! A certificate as the command line names it: by its code, or by the file of its signed document.
+
+use std::path::{Path, PathBuf};
+
+use certificate::{Code, canonical, code::CodeError};
+use serde_json::Value;
+
+use super::{contract::Contract, files};
+use crate::exit::Failure;
+
+/// A certificate's code, or the file that holds its signed document.
+#[derive(Clone, Debug)]
+pub enum Subject {
+    Code(Code),
+    File(PathBuf),
+}
+
+/// Clap's reader of [`Subject`]: what is a file is one; anything else must be a code.
+pub fn parse(text: &str) -> Result<Subject, String> {
+    if text == "-" || Path::new(text).exists() {
+        return Ok(Subject::File(text.into()));
+    }
+    parse_code(text).map(Subject::Code)
+}
+
+pub fn parse_code(text: &str) -> Result<Code, String> {
+    // The address in a QR code ends in the code.
+    let typed = text.rsplit('/').next().unwrap_or(text);
+    typed.parse().map_err(|error: CodeError| format!("{error} (and there is no such file)"))
+}
+
+/// The signed document's canonical bytes: from the file, or from the ledger.
+pub async fn document(subject: &Subject, contract: Option<&Contract>) -> Result<Vec<u8>, Failure> {
+    match (subject, contract) {
+        (Subject::File(path), _) => canonical_bytes(&files::read_document(path)?),
+        (Subject::Code(code), Some(contract)) => {
+            let document = contract.evaluate("certificate:document", &[&code.to_string()]).await?;
+            Ok(document.into())
+        }
+        (Subject::Code(_), None) => Err(Failure::usage(
+            "a code alone says nothing off the ledger: give the file of the signed document",
+        )),
+    }
+}
+
+/// A signed document may have been laid out anew, which the proof does not mind; the ledger takes the canonical form.
+pub fn canonical_bytes(document: &Value) -> Result<Vec<u8>, Failure> {
+    canonical::to_canonical(document).map_err(|error| Failure::usage(format!("the document {error}")))
+}
+
+/// The code that a signed document's id stands for.
+pub fn code_of(document: &[u8]) -> Result<Code, Failure> {
+    let document: Value =
+        serde_json::from_slice(document).map_err(|error| Failure::usage(format!("no document: {error}")))?;
+    let id = document.get("id").and_then(Value::as_str);
+    id.and_then(Code::from_urn)
+        .ok_or_else(|| Failure::usage("the document's id is not that of a certificate"))
+}

@@ -1,0 +1,107 @@
+//! `cert verify`: is a certificate genuine, and does it hold?
+
+use certificate::document::{SignedDocument, check_signed};
+use serde_json::{Value, json};
+
+use super::{
+    contract::{CallError, Contract},
+    network::{Network, OFFICER},
+    output, show,
+    subject::{self, Subject},
+};
+use crate::exit::{Exit, Failure};
+
+/// Verify a certificate: its proof here, its state on the ledger.
+///
+/// Given a file, the ledger must hold the same document byte for byte. --offline checks the proof against the key
+/// that the document itself names, and says nothing on whether the key is the body's or the certificate still holds.
+///
+/// Exit codes: 0 genuine and valid (with --offline: the proof holds), 1 anything less, 2 a mistyped code or a file
+/// that cannot be read, 3 no network.
+#[derive(clap::Args)]
+pub struct Args {
+    /// The certificate's code, or the file of its signed document.
+    #[arg(value_parser = subject::parse, value_name = "CODE|FILE")]
+    certificate: Subject,
+    /// Check the proof alone; ask no network.
+    #[arg(long)]
+    offline: bool,
+}
+
+/// What the ledger says of a document.
+enum Standing {
+    Unknown,
+    /// A certificate of this code is on the ledger, with another document.
+    Different,
+    Known(Value),
+}
+
+pub async fn run(args: Args, network: &Network, json: bool) -> Result<Exit, Failure> {
+    let contract = match args.offline {
+        true => None,
+        false => Some(network.contract(OFFICER).await?),
+    };
+    let document = subject::document(&args.certificate, contract.as_ref()).await?;
+    let proof = check_signed(&document);
+    let standing = match &contract {
+        Some(contract) => Some(standing(contract, &document).await?),
+        None => None,
+    };
+    let exit = match (&proof, &standing) {
+        (Ok(_), None) => Exit::Ok,
+        (Ok(_), Some(Standing::Known(record))) => show::exit(record),
+        _ => Exit::No,
+    };
+    match json {
+        true => print_json(&proof.is_ok(), standing.as_ref(), exit)?,
+        false => print(proof, standing)?,
+    }
+    Ok(exit)
+}
+
+async fn standing(contract: &Contract, document: &[u8]) -> Result<Standing, Failure> {
+    let code = subject::code_of(document)?.to_string();
+    match contract.evaluate("certificate:document", &[&code]).await {
+        Err(CallError::Refused { status: 404, .. }) => Ok(Standing::Unknown),
+        Ok(issued) if issued != document => Ok(Standing::Different),
+        Ok(_) => Ok(Standing::Known(contract.read("certificate:get", &[&code]).await?)),
+        Err(error) => Err(error.into()),
+    }
+}
+
+fn print(
+    proof: Result<SignedDocument, Vec<certificate::refusal::Violation>>,
+    standing: Option<Standing>,
+) -> Result<(), Failure> {
+    match proof {
+        Ok(signed) => output::line(format!(
+            "proof   holds: signed {} with {}",
+            signed.proof.created, signed.proof.public_key
+        ))?,
+        Err(violations) => {
+            output::line("proof   DOES NOT HOLD")?;
+            output::violations(&violations, false)?;
+        }
+    }
+    match standing {
+        None => output::line("ledger  not asked: this does not say whether the certificate holds"),
+        Some(Standing::Unknown) => output::line("ledger  UNKNOWN: no such certificate was ever issued there"),
+        Some(Standing::Different) => {
+            output::line("ledger  DIFFERENT: this is not the document that was issued under this code")
+        }
+        Some(Standing::Known(record)) => output::line(format!("ledger  {}", show::verdict(&record))),
+    }
+}
+
+fn print_json(proof: &bool, standing: Option<&Standing>, exit: Exit) -> Result<(), Failure> {
+    let (ledger, record) = match standing {
+        None => ("notAsked", Value::Null),
+        Some(Standing::Unknown) => ("unknown", Value::Null),
+        Some(Standing::Different) => ("different", Value::Null),
+        Some(Standing::Known(record)) => ("same", record.clone()),
+    };
+    let verdict = record.get("verdict").cloned().unwrap_or_default();
+    output::json(&json!({
+        "verified": exit == Exit::Ok, "proofHolds": proof, "ledger": ledger, "verdict": verdict,
+    }))
+}

@@ -1,0 +1,160 @@
+//! `nanotrace chaincode`: the certificate chaincode as a service of its own, and its package for a peer.
+
+use std::{
+    fs,
+    io::Write,
+    path::{Path, PathBuf},
+};
+
+use chaincode::{
+    Server, ServerTls,
+    package::{self, Connection},
+};
+use serde_json::json;
+use tokio::{
+    net::TcpListener,
+    signal::unix::{SignalKind, signal},
+};
+
+use crate::exit::{Exit, Failure};
+
+/// Run the certificate chaincode as a service that peers dial (Fabric's "chaincode as a service").
+///
+/// Each organisation's peer opens one stream. The id must be the one that `nanotrace chaincode package` printed
+/// and that the organisations approved. Ctrl-C or SIGTERM lets running transactions end and closes all streams.
+///
+/// Exit codes: 0 stopped as told, 2 wrong usage or input, 4 anything else.
+#[derive(clap::Args)]
+#[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
+pub struct Args {
+    #[command(subcommand)]
+    command: Option<Command>,
+    #[command(flatten)]
+    serve: Serve,
+}
+
+#[derive(clap::Subcommand)]
+enum Command {
+    Package(Package),
+}
+
+#[derive(clap::Args)]
+struct Serve {
+    /// Where to listen.
+    #[arg(long, env = "CHAINCODE_SERVER_ADDRESS", value_name = "HOST:PORT", default_value = "0.0.0.0:9999")]
+    address: String,
+    /// The package id, such as nanotrace_0.1.0:a033…
+    #[arg(long, env = "CHAINCODE_ID", value_name = "LABEL:HASH", required = true)]
+    id: Option<String>,
+    /// The server's certificate and the chain to its root (PEM). Without it there is no TLS.
+    #[arg(long, value_name = "FILE", requires = "tls_key")]
+    tls_cert: Option<PathBuf>,
+    /// The private key of that certificate (PEM).
+    #[arg(long, value_name = "FILE", requires = "tls_cert")]
+    tls_key: Option<PathBuf>,
+    /// Let in only peers with a certificate of this root (PEM).
+    #[arg(long, value_name = "FILE", requires = "tls_cert")]
+    client_ca: Option<PathBuf>,
+}
+
+/// Write the package that a peer installs so that it finds the service, and print its package id.
+///
+/// The same input gives the same package, and so the same id, on every machine.
+#[derive(clap::Args)]
+struct Package {
+    /// The package's label: letters, digits and _ . + -
+    #[arg(long, default_value = concat!("nanotrace_", env!("CARGO_PKG_VERSION")))]
+    label: String,
+    /// The chaincode service as the peer dials it.
+    #[arg(long, value_name = "HOST:PORT")]
+    address: String,
+    /// The root of the service's certificate (PEM). Without it the peer connects without TLS.
+    #[arg(long, value_name = "FILE")]
+    tls_root: Option<PathBuf>,
+    /// A certificate that the peer presents, where the service asks for one (PEM).
+    #[arg(long, value_name = "FILE", requires = "client_key", requires = "tls_root")]
+    client_cert: Option<PathBuf>,
+    /// The private key of that certificate (PEM). It becomes part of the package.
+    #[arg(long, value_name = "FILE", requires = "client_cert")]
+    client_key: Option<PathBuf>,
+    /// The name in the service's certificate where it is not the host of --address. Fabric's peers look at it only
+    /// when they present a client certificate.
+    #[arg(long, value_name = "NAME", requires = "client_cert")]
+    server_name: Option<String>,
+    /// Where to write the package.
+    #[arg(long, short, value_name = "FILE", default_value = "nanotrace.tar.gz")]
+    out: PathBuf,
+    /// As one JSON object.
+    #[arg(long)]
+    json: bool,
+}
+
+pub async fn run(args: Args) -> Result<Exit, Failure> {
+    match args.command {
+        Some(Command::Package(args)) => write_package(&args),
+        None => serve(args.serve).await,
+    }
+}
+
+async fn serve(args: Serve) -> Result<Exit, Failure> {
+    let server = Server::new(args.id.clone().unwrap_or_default());
+    let mut server = server.map_err(|error| Failure::usage(error.to_string()))?;
+    if let Some(tls) = tls(&args)? {
+        server = server.with_tls(tls);
+    }
+    let listener = TcpListener::bind(&args.address).await;
+    let listener =
+        listener.map_err(|error| Failure::during(format!("listening on {}", args.address), error))?;
+    let mut terminate = signal(SignalKind::terminate())
+        .map_err(|error| Failure::during("asking for the signal to stop", error))?;
+    let stop = async move {
+        tokio::select! {
+            _ = tokio::signal::ctrl_c() => {}
+            _ = terminate.recv() => {}
+        }
+    };
+    let served = server.serve(listener, stop).await;
+    served.map_err(|error| Failure::during("the chaincode service", error))?;
+    Ok(Exit::Ok)
+}
+
+fn tls(args: &Serve) -> Result<Option<ServerTls>, Failure> {
+    let (Some(certificate), Some(key)) = (&args.tls_cert, &args.tls_key) else { return Ok(None) };
+    let client_root = args.client_ca.as_deref().map(pem).transpose()?;
+    Ok(Some(ServerTls { certificate: pem(certificate)?, key: pem(key)?, client_root }))
+}
+
+fn write_package(args: &Package) -> Result<Exit, Failure> {
+    let package = package::package(&args.label, &connection(args)?);
+    let package = package.map_err(|error| Failure::usage(error.to_string()))?;
+    let out = args.out.display();
+    fs::write(&args.out, &package.bytes).map_err(|error| Failure::during(&out, error))?;
+    let text = match args.json {
+        true => json!({ "packageId": package.id, "file": args.out }).to_string(),
+        false => format!(
+            "{}\n\nwritten to {out}. On each peer:\n  peer lifecycle chaincode install {out}\nand start the service with:\n  \
+             nanotrace chaincode --id {}",
+            package.id, package.id
+        ),
+    };
+    let written = writeln!(std::io::stdout(), "{text}");
+    written.map_err(|error| Failure::during("printing", error))?;
+    Ok(Exit::Ok)
+}
+
+fn connection(args: &Package) -> Result<Connection, Failure> {
+    let Some(root) = &args.tls_root else { return Ok(Connection::plain(&args.address)) };
+    let connection = Connection::tls(&args.address, pem(root)?);
+    let (Some(certificate), Some(key)) = (&args.client_cert, &args.client_key) else { return Ok(connection) };
+    let name = args.server_name.clone().unwrap_or_default();
+    Ok(connection.with_client(pem(certificate)?, pem(key)?, name))
+}
+
+fn pem(path: &Path) -> Result<String, Failure> {
+    let text = fs::read_to_string(path);
+    let text = text.map_err(|error| Failure::usage(format!("cannot read {}: {error}", path.display())))?;
+    if text.contains("-----BEGIN ") {
+        return Ok(text);
+    }
+    Err(Failure::usage(format!("{} holds no PEM block", path.display())))
+}
