@@ -71,9 +71,10 @@ pub async fn run(args: Args, metrics: PrometheusHandle) -> Result<Exit, Failure>
     let mut node = servers::start_node(&args.data_dir, &material, orderer, peers, chaincode_address)?;
     let (public, base) =
         servers::start_verifier(&args.data_dir, args.verifier, public_url, &node.channel, metrics).await?;
-    let profile = servers::profile(&args.data_dir, &material, &ports, &base);
-    let path = args.data_dir.join(PROFILE);
-    profile.store(&path).map_err(|error| Failure::during("writing the connection profile", error))?;
+    servers::profile(&args.data_dir, &material, &ports, &base)
+        .store(&args.data_dir.join(PROFILE))
+        .map_err(|error| Failure::during("writing the connection profile", error))?;
+    let profile = load_profile(&args.data_dir)?;
 
     let prepared = tokio::select! {
         prepared = prepare(&args, &profile, &package) => prepared,
