@@ -1,8 +1,10 @@
 //! What whoever runs a verifier decides about it.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
+use certificate::DateTime;
 use metrics_exporter_prometheus::PrometheusHandle;
 
 use crate::base_url::BaseUrl;
@@ -27,7 +29,12 @@ pub struct Config {
     pub contact: Option<Contact>,
     /// Rendered at `/metrics`, which is absent without it.
     pub metrics: Option<PrometheusHandle>,
+    /// What time it is; this machine's clock, but in tests.
+    pub clock: Clock,
 }
+
+/// Tells the time of an answer.
+pub type Clock = Arc<dyn Fn() -> DateTime + Send + Sync>;
 
 /// An electronic mail address or a web address.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -50,6 +57,7 @@ impl Config {
             demonstration: false,
             contact: None,
             metrics: None,
+            clock: Arc::new(crate::now),
         }
     }
 }

@@ -28,7 +28,7 @@ use certificate::DateTime;
 use tokio::net::TcpListener;
 
 pub use base_url::{BaseUrl, BaseUrlError};
-pub use config::{CACHE_WINDOW, Config, Contact, ContactError, DEFAULT_MAX_AGE};
+pub use config::{CACHE_WINDOW, Clock, Config, Contact, ContactError, DEFAULT_MAX_AGE};
 pub use model::{CaughtUp, Channel, Entry, ModelError, ReadModel, Reading, fingerprint, product_link};
 use site::Site;
 pub use standing::{AsOf, Doubt, Head, LAG_TOLERANCE};
@@ -47,7 +47,7 @@ impl Server {
         let listener = server::bind(config.listen).await?;
         let local = listener.local_addr()?;
         let base = config.public_base.clone().unwrap_or_else(|| BaseUrl::of_listener(local));
-        let site = Site::new(config, base.clone(), model, now).map_err(io::Error::other)?;
+        let site = Site::new(config, base.clone(), model).map_err(io::Error::other)?;
         Ok(Self { listener, local, base, site: Arc::new(site) })
     }
 

@@ -83,6 +83,14 @@ pub fn qr_address(base: &BaseUrl, code: Code, product: Option<&DigitalLink>) -> 
     }
 }
 
+/// The lines printed with a QR code for people without a camera: the host, and the code in two lines that are no
+/// wider than the square.
+pub fn captions(base: &BaseUrl, code: Code) -> [String; 3] {
+    let grouped = code.grouped();
+    let (first, second) = grouped.split_at_checked(20).unwrap_or((&grouped, ""));
+    [base.authority().to_owned(), first.trim_end_matches('-').to_owned(), second.to_owned()]
+}
+
 /// The address of a certificate's page, for reading.
 pub fn page_address(base: &BaseUrl, code: Code) -> String {
     format!("{base}{}", page_path(code))

@@ -14,6 +14,8 @@ pub(crate) enum Route {
     Product,
     Style,
     Icon,
+    Schema,
+    Context,
     Health,
     Ready,
     Metrics,
@@ -32,6 +34,8 @@ impl Route {
             Self::Product => "product",
             Self::Style => "style",
             Self::Icon => "icon",
+            Self::Schema => "schema",
+            Self::Context => "context",
             Self::Health => "healthz",
             Self::Ready => "readyz",
             Self::Metrics => "metrics",
@@ -51,6 +55,8 @@ pub(crate) fn table(style: &str, icon: &str) -> Result<Router<Route>, matchit::I
     }
     router.insert("/api/v1/certificates/{code}", Route::Api)?;
     router.insert("/01/{*link}", Route::Product)?;
+    router.insert("/schemas/certificate/v1.json", Route::Schema)?;
+    router.insert("/ns/certificate/v1", Route::Context)?;
     router.insert("/healthz", Route::Health)?;
     router.insert("/readyz", Route::Ready)?;
     router.insert("/metrics", Route::Metrics)?;

@@ -30,6 +30,8 @@ use crate::routes::{self, Route};
 
 const STYLE: &str = include_str!("../assets/style.css");
 const ICON: &str = include_str!("../assets/icon.svg");
+const SCHEMA: &str = include_str!("../../chaincode/certificate/schema/certificate-v1.json");
+const CONTEXT: &str = include_str!("../../chaincode/certificate/schema/context-v1.json");
 const SVG: &str = "image/svg+xml";
 const CSS: &str = "text/css; charset=utf-8";
 
@@ -42,7 +44,6 @@ pub(crate) struct Site {
     routes: Router<Route>,
     cache: Cache<(Question, Representation), Basis>,
     frame: Frame,
-    now: fn() -> DateTime,
 }
 
 /// A request as the parts of the site see it.
@@ -52,12 +53,7 @@ struct Asked<'a> {
 }
 
 impl Site {
-    pub fn new(
-        config: Config,
-        base: BaseUrl,
-        model: Arc<ReadModel>,
-        now: fn() -> DateTime,
-    ) -> Result<Self, String> {
+    pub fn new(config: Config, base: BaseUrl, model: Arc<ReadModel>) -> Result<Self, String> {
         let style = format!("/assets/style-{}.css", short_hash(&[STYLE.as_bytes()]));
         let icon = format!("/assets/icon-{}.svg", short_hash(&[ICON.as_bytes()]));
         let routes = routes::table(&style, &icon).map_err(|error| format!("the table of routes: {error}"))?;
@@ -74,13 +70,13 @@ impl Site {
         };
         let max_age = i64::try_from(config.max_age.as_secs()).unwrap_or(i64::MAX);
         let cache = Cache::new(limits::CACHED_BYTES);
-        Ok(Self { config, base, max_age, model, routes, cache, frame, now })
+        Ok(Self { config, base, max_age, model, routes, cache, frame })
     }
 
     /// The whole way of a request. Never fails: what cannot be answered is answered as such.
     pub fn answer(&self, parts: &Parts) -> Response<Full<Bytes>> {
         let begun = Instant::now();
-        let asked = Asked { parts, now: (self.now)() };
+        let asked = Asked { parts, now: (self.config.clock)() };
         let (name, reply) = self.reply(&asked);
         counter!("verifier_requests_total", "route" => name, "status" => status_class(reply.status()))
             .increment(1);
@@ -121,6 +117,8 @@ impl Site {
             Route::Product => self.product(asked, parameter),
             Route::Style => Reply::new(StatusCode::OK, CSS, STYLE).fresh_for(Freshness::Forever),
             Route::Icon => Reply::new(StatusCode::OK, SVG, ICON).fresh_for(Freshness::Forever),
+            Route::Schema => published("application/schema+json", SCHEMA),
+            Route::Context => published("application/ld+json", CONTEXT),
             Route::Health => operations::health(),
             Route::Ready => self.ready(asked.now),
             Route::Metrics => self.metrics(asked),
@@ -166,6 +164,14 @@ impl Site {
         self.refusal(asked, StatusCode::METHOD_NOT_ALLOWED, "Method not allowed", text)
             .with(header::ALLOW, "GET, HEAD")
     }
+}
+
+/// What certificates refer to by address, so that it can be read where they are checked.
+fn published(content_type: &'static str, text: &'static str) -> Reply {
+    Reply::new(StatusCode::OK, content_type, text)
+        .fresh_for(Freshness::Seconds(3600))
+        .tagged_by_content()
+        .shared()
 }
 
 fn problem(status: StatusCode, title: &str, detail: &str) -> Reply {

@@ -10,6 +10,8 @@ use super::words::{date, number, unit};
 pub(crate) struct Row {
     pub label: &'static str,
     pub values: Vec<Fact>,
+    /// What holds for all values.
+    pub note: String,
 }
 
 /// One value with what qualifies it.
@@ -97,7 +99,7 @@ impl<'a> Facts<'a> {
             quantity("Specific surface area by mass", "/ssaMass"),
             quantity("Density", "/density"),
             quantity("Specific surface area by volume", "/vssa"),
-            Row::list("Zeta potential", self.list("/zeta").filter_map(Facts::zeta)),
+            self.zeta_potential(),
             Row::new("Isoelectric point", self.at("/iep").and_then(Facts::isoelectric_point)),
             Row::list("Dissolution rate", self.list("/dissolution").filter_map(Facts::quantity)),
             Row::new("Dispersion stability", self.at("/dispersionStability").and_then(Facts::dispersion)),
@@ -184,11 +186,23 @@ impl<'a> Facts<'a> {
         ]))
     }
 
-    fn zeta(self) -> Option<Fact> {
-        let value = with_unit(self.text("/mV")?, "mV");
-        let acidity = self.text("/pH").map(|acidity| format!("at pH {acidity}"));
-        let deviation = self.deviation("mV");
-        Some(Fact::new(&value).noted([acidity, self.medium(), deviation, self.method()]))
+    /// A curve over pH is measured in one medium by one method, and it says so once.
+    fn zeta_potential(self) -> Row {
+        let circumstances = |zeta: Facts<'a>| joined([zeta.medium(), zeta.method()]);
+        let mut all = self.list("/zeta").map(circumstances);
+        let first = all.next().unwrap_or_default();
+        let shared = all.all(|other| other == first);
+        let values = self.list("/zeta").filter_map(|zeta| {
+            let own = if shared { String::new() } else { circumstances(zeta) };
+            let own = Some(own).filter(|own| !own.is_empty());
+            Some(Fact::new(&zeta.potential()?).noted([zeta.deviation("mV"), own]))
+        });
+        Row { note: if shared { first } else { String::new() }, ..Row::list("Zeta potential", values) }
+    }
+
+    fn potential(self) -> Option<String> {
+        let acidity = self.text("/pH").map(|acidity| format!(" at pH {acidity}")).unwrap_or_default();
+        Some(with_unit(self.text("/mV")?, "mV") + &acidity)
     }
 
     fn isoelectric_point(self) -> Option<Fact> {
@@ -245,7 +259,7 @@ impl Row {
     }
 
     pub fn list(label: &'static str, values: impl IntoIterator<Item = Fact>) -> Self {
-        Self { label, values: values.into_iter().collect() }
+        Self { label, values: values.into_iter().collect(), note: String::new() }
     }
 
     pub fn text(label: &'static str, value: Option<&str>) -> Self {
@@ -273,14 +287,25 @@ impl Fact {
     }
 
     pub fn noted(mut self, notes: impl IntoIterator<Item = Option<String>>) -> Self {
-        self.note = notes.into_iter().flatten().collect::<Vec<_>>().join(" · ");
+        self.note = joined(notes);
         self
     }
 }
 
+fn joined(notes: impl IntoIterator<Item = Option<String>>) -> String {
+    notes.into_iter().flatten().collect::<Vec<_>>().join(" · ")
+}
+
+/// The contract draws it from the figures; here it is only put into words.
 fn conclusion(conclusion: &str) -> Fact {
-    let note = "by the European Commission's recommendation 2022/C 229/01".to_owned();
-    Fact::new(conclusion).noted([Some(note)])
+    let (text, note) = match conclusion {
+        "yes" => ("Yes", "by the figures stated"),
+        "no" => ("No", "by the figures stated"),
+        "undetermined" => ("Undetermined", "the figures stated do not decide it"),
+        other => (other, ""),
+    };
+    let note = Some(note.to_owned()).filter(|note| !note.is_empty());
+    Fact::new(text).noted([note, Some("European Commission recommendation 2022/C 229/01".to_owned())])
 }
 
 fn with_unit(value: &str, unit: &str) -> String {
@@ -321,8 +346,8 @@ mod tests {
             row("Specific surface area by mass").values[0].note,
             "expanded uncertainty ± 0.5 m²/g · by BET"
         );
-        assert_eq!(row("Zeta potential").values[0].text, "−32 mV");
-        assert_eq!(row("Zeta potential").values[0].note, "at pH 11 · in water");
+        assert_eq!(row("Zeta potential").values[0].text, "−32 mV at pH 11");
+        assert_eq!(row("Zeta potential").note, "in water");
         assert!(row("Density").values.is_empty());
     }
 

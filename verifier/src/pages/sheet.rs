@@ -127,9 +127,11 @@ impl Document {
 impl Known {
     fn new(entry: &Entry, document: &Document, extras: &Extras, moment: DateTime, frame: &Frame) -> Self {
         let facts = document.facts();
+        let mut product = facts.product();
+        product.push(Row::code("Certificate code", Some(&entry.code.grouped())));
         Self {
             product_name: facts.product_name().to_owned(),
-            product: facts.product(),
+            product,
             material: facts.material(),
             figures: facts.figures(),
             grant: grant(entry, document, extras, moment),

@@ -26,7 +26,8 @@ pub(crate) struct Status {
 
 /// One rule that stops a certificate.
 pub(crate) struct ReasonWords {
-    pub what: String,
+    pub what: &'static str,
+    pub since: String,
     pub why: Option<String>,
 }
 
@@ -69,7 +70,7 @@ impl Status {
 fn sentence(answer: &Answer, outcome: Outcome) -> String {
     let when = answer.question.at.map(|at| format!("On {}", moment(at)));
     match (outcome, when) {
-        (Outcome::Valid, None) => "This certificate stands on the ledger and is in force.".into(),
+        (Outcome::Valid, None) => in_force(answer),
         (Outcome::Valid, Some(when)) => format!("{when}, this certificate was in force."),
         (Outcome::NotValid, None) => {
             "This certificate stands on the ledger, but must not be relied on.".into()
@@ -78,6 +79,14 @@ fn sentence(answer: &Answer, outcome: Outcome) -> String {
         (Outcome::Unknown, _) => "No certificate with this code stands on this ledger.".into(),
         (Outcome::CannotTell, _) => doubt_sentence(answer),
     }
+}
+
+fn in_force(answer: &Answer) -> String {
+    let until = match &answer.found {
+        Found::Certificate(entry, _) => format!(" until {}", moment(entry.certificate.valid_until)),
+        Found::Nothing | Found::Unreadable => String::new(),
+    };
+    format!("This certificate stands on the ledger and is in force{until}, unless it is stopped before.")
 }
 
 /// A failure of ours is said to be ours.
@@ -100,14 +109,14 @@ fn last_known(answer: &Answer) -> Option<String> {
 fn reason_words(reason: &Reason) -> ReasonWords {
     let since = moment(reason.since);
     let by = reason.by.as_deref().map(|by| format!(" by {}", organisation(by))).unwrap_or_default();
-    let what = match reason.cause {
-        Cause::Withdrawn => format!("Withdrawn for good on {since}{by}."),
-        Cause::Expired => format!("Expired on {since}."),
-        Cause::Suspended => format!("Suspended on {since}{by}."),
+    let (what, since) = match reason.cause {
+        Cause::Withdrawn => ("Withdrawn for good", format!("on {since}{by}.")),
+        Cause::Expired => ("Expired", format!("on {since}.")),
+        Cause::Suspended => ("Suspended", format!("on {since}{by}.")),
         Cause::AccreditationSuspended => {
-            format!("The accreditation that it rests on was suspended on {since}{by}.")
+            ("The accreditation behind it is suspended", format!("since {since}{by}."))
         }
-        Cause::NotYetValid => format!("Not in force before {since}."),
+        Cause::NotYetValid => ("Not yet in force", format!("before {since}.")),
     };
-    ReasonWords { what, why: reason.why.clone() }
+    ReasonWords { what, since, why: reason.why.clone() }
 }

@@ -64,9 +64,8 @@ impl Site {
 
     pub(super) fn qr_svg(&self, asked: &Asked<'_>, raw: &str) -> Reply {
         self.with_entry(asked, raw, |entry| {
-            let grouped = entry.code.grouped();
-            let (first, second) = grouped.split_at_checked(19).unwrap_or((&grouped, ""));
-            let captions = [self.base.authority(), first.trim_end_matches('-'), second];
+            let captions = link::captions(&self.base, entry.code);
+            let captions = captions.each_ref().map(String::as_str);
             Ok(picture(SVG, self.qr(entry)?.svg(&captions)))
         })
     }

@@ -1,0 +1,301 @@
+//! A channel in memory whose chaincode is the certificate contract, and a verifier that follows it.
+
+#![allow(dead_code, clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+
+use bytes::Bytes;
+use certificate::document::{Issuer, LedgerBinding, StatusEntry, Validity};
+use certificate::draft::Particulars;
+use certificate::memory::Memory;
+use certificate::parties::{ACCREDITATION_BODY, CERTIFICATION_BODY};
+use certificate::{Code, Creator, DateTime, Role, State, canonical, demo, multikey, proof};
+use ed25519_dalek::SigningKey;
+use fabric::proto::common::{Block, BlockHeader};
+use fabric::proto::kvrwset::{KvWrite, KvrwSet};
+use fabric::proto::protos::TxValidationCode;
+use fabric::types::block::header_hash;
+use fabric::types::rwset::{NamespaceRwSet, TxRwSet};
+use futures::executor::block_on;
+use network::ledger::{CommittedBlock, Transaction, UpdateBatch};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use verifier::{Channel, Clock, Config, Head, ReadModel, Server};
+
+pub const CHANNEL: &str = "nanotrace";
+pub const ISSUER: &str = "did:web:certbody.example";
+pub const NOW: &str = "2026-11-21T12:00:00Z";
+
+pub fn start() -> DateTime {
+    DateTime::parse(NOW).unwrap()
+}
+
+pub fn certification_client() -> Creator {
+    Creator { msp_id: CERTIFICATION_BODY.into(), role: Some(Role::Client) }
+}
+
+pub fn accreditation_client() -> Creator {
+    Creator { msp_id: ACCREDITATION_BODY.into(), role: Some(Role::Client) }
+}
+
+fn admin(msp_id: &str) -> Creator {
+    Creator { msp_id: msp_id.into(), role: Some(Role::Admin) }
+}
+
+pub fn key() -> SigningKey {
+    SigningKey::from_bytes(&[7; 32])
+}
+
+/// A channel, its read model, and the time.
+pub struct World {
+    memory: Memory,
+    clock: Arc<AtomicI64>,
+    previous: Bytes,
+    height: u64,
+    pub genesis: [u8; 32],
+    pub model: Arc<ReadModel>,
+    pub directory: TempDir,
+}
+
+impl World {
+    /// As a network stands after its set-up: bound ledger, scheme, accreditation, approved issuer key.
+    pub fn new() -> Self {
+        let directory = TempDir::new().unwrap();
+        let block = Block { header: Some(header(0, Bytes::new())), ..Block::default() };
+        let genesis = header_hash(block.header.as_ref().unwrap());
+        let model = ReadModel::open(directory.path(), channel(genesis)).unwrap();
+        let clock = Arc::new(AtomicI64::new(start().plus_days(-60).seconds()));
+        let mut world = Self {
+            memory: Memory::new(CHANNEL),
+            clock,
+            previous: Bytes::new(),
+            height: 0,
+            genesis,
+            model: Arc::new(model),
+            directory,
+        };
+        world.add_block(Vec::new());
+        world.set_up();
+        world.set_time(start());
+        world.confirm();
+        world
+    }
+
+    fn set_up(&mut self) {
+        let accreditation = demo::accreditation(self.now()).to_string();
+        let genesis = verifier::fingerprint(&self.genesis);
+        self.submit(admin(ACCREDITATION_BODY), "ledger:bind", &[&genesis]);
+        self.submit(admin(ACCREDITATION_BODY), "scheme:register", &[&demo::scheme().to_string()]);
+        self.submit(admin(ACCREDITATION_BODY), "accreditation:register", &[&accreditation]);
+        let public_key = multikey::public_to_text(&key().verifying_key());
+        let lists = "https://certbody.example/status";
+        let proposal = json!({
+            "publicKey": public_key, "issuerId": ISSUER, "issuerName": "CertBody", "statusLists": lists,
+        });
+        self.submit(admin(CERTIFICATION_BODY), "issuerKey:propose", &[&proposal.to_string()]);
+        self.submit(admin(ACCREDITATION_BODY), "issuerKey:approve", &[CERTIFICATION_BODY, &public_key]);
+    }
+
+    pub fn now(&self) -> DateTime {
+        DateTime::from_seconds(self.clock.load(Ordering::SeqCst))
+    }
+
+    /// Moves the clock; nobody confirms the head at the new time.
+    pub fn set_time(&self, now: DateTime) {
+        self.clock.store(now.seconds(), Ordering::SeqCst);
+    }
+
+    pub fn clock(&self) -> Clock {
+        let clock = self.clock.clone();
+        Arc::new(move || DateTime::from_seconds(clock.load(Ordering::SeqCst)))
+    }
+
+    /// The source says that the newest block is the newest.
+    pub fn confirm(&self) {
+        self.model.confirm(Head { height: self.height, confirmed_at: self.now() });
+    }
+
+    /// Runs a transaction, which must succeed, and puts it into a block that the model applies.
+    pub fn submit(&mut self, creator: Creator, function: &str, arguments: &[&str]) {
+        let writes = self.execute(creator, function, arguments);
+        self.add_block(writes);
+    }
+
+    fn execute(&mut self, creator: Creator, function: &str, arguments: &[&str]) -> Vec<KvWrite> {
+        self.memory.begin(creator, self.now());
+        let arguments: Vec<Bytes> =
+            arguments.iter().map(|text| Bytes::copy_from_slice(text.as_bytes())).collect();
+        let response = block_on(certificate::dispatch(&mut self.memory, function, &arguments));
+        assert_eq!(response.status, 200, "{function}: {}", response.message);
+        let keys: Vec<String> = self.memory.keys_written().into_iter().map(str::to_owned).collect();
+        self.memory.commit(&[CERTIFICATION_BODY, ACCREDITATION_BODY]).unwrap();
+        let names: Vec<&str> = keys.iter().map(String::as_str).collect();
+        let values = block_on(self.memory.get(&names)).unwrap();
+        let writes = keys.into_iter().zip(values);
+        writes
+            .map(|(key, value)| KvWrite { key, is_delete: false, value: value.unwrap_or_default() })
+            .collect()
+    }
+
+    /// Issues the demonstration certificate of this number, with changes to its subject.
+    pub fn issue(&mut self, number: u8, change: impl FnOnce(&mut Value)) -> Code {
+        let document = self.document(number, change);
+        self.submit(certification_client(), "certificate:issue", &[&document]);
+        code(number)
+    }
+
+    /// A signed document, not issued.
+    pub fn document(&self, number: u8, change: impl FnOnce(&mut Value)) -> String {
+        let now = self.now();
+        let particulars = Particulars {
+            code: code(number),
+            issuer: Issuer { id: ISSUER.into(), name: "CertBody".into() },
+            ledger: LedgerBinding { channel: CHANNEL.into(), genesis: verifier::fingerprint(&self.genesis) },
+            status: StatusEntry {
+                lists: "https://certbody.example/status".into(),
+                list: 0,
+                index: number.into(),
+            },
+            decided: now.plus_days(-1),
+            validity: Validity { from: now, until: now.plus_years(3).unwrap() },
+        };
+        let mut document = demo::document(&particulars);
+        change(&mut document);
+        let method = format!("{ISSUER}#{}", multikey::public_to_text(&key().verifying_key()));
+        let signed = proof::sign(&document, &key(), &method, now).unwrap();
+        String::from_utf8(canonical::to_canonical(&signed).unwrap()).unwrap()
+    }
+
+    /// Applies a block with one transaction that writes this.
+    pub fn add_block(&mut self, writes: Vec<KvWrite>) {
+        let block = self.next_block(writes);
+        self.model.apply(&block).unwrap();
+        self.previous = Bytes::copy_from_slice(&block.header_hash);
+        self.height += 1;
+        self.confirm();
+    }
+
+    pub fn next_block(&self, writes: Vec<KvWrite>) -> CommittedBlock {
+        let header = header(self.height, self.previous.clone());
+        let public = KvrwSet { writes, ..KvrwSet::default() };
+        let namespace = NamespaceRwSet { namespace: CHANNEL.into(), public, collections: Vec::new() };
+        let rwset = TxRwSet { namespaces: vec![namespace] };
+        CommittedBlock {
+            number: self.height,
+            header_hash: header_hash(&header),
+            block: Block { header: Some(header), ..Block::default() },
+            commit_hash: Bytes::new(),
+            codes: vec![TxValidationCode::Valid],
+            transactions: vec![Transaction { txid: "tx".into(), rwset: Some(rwset) }],
+            updates: UpdateBatch::default(),
+        }
+    }
+
+    /// Serves on a free port until the test ends.
+    pub async fn serve(&self) -> Site {
+        self.serve_with(|_| {}).await
+    }
+
+    pub async fn serve_with(&self, change: impl FnOnce(&mut Config)) -> Site {
+        let mut config = Config::new("127.0.0.1:0".parse().unwrap());
+        config.clock = self.clock();
+        config.public_base = Some("https://check.example".parse().unwrap());
+        change(&mut config);
+        let server = Server::bind(config, self.model.clone()).await.unwrap();
+        let address = server.local_address();
+        tokio::spawn(server.run(std::future::pending()));
+        Site { address }
+    }
+}
+
+pub fn code(number: u8) -> Code {
+    Code::from_random([number; 16])
+}
+
+pub fn channel(genesis: [u8; 32]) -> Channel {
+    Channel { name: CHANNEL.into(), genesis, chaincode: CHANNEL.into() }
+}
+
+pub fn header(number: u64, previous_hash: Bytes) -> BlockHeader {
+    BlockHeader { number, previous_hash, data_hash: Bytes::from_static(&[5; 32]) }
+}
+
+/// A served site, and the smallest HTTP client that can look at every byte of a response.
+pub struct Site {
+    pub address: SocketAddr,
+}
+
+pub struct Response {
+    pub status: u16,
+    /// Names in lower case.
+    pub headers: Vec<(String, String)>,
+    pub body: Vec<u8>,
+}
+
+impl Site {
+    pub async fn get(&self, path: &str) -> Response {
+        self.get_with(path, &[]).await
+    }
+
+    pub async fn json(&self, path: &str) -> (u16, Value) {
+        let response = self.get_with(path, &[("Accept", "application/json")]).await;
+        (response.status, serde_json::from_slice(&response.body).unwrap())
+    }
+
+    pub async fn get_with(&self, path: &str, headers: &[(&str, &str)]) -> Response {
+        self.ask("GET", path, headers).await
+    }
+
+    pub async fn ask(&self, method: &str, path: &str, headers: &[(&str, &str)]) -> Response {
+        let mut request = format!("{method} {path} HTTP/1.1\r\nHost: check.example\r\nConnection: close\r\n");
+        for (name, value) in headers {
+            request.push_str(&format!("{name}: {value}\r\n"));
+        }
+        request.push_str("\r\n");
+        Response::parse(&self.raw(request.as_bytes()).await)
+    }
+
+    /// Sends bytes and reads until the server closes.
+    pub async fn raw(&self, request: &[u8]) -> Vec<u8> {
+        use tokio::io::{AsyncReadExt, AsyncWriteExt};
+        let mut stream = tokio::net::TcpStream::connect(self.address).await.unwrap();
+        // The server may have answered and closed before it read everything.
+        let _ = stream.write_all(request).await;
+        if !request.starts_with(b"GET ") && !request.starts_with(b"HEAD ") && !request.starts_with(b"POST ") {
+            let _ = stream.shutdown().await;
+        }
+        let mut response = Vec::new();
+        let _ = stream.read_to_end(&mut response).await;
+        response
+    }
+}
+
+impl Response {
+    fn parse(bytes: &[u8]) -> Self {
+        let end = bytes.windows(4).position(|four| four == b"\r\n\r\n").expect("a response has a head");
+        let head = std::str::from_utf8(&bytes[..end]).unwrap();
+        let mut lines = head.split("\r\n");
+        let status = lines.next().unwrap().split(' ').nth(1).unwrap().parse().unwrap();
+        let headers = lines.map(|line| {
+            let (name, value) = line.split_once(':').unwrap();
+            (name.to_ascii_lowercase(), value.trim().to_owned())
+        });
+        Self { status, headers: headers.collect(), body: bytes[end + 4..].to_vec() }
+    }
+
+    pub fn header(&self, name: &str) -> &str {
+        self.headers.iter().find(|(found, _)| found == name).map_or("", |(_, value)| value)
+    }
+
+    pub fn text(&self) -> &str {
+        std::str::from_utf8(&self.body).unwrap()
+    }
+
+    #[track_caller]
+    pub fn says(&self, text: &str) -> &Self {
+        assert!(self.text().contains(text), "{text:?} is not in {}", self.text());
+        self
+    }
+}
