@@ -40,7 +40,7 @@ use crate::{
     policy::{Policy, PolicyError, PolicyManager},
     proto::common::{self, HeaderType},
     types::decode::{DecodeError, decode},
-    wire::WireError,
+    wire::{MAX_DEPTH, WireError},
 };
 
 /// A configuration that Fabric would not accept, or a change that is not authorised.
@@ -100,6 +100,10 @@ pub enum ConfigError {
     Transition(String),
 }
 
+/// How deep the messages of an update may nest for our orderer to take it: as deep as protobuf readers other
+/// than Go's can follow. Legitimate ones need a dozen; the paths of deeper ones would fill the memory of peers.
+const ADMITTED_DEPTH: usize = 100;
+
 /// The configuration of a channel at one sequence number (`common/channelconfig/bundle.go`).
 #[derive(Debug)]
 pub struct Bundle {
@@ -142,10 +146,11 @@ impl Bundle {
 
     /// Orderer side: what the configuration becomes if this CONFIG_UPDATE is authorised.
     pub fn propose_update(&self, envelope: &common::Envelope) -> Result<ProposedConfig, ConfigError> {
-        let elements = self.apply(&Update::read(envelope)?)?;
+        let elements = self.apply(&Update::read(envelope, ADMITTED_DEPTH)?)?;
         let sequence = self.sequence.wrapping_add(1);
-        let config = Bytes::from(update::encode_config(sequence, &elements));
-        let bundle = Self::build(&self.channel_id, sequence, elements, config)?;
+        let mut bundle = Self::build(&self.channel_id, sequence, elements, Bytes::new())?;
+        // Only a configuration that has been checked is known not to nest without end.
+        bundle.config = update::encode_config(sequence, &bundle.elements).into();
         self.validate_new(&bundle)?;
         bundle.require_supported()?;
         bundle.capabilities.require_supported_by_orderer()?;
@@ -164,7 +169,7 @@ impl Bundle {
             return Err(ConfigError::Sequence { current: self.sequence, proposed: sequence });
         }
         let update = envelope.last_update.ok_or(ConfigError::Missing("the update"))?;
-        if self.apply(&Update::read(&decode(update)?)?)? != elements {
+        if self.apply(&Update::read(&decode(update)?, MAX_DEPTH)?)? != elements {
             return Err(ConfigError::Mismatch);
         }
         let bundle = Self::build(&self.channel_id, sequence, elements, config)?;

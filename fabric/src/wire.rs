@@ -28,7 +28,7 @@ pub enum WireError {
     WireType(u64),
     #[error("a group ends that did not begin")]
     EndGroup,
-    #[error("messages nest deeper than {MAX_DEPTH}")]
+    #[error("messages nest too deep")]
     TooDeep,
     #[error("a string is not UTF-8")]
     Utf8,
@@ -109,9 +109,9 @@ pub(crate) fn string(value: &Bytes) -> Result<String, WireError> {
     std::str::from_utf8(value).map(str::to_owned).map_err(|_| WireError::Utf8)
 }
 
-/// Refuses what nests deeper than Go allows.
-pub(crate) fn check_depth(depth: usize) -> Result<(), WireError> {
-    if depth > MAX_DEPTH { Err(WireError::TooDeep) } else { Ok(()) }
+/// Refuses what nests deeper than the limit, [`MAX_DEPTH`] where Go's is meant.
+pub(crate) fn check_depth(depth: usize, limit: usize) -> Result<(), WireError> {
+    if depth > limit { Err(WireError::TooDeep) } else { Ok(()) }
 }
 
 /// Appends a varint field, unless it has the default value.

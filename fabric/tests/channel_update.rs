@@ -7,7 +7,7 @@ mod made;
 use bytes::Bytes;
 use fabric::{
     channel::ConfigError,
-    proto::common::{ConfigEnvelope, ConfigGroup, ConfigPolicy, ConfigValue},
+    proto::common::{Config, ConfigEnvelope, ConfigGroup, ConfigPolicy, ConfigValue},
     proto::orderer::BatchTimeout,
 };
 use made::channel::{Channel, compute, signed};
@@ -34,6 +34,10 @@ fn entry(name: &str, message: &[u8]) -> Vec<u8> {
     put(&mut out, 1, name.as_bytes());
     put(&mut out, 2, message);
     out
+}
+
+fn new_group() -> Vec<u8> {
+    ConfigGroup { mod_policy: "Admins".to_owned(), ..Default::default() }.encode_to_vec()
 }
 
 #[test]
@@ -94,24 +98,72 @@ fn config_tree(config: &Bytes) -> Option<ConfigGroup> {
     fabric::proto::common::Config::decode(config.clone()).unwrap().channel_group
 }
 
+/// A group that holds others, this many levels deep.
+fn nested(levels: usize) -> Vec<u8> {
+    let mut group = new_group();
+    for _ in 0..levels {
+        let mut outer = new_group();
+        put(&mut outer, 2, &entry("g", &group));
+        group = outer;
+    }
+    group
+}
+
 #[test]
 fn groups_may_nest_as_deep_as_go_reads() {
     let channel = Channel::new();
     // An update, its write set, and two messages for each further group.
-    for (depth, accepted) in [(4_999, true), (5_000, false)] {
-        let mut group = Vec::new();
-        for _ in 0..depth {
-            let mut outer = Vec::new();
-            put(&mut outer, 5, b"Admins");
-            put(&mut outer, 2, &entry("g", &group));
-            group = outer;
-        }
+    for (levels, readable) in [(4_999, true), (5_000, false)] {
         let mut update = Vec::new();
         put(&mut update, 1, b"nanotrace");
-        put(&mut update, 3, &group);
-        let error = channel.bundle.propose_update(&signed(&channel.bundle, update, &[])).unwrap_err();
-        // Both are refused: one because nothing was read or signed, the other because Go cannot read it.
-        assert_eq!(matches!(error, ConfigError::Wire(_)), !accepted, "{error}");
+        put(&mut update, 3, &nested(levels));
+        let update = signed(&channel.bundle, update, &[]);
+        let mut config = Config::decode(channel.bundle.config().clone()).unwrap();
+        config.sequence = 1;
+        let envelope = ConfigEnvelope { config: Some(config), last_update: Some(update.clone()) };
+        let error = channel.bundle.validate_config(envelope.encode_to_vec().into()).unwrap_err();
+        // Both are refused: one because it changes the root group unsigned, the other because Go cannot read it.
+        assert_eq!(matches!(error, ConfigError::Wire(_)), !readable, "{error}");
+        assert!(error.to_string().len() < 500);
+        // Our orderer takes nothing of the kind.
+        assert!(matches!(channel.bundle.propose_update(&update), Err(ConfigError::Wire(_))));
+    }
+}
+
+#[test]
+fn deep_groups_are_no_danger_even_when_authorised() {
+    let channel = Channel::new();
+    let root = config_tree(channel.bundle.config()).unwrap();
+    let current = root.groups["Application"].groups["Lab"].clone();
+    let holding =
+        |name: &str, group| ConfigGroup { groups: [(name.to_owned(), group)].into(), ..Default::default() };
+    let read_set = holding("Application", holding("Lab", current.clone())).encode_to_vec();
+    // The whole configuration with a new group in Lab's: as the write set, and as the result.
+    let written = |levels: usize, root: ConfigGroup| {
+        let mut lab = ConfigGroup { version: current.version + 1, ..current.clone() }.encode_to_vec();
+        put(&mut lab, 2, &entry("g", &nested(levels)));
+        let mut application = root.groups.get("Application").cloned().unwrap_or_default().encode_to_vec();
+        put(&mut application, 2, &entry("Lab", &lab));
+        let mut root = root.encode_to_vec();
+        put(&mut root, 2, &entry("Application", &application));
+        root
+    };
+    for (levels, admitted) in [(3, true), (4_900, false)] {
+        let mut update = Vec::new();
+        put(&mut update, 1, b"nanotrace");
+        put(&mut update, 2, &read_set);
+        put(&mut update, 3, &written(levels, ConfigGroup::default()));
+        let update = signed(&channel.bundle, update, &[&channel.orgs["Lab"].admin]);
+        let error = channel.bundle.propose_update(&update).unwrap_err();
+        assert_eq!(matches!(error, ConfigError::UnexpectedGroup(_)), admitted, "{error}");
+
+        let mut config = vec![0x08, 1];
+        put(&mut config, 2, &written(levels, root.clone()));
+        let mut envelope = Vec::new();
+        put(&mut envelope, 1, &config);
+        put(&mut envelope, 2, &update.encode_to_vec());
+        let error = channel.bundle.validate_config(envelope.into()).unwrap_err();
+        assert_eq!(error.to_string(), "group /Channel/Application/Lab/g is not allowed");
     }
 }
 

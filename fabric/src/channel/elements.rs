@@ -58,7 +58,7 @@ impl Key {
 
 impl fmt::Display for Key {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "[{:?}] {}", self.kind, self.path)
+        write!(f, "[{:?}] {}", self.kind, shortened(&self.path))
     }
 }
 
@@ -90,9 +90,9 @@ pub(super) struct ConfigMap(pub BTreeMap<Key, Element>);
 
 impl ConfigMap {
     /// Decodes a `ConfigGroup`, given as the parts of a field that may occur more than once, which lies
-    /// `depth - 1` messages deep in another.
-    pub fn decode(parts: Vec<Bytes>, depth: usize) -> Result<Self, ConfigError> {
-        check_group(&parts, depth)?;
+    /// `depth - 1` messages deep in another. Nothing may lie deeper than `limit` messages.
+    pub fn decode(parts: Vec<Bytes>, depth: usize, limit: usize) -> Result<Self, ConfigError> {
+        check_group(&parts, depth, limit)?;
         let mut map = Self::default();
         let mut pending = vec![(ROOT.to_owned(), parts)];
         while let Some((path, parts)) = pending.pop() {
@@ -230,7 +230,12 @@ fn put_entry(out: &mut Vec<u8>, number: u32, name: &str, value: &[u8]) {
 pub(super) fn check_config_id(name: &str) -> Result<(), ConfigError> {
     let legal = |c: char| c.is_ascii_alphanumeric() || c == '.' || c == '-';
     if name.is_empty() || name.len() > 249 || name == "." || name == ".." || !name.chars().all(legal) {
-        return Err(ConfigError::IllegalName(name.to_owned()));
+        return Err(ConfigError::IllegalName(shortened(name).to_owned()));
     }
     Ok(())
+}
+
+/// As much of a name from outside as an error message should hold.
+fn shortened(name: &str) -> &str {
+    name.char_indices().nth(250).map_or(name, |(end, _)| name.get(..end).unwrap_or(name))
 }

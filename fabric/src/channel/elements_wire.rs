@@ -11,11 +11,11 @@ use crate::{
 };
 
 /// Checks that Go could decode this `ConfigGroup` and all it contains, also what a later entry of a map
-/// replaces. It lies `depth - 1` messages deep in another.
-pub(super) fn check_group(parts: &[Bytes], depth: usize) -> Result<(), WireError> {
+/// replaces. It lies `depth - 1` messages deep in another, and all of it at most `limit` messages deep.
+pub(super) fn check_group(parts: &[Bytes], depth: usize, limit: usize) -> Result<(), WireError> {
     let mut pending: Vec<_> = parts.iter().map(|part| (Shape::Group, part.clone(), depth)).collect();
     while let Some((shape, message, depth)) = pending.pop() {
-        check_depth(depth)?;
+        check_depth(depth, limit)?;
         for field in Fields::of(message) {
             let field = field?;
             let FieldValue::Bytes(bytes) = field.value else { continue };

@@ -14,7 +14,7 @@ use crate::{
     policy::{PolicyError, PolicyManager, SignedData, valid_identities},
     proto::common::{self, HeaderType},
     types::decode::decode,
-    wire::{FieldValue, Fields, put_message, put_varint, string},
+    wire::{FieldValue, Fields, MAX_DEPTH, put_message, put_varint, string},
 };
 
 /// What the orderer is to put into a CONFIG transaction, and the configuration that will hold after it.
@@ -57,8 +57,8 @@ pub(super) struct Update {
 }
 
 impl Update {
-    /// Reads an envelope of type CONFIG_UPDATE.
-    pub fn read(envelope: &common::Envelope) -> Result<Self, ConfigError> {
+    /// Reads an envelope of type CONFIG_UPDATE whose messages nest at most `limit` deep.
+    pub fn read(envelope: &common::Envelope, limit: usize) -> Result<Self, ConfigError> {
         let (_, data) = open(envelope, HeaderType::ConfigUpdate, "CONFIG_UPDATE")?;
         let envelope: common::ConfigUpdateEnvelope = decode(data)?;
         let signed = signed_data(&envelope)?;
@@ -80,10 +80,10 @@ impl Update {
             }
         }
         if !read_set.is_empty() {
-            update.read_set = ConfigMap::decode(read_set, 2)?;
+            update.read_set = ConfigMap::decode(read_set, 2, limit)?;
         }
         if !write_set.is_empty() {
-            update.write_set = ConfigMap::decode(write_set, 2)?;
+            update.write_set = ConfigMap::decode(write_set, 2, limit)?;
         }
         Ok(update)
     }
@@ -191,7 +191,7 @@ pub(super) fn read_config(config: Bytes, depth: usize) -> Result<(u64, ConfigMap
     if channel_group.is_empty() {
         return Err(ConfigError::Missing("the channel group"));
     }
-    Ok((sequence, ConfigMap::decode(channel_group, depth + 1)?))
+    Ok((sequence, ConfigMap::decode(channel_group, depth + 1, MAX_DEPTH)?))
 }
 
 /// Encodes a `Config`.

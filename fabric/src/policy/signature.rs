@@ -13,7 +13,7 @@ use crate::{
     msp::{Identity, MspManager},
     proto::common::{MspPrincipal, SignaturePolicyEnvelope},
     types::decode::decode,
-    wire::{FieldValue, Fields, WireError, check_depth},
+    wire::{FieldValue, Fields, MAX_DEPTH, WireError, check_depth},
 };
 
 /// A compiled `SignaturePolicyEnvelope`.
@@ -201,7 +201,7 @@ impl Envelope {
 fn check_rule_wire(rule: Bytes, depth: usize) -> Result<(), WireError> {
     let mut pending = vec![(rule, depth)];
     while let Some((message, depth)) = pending.pop() {
-        check_depth(depth)?;
+        check_depth(depth, MAX_DEPTH)?;
         for field in Fields::of(message) {
             let field = field?;
             if let (2, FieldValue::Bytes(inner)) = (field.number, field.value) {
