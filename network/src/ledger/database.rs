@@ -15,7 +15,7 @@ pub(super) const FORMAT: u64 = 1;
 /// All blocks and indexes read lately share this much memory.
 const CACHE_BYTES: usize = 16 << 20;
 /// What was written and not flushed yet, over all column families; also bounds the replay at open.
-const WRITE_BUFFER_BYTES: usize = 24 << 20;
+const WRITE_BUFFER_BYTES: usize = 16 << 20;
 const ARENA_BYTES: usize = 64 << 10;
 const OPEN_FILES: i32 = 256;
 
@@ -48,6 +48,10 @@ families! {
     TRANSIENT = "transient";
 }
 
+/// Where single keys are looked up all the time and mostly are not there, above all ids of new transactions:
+/// a filter in memory saves the search.
+const LOOKED_UP: &[&str] = &[STATE, TRANSACTIONS];
+
 /// What the block log alone determines.
 pub(super) const DERIVED: &[&str] = &[STATE, HISTORY, TRANSACTIONS, BLOCKS, HASHES, META, EXPIRY];
 
@@ -68,7 +72,8 @@ pub(super) fn open(directory: &Path) -> Result<DB, LedgerError> {
     options.set_keep_log_file_num(2);
     options.set_max_log_file_size(1 << 20);
     options.set_max_total_wal_size(WRITE_BUFFER_BYTES as u64);
-    let families = FAMILIES.iter().map(|name| ColumnFamilyDescriptor::new(*name, family_options(&cache)));
+    let families =
+        FAMILIES.iter().map(|name| ColumnFamilyDescriptor::new(*name, family_options(name, &cache)));
     Ok(DB::open_cf_descriptors(&options, directory, families)?)
 }
 
@@ -98,7 +103,7 @@ pub(super) fn family<'a>(database: &'a DB, name: &str) -> Result<&'a ColumnFamil
     database.cf_handle(name).ok_or_else(missing)
 }
 
-fn family_options(cache: &Cache) -> Options {
+fn family_options(name: &str, cache: &Cache) -> Options {
     let mut table = BlockBasedOptions::default();
     table.set_block_cache(cache);
     table.set_bloom_filter(10.0, false);
@@ -111,5 +116,9 @@ fn family_options(cache: &Cache) -> Options {
     options.set_compression_type(DBCompressionType::Lz4);
     options.set_write_buffer_size(WRITE_BUFFER_BYTES);
     options.set_arena_block_size(ARENA_BYTES);
+    if LOOKED_UP.contains(&name) {
+        options.set_memtable_prefix_bloom_ratio(0.05);
+        options.set_memtable_whole_key_filtering(true);
+    }
     options
 }

@@ -70,6 +70,11 @@ pub enum LedgerError {
     Database(#[from] rocksdb::Error),
     #[error("the database holds a record this program cannot read: {0}")]
     BadRecord(String),
+    #[error(
+        "too much private data waits for transactions to be committed: {sets} sets with {bytes} bytes; what is \
+         not committed is dropped after some blocks"
+    )]
+    TooMuchWaits { sets: u64, bytes: u64 },
     #[error(transparent)]
     Defect(#[from] Defect),
     /// Fabric's own words, because the chaincode gets to see them (`txmgr/query_executor.go`).

@@ -13,6 +13,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use reader::SegmentScan;
 pub(super) use reader::{Location, LogReader, LoggedBlock};
 pub use record::MAX_BLOCK_BYTES;
 use record::{Flaw, RECORD_HEADER, RecordHeader, SEGMENT_HEADER};
@@ -149,13 +150,21 @@ impl BlockLog {
         }
         let path = self.reader.path(last);
         let length = std::fs::metadata(&path).map_err(files::error("read", &path))?.len();
-        if length < SEGMENT_HEADER as u64 && indexed <= last {
-            self.files.remove(&path)?;
-            self.files.sync_directory(self.reader.directory())?;
-            self.find_end(indexed)?;
-            return Ok(Some(TornTail { segment: path, offset: 0, bytes: length }));
+        if indexed > last || !self.is_unfinished(last)? {
+            return self.find_end_of(last, length, indexed);
         }
-        self.find_end_of(last, length, indexed)
+        self.files.remove(&path)?;
+        self.files.sync_directory(self.reader.directory())?;
+        self.find_end(indexed)?;
+        Ok(Some(TornTail { segment: path, offset: 0, bytes: length }))
+    }
+
+    /// Whether the segment was begun and its first block never became durable.
+    fn is_unfinished(&self, segment: u64) -> Result<bool, LedgerError> {
+        let Err(LedgerError::LogDamaged { .. }) = self.reader.scan(segment) else { return Ok(false) };
+        let path = self.reader.path(segment);
+        let bytes = std::fs::read(&path).map_err(files::error("read", &path))?;
+        Ok(!holds_record(&bytes, segment))
     }
 
     fn find_end_of(
@@ -172,7 +181,7 @@ impl BlockLog {
                 Ok(block) if block.number == self.next => self.next += 1,
                 Ok(_) => return Err(scan.damaged(Flaw::Gap)),
                 Err(flaw) => {
-                    if self.next < indexed || holds_record(&scan.rest()?, self.next) {
+                    if self.next < indexed || !is_interrupted(flaw, &mut scan, self.next)? {
                         return Err(scan.damaged(flaw));
                     }
                     torn = Some(length - scan.offset);
@@ -195,6 +204,16 @@ impl BlockLog {
     }
 }
 
+/// Whether an append that was interrupted can have left the flaw in the record of block `number`.
+fn is_interrupted(flaw: Flaw, scan: &mut SegmentScan, number: u64) -> Result<bool, LedgerError> {
+    match flaw {
+        Flaw::Incomplete => Ok(true),
+        // The disk may have got the end of the record and not its beginning.
+        Flaw::Header => Ok(!holds_record(&scan.rest()?, number)),
+        Flaw::Checksum | Flaw::Gap => Ok(false),
+    }
+}
+
 /// Whether an intact record of block `number` or a later one lies anywhere behind the first byte: an
 /// interrupted append leaves none.
 fn holds_record(bytes: &[u8], number: u64) -> bool {
@@ -202,7 +221,7 @@ fn holds_record(bytes: &[u8], number: u64) -> bool {
         let rest = bytes.get(start..).unwrap_or_default();
         let Ok(header) = RecordHeader::decode(rest) else { return false };
         let block = rest.get(RECORD_HEADER..RECORD_HEADER + header.length as usize);
-        header.number > number && block.is_some_and(|block| header.check(block).is_ok())
+        header.number >= number && block.is_some_and(|block| header.check(block).is_ok())
     })
 }
 

@@ -23,6 +23,9 @@ use super::{
 };
 pub(super) use commit::{keep_only, move_in};
 
+/// As many keys as Fabric lets one query return (`ledger.state.totalQueryLimit`).
+pub const RANGE_LIMIT: usize = 100_000;
+
 /// The private data of one organisation.
 #[derive(Clone, Copy, Debug)]
 pub struct PrivateStore<'a> {
@@ -58,7 +61,7 @@ impl<'a> PrivateStore<'a> {
     /// `height` is the ledger's height at simulation; after [`transient::RETENTION`] further blocks
     /// without the transaction it is dropped.
     pub fn keep(&self, txid: &str, height: u64, private: &TxPvtReadWriteSet) -> Result<(), LedgerError> {
-        transient::keep(&self.ledger.database, self.organisation, txid, height, private)
+        transient::keep(&self.ledger.view()?, self.organisation, txid, height, private)
     }
 
     /// The private value of a key, with the version and the metadata its hash has in the world state.
@@ -83,7 +86,8 @@ impl<'a> PrivateStore<'a> {
     }
 
     /// Private keys from `start` up to, without, `end`, in the order of their bytes; an empty `end` is the
-    /// end of the collection. Keys of which there is no current copy here are left out.
+    /// end of the collection. Keys of which there is no current copy here are left out; after
+    /// [`RANGE_LIMIT`] keys the range ends.
     pub fn range(
         &self,
         view: &View<'_>,
@@ -98,7 +102,7 @@ impl<'a> PrivateStore<'a> {
         for record in view.scan_from(PRIVATE, from, prefix.clone())? {
             let (record, _) = record?;
             let key = String::from_utf8_lossy(record.get(prefix.len()..).unwrap_or_default()).into_owned();
-            if !end.is_empty() && key.as_str() >= end {
+            if !end.is_empty() && key.as_str() >= end || found.len() == RANGE_LIMIT {
                 break;
             }
             match self.get(view, namespace, collection, &key) {

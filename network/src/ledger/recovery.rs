@@ -43,6 +43,19 @@ pub struct Recovery {
     pub torn: Option<TornTail>,
 }
 
+impl fmt::Display for Recovery {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.created {
+            true => write!(out, "a new ledger")?,
+            false => write!(out, "{} blocks", self.height)?,
+        }
+        if self.replayed > 0 {
+            write!(out, ", {} of them replayed from the block log", self.replayed)?;
+        }
+        self.torn.as_ref().map_or(Ok(()), |torn| write!(out, ", {torn}"))
+    }
+}
+
 pub(super) fn open(
     directory: &Path,
     genesis: Option<&Block>,

@@ -82,12 +82,14 @@ impl LogReader {
         let mut bytes = vec![0; RECORD_HEADER + location.length as usize];
         let file = File::open(&path).map_err(files::error("open", &path))?;
         file.read_exact_at(&mut bytes, location.offset).map_err(files::error("read", &path))?;
+        let header = RecordHeader::decode(&bytes).and_then(|header| match header.length == location.length {
+            true => Ok(header),
+            false => Err(Flaw::Header),
+        });
         let block = Bytes::from(bytes).split_off(RECORD_HEADER);
-        let header = self.header(&file, &path, location)?;
-        let flaw = header.check(&block).err();
-        match flaw.or((header.length != location.length).then_some(Flaw::Header)) {
-            None => Ok(block),
-            Some(flaw) => Err(damaged(&path, location.offset, flaw)),
+        match header.and_then(|header| header.check(&block)) {
+            Ok(()) => Ok(block),
+            Err(flaw) => Err(damaged(&path, location.offset, flaw)),
         }
     }
 
@@ -151,12 +153,6 @@ impl LogReader {
         let file = BufReader::with_capacity(1 << 20, file);
         Ok(SegmentScan { file, path, offset: SEGMENT_HEADER as u64, segment, end })
     }
-
-    fn header(&self, file: &File, path: &Path, location: Location) -> Result<RecordHeader, LedgerError> {
-        let mut bytes = [0; RECORD_HEADER];
-        file.read_exact_at(&mut bytes, location.offset).map_err(files::error("read", path))?;
-        RecordHeader::decode(&bytes).map_err(|flaw| damaged(path, location.offset, flaw))
-    }
 }
 
 impl SegmentScan {
@@ -195,7 +191,8 @@ impl SegmentScan {
         let mut block = vec![0; header.length as usize];
         self.file.read_exact(&mut block)?;
         if let Err(flaw) = header.check(&block) {
-            return Ok(Err(flaw));
+            let last = self.offset + header.record_length() == self.end;
+            return Ok(Err(if last { Flaw::Incomplete } else { flaw }));
         }
         let location = Location { segment: self.segment, offset: self.offset, length: header.length };
         self.offset += header.record_length();

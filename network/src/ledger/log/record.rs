@@ -29,7 +29,7 @@ pub(super) struct RecordHeader {
 /// Why bytes are no record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Flaw {
-    /// The file ends inside the record.
+    /// It is the last one of the file and not all there, as an interrupted append leaves it.
     Incomplete,
     Header,
     Checksum,
@@ -99,7 +99,7 @@ pub(super) fn decode_segment_header(bytes: &[u8]) -> Result<u64, Flaw> {
 impl fmt::Display for Flaw {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         out.write_str(match self {
-            Flaw::Incomplete => "the file ends inside a record",
+            Flaw::Incomplete => "the last record is incomplete",
             Flaw::Header => "no record header",
             Flaw::Gap => "blocks before this one are missing",
             Flaw::Checksum => "the checksum of the block is wrong",

@@ -1,27 +1,27 @@
 //! Private data of transactions that were endorsed and are not committed yet
 //! (`core/transientstore/store.go`).
 //!
-//! | key                                       | value                                |
-//! |-------------------------------------------|--------------------------------------|
-//! | `t` transaction id, organisation, SHA-256 | the `TxPvtReadWriteSet`              |
-//! | `r` height at simulation, the key above   | nothing: when to drop it at the latest |
+//! | key                                       | value                                              |
+//! |-------------------------------------------|----------------------------------------------------|
+//! | `t` transaction id, organisation, SHA-256 | height at simulation, then the `TxPvtReadWriteSet` |
+//! | `r` height at simulation, the key above   | how many bytes the set has                         |
 
 use fabric::proto::rwset::TxPvtReadWriteSet;
 use prost::Message;
-use rocksdb::{DB, WriteBatch};
+use rocksdb::WriteBatch;
 use sha2::{Digest, Sha256};
 
 use super::{
-    super::{
-        LedgerError, View,
-        database::{self, durable},
-        keys,
-    },
+    super::{LedgerError, View, database, keys, view::Record},
     TRANSIENT,
 };
 
 /// How many blocks private data wait for their transaction (`peer.gossip.pvtData.transientstoreMaxBlockRetention`).
 pub(in crate::ledger) const RETENTION: u64 = 1000;
+
+/// How much may wait at once, for all organisations.
+const MAX_WAITING_SETS: u64 = 20_000;
+const MAX_WAITING_BYTES: u64 = 1 << 30;
 
 const SET: &[u8] = b"t";
 const RECEIVED: &[u8] = b"r";
@@ -33,29 +33,30 @@ pub(super) struct Kept {
 }
 
 pub(super) fn keep(
-    database: &DB,
+    view: &View<'_>,
     organisation: &str,
     txid: &str,
     height: u64,
     private: &TxPvtReadWriteSet,
 ) -> Result<(), LedgerError> {
-    let family = database::family(database, TRANSIENT)?;
-    let value = private.encode_to_vec();
+    check_room(view)?;
+    let family = view.family(TRANSIENT)?;
+    let (height, set) = (height.to_be_bytes(), private.encode_to_vec());
     // One transaction may be simulated more than once; the commit finds the right result by its hash.
-    let key = [&set_key(txid)[..], &keys::join(&[organisation.as_bytes()]), &Sha256::digest(&value)].concat();
+    let key = [&set_key(txid)[..], &keys::join(&[organisation.as_bytes()]), &Sha256::digest(&set)].concat();
     let mut batch = WriteBatch::default();
-    batch.put_cf(family, [RECEIVED, &height.to_be_bytes(), &key].concat(), []);
-    batch.put_cf(family, key, value);
-    Ok(database.write_opt(batch, &durable())?)
+    batch.put_cf(family, received_key(&height, &key), (set.len() as u64).to_be_bytes());
+    batch.put_cf(family, key, [&height[..], &set].concat());
+    Ok(view.database.write_opt(batch, &database::durable())?)
 }
 
 pub(super) fn of_transaction(view: &View<'_>, txid: &str) -> Result<Vec<Kept>, LedgerError> {
     let prefix = set_key(txid);
     let records = view.scan(TRANSIENT, prefix.clone())?;
-    let read = |(key, value): (Vec<u8>, Vec<u8>)| {
+    let read = |(key, value): Record| {
         let ([organisation], _) = keys::split(key.get(prefix.len()..)?)?;
         let organisation = String::from_utf8(organisation.to_vec()).ok()?;
-        Some(Kept { organisation, private: TxPvtReadWriteSet::decode(&value[..]).ok()? })
+        Some(Kept { organisation, private: TxPvtReadWriteSet::decode(value.get(8..)?).ok()? })
     };
     let bad = || LedgerError::BadRecord("transient private data".to_owned());
     records.map(|record| read(record?).ok_or_else(bad)).collect()
@@ -67,8 +68,11 @@ pub(super) fn drop_transaction(
     txid: &str,
     batch: &mut WriteBatch,
 ) -> Result<(), LedgerError> {
+    let family = view.family(TRANSIENT)?;
     for record in view.scan(TRANSIENT, set_key(txid))? {
-        batch.delete_cf(view.family(TRANSIENT)?, record?.0);
+        let (key, value) = record?;
+        batch.delete_cf(family, received_key(value.get(..8).unwrap_or_default(), &key));
+        batch.delete_cf(family, key);
     }
     Ok(())
 }
@@ -91,6 +95,23 @@ pub(in crate::ledger) fn drop_old(
         batch.delete_cf(family, &record);
     }
     Ok(())
+}
+
+fn check_room(view: &View<'_>) -> Result<(), LedgerError> {
+    let (mut sets, mut bytes) = (0, 0);
+    for record in view.scan(TRANSIENT, RECEIVED.to_vec())? {
+        let (_, length) = record?;
+        sets += 1;
+        bytes += length.try_into().map_or(0, u64::from_be_bytes);
+    }
+    if sets < MAX_WAITING_SETS && bytes < MAX_WAITING_BYTES {
+        return Ok(());
+    }
+    Err(LedgerError::TooMuchWaits { sets, bytes })
+}
+
+fn received_key(height: &[u8], key: &[u8]) -> Vec<u8> {
+    [RECEIVED, height, key].concat()
 }
 
 fn set_key(txid: &str) -> Vec<u8> {

@@ -92,7 +92,7 @@ fn flags_are_added_up() {
 fn the_sum_of_flags_overflows_as_a_byte() {
     // 32 deletions are 256, so 0, so a put without a value.
     let deletions = (0..32).fold(tx("2", "cc"), |tx, _| tx.delete("k"));
-    stops(&[put("1", "a")], &[deletions.clone()]);
+    stops(&[put("1", "a")], std::slice::from_ref(&deletions));
     check(&[&[deletions.put("k", "b")]], Some(("b", false)));
 }
 
