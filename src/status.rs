@@ -19,7 +19,7 @@ const PATIENCE: Duration = Duration::from_secs(5);
 #[derive(clap::Args)]
 pub struct Args {
     /// The data directory of the network.
-    #[arg(long, env = "NANOTRACE_DATA", default_value = up::DATA_DIR.as_str())]
+    #[arg(long, env = "NANOTRACE_DATA", default_value_os_t = up::default_data_dir())]
     data_dir: PathBuf,
     /// As one JSON object.
     #[arg(long)]

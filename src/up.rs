@@ -6,7 +6,7 @@ mod greeting;
 mod material;
 mod servers;
 
-use std::{net::SocketAddr, path::PathBuf, sync::LazyLock, time::Instant};
+use std::{net::SocketAddr, path::PathBuf, time::Instant};
 
 use metrics_exporter_prometheus::PrometheusHandle;
 use network::node::Node;
@@ -31,7 +31,7 @@ pub const PROFILE: &str = "network.json";
 #[derive(clap::Args)]
 pub struct Args {
     /// Where keys, ledger and read model are kept.
-    #[arg(long, env = "NANOTRACE_DATA", default_value = DATA_DIR.as_str())]
+    #[arg(long, env = "NANOTRACE_DATA", default_value_os_t = default_data_dir())]
     data_dir: PathBuf,
     /// The orderer's port; the organisations' gateways and the chaincode follow on the next ones. 0: any free ports.
     #[arg(long, default_value_t = 7050)]
@@ -123,11 +123,11 @@ async fn until_stopped(node: &mut Node) -> Result<Exit, Failure> {
 }
 
 /// Where a network lives unless its user says otherwise: `$XDG_DATA_HOME/nanotrace`.
-pub static DATA_DIR: LazyLock<String> = LazyLock::new(|| {
+pub fn default_data_dir() -> PathBuf {
     let home = || std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".local/share"));
     let base = std::env::var_os("XDG_DATA_HOME").map(PathBuf::from).or_else(home);
-    base.unwrap_or_else(|| PathBuf::from(".")).join(NAME).to_string_lossy().into_owned()
-});
+    base.unwrap_or_else(|| PathBuf::from(".")).join(NAME)
+}
 
 /// The profile that `up` wrote into a data directory.
 pub fn load_profile(data_dir: &std::path::Path) -> Result<ConnectionProfile, Failure> {
