@@ -86,7 +86,9 @@ pub fn run(args: Args) -> Result<Exit, Failure> {
                             .map_err(failure)?,
                     ]
                 }
-                (Some(_), None, None) => return Err(Failure::usage("say what to add: --user NAME or --renew NAME")),
+                (Some(_), None, None) => {
+                    return Err(Failure::usage("say what to add: --user NAME or --renew NAME"));
+                }
                 (None, ..) => {
                     crypto_config::extend(&config, &place.output, place.validity()).map_err(failure)?
                 }

@@ -93,7 +93,5 @@ async fn run(command: Command) -> Result<Exit, Failure> {
 
 /// Records metrics from now on; the handle renders them.
 fn metrics() -> Result<PrometheusHandle, Failure> {
-    PrometheusBuilder::new()
-        .install_recorder()
-        .map_err(|error| Failure::during("recording metrics", error))
+    PrometheusBuilder::new().install_recorder().map_err(|error| Failure::during("recording metrics", error))
 }

@@ -109,8 +109,8 @@ async fn prepare(
 }
 
 async fn until_stopped(node: &mut Node) -> Result<Exit, Failure> {
-    let mut terminated = signal(SignalKind::terminate())
-        .map_err(|error| Failure::during("listening for signals", error))?;
+    let mut terminated =
+        signal(SignalKind::terminate()).map_err(|error| Failure::during("listening for signals", error))?;
     tokio::select! {
         _ = tokio::signal::ctrl_c() => {}
         _ = terminated.recv() => {}
@@ -131,7 +131,6 @@ pub fn default_data_dir() -> PathBuf {
 
 /// The profile that `up` wrote into a data directory.
 pub fn load_profile(data_dir: &std::path::Path) -> Result<ConnectionProfile, Failure> {
-    ConnectionProfile::load(&data_dir.join(PROFILE)).map_err(|error| {
-        Failure::usage(format!("{error}\nIs there a network? Start one with: nanotrace up"))
-    })
+    ConnectionProfile::load(&data_dir.join(PROFILE))
+        .map_err(|error| Failure::usage(format!("{error}\nIs there a network? Start one with: nanotrace up")))
 }

@@ -91,7 +91,11 @@ pub async fn run(args: Args, metrics: PrometheusHandle) -> Result<Exit, Failure>
         .map_err(|error| Failure::during("starting the verifier", error))?;
     let follower = Follower::new(ledger.clone(), identity, sources)
         .map_err(|error| Failure::during("following the channel", error))?;
-    println!("The verifier answers at {} as of block {}.", server.public_base(), ledger.height().saturating_sub(1));
+    println!(
+        "The verifier answers at {} as of block {}.",
+        server.public_base(),
+        ledger.height().saturating_sub(1)
+    );
     println!("Genesis fingerprint: {}", model.channel().fingerprint());
 
     // A follower that cannot go on ends alone: the server goes on answering, dated.

@@ -6,6 +6,7 @@ pub mod channel;
 mod commits;
 pub mod deliver;
 mod endorser_service;
+pub mod follower;
 pub mod metrics;
 mod peer;
 pub mod pipeline;

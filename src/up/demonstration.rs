@@ -1,7 +1,10 @@
 //! The demonstration certificate of the first start: every step that a real certificate takes, each in the
 //! name of the organisation that takes it.
 
-use std::{fs, io, path::{Path, PathBuf}};
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+};
 
 use certificate::{
     Code, DateTime, canonical, demo,
@@ -108,8 +111,7 @@ fn random<const BYTES: usize>() -> Result<[u8; BYTES], Failure> {
 fn write_whole(path: &Path, content: &[u8]) -> io::Result<()> {
     use std::{io::Write, os::unix::fs::OpenOptionsExt};
     let draft = path.with_extension("new");
-    let mut file =
-        fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&draft)?;
+    let mut file = fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&draft)?;
     file.write_all(content)?;
     file.sync_all()?;
     fs::rename(draft, path)
@@ -122,10 +124,16 @@ struct Caller<'a> {
 }
 
 impl<'a> Caller<'a> {
-    async fn connect(profile: &'a ConnectionProfile, organisation: &str, user: &str) -> Result<Self, Failure> {
+    async fn connect(
+        profile: &'a ConnectionProfile,
+        organisation: &str,
+        user: &str,
+    ) -> Result<Self, Failure> {
         let doing = || format!("connecting as {user} of {organisation}");
-        let organisation = profile.organisation(organisation).map_err(|error| Failure::during(doing(), error))?;
-        let identity = profile.identity(organisation, user).map_err(|error| Failure::during(doing(), error))?;
+        let organisation =
+            profile.organisation(organisation).map_err(|error| Failure::during(doing(), error))?;
+        let identity =
+            profile.identity(organisation, user).map_err(|error| Failure::during(doing(), error))?;
         let endpoint = organisation.gateway.endpoint().map_err(|error| Failure::during(doing(), error))?;
         let gateway =
             Gateway::connect(&endpoint, identity).await.map_err(|error| Failure::during(doing(), error))?;

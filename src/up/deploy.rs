@@ -24,8 +24,7 @@ const ADMINISTRATOR: &str = "Admin";
 pub fn package() -> Result<chaincode::package::Package, Failure> {
     let connection = Connection::plain(CHAINCODE_ADDRESS);
     let label = format!("{NAME}_{}", env!("CARGO_PKG_VERSION"));
-    package::package(&label, &connection)
-        .map_err(|error| Failure::during("packaging the chaincode", error))
+    package::package(&label, &connection).map_err(|error| Failure::during("packaging the chaincode", error))
 }
 
 /// Whether the chaincode is in force.
@@ -36,7 +35,9 @@ pub async fn is_done(profile: &ConnectionProfile) -> Result<bool, Failure> {
     match query.map_err(asking)?.evaluate().await {
         Ok(_) => Ok(true),
         // The peer's "not defined" is a chaincode's status 404.
-        Err(Error::Gateway(error)) if error.code == Code::Unknown && error.message.contains("404") => Ok(false),
+        Err(Error::Gateway(error)) if error.code == Code::Unknown && error.message.contains("404") => {
+            Ok(false)
+        }
         Err(error) => Err(asking(error)),
     }
 }

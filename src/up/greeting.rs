@@ -19,7 +19,11 @@ pub fn print(
 ) -> Result<(), Failure> {
     println!("NanoTrace is running. Ctrl-C stops it.\n");
     print_recovery(&node.recovery);
-    println!("  channel      {} at block {}", profile.channel, node.channel.ledger().height().saturating_sub(1));
+    println!(
+        "  channel      {} at block {}",
+        profile.channel,
+        node.channel.ledger().height().saturating_sub(1)
+    );
     println!("  genesis      {}", profile.genesis);
     println!("  verifier     {base}");
     for organisation in &profile.organisations {
@@ -56,7 +60,8 @@ fn print_certificate(data_dir: &Path, base: &BaseUrl, document: &[u8]) -> Result
     let folder = data_dir.join(demonstration::FOLDER);
     let (svg, png) = (folder.join("qr.svg"), folder.join("qr.png"));
     let host = base.authority();
-    fs::write(&svg, qr.svg(&[host, &code.grouped()])).map_err(|error| Failure::during(svg.display(), error))?;
+    fs::write(&svg, qr.svg(&[host, &code.grouped()]))
+        .map_err(|error| Failure::during(svg.display(), error))?;
     let image = qr.png().map_err(|error| Failure::during(doing, error))?;
     fs::write(&png, image).map_err(|error| Failure::during(png.display(), error))?;
 

@@ -68,7 +68,13 @@ pub fn reset(data_dir: &Path, yes: bool) -> Result<bool, Failure> {
         return Ok(false);
     }
     let parts = [
-        "ledger", "verifier", super::demonstration::FOLDER, CRYPTO_CONFIG, GENESIS, CONFIGTX, CRYPTO_CONFIG_YAML,
+        "ledger",
+        "verifier",
+        super::demonstration::FOLDER,
+        CRYPTO_CONFIG,
+        GENESIS,
+        CONFIGTX,
+        CRYPTO_CONFIG_YAML,
         super::PROFILE,
     ];
     for part in parts {
@@ -137,9 +143,13 @@ fn genesis_block(data_dir: &Path) -> Result<Block, Failure> {
         Ok(bytes) => Block::decode(bytes.as_slice())
             .map_err(|error| Failure::during(format!("{} is no block", path.display()), error)),
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            let block =
-                genesis::from_configtx_yaml(&data_dir.join(CONFIGTX), PROFILE, NAME, crate::channel::stamp()?)
-                    .map_err(|error| Failure::usage(error.to_string()))?;
+            let block = genesis::from_configtx_yaml(
+                &data_dir.join(CONFIGTX),
+                PROFILE,
+                NAME,
+                crate::channel::stamp()?,
+            )
+            .map_err(|error| Failure::usage(error.to_string()))?;
             let draft = path.with_extension("new");
             fs::write(&draft, block.encode_to_vec())
                 .and_then(|()| fs::rename(&draft, &path))

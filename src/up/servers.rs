@@ -159,7 +159,10 @@ impl Running {
 }
 
 /// Starts the chaincode's server, which the peers dial as they would any chaincode's.
-pub fn start_chaincode(socket: TcpListener, package: &chaincode::package::Package) -> Result<Running, Failure> {
+pub fn start_chaincode(
+    socket: TcpListener,
+    package: &chaincode::package::Package,
+) -> Result<Running, Failure> {
     let doing = "starting the chaincode";
     socket.set_nonblocking(true).map_err(|error| Failure::during(doing, error))?;
     let socket = tokio::net::TcpListener::from_std(socket).map_err(|error| Failure::during(doing, error))?;
@@ -196,9 +199,8 @@ pub async fn start_verifier(
         metrics: Some(metrics),
         ..verifier::Config::new(listen)
     };
-    let server = verifier::Server::bind(config, model.clone())
-        .await
-        .map_err(|error| Failure::during(doing, error))?;
+    let server =
+        verifier::Server::bind(config, model.clone()).await.map_err(|error| Failure::during(doing, error))?;
     let public_base = server.public_base().clone();
     let feed = tokio::spawn(feed(model, channel.clone()));
     let (stop, stopped) = oneshot::channel::<()>();

@@ -40,6 +40,9 @@ pub struct Orderer {
     pub signer: SigningIdentity,
 }
 
+/// Blocks between two sweeps of the table of waiting clients.
+const SWEEP_INTERVAL: u64 = 64;
+
 /// One channel of this node.
 pub struct Channel {
     ledger: Arc<Ledger>,
@@ -144,12 +147,11 @@ impl Channel {
     pub async fn broadcast(&self, envelope: Envelope) -> Result<(), Refusal> {
         let admitted = self.admit(envelope, &self.bundle())?;
         let envelopes = self.envelopes.lock();
-        let sent = envelopes.as_ref().map(|envelopes| envelopes.try_send(admitted));
-        match sent {
-            Some(Ok(())) => Ok(()),
-            Some(Err(_)) => Err(Refusal::unavailable("the ordering queue is full; try again later")),
-            None => Err(Refusal::unavailable("the orderer is shutting down")),
-        }
+        let Some(envelopes) = envelopes.as_ref() else {
+            return Err(Refusal::unavailable("the orderer is shutting down"));
+        };
+        let full = |_| Refusal::unavailable("the ordering queue is full; try again later");
+        envelopes.try_send(admitted).map_err(full)
     }
 
     /// Takes no further envelopes; the pipeline ends after those it has.
@@ -196,7 +198,7 @@ impl Channel {
             let status = TransactionStatus { code: *code, block: committed.number };
             self.commits.announce(&transaction.txid, status);
         }
-        if committed.number % 64 == 0 {
+        if committed.number.is_multiple_of(SWEEP_INTERVAL) {
             self.commits.sweep();
         }
         // No receiver is no error: a node may run without a verifier.

@@ -104,7 +104,7 @@ fn equals_reads(mut results: RangeResults<'_>, reads: &[KvRead]) -> Result<bool,
             return Ok(false);
         }
         // Fabric looks into the version of a key that it found equal, whether there is one or not.
-        let read_version = read.version.as_ref().ok_or_else(|| Defect::ReadWithoutVersion(key))?;
+        let read_version = read.version.as_ref().ok_or(Defect::ReadWithoutVersion(key))?;
         if version != height(read_version) {
             return Ok(false);
         }
