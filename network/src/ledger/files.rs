@@ -28,6 +28,13 @@ impl Default for Files {
 }
 
 impl Files {
+    /// Creates a directory if it is not there, and makes its name durable.
+    pub(super) fn create_directory(&self, path: &Path) -> Result<(), LedgerError> {
+        self.run("create", path, || fs::create_dir_all(path))?;
+        let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
+        self.sync_directory(parent.unwrap_or(Path::new(".")))
+    }
+
     pub(super) fn create(&self, path: &Path) -> Result<File, LedgerError> {
         self.run("create", path, || OpenOptions::new().create_new(true).append(true).open(path))
     }

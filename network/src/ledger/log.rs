@@ -60,7 +60,7 @@ impl BlockLog {
         indexed: u64,
         files: Files,
     ) -> Result<(Self, Option<TornTail>), LedgerError> {
-        std::fs::create_dir_all(directory).map_err(files::error("create", directory))?;
+        files.create_directory(directory)?;
         let reader = LogReader::new(directory);
         let mut log = Self { files, reader, segment: None, next: 0, poison: None };
         let torn = log.find_end(indexed)?;

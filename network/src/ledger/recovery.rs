@@ -61,7 +61,7 @@ pub(super) fn open(
     genesis: Option<&Block>,
     files: Files,
 ) -> Result<(Arc<Ledger>, Recovery), LedgerError> {
-    fs::create_dir_all(directory).map_err(files::error("create", directory))?;
+    files.create_directory(directory)?;
     let lock = lock(directory)?;
     let database = open_database(&directory.join("index"))?;
     let indexed = savepoint(&database)?.height;
