@@ -6,7 +6,7 @@ mod json;
 use certificate::verdict::Verdict;
 use certificate::{Code, DateTime};
 
-pub(crate) use json::{Shared, body, meaning};
+pub(crate) use json::{Rendered, Shared};
 
 use crate::model::{Entry, Reading};
 use crate::standing::{AsOf, Doubt};

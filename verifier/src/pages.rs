@@ -35,7 +35,7 @@ pub(crate) const DEMONSTRATION_CERTIFICATE: &str =
     "This certificate was made to show how it works. It certifies nothing.";
 
 impl Frame {
-    pub fn as_of(mut self, as_of: AsOf) -> Self {
+    pub fn at(mut self, as_of: AsOf) -> Self {
         self.as_of = as_of_sentence(as_of);
         self
     }

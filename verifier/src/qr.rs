@@ -203,8 +203,8 @@ mod tests {
         let side = rows[0].len();
         let dark = |x: usize, y: usize| match rows.get(y / 2).map(|row| row[x]) {
             Some('█') => true,
-            Some('▀') => y % 2 == 0,
-            Some('▄') => y % 2 == 1,
+            Some('▀') => y.is_multiple_of(2),
+            Some('▄') => !y.is_multiple_of(2),
             _ => false,
         };
         let scaled = read(side as u32 * 4, side as u32 * 4, |x, y| if dark(x / 4, y / 4) { 0 } else { 255 });

@@ -127,7 +127,7 @@ impl Site {
 
     /// The frame of a page that is made now.
     fn frame(&self) -> Frame {
-        self.frame.clone().as_of(self.model.as_of())
+        self.frame.clone().at(self.model.as_of())
     }
 
     fn shared(&self) -> Shared<'_> {

@@ -8,8 +8,10 @@ use bytes::Bytes;
 use certificate::keys;
 use common::*;
 use fabric::proto::kvrwset::KvWrite;
+use fabric::proto::protos::TxValidationCode;
+use network::ledger::CommittedBlock;
 use tempfile::TempDir;
-use verifier::{Doubt, ModelError, ReadModel};
+use verifier::{CaughtUp, Doubt, ModelError, ReadModel};
 
 const DAY: i64 = 86_400;
 
@@ -38,16 +40,55 @@ fn a_directory_in_use_is_refused() {
 fn blocks_out_of_order_or_of_another_chain_are_refused_and_make_it_doubtful() {
     let mut world = World::new();
     world.issue(1, |_| {});
-    let mut ahead = world.next_block(Vec::new());
-    ahead.number += 1;
+    let skipped = world.commit(CHANNEL, Vec::new(), TxValidationCode::Valid);
+    let ahead = world.commit(CHANNEL, Vec::new(), TxValidationCode::Valid);
     assert!(matches!(world.model.apply(&ahead), Err(ModelError::WrongNumber { expected: 7, got: 8 })));
-    let mut other = world.next_block(Vec::new());
+    let mut other = CommittedBlock::clone(&skipped);
     other.block.header.as_mut().unwrap().previous_hash = Bytes::from_static(&[9; 32]);
     assert!(matches!(world.model.apply(&other), Err(ModelError::OtherChain { number: 7 })));
     assert_eq!(world.model.doubt(world.now(), DAY), Some(Doubt::Broken));
     assert_eq!(world.model.height(), 7);
-    world.add_block(Vec::new());
+    world.model.apply(&skipped).unwrap();
+    world.model.apply(&ahead).unwrap();
     assert_eq!(world.model.doubt(world.now(), DAY), None);
+}
+
+#[test]
+fn what_was_missed_is_read_from_the_ledger_and_comes_to_the_same() {
+    let mut world = World::new();
+    let code = world.issue(1, |_| {}).to_string();
+    world.submit(accreditation_client(), "certificate:stop", &[&code, "A closer look"]);
+    world.issue(2, |_| {});
+    let key = keys::certificate(common::code(9));
+    let write = KvWrite { key, is_delete: false, value: Bytes::from_static(b"never happened") };
+    world.model.apply(&world.commit(CHANNEL, vec![write], TxValidationCode::MvccReadConflict)).unwrap();
+
+    let directory = TempDir::new().unwrap();
+    let rebuilt = ReadModel::open(directory.path(), channel(world.genesis)).unwrap();
+    let caught_up = rebuilt.catch_up(&world.ledger).unwrap();
+    assert_eq!(caught_up, CaughtUp { from: 0, to: world.ledger.height(), rebuilt: false });
+    assert_eq!(rebuilt.catch_up(&world.ledger).unwrap().from, world.ledger.height(), "nothing left to do");
+    for number in [1, 2, 9] {
+        let entry =
+            |model: &ReadModel| model.read(world.now(), DAY).unwrap().entry(common::code(number)).unwrap();
+        assert_eq!(format!("{:?}", entry(&rebuilt)), format!("{:?}", entry(&world.model)));
+        assert_eq!(entry(&rebuilt).is_some(), number < 9);
+    }
+}
+
+#[test]
+fn a_model_that_does_not_fit_the_ledger_is_built_anew() {
+    let mut one = World::new();
+    let mut other = World::new();
+    assert_eq!(one.genesis, other.genesis, "two courses of one channel");
+    let code = one.issue(1, |_| {});
+    other.issue(2, |_| {});
+    one.issue(3, |_| {});
+    assert!(one.model.catch_up(&other.ledger).unwrap().rebuilt, "the model is longer");
+    assert_eq!(one.model.height(), other.ledger.height());
+    let reading = one.model.read(one.now(), DAY).unwrap();
+    assert!(reading.entry(code).unwrap().is_none() && reading.entry(common::code(2)).unwrap().is_some());
+    assert_eq!(one.model.doubt(one.now(), DAY), Some(Doubt::NeverConfirmed));
 }
 
 #[test]
@@ -60,7 +101,7 @@ fn it_comes_back_with_its_height_and_its_last_confirmation() {
     let World { model, directory, .. } = world;
     let as_of = model.as_of();
     drop(model);
-    let model = ReadModel::open(directory.path(), channel(genesis)).unwrap();
+    let model = ReadModel::open(&directory.path().join("model"), channel(genesis)).unwrap();
     assert_eq!(model.as_of(), as_of);
     assert_eq!(model.as_of().confirmed_at, Some(now));
     assert_eq!(model.doubt(now, DAY), None, "answers go on while nobody can be asked");
@@ -106,12 +147,7 @@ fn other_namespaces_are_not_ours() {
     let world = World::new();
     let code = code(1);
     let document = world.document(1, |_| {});
-    let mut block = world.next_block(vec![KvWrite {
-        key: keys::certificate(code),
-        is_delete: false,
-        value: Bytes::from(document),
-    }]);
-    block.transactions[0].rwset.as_mut().unwrap().namespaces[0].namespace = "other".into();
-    world.model.apply(&block).unwrap();
+    let write = KvWrite { key: keys::certificate(code), is_delete: false, value: Bytes::from(document) };
+    world.model.apply(&world.commit("other", vec![write], TxValidationCode::Valid)).unwrap();
     assert!(world.model.read(world.now(), DAY).unwrap().entry(code).unwrap().is_none());
 }

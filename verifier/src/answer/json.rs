@@ -113,14 +113,20 @@ struct AsOfBody {
     confirmed_at: Option<DateTime>,
 }
 
-/// The answer's body.
-pub(crate) fn body(answer: &Answer, shared: Shared<'_>) -> Vec<u8> {
-    render(&Body { as_of: Some(answer.as_of.into()), ..Body::new(answer, shared) })
+/// An answer, rendered.
+pub(crate) struct Rendered {
+    pub body: Vec<u8>,
+    /// A hash over everything but as of when: two answers that mean the same have the same.
+    pub meaning: String,
 }
 
-/// A hash over everything the answer says but as of when: two answers that mean the same have the same.
-pub(crate) fn meaning(answer: &Answer, shared: Shared<'_>) -> String {
-    short_hash(&[&render(&Body::new(answer, shared))])
+impl Rendered {
+    pub fn new(answer: &Answer, shared: Shared<'_>) -> Self {
+        let mut body = Body::new(answer, shared);
+        let meaning = short_hash(&[&render(&body)]);
+        body.as_of = Some(answer.as_of.into());
+        Self { body: render(&body), meaning }
+    }
 }
 
 /// Nothing in a body can fail to be JSON: no maps with keys that are no text, no floating point.

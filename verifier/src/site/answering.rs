@@ -5,13 +5,13 @@ use http::{StatusCode, header};
 
 use super::front::explain;
 use super::{Asked, SVG, Site, problem};
-use crate::answer::{self, Answer, Outcome, Question};
+use crate::answer::{Answer, Outcome, Question, Rendered};
 use crate::config::CACHE_WINDOW;
 use crate::link;
 use crate::model::{Entry, ModelError, product_link};
 use crate::pages::{self, CertificatePage, Extras, FrontPage};
 use crate::qr::{Qr, QrError};
-use crate::reply::{Freshness, HTML, JSON, Reply};
+use crate::reply::{Freshness, HTML, JSON, Reply, short_hash};
 use crate::request::{self, Representation};
 use crate::standing::AsOf;
 
@@ -126,10 +126,11 @@ impl Site {
         representation: Representation,
     ) -> Reply {
         let outcome = answer.outcome();
+        let Rendered { body, meaning } = Rendered::new(answer, self.shared());
         let (content_type, body) = match representation {
-            Representation::Json => (JSON, answer::body(answer, self.shared())),
+            Representation::Json => (JSON, body),
             Representation::Page => {
-                let page = CertificatePage::new(answer, extras, self.frame.clone().as_of(answer.as_of));
+                let page = CertificatePage::new(answer, extras, self.frame.clone().at(answer.as_of));
                 (HTML, pages::render(&page).into_bytes())
             }
         };
@@ -142,7 +143,7 @@ impl Site {
             return reply;
         }
         let reply = reply
-            .tagged_by_meaning(&self.tag(answer, representation))
+            .tagged_by_meaning(&self.tag(&meaning, answer.as_of, representation))
             .fresh_for(freshness(answer.turns_at, asked.now));
         if answer.question.at.is_none() {
             let basis = Basis { as_of: answer.as_of, turns_at: answer.turns_at };
@@ -151,14 +152,13 @@ impl Site {
         reply
     }
 
-    fn tag(&self, answer: &Answer, representation: Representation) -> String {
-        let step = answer.as_of.confirmed_at.map_or(0, |at| at.seconds().div_euclid(CONFIRMATION_STEP));
+    fn tag(&self, meaning: &str, as_of: AsOf, representation: Representation) -> String {
+        let step = as_of.confirmed_at.map_or(0, |at| at.seconds().div_euclid(CONFIRMATION_STEP));
         let look = match representation {
             Representation::Json => "json",
             Representation::Page => &self.frame.style,
         };
-        let meaning = answer::meaning(answer, self.shared());
-        crate::reply::short_hash(&[meaning.as_bytes(), &step.to_be_bytes(), look.as_bytes()])
+        short_hash(&[meaning.as_bytes(), &step.to_be_bytes(), look.as_bytes()])
     }
 
     /// What was typed or scanned is no question. Nothing is said about any certificate.

@@ -3,7 +3,7 @@
 use http::{StatusCode, header};
 
 use super::{Asked, Site, problem};
-use crate::answer::{Answer, Found, Question};
+use crate::answer::{Answer, Found, Question, Rendered};
 use crate::config::CACHE_WINDOW;
 use crate::link::{self, DigitalLink};
 use crate::model::{ModelError, product_facts};
@@ -74,7 +74,7 @@ impl Site {
     }
 
     fn json_list(&self, answers: &[Answer], more: bool) -> Vec<u8> {
-        let bodies = answers.iter().map(|answer| crate::answer::body(answer, self.shared()));
+        let bodies = answers.iter().map(|answer| Rendered::new(answer, self.shared()).body);
         let mut out = b"{\"certificates\":[".to_vec();
         out.extend(bodies.collect::<Vec<_>>().join(&b','));
         out.extend(format!("],\"more\":{more}}}").into_bytes());

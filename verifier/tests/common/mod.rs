@@ -13,13 +13,21 @@ use certificate::memory::Memory;
 use certificate::parties::{ACCREDITATION_BODY, CERTIFICATION_BODY};
 use certificate::{Code, Creator, DateTime, Role, State, canonical, demo, multikey, proof};
 use ed25519_dalek::SigningKey;
-use fabric::proto::common::{Block, BlockHeader};
+use fabric::proto::common::{
+    Block, BlockData, BlockHeader, ChannelHeader, Envelope, Header, HeaderType, Payload,
+};
 use fabric::proto::kvrwset::{KvWrite, KvrwSet};
-use fabric::proto::protos::TxValidationCode;
-use fabric::types::block::header_hash;
-use fabric::types::rwset::{NamespaceRwSet, TxRwSet};
+use fabric::proto::protos::{
+    ChaincodeAction, ChaincodeActionPayload, ChaincodeEndorsedAction, ProposalResponsePayload,
+    Transaction as ActionList, TransactionAction, TxValidationCode,
+};
+use fabric::proto::rwset::{NsReadWriteSet, TxReadWriteSet};
+use fabric::types::Height;
+use fabric::types::block::data_hash;
+use fabric::types::rwset::TxRwSet;
 use futures::executor::block_on;
-use network::ledger::{CommittedBlock, Transaction, UpdateBatch};
+use network::ledger::{CommittedBlock, Ledger, Transaction, UpdateBatch, ValidatedBlock};
+use prost::Message;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use verifier::{Channel, Clock, Config, Head, ReadModel, Server};
@@ -48,14 +56,14 @@ pub fn key() -> SigningKey {
     SigningKey::from_bytes(&[7; 32])
 }
 
-/// A channel, its read model, and the time.
+/// A channel with its ledger, a read model that follows it, and the time.
 pub struct World {
     memory: Memory,
     clock: Arc<AtomicI64>,
-    previous: Bytes,
-    height: u64,
+    pub ledger: Arc<Ledger>,
     pub genesis: [u8; 32],
     pub model: Arc<ReadModel>,
+    /// Holds the ledger in `ledger` and the read model in `model`.
     pub directory: TempDir,
 }
 
@@ -63,20 +71,14 @@ impl World {
     /// As a network stands after its set-up: bound ledger, scheme, accreditation, approved issuer key.
     pub fn new() -> Self {
         let directory = TempDir::new().unwrap();
-        let block = Block { header: Some(header(0, Bytes::new())), ..Block::default() };
-        let genesis = header_hash(block.header.as_ref().unwrap());
-        let model = ReadModel::open(directory.path(), channel(genesis)).unwrap();
+        let block = block(0, Bytes::new(), envelope(HeaderType::Config, Bytes::new()));
+        let (ledger, _) = Ledger::open(&directory.path().join("ledger"), Some(&block)).unwrap();
+        let genesis = ledger.genesis_hash();
+        let model = ReadModel::open(&directory.path().join("model"), channel(genesis)).unwrap();
+        model.catch_up(&ledger).unwrap();
         let clock = Arc::new(AtomicI64::new(start().plus_days(-60).seconds()));
-        let mut world = Self {
-            memory: Memory::new(CHANNEL),
-            clock,
-            previous: Bytes::new(),
-            height: 0,
-            genesis,
-            model: Arc::new(model),
-            directory,
-        };
-        world.add_block(Vec::new());
+        let mut world =
+            Self { memory: Memory::new(CHANNEL), clock, ledger, genesis, model: Arc::new(model), directory };
         world.set_up();
         world.set_time(start());
         world.confirm();
@@ -114,7 +116,7 @@ impl World {
 
     /// The source says that the newest block is the newest.
     pub fn confirm(&self) {
-        self.model.confirm(Head { height: self.height, confirmed_at: self.now() });
+        self.model.confirm(Head { height: self.ledger.height(), confirmed_at: self.now() });
     }
 
     /// Runs a transaction, which must succeed, and puts it into a block that the model applies.
@@ -168,29 +170,37 @@ impl World {
         String::from_utf8(canonical::to_canonical(&signed).unwrap()).unwrap()
     }
 
-    /// Applies a block with one transaction that writes this.
+    /// Commits a block with one transaction that writes this, and applies it to the model.
     pub fn add_block(&mut self, writes: Vec<KvWrite>) {
-        let block = self.next_block(writes);
+        let block = self.commit(CHANNEL, writes, TxValidationCode::Valid);
         self.model.apply(&block).unwrap();
-        self.previous = Bytes::copy_from_slice(&block.header_hash);
-        self.height += 1;
         self.confirm();
     }
 
-    pub fn next_block(&self, writes: Vec<KvWrite>) -> CommittedBlock {
-        let header = header(self.height, self.previous.clone());
-        let public = KvrwSet { writes, ..KvrwSet::default() };
-        let namespace = NamespaceRwSet { namespace: CHANNEL.into(), public, collections: Vec::new() };
-        let rwset = TxRwSet { namespaces: vec![namespace] };
-        CommittedBlock {
-            number: self.height,
-            header_hash: header_hash(&header),
-            block: Block { header: Some(header), ..Block::default() },
-            commit_hash: Bytes::new(),
-            codes: vec![TxValidationCode::Valid],
-            transactions: vec![Transaction { txid: "tx".into(), rwset: Some(rwset) }],
+    /// Commits a block with one transaction, which the model does not hear of.
+    pub fn commit(
+        &self,
+        namespace: &str,
+        writes: Vec<KvWrite>,
+        code: TxValidationCode,
+    ) -> Arc<CommittedBlock> {
+        let results = results(namespace, writes);
+        let data = endorser_transaction(results.clone());
+        let number = self.ledger.height();
+        let previous = Bytes::copy_from_slice(&self.ledger.last_hash());
+        let mut validated = ValidatedBlock {
+            block: block(number, previous, envelope(HeaderType::EndorserTransaction, data)),
+            codes: vec![code],
+            transactions: vec![Transaction { txid: number.to_string(), rwset: None }],
             updates: UpdateBatch::default(),
+        };
+        if code == TxValidationCode::Valid {
+            let rwset = TxRwSet::decode(results).unwrap();
+            let view = self.ledger.view().unwrap();
+            validated.updates.apply(&rwset, Height::new(number, 0), &view).unwrap();
+            validated.transactions[0].rwset = Some(rwset);
         }
+        self.ledger.commit(validated).unwrap()
     }
 
     /// Serves on a free port until the test ends.
@@ -218,8 +228,38 @@ pub fn channel(genesis: [u8; 32]) -> Channel {
     Channel { name: CHANNEL.into(), genesis, chaincode: CHANNEL.into() }
 }
 
-pub fn header(number: u64, previous_hash: Bytes) -> BlockHeader {
-    BlockHeader { number, previous_hash, data_hash: Bytes::from_static(&[5; 32]) }
+fn block(number: u64, previous_hash: Bytes, envelope: Bytes) -> Block {
+    let data = vec![envelope];
+    let data_hash = Bytes::copy_from_slice(&data_hash(&data));
+    let header = BlockHeader { number, previous_hash, data_hash };
+    Block { header: Some(header), data: Some(BlockData { data }), metadata: None }
+}
+
+fn envelope(kind: HeaderType, data: Bytes) -> Bytes {
+    let channel_header =
+        ChannelHeader { r#type: kind as i32, channel_id: CHANNEL.into(), ..ChannelHeader::default() };
+    let header =
+        Header { channel_header: channel_header.encode_to_vec().into(), signature_header: Bytes::new() };
+    let payload = Payload { header: Some(header), data };
+    Envelope { payload: payload.encode_to_vec().into(), signature: Bytes::new() }.encode_to_vec().into()
+}
+
+fn results(namespace: &str, writes: Vec<KvWrite>) -> Bytes {
+    let rwset = KvrwSet { writes, ..KvrwSet::default() }.encode_to_vec().into();
+    let namespace = NsReadWriteSet { namespace: namespace.into(), rwset, ..NsReadWriteSet::default() };
+    TxReadWriteSet { data_model: 0, ns_rwset: vec![namespace] }.encode_to_vec().into()
+}
+
+fn endorser_transaction(results: Bytes) -> Bytes {
+    let extension = ChaincodeAction { results, ..ChaincodeAction::default() }.encode_to_vec().into();
+    let response = ProposalResponsePayload { extension, ..ProposalResponsePayload::default() };
+    let endorsed = ChaincodeEndorsedAction {
+        proposal_response_payload: response.encode_to_vec().into(),
+        ..ChaincodeEndorsedAction::default()
+    };
+    let action = ChaincodeActionPayload { action: Some(endorsed), ..ChaincodeActionPayload::default() };
+    let action = TransactionAction { payload: action.encode_to_vec().into(), ..TransactionAction::default() };
+    ActionList { actions: vec![action] }.encode_to_vec().into()
 }
 
 /// A served site, and the smallest HTTP client that can look at every byte of a response.
