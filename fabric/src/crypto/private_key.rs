@@ -139,3 +139,59 @@ fn ed25519_pkcs8(seed: &[u8; 32]) -> Vec<u8> {
         [0x30, 0x2e, 0x02, 0x01, 0x00, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x04, 0x22, 0x04, 0x20];
     [&head[..], seed].concat()
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use crate::crypto::ecdsa::Signature;
+
+    /// The key of RFC 8410, section 10.3.
+    const ED25519_PEM: &str = "-----BEGIN PRIVATE KEY-----\n\
+        MC4CAQAwBQYDK2VwBCIEINTuctv5E1hK1bbY8fdp+K06/nwoy/HU++CXqI9EdVhC\n\
+        -----END PRIVATE KEY-----\n";
+
+    #[test]
+    fn signatures_are_low_and_hold() {
+        let key = PrivateKey::generate().unwrap();
+        for index in 0..64_u8 {
+            let signature = key.sign(&[index]);
+            assert!(Curve::P256.is_low(Signature::parse(&signature).unwrap().s));
+            key.public_key().verify(&[index], &signature).unwrap();
+        }
+    }
+
+    #[test]
+    fn a_key_survives_being_written() {
+        for key in [PrivateKey::generate().unwrap(), PrivateKey::from_pem(ED25519_PEM.as_bytes()).unwrap()] {
+            let again = PrivateKey::from_pem(key.to_pkcs8_pem().unwrap().as_bytes()).unwrap();
+            assert_eq!(again.public_key(), key.public_key());
+            key.public_key().verify(b"message", &again.sign(b"message")).unwrap();
+        }
+    }
+
+    #[test]
+    fn ed25519_is_that_of_rfc_8410() {
+        let key = PrivateKey::from_pem(ED25519_PEM.as_bytes()).unwrap();
+        let public =
+            "302a300506032b657003210019bf44096984cdfe8541bac167dc3b96c85086aa30b6b6cb0c5c38ad703166e1";
+        assert_eq!(hex::encode(key.public_key().spki_der()), public);
+        assert_eq!(key.to_pkcs8_pem().unwrap(), ED25519_PEM);
+    }
+
+    #[test]
+    fn what_is_no_key_is_told_apart() {
+        let check =
+            |text: &str, expected| assert_eq!(PrivateKey::from_pem(text.as_bytes()).err(), Some(expected));
+        check("", KeyError::Pem);
+        check("-----BEGIN CERTIFICATE-----\nAQID\n-----END CERTIFICATE-----\n", KeyError::Pem);
+        check("-----BEGIN PRIVATE KEY-----\nAQID\n-----END PRIVATE KEY-----\n", KeyError::Malformed);
+        check("-----BEGIN EC PRIVATE KEY-----\nAQID\n-----END EC PRIVATE KEY-----\n", KeyError::Algorithm);
+    }
+
+    #[test]
+    fn a_key_is_never_printed() {
+        let key = PrivateKey::from_pem(ED25519_PEM.as_bytes()).unwrap();
+        assert!(!format!("{key:?}").to_lowercase().contains("d4ee72db"));
+    }
+}

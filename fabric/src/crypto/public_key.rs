@@ -176,3 +176,78 @@ pub(crate) mod spki_algorithm {
     pub const SECP384R1: &[u32] = &[1, 3, 132, 0, 34];
     pub const SECP521R1: &[u32] = &[1, 3, 132, 0, 35];
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use crate::crypto::{
+        der::{BIT_STRING, OBJECT_IDENTIFIER, push},
+        to_low_s,
+    };
+
+    const EC_OID: &[u8] = &[0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01];
+    const P256_OID: &[u8] = &[0x2a, 0x86, 0x48, 0xce, 0x3d, 0x03, 0x01, 0x07];
+    const P384_OID: &[u8] = &[0x2b, 0x81, 0x04, 0x00, 0x22];
+
+    fn spki(curve: &[u8], point: &[u8]) -> Vec<u8> {
+        let (mut algorithm, mut content, mut out) = (Vec::new(), Vec::new(), Vec::new());
+        push(&mut algorithm, OBJECT_IDENTIFIER, EC_OID);
+        push(&mut algorithm, OBJECT_IDENTIFIER, curve);
+        push(&mut content, SEQUENCE, &algorithm);
+        push(&mut content, BIT_STRING, &[&[0], point].concat());
+        push(&mut out, SEQUENCE, &content);
+        out
+    }
+
+    fn bytes(hex_text: &str) -> Vec<u8> {
+        hex::decode(hex_text).unwrap()
+    }
+
+    /// A published signature over "sample": its S is high, so Fabric takes its twin alone.
+    fn check_published(curve: &[u8], [x, y, r, s]: [&str; 4]) {
+        let key = PublicKey::from_spki_der(&spki(curve, &[vec![4], bytes(x), bytes(y)].concat())).unwrap();
+        let published = Signature { r: &bytes(r), s: &bytes(s) }.to_der();
+        assert_eq!(key.verify(b"sample", &published), Err(SignatureError::HighS));
+        let low = to_low_s(key.curve().unwrap(), &published).unwrap();
+        assert_eq!(key.verify(b"sample", &low), Ok(()));
+        assert_eq!(key.verify(b"samples", &low), Err(SignatureError::Mismatch));
+        assert_eq!(key.verify(b"sample", &[&low[..], b"anything"].concat()), Ok(()), "as in Go");
+    }
+
+    #[test]
+    fn takes_the_low_twins_of_the_signatures_of_rfc_6979() {
+        check_published(
+            P256_OID,
+            [
+                "60fed4ba255a9d31c961eb74c6356d68c049b8923b61fa6ce669622e60f29fb6",
+                "7903fe1008b8bc99a41ae9e95628bc64f2f1b20c2d7e9f5177a3c294d4462299",
+                "efd48b2aacb6a8fd1140dd9cd45e81d69d2c877b56aaf991c34d0ea84eaf3716",
+                "f7cb1c942d657c41d436c7a1b6e29f65f3e900dbb9aff4064dc4ab2f843acda8",
+            ],
+        );
+        check_published(
+            P384_OID,
+            [
+                "ec3a4e415b4e19a4568618029f427fa5da9a8bc4ae92e02e06aae5286b300c64\
+                 def8f0ea9055866064a254515480bc13",
+                "8015d9b72d7d57244ea8ef9ac0c621896708a59367f9dfb9f54ca84b3f1c9db1\
+                 288b231c3ae0d4fe7344fd2533264720",
+                "21b13d1e013c7fa1392d03c5f99af8b30c570c6f98d4ea8e354b63a21d3daa33\
+                 bde1e888e63355d92fa2b3c36d8fb2cd",
+                "f3aa443fb107745bf4bd77cb3891674632068a10ca67e3d45db2266fa7d1feeb\
+                 efdc63eccd1ac42ec0cb8668a4fa0ab0",
+            ],
+        );
+    }
+
+    #[test]
+    fn points_are_uncompressed_and_on_their_curve() {
+        let point = [&[4][..], &[1; 64]].concat();
+        assert_eq!(PublicKey::from_spki_der(&spki(P256_OID, &point)), Err(SignatureError::Key("point")));
+        let compressed = [&[2][..], &[1; 32]].concat();
+        assert_eq!(PublicKey::from_spki_der(&spki(P256_OID, &compressed)), Err(SignatureError::Key("point")));
+        assert_eq!(PublicKey::from_spki_der(&spki(&[0x2a], &point)), Err(SignatureError::Key("curve")));
+        assert!(matches!(PublicKey::from_spki_der(&[]), Err(SignatureError::Key(_))));
+    }
+}

@@ -129,7 +129,7 @@ fn add(all: &mut Descriptors, scope: &str, message: &DescriptorProto) {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
+#[allow(clippy::unwrap_used, clippy::indexing_slicing)]
 mod tests {
     use super::*;
     use crate::proto::{

@@ -1,0 +1,62 @@
+//! Identities, certificates, keys and membership definitions: nothing panics, and a judgement is stable.
+#![no_main]
+
+use std::sync::LazyLock;
+
+use fabric::{
+    channel::Bundle,
+    crypto::{PublicKey, SignatureMemo},
+    msp::{Identity, Msp, MspVersion},
+    proto::{
+        common::{Block, MspPrincipal},
+        msp::{MspConfig, SerializedIdentity},
+    },
+};
+use libfuzzer_sys::fuzz_target;
+use prost::{Message, bytes::Bytes};
+
+static CHANNEL: LazyLock<std::sync::Arc<Bundle>> = LazyLock::new(|| {
+    let genesis: &[u8] = include_bytes!("../../../tests/golden/small/genesis.block");
+    Bundle::from_block(&Block::decode(genesis).unwrap()).unwrap()
+});
+
+fuzz_target!(|input: &[u8]| {
+    // As a whole identity, as its certificate in PEM and in DER, as a key, as a definition.
+    check(input);
+    for msp in CHANNEL.msps().iter() {
+        for id_bytes in [Bytes::copy_from_slice(input), pem(input)] {
+            let identity = SerializedIdentity { mspid: msp.name().to_owned(), id_bytes };
+            check(&identity.encode_to_vec());
+        }
+    }
+    if let Ok(key) = PublicKey::from_spki_der(input) {
+        assert!(key.verify(input, input).is_err());
+    }
+    let config = MspConfig { r#type: 0, config: Bytes::copy_from_slice(input) };
+    for version in [MspVersion::V1_1, MspVersion::V1_4_3, MspVersion::V3_0] {
+        let _ = Msp::from_config(&config, version);
+    }
+});
+
+fn check(serialized: &[u8]) {
+    let Ok(identity) = CHANNEL.msps().deserialize(serialized) else { return };
+    let msp = CHANNEL.msps().get(identity.mspid()).unwrap();
+    let again: std::sync::Arc<Identity> = msp.deserialize(serialized).unwrap();
+    assert_eq!(again.id(), identity.id());
+    assert_eq!(again.validate(), identity.validate());
+    let signature = SignatureMemo::disabled().verify(identity.public_key(), b"message", serialized);
+    assert!(signature.is_err());
+    for principal_classification in 0..6 {
+        let principal = Bytes::copy_from_slice(serialized);
+        let principal = MspPrincipal { principal_classification, principal };
+        let _ = msp.satisfies_principal(&identity, &principal);
+    }
+    // A sanitised certificate is its own sanitised form.
+    let dressed =
+        SerializedIdentity { mspid: msp.name().to_owned(), id_bytes: pem(identity.certificate_der()) };
+    assert_eq!(msp.deserialize(&dressed.encode_to_vec()).unwrap().id(), identity.id());
+}
+
+fn pem(der: &[u8]) -> Bytes {
+    pem::encode(&pem::Pem::new("CERTIFICATE", der)).into()
+}
