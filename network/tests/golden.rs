@@ -47,6 +47,8 @@ fn replay(chain: &Path, file: &str) -> usize {
     for block in replay::read(&chain.join(file)).unwrap() {
         let report = replay.block(block.unwrap()).unwrap();
         transactions += report.transactions;
+        let recorded = report.recorded.as_ref().expect("the block carries verdicts");
+        assert_eq!(recorded.commit_hash.is_empty(), report.number == 0, "block {}", report.number);
         differences.extend(explain(&report, &labels));
     }
     assert!(differences.is_empty(), "{} differences:\n{}", differences.len(), differences.join("\n"));

@@ -134,3 +134,93 @@ fn combine(nodes: &[Hash]) -> Hash {
     }
     combined.finalize().into()
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
+
+    use super::*;
+
+    fn reads(count: usize) -> Vec<KvRead> {
+        (0..count).map(|index| KvRead { key: format!("key{index:04}"), version: None }).collect()
+    }
+
+    /// The hashes of the top level, computed level by level over the finished list: full groups go up, and
+    /// so does what is left of each level together with what came from below.
+    fn summary(reads: &[KvRead], max_degree: u32) -> QueryReadsMerkleSummary {
+        let group = max_degree as usize + 1;
+        let leaf =
+            |reads: &[KvRead]| Sha256::digest(QueryReads { kv_reads: reads.to_vec() }.encode_to_vec()).into();
+        let mut levels: Vec<Vec<Hash>> = vec![reads.chunks(group).map(leaf).collect()];
+        while levels.last().unwrap().len() >= group {
+            let level = levels.last_mut().unwrap();
+            let rest = level.split_off(level.len() / group * group);
+            let above = level.chunks(group).map(combine).collect();
+            *level = rest;
+            levels.push(above);
+        }
+        let mut top = levels.pop().unwrap();
+        let carried = levels.into_iter().fold(None, |carried: Option<Hash>, mut level| {
+            level.extend(carried);
+            if level.len() > 1 { Some(combine(&level)) } else { level.first().copied() }
+        });
+        top.extend(carried);
+        let mut max_level = LEAF_LEVEL;
+        let mut leaves = reads.len() / group + usize::from(reads.len() % group > 0);
+        while leaves >= group {
+            leaves /= group;
+            max_level += 1;
+        }
+        if top.len() >= group {
+            top = vec![combine(&top)];
+            max_level += 1;
+        }
+        let max_level_hashes = top.iter().map(|hash| hash.to_vec().into()).collect();
+        QueryReadsMerkleSummary { max_degree, max_level, max_level_hashes }
+    }
+
+    fn compare(expected: &QueryReadsMerkleSummary, reads: &[KvRead]) -> Result<bool, Progress> {
+        let mut comparison = Comparison::new(expected).unwrap();
+        for read in reads {
+            match comparison.add(read.clone()) {
+                Progress::EqualSoFar => {}
+                Progress::Different => return Ok(false),
+                panic => return Err(panic),
+            }
+        }
+        Ok(comparison.finish())
+    }
+
+    #[test]
+    fn a_list_equals_its_own_summary_and_no_other() {
+        for degree in [2, 3, 5] {
+            for count in degree as usize + 1..150 {
+                let list = reads(count);
+                let expected = summary(&list, degree);
+                assert_eq!(compare(&expected, &list), Ok(true), "degree {degree}, {count} results");
+                let shorter = compare(&expected, &list[..count - 1]);
+                assert_eq!(shorter, Ok(false), "degree {degree}, {count} results, one less");
+                for changed in [0, count / 2, count - 1] {
+                    let mut other = list.clone();
+                    other[changed].key.push('x');
+                    assert_eq!(compare(&expected, &other), Ok(false), "degree {degree}, {count}, {changed}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn few_results_have_no_summary() {
+        let expected = QueryReadsMerkleSummary { max_degree: 50, max_level: 1, max_level_hashes: Vec::new() };
+        assert_eq!(compare(&expected, &reads(0)), Ok(false));
+        assert_eq!(compare(&expected, &reads(50)), Ok(false));
+    }
+
+    #[test]
+    fn peers_panic_where_a_full_level_is_outgrown() {
+        let list = reads(2_601);
+        let expected = summary(&list[..2_550], 50);
+        assert_eq!(compare(&expected, &list[..2_600]), Ok(false));
+        assert_eq!(compare(&expected, &list), Err(Progress::Panic));
+    }
+}

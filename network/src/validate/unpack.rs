@@ -85,10 +85,6 @@ impl Unpacked {
         self.payload.as_ref().map(|payload| payload.data.clone()).unwrap_or_default()
     }
 
-    pub fn has_header(&self) -> bool {
-        self.payload.as_ref().is_ok_and(|payload| payload.header.is_some())
-    }
-
     /// The id under which the ledger knows the transaction, whatever its verdict; empty if it has none
     /// (`protoutil/txutils.go`, `GetOrComputeTxIDFromEnvelope`).
     pub fn indexed_txid(&self) -> String {
