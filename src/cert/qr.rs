@@ -1,7 +1,11 @@
 //! `cert qr`: the label of a certificate.
 
-use std::path::PathBuf;
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
 
+use certificate::Code;
 use serde_json::json;
 use verifier::{BaseUrl, link, product_link, qr::Qr};
 
@@ -49,14 +53,7 @@ pub async fn run(args: Args, network: &Network, json: bool) -> Result<Exit, Fail
 
     let written = match args.no_files {
         true => Vec::new(),
-        false => {
-            let svg = args.out.join(format!("{code}.svg"));
-            files::write(Some(&svg), qr.svg(&[base.authority(), &code.grouped()]).as_bytes())?;
-            let png = args.out.join(format!("{code}.png"));
-            let image = qr.png().map_err(|error| Failure::during("drawing the PNG", error))?;
-            files::write(Some(&png), &image)?;
-            vec![svg, png]
-        }
+        false => write(&args.out, code, &qr, &[base.authority(), &code.grouped()])?,
     };
     if json {
         output::json(&json!({ "certificate": code, "address": address, "files": written }))?;
@@ -66,6 +63,17 @@ pub async fn run(args: Args, network: &Network, json: bool) -> Result<Exit, Fail
     output::rows(&[("address", address), ("code", code.grouped())])?;
     written.iter().try_for_each(|file| output::line(format!("written  {}", file.display())))?;
     Ok(Exit::Ok)
+}
+
+fn write(folder: &Path, code: Code, qr: &Qr, captions: &[&str]) -> Result<Vec<PathBuf>, Failure> {
+    let made = fs::create_dir_all(folder);
+    made.map_err(|error| Failure::during(format!("making the folder {}", folder.display()), error))?;
+    let svg = folder.join(format!("{code}.svg"));
+    files::write(Some(&svg), qr.svg(captions).as_bytes())?;
+    let png = folder.join(format!("{code}.png"));
+    let image = qr.png().map_err(|error| Failure::during("drawing the PNG", error))?;
+    files::write(Some(&png), &image)?;
+    Ok(vec![svg, png])
 }
 
 fn public_address(network: &Network) -> Result<BaseUrl, Failure> {

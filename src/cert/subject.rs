@@ -20,13 +20,15 @@ pub fn parse(text: &str) -> Result<Subject, String> {
     if text == "-" || Path::new(text).exists() {
         return Ok(Subject::File(text.into()));
     }
-    parse_code(text).map(Subject::Code)
+    let code = parse_code(text).map_err(|error| format!("{error} (and there is no such file)"))?;
+    Ok(Subject::Code(code))
 }
 
+/// Clap's reader of a certificate's code, as people type it or scan it.
 pub fn parse_code(text: &str) -> Result<Code, String> {
     // The address in a QR code ends in the code.
     let typed = text.rsplit('/').next().unwrap_or(text);
-    typed.parse().map_err(|error: CodeError| format!("{error} (and there is no such file)"))
+    typed.parse().map_err(|error: CodeError| error.to_string())
 }
 
 /// The signed document's canonical bytes: from the file, or from the ledger.

@@ -53,7 +53,7 @@ pub async fn run(args: Args, network: &Network, json: bool) -> Result<Exit, Fail
         _ => Exit::No,
     };
     match json {
-        true => print_json(&proof.is_ok(), standing.as_ref(), exit)?,
+        true => print_json(proof.is_ok(), standing.as_ref(), exit)?,
         false => print(proof, standing)?,
     }
     Ok(exit)
@@ -93,7 +93,7 @@ fn print(
     }
 }
 
-fn print_json(proof: &bool, standing: Option<&Standing>, exit: Exit) -> Result<(), Failure> {
+fn print_json(proof_holds: bool, standing: Option<&Standing>, exit: Exit) -> Result<(), Failure> {
     let (ledger, record) = match standing {
         None => ("notAsked", Value::Null),
         Some(Standing::Unknown) => ("unknown", Value::Null),
@@ -101,7 +101,9 @@ fn print_json(proof: &bool, standing: Option<&Standing>, exit: Exit) -> Result<(
         Some(Standing::Known(record)) => ("same", record.clone()),
     };
     let verdict = record.get("verdict").cloned().unwrap_or_default();
+    // Whether it is valid is not known unless the ledger was asked.
+    let valid = standing.map(|_| exit == Exit::Ok);
     output::json(&json!({
-        "verified": exit == Exit::Ok, "proofHolds": proof, "ledger": ledger, "verdict": verdict,
+        "proofHolds": proof_holds, "ledger": ledger, "valid": valid, "verdict": verdict,
     }))
 }
