@@ -57,7 +57,10 @@ impl Gateway {
 
 #[tonic::async_trait]
 impl gateway_server::Gateway for Gateway {
-    async fn evaluate(&self, request: Request<EvaluateRequest>) -> Result<Response<EvaluateResponse>, Status> {
+    async fn evaluate(
+        &self,
+        request: Request<EvaluateRequest>,
+    ) -> Result<Response<EvaluateResponse>, Status> {
         let _permit = self.admit()?;
         self.evaluate(request.into_inner()).await.map(Response::new)
     }
