@@ -19,11 +19,11 @@ use fabric::{
     types::block::{data_hash, header_hash},
 };
 
+use self::report::Recorded;
 pub use self::{
     files::{FileError, read},
     report::{BlockReport, Difference, Outcome, Summary},
 };
-use self::report::Recorded;
 use crate::{
     ledger::{
         Ledger, LedgerError,

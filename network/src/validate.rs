@@ -38,7 +38,11 @@ mod verdict;
 
 use std::sync::Arc;
 
-use fabric::{channel::Bundle, crypto::SignatureMemo, types::{Height, rwset::TxRwSet}};
+use fabric::{
+    channel::Bundle,
+    crypto::SignatureMemo,
+    types::{Height, rwset::TxRwSet},
+};
 
 pub use self::{
     defect::{Defect, Halt},
@@ -124,7 +128,9 @@ impl Validator<'_> {
         else {
             return Ok(None);
         };
-        config::apply(&config.unpacked, self.bundle, examined.len()).map(Some).map_err(|defect| (index, defect))
+        config::apply(&config.unpacked, self.bundle, examined.len())
+            .map(Some)
+            .map_err(|defect| (index, defect))
     }
 
     fn check_endorsements(&self, examined: &[Examined]) -> Result<Vec<Verdict>, Stop> {

@@ -43,9 +43,9 @@ pub async fn install(
     let arguments = InstallChaincodeArgs { chaincode_install_package: package };
     let proposal = gateway.proposal(invoke("", "InstallChaincode", &arguments))?;
     let proposed: ProposedTransaction = decode("a proposed transaction", proposal.to_bytes())?;
-    let signed = proposed.proposal.ok_or(Error::Missing { what: "a proposed transaction", part: "its proposal" })?;
-    let mut peer =
-        EndorserClient::new(endpoint.connect().await?).max_encoding_message_size(MESSAGE_BYTES);
+    let signed =
+        proposed.proposal.ok_or(Error::Missing { what: "a proposed transaction", part: "its proposal" })?;
+    let mut peer = EndorserClient::new(endpoint.connect().await?).max_encoding_message_size(MESSAGE_BYTES);
     let response = peer.process_proposal(signed).await;
     let response = response.map_err(GatewayError::at(Step::Endorse, proposal.transaction_id()))?;
     Ok(response.into_inner().response.unwrap_or_default())

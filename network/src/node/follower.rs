@@ -18,8 +18,8 @@ use fabric::{
     proto::{
         common::{Block, ChannelHeader, Envelope, Header, HeaderType, Payload, SignatureHeader},
         orderer::{
-            SeekInfo, SeekPosition, SeekSpecified, atomic_broadcast_client::AtomicBroadcastClient, deliver_response,
-            seek_info::SeekBehavior, seek_position,
+            SeekInfo, SeekPosition, SeekSpecified, atomic_broadcast_client::AtomicBroadcastClient,
+            deliver_response, seek_info::SeekBehavior, seek_position,
         },
         protos::{self, deliver_client::DeliverClient},
     },
@@ -119,8 +119,12 @@ impl Follower {
             let height = self.ledger.height();
             match self.follow(source, &mut committed).await {
                 Err(SourceError::Fatal(error)) => return error,
-                Err(error) => tracing::warn!(source = %source.endpoint.uri(), %error, "a source of blocks failed"),
-                Ok(()) => tracing::warn!(source = %source.endpoint.uri(), "a source of blocks closed its stream"),
+                Err(error) => {
+                    tracing::warn!(source = %source.endpoint.uri(), %error, "a source of blocks failed")
+                }
+                Ok(()) => {
+                    tracing::warn!(source = %source.endpoint.uri(), "a source of blocks closed its stream")
+                }
             }
             let advanced = self.ledger.height() > height;
             pause = if advanced { FIRST_PAUSE } else { (pause * 2).min(LONGEST_PAUSE) };
@@ -146,14 +150,10 @@ impl Follower {
         Ok(())
     }
 
-    fn take(
-        &mut self,
-        block: Block,
-        committed: &mut impl FnMut(&CommittedBlock),
-    ) -> Result<(), SourceError> {
+    fn take(&mut self, block: Block, committed: &mut impl FnMut(&CommittedBlock)) -> Result<(), SourceError> {
         let ordered = validate::verify_ordered(block, &self.bundle, &self.ledger, &self.memo)?;
-        let validation = validate::validate(ordered, &self.bundle, &self.ledger, &self.memo)
-            .map_err(FollowError::Halt)?;
+        let validation =
+            validate::validate(ordered, &self.bundle, &self.ledger, &self.memo).map_err(FollowError::Halt)?;
         let block = self.ledger.commit(validation.block).map_err(FollowError::Ledger)?;
         if let Some(bundle) = validation.bundle {
             self.bundle = bundle;
