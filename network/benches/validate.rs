@@ -78,7 +78,7 @@ fn verify(signatures: &[Signed]) {
     let cores = thread::available_parallelism().unwrap().get();
     thread::scope(|scope| {
         for part in signatures.chunks(signatures.len().div_ceil(cores)) {
-            scope.spawn(|| {
+            scope.spawn(move || {
                 for Signed { key, message, signature } in part {
                     key.verify(black_box(message), signature).unwrap();
                 }

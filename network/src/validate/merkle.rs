@@ -166,7 +166,7 @@ mod tests {
         });
         top.extend(carried);
         let mut max_level = LEAF_LEVEL;
-        let mut leaves = reads.len() / group + usize::from(reads.len() % group > 0);
+        let mut leaves = reads.len() / group + usize::from(!reads.len().is_multiple_of(group));
         while leaves >= group {
             leaves /= group;
             max_level += 1;
