@@ -26,6 +26,8 @@ mod runnable;
 mod rwset;
 mod simulate;
 pub(crate) mod system;
+#[cfg(test)]
+mod tests;
 
 use std::{sync::Arc, time::SystemTime};
 
@@ -84,7 +86,8 @@ impl Rejected {
 impl Endorser {
     pub fn new(setup: EndorserSetup) -> Self {
         let runnables = Runnables::new(setup.ledger.channel_id(), setup.signer.mspid());
-        Self { setup, chaincodes: Chaincodes::default(), runnables }
+        let chaincodes = Chaincodes::new(setup.chaincode_address.clone());
+        Self { setup, chaincodes, runnables }
     }
 
     pub fn packages(&self) -> &Packages {

@@ -13,6 +13,7 @@ use std::{collections::HashMap, sync::Arc, time::Duration};
 use fabric::proto::protos::ChaincodeAdditionalParams;
 use parking_lot::Mutex;
 
+use super::packages::Package;
 pub use connection::{Connection, ConnectionError};
 pub use stream::{Stream, StreamError};
 
@@ -40,8 +41,9 @@ pub struct LaunchError {
 }
 
 /// The chaincode streams of one organisation.
-#[derive(Default)]
 pub struct Chaincodes {
+    /// Where chaincodes listen, whatever their packages say.
+    address: Option<String>,
     slots: Mutex<HashMap<String, Arc<Slot>>>,
 }
 
@@ -54,13 +56,13 @@ struct Slot {
 }
 
 impl Chaincodes {
-    /// The stream to the chaincode with this package id, opened if it is not open.
-    pub async fn stream(
-        &self,
-        package_id: &str,
-        connection: &Connection,
-    ) -> Result<Arc<Stream>, LaunchError> {
-        let slot = self.slot(package_id);
+    pub fn new(address: Option<String>) -> Self {
+        Self { address, slots: Mutex::default() }
+    }
+
+    /// The stream to the chaincode of this package, opened if it is not open.
+    pub async fn stream(&self, package: &Package) -> Result<Arc<Stream>, LaunchError> {
+        let slot = self.slot(&package.id);
         if let Some(stream) = slot.open_stream() {
             return Ok(stream);
         }
@@ -68,9 +70,11 @@ impl Chaincodes {
         if let Some(stream) = slot.open_stream() {
             return Ok(stream);
         }
-        let stream = Stream::open(package_id, connection)
+        let mut connection = package.connection.clone();
+        connection.address = self.address.clone().unwrap_or(connection.address);
+        let stream = Stream::open(&package.id, &connection)
             .await
-            .map_err(|reason| LaunchError { package_id: package_id.to_owned(), reason })?;
+            .map_err(|reason| LaunchError { package_id: package.id.clone(), reason })?;
         let stream = Arc::new(stream);
         *slot.current.lock() = Some(stream.clone());
         Ok(stream)

@@ -1,7 +1,7 @@
 //! Calls one chaincode for a transaction: a system chaincode here and now, any other over its stream
 //! (`core/chaincode/chaincode_support.go`).
 
-use std::{borrow::Cow, sync::Arc};
+use std::sync::Arc;
 
 use fabric::{
     channel::Bundle,
@@ -116,11 +116,7 @@ impl Endorser {
             .ok_or_else(|| unknown(&format!("could not get channel config for channel '{channel}'")))?;
         let runnable = self.find(name, simulator).map_err(|error| unknown(&error))?;
         check_initialized(name, &runnable, input.is_init, simulator)?;
-        let mut connection = Cow::Borrowed(&runnable.package.connection);
-        if let Some(address) = &self.setup.chaincode_address {
-            connection.to_mut().address = address.clone();
-        }
-        let stream = self.chaincodes.stream(&runnable.package.id, &connection).await?;
+        let stream = self.chaincodes.stream(&runnable.package).await?;
         let call = Call::new(self, transaction, simulator, name, input.is_init);
         Ok(call_over(&stream, call, input).await?)
     }

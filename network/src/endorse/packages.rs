@@ -10,9 +10,9 @@ use std::{
 };
 
 use bytes::Bytes;
-use flate2::{Compression, GzBuilder, read::GzDecoder};
+use flate2::read::GzDecoder;
 use parking_lot::RwLock;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use sha2::{Digest, Sha256};
 
 use super::chaincode::{Connection, ConnectionError};
@@ -68,30 +68,15 @@ pub struct Package {
     pub connection: Connection,
 }
 
-#[derive(Deserialize, Serialize)]
+#[derive(Deserialize)]
 struct Metadata {
     #[serde(rename = "type", default)]
     kind: String,
-    #[serde(default)]
-    path: String,
     #[serde(default)]
     label: String,
 }
 
 impl Package {
-    /// Packs a chaincode that listens at `connection`. The same arguments give the same bytes, so that
-    /// organisations which pack for themselves get the same package id.
-    pub fn pack(label: &str, connection: &Connection) -> Result<Bytes, PackageError> {
-        let metadata =
-            Metadata { kind: CHAINCODE_AS_A_SERVICE.into(), path: String::new(), label: label.to_owned() };
-        let metadata = serde_json::to_vec(&metadata).map_err(PackageError::Metadata)?;
-        let connection = serde_json::to_vec(connection).map_err(PackageError::Metadata)?;
-        let code = tar_gz(&[(CONNECTION_FILE, &connection)]).map_err(PackageError::Unreadable)?;
-        let package =
-            tar_gz(&[(METADATA_FILE, &metadata), (CODE_FILE, &code)]).map_err(PackageError::Unreadable)?;
-        Ok(package.into())
-    }
-
     /// Takes an install package (`.tar.gz`) apart.
     pub fn parse(package: &[u8]) -> Result<Self, PackageError> {
         let mut files = untar(package)?;
@@ -212,15 +197,4 @@ fn untar(archive: &[u8]) -> Result<BTreeMap<String, Vec<u8>>, PackageError> {
         files.insert(name, content);
     }
     Ok(files)
-}
-
-fn tar_gz(files: &[(&str, &[u8])]) -> io::Result<Vec<u8>> {
-    let mut archive = tar::Builder::new(GzBuilder::new().mtime(0).write(Vec::new(), Compression::default()));
-    for (name, content) in files {
-        let mut header = tar::Header::new_ustar();
-        header.set_size(content.len() as u64);
-        header.set_mode(0o100_644);
-        archive.append_data(&mut header, name, *content)?;
-    }
-    archive.into_inner()?.finish()
 }
