@@ -42,6 +42,28 @@ fn byhand() {
     check_chain("byhand");
 }
 
+#[test]
+fn ed25519_creators_are_good_from_capability_v3_0_on() {
+    let Some(folder) = golden_folder("byhand") else {
+        println!("skipped: the recorded chain byhand is not on this machine");
+        return;
+    };
+    let expected = expected(&folder);
+    let blocks: Vec<Block> = BlockFile::new(open(&folder)).map(Result::unwrap).collect();
+    let genesis = config(&blocks[0]).unwrap();
+    let (before, since) =
+        (channel_msps(&genesis, MspVersion::V1_4_3), channel_msps(&genesis, MspVersion::V3_0));
+    let record = expected.values().find(|record| record.label == "creator:ed25519").unwrap();
+    let (number, index) = record.place;
+    let data = &blocks[number as usize].data.as_ref().unwrap().data[index as usize];
+    let envelope: Envelope = decode(data.clone()).unwrap();
+    let payload: Payload = decode(envelope.payload.clone()).unwrap();
+    let header: SignatureHeader = decode(payload.header.unwrap().signature_header).unwrap();
+    let accepted = |msps| accept(msps, &header.creator, &envelope.payload, &envelope.signature);
+    assert!(accepted(&before).is_err());
+    assert_eq!(accepted(&since), Ok(vec![MspRoleType::Client]));
+}
+
 /// The recorded codes that a peer gives before it has looked at the creator.
 const BEFORE_CREATOR: [i64; 4] = [1, 2, 3, 255];
 const BAD_CREATOR_SIGNATURE: i64 = 4;
@@ -66,7 +88,7 @@ fn check_chain(name: &str) -> Option<Counts> {
         let block = block.unwrap();
         let number = block.header.as_ref().unwrap().number;
         if number == 0 {
-            msps = channel_msps(&config(&block).unwrap());
+            msps = channel_msps(&config(&block).unwrap(), MspVersion::V1_4_3);
         }
         for (index, data) in block.data.as_ref().unwrap().data.iter().enumerate() {
             let record = &expected[&(number, index as u64)];
@@ -74,7 +96,7 @@ fn check_chain(name: &str) -> Option<Counts> {
             check_endorsements(&msps, data, record, &mut counts);
         }
         if let Some(config) = config(&block).filter(|_| expected[&(number, 0)].code == 0) {
-            msps = channel_msps(&config);
+            msps = channel_msps(&config, MspVersion::V1_4_3);
         }
     }
     println!("{name}: {counts:?}");
@@ -175,16 +197,16 @@ fn config(block: &Block) -> Option<Config> {
     decode::<ConfigEnvelope>(payload.data).ok()?.config
 }
 
-fn channel_msps(config: &Config) -> MspManager {
+fn channel_msps(config: &Config, version: MspVersion) -> MspManager {
     let channel = config.channel_group.as_ref().unwrap();
     let sections = ["Application", "Orderer"].map(|name| &channel.groups[name]);
     let organizations = sections.into_iter().flat_map(|section| section.groups.values());
-    MspManager::new(organizations.map(msp).collect())
+    MspManager::new(organizations.map(|organization| msp(organization, version)).collect())
 }
 
-fn msp(organization: &ConfigGroup) -> Msp {
+fn msp(organization: &ConfigGroup, version: MspVersion) -> Msp {
     let config: MspConfig = decode(organization.values["MSP"].value.clone()).unwrap();
-    Msp::from_config(&config, MspVersion::V1_4_3).unwrap()
+    Msp::from_config(&config, version).unwrap()
 }
 
 fn golden_folder(name: &str) -> Option<PathBuf> {
