@@ -155,6 +155,7 @@ impl Bundle {
         bundle.require_supported()?;
         bundle.capabilities.require_supported_by_orderer()?;
         transition::check_consensus_unchanged(&self.orderer, &bundle.orderer)?;
+        bundle.check_acls()?;
         let envelope = update::encode_envelope(&bundle.config, &envelope.encode_to_vec());
         Ok(ProposedConfig { envelope: envelope.into(), bundle: Arc::new(bundle) })
     }
@@ -235,6 +236,16 @@ impl Bundle {
             Some(policy) => self.policies.get(policy),
             None => Err(PolicyError::NoSuchPolicy(resource.to_owned())),
         }
+    }
+
+    /// A resource guarded by a name that makes peers panic would make them panic at each request.
+    fn check_acls(&self) -> Result<(), ConfigError> {
+        for policy in self.application.iter().flat_map(|application| application.acls.values()) {
+            if let Err(error @ PolicyError::NamesGroup(_)) = self.policies.get(policy) {
+                return Err(ConfigError::Policy { path: "/Channel/Application/ACLs".to_owned(), error });
+            }
+        }
+        Ok(())
     }
 
     fn build(

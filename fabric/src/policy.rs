@@ -49,6 +49,9 @@ pub enum PolicyError {
     ImplicitMetaNotSatisfied { sub_policy: String, satisfied: usize, needed: usize },
     #[error("no such policy: '{0}'")]
     NoSuchPolicy(String),
+    /// Looking it up makes a peer of Fabric panic.
+    #[error("'{0}' names a group where a policy should be")]
+    NamesGroup(String),
     #[error("the policy is no protobuf message: {0}")]
     Wire(#[from] WireError),
     #[error("the policy is no protobuf message: {0}")]

@@ -259,3 +259,16 @@ fn resources_are_guarded_by_their_policies() {
     assert!(policy.evaluate(&stranger, channel.bundle.msps()).is_err());
     assert!(policy.evaluate(&channel.identities(&[&lab.client]), channel.bundle.msps()).is_ok());
 }
+
+#[test]
+fn no_resource_is_guarded_by_a_name_that_stops_peers() {
+    let channel = Channel::new();
+    let acls = |root: &mut ConfigGroup| {
+        let acls = [("event/Block".to_owned(), ApiResource { policy_ref: "/Channel".to_owned() })].into();
+        let value = AcLs { acls }.encode_to_vec().into();
+        let value = ConfigValue { value, mod_policy: "Admins".to_owned(), ..Default::default() };
+        section(root, "Application").values.insert("ACLs".to_owned(), value);
+    };
+    let error = channel.propose(&acls, &channel.admins(&["CertBody", "Accreditation"])).unwrap_err();
+    assert!(error.to_string().contains("'/Channel' names a group where a policy should be"), "{error}");
+}

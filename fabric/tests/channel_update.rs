@@ -6,7 +6,7 @@ mod made;
 
 use bytes::Bytes;
 use fabric::{
-    channel::ConfigError,
+    channel::{Bundle, ConfigError},
     proto::common::{Config, ConfigEnvelope, ConfigGroup, ConfigPolicy, ConfigValue},
     proto::orderer::BatchTimeout,
 };
@@ -243,4 +243,26 @@ fn an_element_whose_mod_policy_leads_nowhere_cannot_change() {
     let envelope = signed(&next, compute(&next, &again).encode_to_vec(), &orderer);
     let error = next.propose_update(&envelope).unwrap_err().to_string();
     assert!(error.contains("no such policy: 'Nobody'"), "{error}");
+}
+
+#[test]
+fn elements_without_a_mod_policy_get_one_with_the_next_update() {
+    let channel = Channel::new();
+    let mut config = Config::decode(channel.bundle.config().clone()).unwrap();
+    let orderer =
+        |config: &mut Config| config.channel_group.as_mut().unwrap().groups.remove("Orderer").unwrap();
+    let mut group = orderer(&mut config);
+    group.values.get_mut("BatchSize").unwrap().mod_policy = String::new();
+    config.channel_group.as_mut().unwrap().groups.insert("Orderer".to_owned(), group);
+    let bundle = Bundle::from_config("nanotrace", config.encode_to_vec().into()).unwrap();
+    // Such an element is read by an update, but written only with a mod_policy.
+    let mut update = compute(&bundle, &timeout);
+    for set in [&mut update.read_set, &mut update.write_set] {
+        set.as_mut().unwrap().groups.get_mut("Orderer").unwrap().values.remove("BatchSize");
+    }
+    let envelope = signed(&bundle, update.encode_to_vec(), &channel.admins(&["Orderer"]));
+    let proposed = bundle.propose_update(&envelope).unwrap();
+    let mut config = Config::decode(proposed.bundle.config().clone()).unwrap();
+    assert_eq!(orderer(&mut config).values["BatchSize"].mod_policy, "Admins");
+    bundle.validate_config(proposed.envelope).unwrap();
 }

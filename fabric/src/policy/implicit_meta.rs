@@ -38,7 +38,7 @@ impl ImplicitMetaPolicy {
             Err(_) => 0,
         };
         let sub_policy = definition.sub_policy;
-        let sub_policies = children.map(|child| child.get(&sub_policy).ok().cloned()).collect();
+        let sub_policies = children.map(|child| find(child, &sub_policy)).collect::<Result<_, _>>()?;
         Ok(Self { sub_policy, needed, sub_policies })
     }
 
@@ -77,5 +77,13 @@ impl ImplicitMetaPolicy {
     /// The policies found in the child groups.
     pub fn sub_policies(&self) -> impl Iterator<Item = &Arc<Policy>> {
         self.sub_policies.iter().flatten()
+    }
+}
+
+fn find(child: &PolicyManager, name: &str) -> Result<Option<Arc<Policy>>, PolicyError> {
+    match child.get(name) {
+        Ok(policy) => Ok(Some(policy.clone())),
+        Err(PolicyError::NamesGroup(name)) => Err(PolicyError::NamesGroup(name)),
+        Err(_) => Ok(None),
     }
 }

@@ -39,9 +39,11 @@ impl PolicyManager {
     /// The policy of this name: absolute ("/Channel/Application/Writers") or relative to this group. An
     /// absolute name must begin with this group's path.
     pub fn get(&self, name: &str) -> Result<&Arc<Policy>, PolicyError> {
-        let relative = match name.strip_prefix('/') {
-            // Fabric cuts the group's path and one more byte, without looking whether it is a slash.
-            Some(absolute) => absolute.strip_prefix(&self.path).and_then(|rest| rest.get(1..)),
+        let below_group = name.strip_prefix('/').map(|absolute| absolute.strip_prefix(&self.path));
+        let relative = match below_group {
+            Some(Some("")) => return Err(PolicyError::NamesGroup(name.to_owned())),
+            // Fabric cuts one more byte than the group's path, without looking whether it is a slash.
+            Some(rest) => rest.and_then(|rest| rest.get(1..)),
             None => Some(name),
         };
         relative

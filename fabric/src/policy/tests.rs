@@ -2,12 +2,17 @@
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic)]
 
+use std::{collections::BTreeMap, sync::Arc};
+
 use bytes::Bytes;
 use prost::Message;
 
-use super::{ApplicationPolicy, DslError, PolicyError, SignaturePolicy, parse, to_text};
+use super::{ApplicationPolicy, DslError, PolicyError, PolicyManager, SignaturePolicy, parse, to_text};
 use crate::{
-    proto::common::{MspPrincipal, MspRole, SignaturePolicyEnvelope},
+    msp::MspManager,
+    proto::common::{
+        ImplicitMetaPolicy, MspPrincipal, MspRole, Policy, SignaturePolicyEnvelope, policy::PolicyType,
+    },
     wire::{WireError, put_message, put_varint},
 };
 
@@ -211,4 +216,76 @@ fn application_policies() {
     assert_eq!(ApplicationPolicy::decode(wrapped.into()).unwrap(), reference);
     assert_eq!(ApplicationPolicy::decode(Bytes::new()).unwrap_err(), PolicyError::EmptyRule);
     assert!(ApplicationPolicy::decode(Bytes::from_static(b"\x0a\x01\x0a\x12\x02/A")).is_err());
+}
+
+/// Policies of a group whose children have `Yes` (satisfied by nobody's signature), `No` or neither.
+fn group(children: &[&str], policies: &[(&str, i32, &str)]) -> PolicyManager {
+    let yes = parse("OutOf(0, 'A.peer')").unwrap();
+    let no = parse("OR('A.peer')").unwrap();
+    let child = |name: &str| {
+        let rule = if name.starts_with("yes") { &yes } else { &no };
+        let policy = Policy { r#type: PolicyType::Signature.into(), value: rule.encode_to_vec().into() };
+        let policies = [("Rule", Some(&policy))].into_iter().filter(|_| !name.starts_with("none"));
+        PolicyManager::compile(format!("Channel/{name}"), policies, BTreeMap::new()).unwrap()
+    };
+    let children = children.iter().map(|name| ((*name).to_owned(), child(name))).collect();
+    let meta = |(name, rule, sub_policy): &(&str, i32, &str)| {
+        let meta = ImplicitMetaPolicy { rule: *rule, sub_policy: (*sub_policy).to_owned() };
+        let policy = Policy { r#type: PolicyType::ImplicitMeta.into(), value: meta.encode_to_vec().into() };
+        ((*name).to_owned(), policy)
+    };
+    let policies: Vec<_> = policies.iter().map(meta).collect();
+    let policies = policies.iter().map(|(name, policy)| (name.as_str(), Some(policy)));
+    PolicyManager::compile("Channel".to_owned(), policies, children).unwrap()
+}
+
+#[test]
+fn implicit_meta_policies_count_child_groups() {
+    let msps = MspManager::new(Vec::new());
+    let satisfied = |children: &[&str], rule: i32, sub_policy: &str| {
+        let group = group(children, &[("Meta", rule, sub_policy)]);
+        group.get("Meta").unwrap().evaluate(&[], &msps).is_ok()
+    };
+    let (any, all, majority, unknown) = (0, 1, 2, 3);
+    assert!(satisfied(&["yes1", "no1", "no2"], any, "Rule") && !satisfied(&["no1", "none1"], any, "Rule"));
+    assert!(satisfied(&["yes1", "yes2"], all, "Rule") && !satisfied(&["yes1", "none1"], all, "Rule"));
+    assert!(satisfied(&["yes1", "yes2", "no1"], majority, "Rule"));
+    assert!(!satisfied(&["yes1", "no1"], majority, "Rule"));
+    assert!(!satisfied(&["yes1"], any, "Other") && !satisfied(&["yes1"], any, ""));
+    for rule in [any, all, majority] {
+        assert!(satisfied(&[], rule, "Rule"));
+    }
+    // A rule of an unknown kind needs none to agree, and none must.
+    assert!(satisfied(&["no1", "no2"], unknown, "Rule"));
+    assert!(!satisfied(&["yes1", "no1"], unknown, "Rule"));
+    // An absolute name is in no group but one.
+    assert!(satisfied(&["yes1", "no1"], any, "/Channel/yes1/Rule"));
+    assert!(!satisfied(&["yes1", "yes2"], all, "/Channel/yes1/Rule"));
+}
+
+#[test]
+fn a_sub_policy_that_names_its_group_does_not_compile() {
+    let child =
+        PolicyManager::compile("Channel/one".to_owned(), std::iter::empty(), BTreeMap::new()).unwrap();
+    let meta = ImplicitMetaPolicy { rule: 0, sub_policy: "/Channel/one".to_owned() };
+    let policy = Policy { r#type: PolicyType::ImplicitMeta.into(), value: meta.encode_to_vec().into() };
+    let children = [("one".to_owned(), child)].into();
+    let result =
+        PolicyManager::compile("Channel".to_owned(), [("Meta", Some(&policy))].into_iter(), children);
+    assert_eq!(result.unwrap_err(), PolicyError::NamesGroup("/Channel/one".to_owned()));
+}
+
+#[test]
+fn policies_are_found_by_absolute_and_relative_names() {
+    let group = group(&["yes1"], &[("Meta", 0, "Rule")]);
+    let same = |name: &str, other: &str| Arc::ptr_eq(group.get(name).unwrap(), group.get(other).unwrap());
+    assert!(same("/Channel/Meta", "Meta"));
+    assert!(same("/Channel/yes1/Rule", "yes1/Rule"));
+    // Fabric looks at the length of the path, not at what follows it.
+    assert!(same("/ChannelXMeta", "Meta"));
+    for name in ["", "/", "/Channel/", "/Other/Meta", "Channel/Meta", "/ChanneläMeta"] {
+        assert_eq!(group.get(name).unwrap_err(), PolicyError::NoSuchPolicy(name.to_owned()));
+    }
+    let error = group.get("/Channel").unwrap_err();
+    assert_eq!(error, PolicyError::NamesGroup("/Channel".to_owned()));
 }
