@@ -2,7 +2,6 @@
 
 use std::{
     fs,
-    io::Write,
     path::{Path, PathBuf},
 };
 
@@ -16,7 +15,10 @@ use tokio::{
     signal::unix::{SignalKind, signal},
 };
 
-use crate::exit::{Exit, Failure};
+use crate::{
+    cert::output,
+    exit::{Exit, Failure},
+};
 
 /// Run the certificate chaincode as a service that peers dial (Fabric's "chaincode as a service").
 ///
@@ -97,8 +99,8 @@ pub async fn run(args: Args) -> Result<Exit, Failure> {
 }
 
 async fn serve(args: Serve) -> Result<Exit, Failure> {
-    let server = Server::new(args.id.clone().unwrap_or_default());
-    let mut server = server.map_err(|error| Failure::usage(error.to_string()))?;
+    let id = args.id.clone().unwrap_or_default();
+    let mut server = Server::new(&id).map_err(|error| Failure::usage(error.to_string()))?;
     if let Some(tls) = tls(&args)? {
         server = server.with_tls(tls);
     }
@@ -107,6 +109,7 @@ async fn serve(args: Serve) -> Result<Exit, Failure> {
         listener.map_err(|error| Failure::during(format!("listening on {}", args.address), error))?;
     let mut terminate = signal(SignalKind::terminate())
         .map_err(|error| Failure::during("asking for the signal to stop", error))?;
+    output::line(format!("The chaincode {} listens on {}. Ctrl-C stops it.", id, args.address))?;
     let stop = async move {
         tokio::select! {
             _ = tokio::signal::ctrl_c() => {}
@@ -137,8 +140,7 @@ fn write_package(args: &Package) -> Result<Exit, Failure> {
             package.id, package.id
         ),
     };
-    let written = writeln!(std::io::stdout(), "{text}");
-    written.map_err(|error| Failure::during("printing", error))?;
+    output::line(text)?;
     Ok(Exit::Ok)
 }
 

@@ -101,6 +101,12 @@ pub(crate) fn page_path(code: Code) -> String {
     format!("/c/{code}")
 }
 
+/// What a downloaded document is called.
+pub(crate) fn file_name(code: Code) -> String {
+    let plain: String = code.to_string().chars().filter(char::is_ascii_alphanumeric).collect();
+    format!("certificate-{plain}.json")
+}
+
 /// A check character may be one of `*~$=`: all of them may stand in a path segment (RFC 3986 §3.3).
 const CODE: &AsciiSet = &NON_ALPHANUMERIC.remove(b'*').remove(b'~').remove(b'$').remove(b'=');
 

@@ -23,6 +23,8 @@ pub(crate) struct CertificatePage {
     pub code: String,
     pub href: String,
     pub api: String,
+    /// The name under which a browser keeps the signed document.
+    pub file: String,
     pub known: Option<Known>,
     pub entry: EntryForm,
 }
@@ -78,6 +80,7 @@ impl CertificatePage {
             code: code.grouped(),
             href: link::page_path(code),
             api: format!("/api/v1/certificates/{code}"),
+            file: link::file_name(code),
             known,
             entry: EntryForm::default(),
         }

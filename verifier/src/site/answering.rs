@@ -53,7 +53,7 @@ impl Site {
     /// The signed document, byte for byte as it was submitted. It says nothing about whether it still holds.
     pub(super) fn document(&self, asked: &Asked<'_>, raw: &str) -> Reply {
         self.with_entry(asked, raw, |entry| {
-            let name = format!("attachment; filename=\"certificate-{}.json\"", entry.code);
+            let name = format!("attachment; filename=\"{}\"", link::file_name(entry.code));
             Ok(Reply::new(StatusCode::OK, "application/vc+json", entry.certificate.document.clone())
                 .fresh_for(Freshness::Seconds(CACHE_WINDOW))
                 .tagged_by_content()
