@@ -18,11 +18,11 @@ pub use connection::{Connection, ConnectionError};
 pub use stream::{Stream, StreamError};
 
 /// How long one chaincode call may take, calls of other chaincodes included (`chaincode.executetimeout`).
-pub const EXECUTE_TIMEOUT: Duration = Duration::from_secs(30);
+const EXECUTE_TIMEOUT: Duration = Duration::from_secs(30);
 /// How long a chaincode may take to register once it is connected (`chaincode.startuptimeout`).
-pub const STARTUP_TIMEOUT: Duration = Duration::from_secs(300);
+const STARTUP_TIMEOUT: Duration = Duration::from_secs(300);
 /// The largest message on a stream, in either direction.
-pub const MAX_MESSAGE_BYTES: usize = 100 << 20;
+const MAX_MESSAGE_BYTES: usize = 100 << 20;
 
 /// What we offer a chaincode when it registers: writes and reads in batches, as a 3.1 peer does.
 const OFFERED: ChaincodeAdditionalParams = ChaincodeAdditionalParams {
@@ -44,6 +44,7 @@ pub struct LaunchError {
 pub struct Chaincodes {
     /// Where chaincodes listen, whatever their packages say.
     address: Option<String>,
+    pub execute_timeout: Duration,
     slots: Mutex<HashMap<String, Arc<Slot>>>,
 }
 
@@ -57,7 +58,7 @@ struct Slot {
 
 impl Chaincodes {
     pub fn new(address: Option<String>) -> Self {
-        Self { address, slots: Mutex::default() }
+        Self { address, execute_timeout: EXECUTE_TIMEOUT, slots: Mutex::default() }
     }
 
     /// The stream to the chaincode of this package, opened if it is not open.

@@ -1,7 +1,7 @@
 //! Calls one chaincode for a transaction: a system chaincode here and now, any other over its stream
 //! (`core/chaincode/chaincode_support.go`).
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 use fabric::{
     channel::Bundle,
@@ -16,7 +16,7 @@ use tokio::time::timeout;
 
 use super::{
     Endorser,
-    chaincode::{EXECUTE_TIMEOUT, LaunchError, Stream, StreamError},
+    chaincode::{LaunchError, Stream, StreamError},
     handler::Call,
     lifecycle::StateError,
     runnable::Runnable,
@@ -118,7 +118,11 @@ impl Endorser {
         check_initialized(name, &runnable, input.is_init, simulator)?;
         let stream = self.chaincodes.stream(&runnable.package).await?;
         let call = Call::new(self, transaction, simulator, name, input.is_init);
-        Ok(call_over(&stream, call, input).await?)
+        // Decorations are a peer's to add, never a client's; we add none.
+        let input = ChaincodeInput { decorations: BTreeMap::new(), ..input };
+        let conversation = converse(&stream, call, input);
+        let ended = timeout(self.chaincodes.execute_timeout, conversation).await;
+        Ok(ended.unwrap_or(Err(StreamError::Timeout))?)
     }
 
     /// The chaincode that can be called under this name.
@@ -132,7 +136,7 @@ impl Endorser {
 }
 
 /// Sends the call and answers the chaincode's requests until it has finished.
-async fn call_over(
+async fn converse(
     stream: &Stream,
     mut call: Call<'_, '_>,
     input: ChaincodeInput,
@@ -140,19 +144,16 @@ async fn call_over(
     let transaction = call.transaction;
     let mut inbox = stream.begin(transaction.channel_id, transaction.txid)?;
     let kind = if call.is_init { Type::Init } else { Type::Transaction };
-    let conversation = async {
-        stream.send(message(transaction, kind, &input, Some(transaction.signed.clone()))).await?;
-        loop {
-            let received = inbox.next().await?;
-            if matches!(received.r#type(), Type::Completed | Type::Error) {
-                return Ok(received);
-            }
-            let answer = call.answer(received).await;
-            inbox.answered();
-            stream.send(answer).await?;
+    stream.send(message(transaction, kind, &input, Some(transaction.signed.clone()))).await?;
+    loop {
+        let received = inbox.next().await?;
+        if matches!(received.r#type(), Type::Completed | Type::Error) {
+            return Ok(received);
         }
-    };
-    timeout(EXECUTE_TIMEOUT, conversation).await.unwrap_or(Err(StreamError::Timeout))
+        let answer = call.answer(received).await;
+        inbox.answered();
+        stream.send(answer).await?;
+    }
 }
 
 /// Where the definition asks for it, lets the chaincode be called only after one initialising call for its

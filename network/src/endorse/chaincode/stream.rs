@@ -50,10 +50,10 @@ pub struct Stream {
     reader: JoinHandle<()>,
 }
 
-/// Transactions in progress on a stream, by id.
-#[derive(Default)]
+/// Transactions in progress on a stream.
 struct Transactions {
-    open: Mutex<HashMap<String, Entry>>,
+    /// By id; `None` once the stream has ended, so that nobody begins what would never be answered.
+    open: Mutex<Option<HashMap<String, Entry>>>,
 }
 
 struct Entry {
@@ -97,13 +97,13 @@ impl Stream {
             format!("timeout expired while starting chaincode {package_id} for transaction")
         })??;
 
-        let transactions = Arc::new(Transactions::default());
+        let transactions = Arc::new(Transactions { open: Mutex::new(Some(HashMap::new())) });
         let reader = read(package_id.to_owned(), inbound, transactions.clone(), outbound.downgrade());
         Ok(Self { outbound, transactions, reader: tokio::spawn(reader) })
     }
 
     pub fn is_open(&self) -> bool {
-        !self.reader.is_finished() && !self.outbound.is_closed()
+        self.transactions.open.lock().is_some() && !self.outbound.is_closed()
     }
 
     /// Makes the stream deliver messages of this transaction to the inbox returned.
@@ -111,6 +111,7 @@ impl Stream {
         let (inbox, messages) = mpsc::channel(INBOX_MESSAGES);
         let busy = Arc::new(AtomicBool::new(false));
         let mut open = self.transactions.open.lock();
+        let open = open.as_mut().ok_or(StreamError::Terminated)?;
         if open.contains_key(txid) {
             return Err(StreamError::InUse { txid: txid.to_owned(), channel: channel.to_owned() });
         }
@@ -144,7 +145,9 @@ impl Inbox {
 
 impl Drop for Inbox {
     fn drop(&mut self) {
-        self.transactions.open.lock().remove(&self.txid);
+        if let Some(open) = self.transactions.open.lock().as_mut() {
+            open.remove(&self.txid);
+        }
     }
 }
 
@@ -218,7 +221,7 @@ async fn read(
     };
     tracing::info!(%package_id, %reason, "chaincode stream ended");
     // Whoever waits on an inbox learns it by its end.
-    transactions.open.lock().clear();
+    *transactions.open.lock() = None;
 }
 
 impl Transactions {
@@ -239,7 +242,8 @@ impl Transactions {
             }
         };
         let open = self.open.lock();
-        let Some(entry) = open.get(&message.txid).filter(|entry| entry.channel == message.channel_id) else {
+        let known = open.as_ref().and_then(|open| open.get(&message.txid));
+        let Some(entry) = known.filter(|entry| entry.channel == message.channel_id) else {
             return Ok(is_request.then(|| no_context(message)));
         };
         if is_request && entry.busy.swap(true, Ordering::AcqRel) {

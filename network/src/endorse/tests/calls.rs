@@ -1,19 +1,24 @@
 //! Chaincodes that call chaincodes, and streams that break.
 
-use std::{sync::atomic::Ordering, time::SystemTime};
+use std::{
+    sync::atomic::Ordering,
+    time::{Duration, SystemTime},
+};
 
 use bytes::Bytes;
 use chaincode::package::{self, Connection};
 use fabric::{
-    proto::protos::{ChaincodeAdditionalParams, ChaincodeMessage, Response, chaincode_message::Type},
+    proto::protos::{
+        ChaincodeAdditionalParams, ChaincodeInput, ChaincodeMessage, Response, chaincode_message::Type,
+    },
     types::decode,
 };
 use futures::future::join_all;
 
 use super::{
-    contract::{self, BREAK, RUN, Socket},
+    contract::{self, BREAK, HANG, RUN, Socket},
     deploy::{Definition, NAME, Running, define},
-    network::{BODIES, Network, Proposed, user},
+    network::{BODIES, CHANNEL, Network, Proposed, user},
     requests::*,
 };
 
@@ -111,6 +116,31 @@ async fn a_chaincode_that_is_away_fails_at_once_and_may_come_back() {
     );
     let _back = Socket::bind_again(address).await.serve(&package_id);
     assert_eq!(call().await.status, 200);
+}
+
+#[tokio::test]
+async fn a_chaincode_that_does_not_answer_is_given_up() {
+    let mut running = Running::start().await;
+    running.ask("CertBody", &[]).await;
+    running.network.endorsers.get_mut("CertBody").unwrap().chaincodes.execute_timeout =
+        Duration::from_millis(1);
+    let silent = running.call("CertBody", &contract::args(HANG, &[])).await.response.unwrap();
+    assert!(silent.message.ends_with(": error sending: timeout expired while executing transaction"));
+}
+
+/// A client cannot pretend to be a peer that decorates.
+#[tokio::test]
+async fn decorations_of_a_client_are_dropped() {
+    let running = Running::start().await;
+    let input = ChaincodeInput {
+        args: contract::args(RUN, &[]),
+        decorations: [("by".to_owned(), Bytes::from("a client"))].into(),
+        ..Default::default()
+    };
+    let sender = user("CertBody", "User1");
+    let proposed = Proposed::build(&sender, CHANNEL, NAME, input, SystemTime::now());
+    let response = running.network.process("CertBody", &proposed.signed).await.unwrap().response.unwrap();
+    assert_eq!(response.status, 200, "{}", response.message);
 }
 
 #[tokio::test]

@@ -39,6 +39,8 @@ pub const RUN: &[u8] = b"run";
 pub const EMIT: &[u8] = b"emit";
 /// Fails without a response.
 pub const FAIL: &[u8] = b"fail";
+/// Never answers.
+pub const HANG: &[u8] = b"hang";
 /// Ends the stream in the middle of the call.
 pub const BREAK: &[u8] = b"break";
 
@@ -132,6 +134,10 @@ impl Contract {
                     if input.args.first().is_some_and(|first| first == BREAK) {
                         return;
                     }
+                    if input.args.first().is_some_and(|first| first == HANG) {
+                        continue;
+                    }
+                    assert!(input.decorations.is_empty(), "a client's decorations came through");
                     tokio::spawn(call(message, input, outbound.clone(), waiting.clone()));
                 }
                 Type::Response | Type::Error => {

@@ -73,6 +73,9 @@ fn check_lifecycle(mut chain: Recorded) -> Option<usize> {
             if results != Ok(call.action.results.clone()) {
                 differences.push(format!("{}: {}", call.name, explain(results, &call.action.results)));
             }
+            let id = call.action.chaincode_id.as_ref().unwrap();
+            assert_eq!((id.name.as_str(), id.version.as_str()), (lifecycle::NAMESPACE, system::VERSION));
+            assert!(call.action.events.is_empty());
             checked += 1;
         }
         chain.commit();
@@ -95,7 +98,7 @@ fn simulate_lifecycle(call: &Endorsed, endorser: &Endorser, bundle: &Arc<Bundle>
     };
     let mut simulator = Simulator::new(&view, ledger.private_store(&call.endorser), bundle, &call.txid);
     let response = lifecycle::invoke(endorser, &transaction, Some(&mut simulator), &call.input.args);
-    if response.status != system::OK {
+    if Some(&response) != call.action.response.as_ref() {
         return Err(format!("{} {}", response.status, response.message));
     }
     let Simulation { public, private, .. } = simulator.finish();

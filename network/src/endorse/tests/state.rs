@@ -96,6 +96,22 @@ async fn ranges_are_cut_into_batches_with_a_look_ahead() {
     running.submit(&[range("k000", "k050"), put("other", "2")]).await;
 }
 
+/// More than 50 times 51 results: the summary has a second level, and the validator, which builds its own
+/// tree, must find the same one.
+#[tokio::test]
+async fn a_summary_of_two_levels_is_accepted() {
+    let mut running = Running::start().await;
+    running.submit(&[put_all((0..5300).map(|index| (format!("k{index:04}"), "v".to_owned())))]).await;
+    let mut requests = vec![range("k", "l")];
+    requests.extend((1..53).map(|_| next("ink-1")));
+    requests.push(put("counted", "5300"));
+    let response = running.call("CertBody", &contract::args(RUN, &requests)).await;
+    let query = &recorded(&response).public.range_queries_info[0];
+    let Some(ReadsInfo::ReadsMerkleHashes(summary)) = &query.reads_info else { panic!("no summary") };
+    assert_eq!((summary.max_level, summary.max_level_hashes.len(), query.itr_exhausted), (2, 3, true));
+    running.submit(&requests).await;
+}
+
 #[tokio::test]
 async fn pages_have_bookmarks_and_forbid_writes() {
     let mut running = Running::start().await;
