@@ -6,6 +6,7 @@ pub mod crypto_config;
 pub mod endorse;
 pub mod gateway;
 pub mod ledger;
+pub mod lifecycle;
 pub mod node;
 pub mod order;
 pub mod replay;

@@ -86,11 +86,12 @@ pub fn validate(
         .map_err(halt)
 }
 
-/// Whether the collections that a transaction writes to are defined: what the orderer asks before it lets
-/// a transaction in that would stop the peers.
-pub fn check_private_writes(rwset: &TxRwSet, ledger: &Ledger) -> Result<(), Defect> {
+/// Whether the collections that a transaction writes to are defined, and the chaincode definitions that it
+/// writes fit to act on: what the orderer asks before it lets a transaction in that would stop the peers.
+pub fn check_writes(rwset: &TxRwSet, bundle: &Bundle, ledger: &Ledger) -> Result<(), Defect> {
     let view = ledger.view()?;
-    collections::check_written(rwset, &Definitions::committed(&view))
+    collections::check_written(rwset, &Definitions::committed(&view))?;
+    redefined::check_written(rwset, bundle, &view)
 }
 
 /// A defect, and the transaction that it is found at.

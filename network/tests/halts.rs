@@ -15,14 +15,19 @@ use fabric::{
             QueryReadsMerkleSummary, RangeQueryInfo, Version, range_query_info::ReadsInfo,
         },
         lifecycle::ChaincodeValidationInfo,
-        protos::{ChaincodeActionPayload, Transaction, TransactionAction, TxValidationCode as Code},
+        protos::{
+            ApplicationPolicy, ChaincodeActionPayload, StaticCollectionConfig, Transaction,
+            TransactionAction, TxValidationCode as Code, application_policy::Type,
+        },
     },
     types::wellformed::NotWellFormed,
 };
 use network::validate::{BlockRejected, Defect, Halt};
 use prost::Message;
 use sha2::{Digest, Sha256};
-use support::{BOTH, CHAINCODE, COLLECTION, Draft, TestChannel, delete, draft::Layer, write};
+use support::{
+    BOTH, CHAINCODE, COLLECTION, Draft, TestChannel, built_in_validation, delete, draft::Layer, write,
+};
 
 /// No protobuf message: a field that ends before it began.
 const GARBAGE: &[u8] = &[0x0a, 0xff];
@@ -346,6 +351,53 @@ fn a_plugin_that_is_not_there_halts_and_an_incomplete_definition_does_not() {
     let codes =
         channel.codes(["unplugged", "open", "garbled"].map(|name| channel.draft(name).seal()).to_vec());
     assert_eq!(codes, [Code::InvalidChaincode, Code::InvalidChaincode, Code::EndorsementPolicyFailure]);
+}
+
+/// What is looked up when the chaincode is next used; another name of no policy is an ordinary refusal.
+#[test]
+fn a_reference_to_a_group_halts() {
+    let mut channel = TestChannel::new();
+    let to = |name: &str| built_in_validation(Type::ChannelConfigPolicyReference(name.to_owned()));
+    let endorsed_by = |name: &str| StaticCollectionConfig {
+        endorsement_policy: Some(ApplicationPolicy {
+            r#type: Some(Type::ChannelConfigPolicyReference(name.to_owned())),
+        }),
+        ..support::collection()
+    };
+    let definitions = vec![
+        channel.definition_with("group", &to("/Channel")),
+        channel.definition_with("nothing", &to("/Channel/Application")),
+        channel.definition_of("private", &to("/Channel/Application/Endorsement"), endorsed_by("/Channel")),
+    ];
+    assert_eq!(channel.submit(definitions), [Code::Valid; 3]);
+    let nothing = channel.draft("nothing").seal();
+    assert_eq!(channel.codes(vec![nothing.clone()]), [Code::EndorsementPolicyFailure]);
+    let halt = channel.halt(vec![nothing, channel.draft("group").seal()]);
+    assert!(matches!(defect(halt), (1, Defect::PolicyNamesGroup { .. })));
+
+    let mut private = channel.draft("private");
+    assert_eq!(channel.codes(vec![private.seal()]), [Code::Valid]);
+    private.hashed("private", COLLECTION).hashed_writes.push(KvWriteHash {
+        key_hash: Bytes::from_static(&[1; 32]),
+        value_hash: Bytes::from_static(&[2; 32]),
+        ..Default::default()
+    });
+    let halt = channel.halt(vec![private.seal()]);
+    assert!(matches!(defect(halt), (0, Defect::PolicyNamesGroup { .. })));
+}
+
+/// Peers have the rules of Fabric 1 and go on; we say clearly that we have not.
+#[test]
+fn chaincode_transactions_of_fabric_1_halt() {
+    for level in ["V1_3", "V1_4_2"] {
+        let channel = TestChannel::without_chaincodes(level);
+        let halt = channel.halt(vec![channel.put(&[("k", "v")])]);
+        assert!(matches!(defect(halt), (0, Defect::OldCapability(_))), "{level}");
+    }
+    for level in ["V2_0", "V2_5"] {
+        let channel = TestChannel::without_chaincodes(level);
+        assert_eq!(channel.codes(vec![channel.put(&[("k", "v")])]), [Code::InvalidChaincode], "{level}");
+    }
 }
 
 #[test]

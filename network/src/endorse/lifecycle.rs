@@ -31,6 +31,7 @@ pub use state::{CommittedState, NAMESPACE, PublicState, StateError};
 use super::{
     Endorser, invoke::Transaction, packages::PackageError, rwset::sha256, simulate::Simulator, system,
 };
+use crate::lifecycle::check_harmless;
 use definition::{ChaincodeDefinition, ChaincodeParameters};
 
 const DEFAULT_POLICY: &str = "/Channel/Application/Endorsement";
@@ -209,6 +210,9 @@ impl DefinitionArgs {
             },
             collections: self.collections.unwrap_or_default(),
         };
+        // Fabric approves these, and stops at the chaincode's first transaction.
+        check_harmless(&parameters.validation, &parameters.collections, bundle.policies())
+            .map_err(|reason| LifecycleError::failed(format!("invalid definition: {reason}")))?;
         Ok(ChaincodeDefinition { sequence: self.sequence, parameters })
     }
 }

@@ -135,11 +135,11 @@ impl Channel {
     pub fn admit(&self, envelope: Envelope, bundle: &Arc<Bundle>) -> Result<Admitted, Refusal> {
         let mut nonce = [0; 24];
         getrandom::fill(&mut nonce).map_err(|error| Refusal::unavailable(error.to_string()))?;
-        let check_private_writes = |rwset: &TxRwSet| {
-            validate::check_private_writes(rwset, &self.ledger).map_err(|defect| defect.to_string())
+        let check_writes = |rwset: &TxRwSet| {
+            validate::check_writes(rwset, bundle, &self.ledger).map_err(|defect| defect.to_string())
         };
         let (ledger, memo, signer) = (&self.ledger, &self.memo, &self.orderer.signer);
-        Filter { bundle, ledger, memo, signer, check_private_writes: &check_private_writes, now: now() }
+        Filter { bundle, ledger, memo, signer, check_writes: &check_writes, now: now() }
             .admit(envelope, nonce)
     }
 

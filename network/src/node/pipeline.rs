@@ -13,7 +13,7 @@ use super::{Channel, metrics};
 use crate::{
     ledger::LedgerError,
     order::{Admitted, BlockWriter, Cut, Cutter},
-    validate::{self, BlockRejected, Halt},
+    validate::{self, BlockRejected, Halt, Validation},
 };
 
 /// Why a channel takes no further blocks; everything already committed goes on being served.
@@ -42,9 +42,8 @@ impl Pipeline {
         while let Some(first) = carried.take().or_else(|| self.envelopes.blocking_recv()) {
             let (batch, left_over) = self.gather(first);
             carried = left_over;
-            if let Some(block) = self.order(batch)? {
-                self.validate_and_commit(block)?;
-            }
+            let batch = self.readmit(batch)?;
+            self.order_and_commit(batch)?;
         }
         Ok(())
     }
@@ -66,24 +65,63 @@ impl Pipeline {
         (cutter.cut(), None)
     }
 
-    fn order(&mut self, batch: Vec<Admitted>) -> Result<Option<Block>, PipelineError> {
-        let batch = self.readmit(batch)?;
-        if batch.is_empty() {
-            return Ok(None);
+    /// Makes the batch a block and commits it. A transaction that would stop the channel's peers shows in our
+    /// own verdicts, while the block is nobody else's yet: it is left out, and the rest is ordered anew.
+    fn order_and_commit(&mut self, mut batch: Vec<Admitted>) -> Result<(), PipelineError> {
+        while !batch.is_empty() {
+            let is_config = batch.iter().any(Admitted::is_config);
+            let block = self.order(&batch, is_config)?;
+            let header = block.header.clone().unwrap_or_default();
+            match self.validate(block) {
+                Ok(validation) => match divider(&batch, &validation) {
+                    Some(index) => leave_out(&mut batch, index, "its verdict would divide the peers"),
+                    None => {
+                        self.commit(validation)?;
+                        self.writer.advance(&header, is_config);
+                        return Ok(());
+                    }
+                },
+                Err(PipelineError::Halt(halt)) => match halt.culprit() {
+                    Some(index) => leave_out(&mut batch, index, &halt.to_string()),
+                    None => return Err(halt.into()),
+                },
+                Err(error) => return Err(error),
+            }
         }
+        Ok(())
+    }
+
+    fn order(&self, batch: &[Admitted], is_config: bool) -> Result<Block, PipelineError> {
         let started = Instant::now();
-        let is_config = batch.iter().any(Admitted::is_config);
-        let envelopes = batch.into_iter().map(|envelope| envelope.encoded).collect();
+        let envelopes = batch.iter().map(|envelope| envelope.encoded.clone()).collect();
         let mut nonce = [0; 24];
         getrandom::fill(&mut nonce)?;
         let block = self.writer.write(envelopes, is_config, bytes::Bytes::copy_from_slice(&nonce));
         metrics::stage("order", started);
-        Ok(Some(block))
+        Ok(block)
+    }
+
+    fn validate(&self, block: Block) -> Result<Validation, PipelineError> {
+        let channel = &self.channel;
+        let bundle = channel.bundle();
+        let started = Instant::now();
+        let ordered = validate::verify_ordered(block, &bundle, channel.ledger(), channel.memo())?;
+        let validation = validate::validate(ordered, &bundle, channel.ledger(), channel.memo())?;
+        metrics::stage("validate", started);
+        Ok(validation)
+    }
+
+    fn commit(&self, validation: Validation) -> Result<(), PipelineError> {
+        let started = Instant::now();
+        let committed = self.channel.ledger().commit(validation.block)?;
+        metrics::stage("commit", started);
+        self.channel.publish(committed, validation.bundle);
+        Ok(())
     }
 
     /// Judges again what was admitted under an older config or may have committed meanwhile; what no longer
-    /// passes is dropped, and its
-    /// client learns by a commit status that never comes, as from Fabric's orderer.
+    /// passes is dropped,
+    /// and its client learns by a commit status that never comes, as from Fabric's orderer.
     fn readmit(&self, batch: Vec<Admitted>) -> Result<Vec<Admitted>, PipelineError> {
         let bundle = self.channel.bundle();
         let mut current = Vec::with_capacity(batch.len());
@@ -102,19 +140,18 @@ impl Pipeline {
         }
         Ok(current)
     }
+}
 
-    fn validate_and_commit(&self, block: Block) -> Result<(), PipelineError> {
-        let channel = &self.channel;
-        let bundle = channel.bundle();
-        let started = Instant::now();
-        let ordered = validate::verify_ordered(block, &bundle, channel.ledger(), channel.memo())?;
-        let validation = validate::validate(ordered, &bundle, channel.ledger(), channel.memo())?;
-        metrics::stage("validate", started);
+/// The first transaction after whose verdict some peers go on and others do not.
+fn divider(batch: &[Admitted], validation: &Validation) -> Option<usize> {
+    let verdicts = batch.iter().zip(&validation.block.codes);
+    verdicts
+        .enumerate()
+        .find_map(|(index, (envelope, code))| envelope.footprint.divides_peers(*code).then_some(index))
+}
 
-        let started = Instant::now();
-        let committed = channel.ledger().commit(validation.block)?;
-        metrics::stage("commit", started);
-        channel.publish(committed, validation.bundle);
-        Ok(())
-    }
+/// As from Fabric's orderer, the client learns of it by a commit status that never comes.
+fn leave_out(batch: &mut Vec<Admitted>, index: usize, reason: &str) {
+    let envelope = batch.remove(index);
+    tracing::warn!(txid = envelope.txid, reason, "an admitted envelope is not ordered");
 }

@@ -30,23 +30,30 @@ impl BlockWriter {
 
     /// Writes the next block from encoded envelopes. `nonce` is fresh for each block; `is_config`
     /// says that the one envelope is a config transaction, which this block's own metadata names.
-    pub fn write(&mut self, envelopes: Vec<Bytes>, is_config: bool, nonce: Bytes) -> Block {
+    ///
+    /// The block is not part of the chain before [`BlockWriter::advance`] says so.
+    pub fn write(&self, envelopes: Vec<Bytes>, is_config: bool, nonce: Bytes) -> Block {
         let header = BlockHeader {
             number: self.next_number,
             previous_hash: Bytes::copy_from_slice(&self.previous_hash),
             data_hash: Bytes::copy_from_slice(&block::data_hash(&envelopes)),
         };
-        if is_config {
-            self.last_config = header.number;
-        }
-        let metadata = self.metadata(&header, nonce);
-        self.next_number += 1;
-        self.previous_hash = block::header_hash(&header);
+        let last_config = if is_config { header.number } else { self.last_config };
+        let metadata = self.metadata(&header, last_config, nonce);
         Block { header: Some(header), data: Some(BlockData { data: envelopes }), metadata: Some(metadata) }
     }
 
-    fn metadata(&self, header: &BlockHeader, nonce: Bytes) -> BlockMetadata {
-        let last_config = LastConfig { index: self.last_config };
+    /// The next block follows this one.
+    pub fn advance(&mut self, header: &BlockHeader, is_config: bool) {
+        if is_config {
+            self.last_config = header.number;
+        }
+        self.next_number = header.number + 1;
+        self.previous_hash = block::header_hash(header);
+    }
+
+    fn metadata(&self, header: &BlockHeader, last_config: u64, nonce: Bytes) -> BlockMetadata {
+        let last_config = LastConfig { index: last_config };
         let value: Bytes = OrdererBlockMetadata {
             last_config: Some(last_config),
             consenter_metadata: Metadata::default().encode_to_vec().into(),

@@ -16,7 +16,7 @@ use fabric::{
 };
 use prost::{Message, Name};
 
-use super::hazard::{self, Footprint, PrivateWritesCheck};
+use super::hazard::{self, Footprint, WritesCheck};
 use crate::ledger::Ledger;
 
 /// Why an envelope was not ordered; the client may mend a 400 or 403 and repeat a 503.
@@ -68,7 +68,7 @@ pub struct Filter<'a> {
     pub ledger: &'a Ledger,
     pub memo: &'a SignatureMemo,
     pub signer: &'a SigningIdentity,
-    pub check_private_writes: &'a PrivateWritesCheck<'a>,
+    pub check_writes: &'a WritesCheck<'a>,
     pub now: i64,
 }
 
@@ -97,7 +97,7 @@ impl Filter<'_> {
         self.apply_rules(&envelope)?;
         let Parts { channel_header, signature_header, data } = parts;
         let examined =
-            hazard::examine(&channel_header, signature_header, data, self.ledger, self.check_private_writes);
+            hazard::examine(&channel_header, signature_header, data, self.ledger, self.check_writes);
         let footprint = examined.map_err(|hazard| Refusal::bad_request(hazard.to_string()))?;
         Ok(self.admitted(envelope, channel_header.tx_id, footprint, None))
     }

@@ -13,8 +13,10 @@ use fabric::{
     policy,
     proto::{
         common::{ChannelHeader, SignatureHeader},
-        kvrwset::KvMetadataEntry,
-        protos::{ChaincodeAction, ChaincodeActionPayload, ProposalResponsePayload, Transaction},
+        kvrwset::{KvMetadataEntry, range_query_info::ReadsInfo},
+        protos::{
+            ChaincodeAction, ChaincodeActionPayload, ProposalResponsePayload, Transaction, TxValidationCode,
+        },
     },
     types::{
         decode,
@@ -39,16 +41,18 @@ pub enum Hazard {
         "transaction refused: it sets a key's endorsement policy but {reason}, which could stop the channel's peers"
     )]
     PolicyNeverChecked { reason: &'static str },
+    #[error("transaction refused: a range query {reason}, which would stop the channel's peers")]
+    RangeQuery { reason: &'static str },
     #[error("transaction refused: the endorsement policy it sets for a key of '{namespace}' is not one")]
     NotAPolicy { namespace: String },
     #[error("transaction refused: {reason}, which would stop the channel's peers")]
-    PrivateWrites { reason: String },
+    Writes { reason: String },
     #[error(transparent)]
     Ledger(#[from] LedgerError),
 }
 
-/// Judges the private writes of a read-write set by the chaincode definitions in force.
-pub type PrivateWritesCheck<'a> = dyn Fn(&TxRwSet) -> Result<(), String> + 'a;
+/// Judges what a read-write set writes to collections and chaincode definitions.
+pub type WritesCheck<'a> = dyn Fn(&TxRwSet) -> Result<(), String> + 'a;
 
 /// A key that a transaction touches: namespace, collection (empty for public keys), key or its hash.
 type Key = (String, String, Bytes);
@@ -61,6 +65,8 @@ pub struct Footprint {
     /// Fabric takes for the same).
     metadata_only: HashSet<Key>,
     sets_policies: bool,
+    /// More than one namespace's policies must be met.
+    spans_namespaces: bool,
 }
 
 impl Footprint {
@@ -78,48 +84,72 @@ impl Footprint {
     pub fn sets_policies(&self) -> bool {
         self.sets_policies
     }
+
+    /// Whether peers go on after the transaction, if it gets this code, or not, as it happens: one that sets
+    /// policies and fails in one of several namespaces makes those hang later that did not visit the others.
+    pub fn divides_peers(&self, code: TxValidationCode) -> bool {
+        let failed = [TxValidationCode::EndorsementPolicyFailure, TxValidationCode::InvalidChaincode];
+        self.sets_policies && self.spans_namespaces && failed.contains(&code)
+    }
 }
 
 /// Refuses a transaction that is deadly whatever stands beside it in its block.
 ///
-/// `signature_header` and `data` are those of the envelope's payload; `check_private_writes` says why
-/// the collections that a transaction writes to are none, if they are none.
+/// `signature_header` and `data` are those of the envelope's payload; `check_writes` says why collections
+/// and definitions that a transaction writes to would stop peers, if they would.
 pub fn examine(
     header: &ChannelHeader,
     signature_header: Bytes,
     data: Bytes,
     ledger: &Ledger,
-    check_private_writes: &PrivateWritesCheck<'_>,
+    check_writes: &WritesCheck<'_>,
 ) -> Result<Footprint, Hazard> {
-    let results = results(data)?;
+    let action = chaincode_action(data)?;
     // Peers mark a transaction with an unreadable read-write set invalid and go on.
-    let Ok(rwset) = TxRwSet::decode(results) else { return Ok(Footprint::default()) };
-    if let Err(reason) = check_private_writes(&rwset) {
-        return Err(Hazard::PrivateWrites { reason });
-    }
+    let Ok(rwset) = TxRwSet::decode(action.results) else { return Ok(Footprint::default()) };
+    check_writes(&rwset).map_err(|reason| Hazard::Writes { reason })?;
+    check_range_queries(&rwset)?;
     check_policies(&rwset)?;
-    let footprint = footprint(&rwset);
+    let invoked = action.chaincode_id.unwrap_or_default().name;
+    let footprint = footprint(&rwset, &invoked);
     if footprint.sets_policies {
         check_reaches_policy_check(header, signature_header, ledger)?;
     }
     Ok(footprint)
 }
 
-/// Walks down to the read-write set as a peer does when it looks for dependencies between the
+/// Walks down to what the chaincode did as a peer does when it looks for dependencies between the
 /// transactions of a block, whatever their type.
-fn results(data: Bytes) -> Result<Bytes, Hazard> {
+fn chaincode_action(data: Bytes) -> Result<ChaincodeAction, Hazard> {
     let transaction: Transaction = part("the transaction", data)?;
     let action = transaction.actions.into_iter().next().ok_or(Hazard::Missing { part: "action" })?;
     let payload: ChaincodeActionPayload = part("the action's payload", action.payload)?;
     let endorsed = payload.action.ok_or(Hazard::Missing { part: "endorsed action" })?;
     let response: ProposalResponsePayload =
         part("the proposal response", endorsed.proposal_response_payload)?;
-    let action: ChaincodeAction = part("the chaincode action", response.extension)?;
-    Ok(action.results)
+    part("the chaincode action", response.extension)
 }
 
 fn part<M: prost::Message + Default + prost::Name>(part: &'static str, bytes: Bytes) -> Result<M, Hazard> {
     decode(bytes).map_err(|_| Hazard::Undecodable { part })
+}
+
+/// Only a forger states a range query that peers cannot repeat.
+fn check_range_queries(rwset: &TxRwSet) -> Result<(), Hazard> {
+    let queries = rwset.namespaces.iter().flat_map(|namespace| &namespace.public.range_queries_info);
+    for query in queries {
+        let reason = match &query.reads_info {
+            Some(ReadsInfo::RawReads(reads)) if reads.kv_reads.iter().any(|read| read.version.is_none()) => {
+                "states a result without a version"
+            }
+            Some(ReadsInfo::ReadsMerkleHashes(summary)) if summary.max_degree < 2 => {
+                "states a summary that is no tree"
+            }
+            _ => continue,
+        };
+        return Err(Hazard::RangeQuery { reason });
+    }
+    Ok(())
 }
 
 fn check_policies(rwset: &TxRwSet) -> Result<(), Hazard> {
@@ -156,8 +186,9 @@ fn check_reaches_policy_check(
     Ok(())
 }
 
-fn footprint(rwset: &TxRwSet) -> Footprint {
-    let mut footprint = Footprint::default();
+fn footprint(rwset: &TxRwSet, invoked: &str) -> Footprint {
+    let spans_namespaces = rwset.namespaces.iter().any(|namespace| namespace.namespace != invoked);
+    let mut footprint = Footprint { spans_namespaces, ..Footprint::default() };
     for namespace in &rwset.namespaces {
         add_public(&mut footprint, namespace);
         add_hashed(&mut footprint, namespace);

@@ -1,5 +1,7 @@
 //! What stops a channel: every case in which Fabric's peers stop, instead of giving a verdict.
 
+use fabric::channel::ConfigError;
+
 use super::lifecycle::DefinitionError;
 use crate::ledger::{self, LedgerError};
 
@@ -13,6 +15,19 @@ pub struct Halt {
     pub transaction: usize,
     #[source]
     pub defect: Defect,
+}
+
+impl Halt {
+    /// The transaction without which the block would do no harm, if it is for a transaction that peers stop.
+    pub fn culprit(&self) -> Option<usize> {
+        match self.defect {
+            Defect::Ledger(_) => None,
+            Defect::FollowsActionless { culprit, .. }
+            | Defect::AwaitsUnreadable { culprit, .. }
+            | Defect::AwaitsUnchecked { culprit, .. } => Some(culprit),
+            _ => Some(self.transaction),
+        }
+    }
 }
 
 /// Why Fabric's peers panic, hang or stop at a transaction.
@@ -42,6 +57,12 @@ pub enum Defect {
     KeyPolicy(String),
     #[error("chaincode '{chaincode}' asks for validation plugin '{plugin}', which is not there")]
     UnknownPlugin { chaincode: String, plugin: String },
+    #[error("the policy of {of} refers to '{name}', a group of policies (Fabric peers panic)")]
+    PolicyNamesGroup { of: String, name: String },
+    #[error(
+        "{0}; chaincode transactions of this level are validated by rules of Fabric 1, which are not here"
+    )]
+    OldCapability(ConfigError),
     #[error("{0} (Fabric peers stop)")]
     Definition(String),
     #[error("a range query states a Merkle summary of degree {0} (Fabric peers panic)")]

@@ -9,6 +9,7 @@ use std::{collections::BTreeSet, collections::HashSet, rc::Rc, sync::Arc};
 use bytes::Bytes;
 use fabric::{
     msp::Identity,
+    policy::PolicyError,
     proto::protos::TxValidationCode,
     types::rwset::{NamespaceRwSet, TxRwSet},
 };
@@ -21,10 +22,7 @@ use super::{
     policies::Policies,
     verdict::{Failure, Verdict},
 };
-use crate::ledger::StateKey;
-
-/// The only validation plugin that peers come with.
-const BUILT_IN_PLUGIN: &str = "vscc";
+use crate::{ledger::StateKey, lifecycle::BUILT_IN_PLUGIN};
 
 /// A transaction that is to be held against policies.
 #[derive(Clone, Copy)]
@@ -67,7 +65,7 @@ impl Endorsement<'_> {
         self.key_policies.extract_up_to(candidate.index)?;
         let policy = match namespace {
             LIFECYCLE => self.policies.lifecycle(),
-            _ => definition.validation_parameter.clone(),
+            _ => definition.validation.validation_parameter.clone(),
         };
         let some_met = false;
         let check = NamespaceCheck {
@@ -95,13 +93,15 @@ impl Endorsement<'_> {
         if chaincode == LIFECYCLE {
             return Ok(definition);
         }
-        if definition.validation_plugin.is_empty() || definition.validation_parameter.is_empty() {
+        if definition.validation.validation_plugin.is_empty()
+            || definition.validation.validation_parameter.is_empty()
+        {
             return Err(
                 undefined(format!("the definition of '{chaincode}' has no plugin or no policy")).into()
             );
         }
-        if definition.validation_plugin != BUILT_IN_PLUGIN {
-            let plugin = definition.validation_plugin.clone();
+        if definition.validation.validation_plugin != BUILT_IN_PLUGIN {
+            let plugin = definition.validation.validation_plugin.clone();
             return Err(Defect::UnknownPlugin { chaincode: chaincode.to_owned(), plugin }.into());
         }
         Ok(definition)
@@ -164,9 +164,10 @@ impl NamespaceCheck<'_, '_> {
                 return Err(not_endorsed(format!("no collection '{collection}' of '{}'", self.namespace)));
             }
         };
-        endorsement.policies.evaluate(&policy, candidate.endorsers).map_err(|error| {
-            not_endorsed(format!("policy of collection '{collection}' of '{}': {error}", self.namespace))
-        })?;
+        endorsement
+            .policies
+            .evaluate(&policy, candidate.endorsers)
+            .map_err(|error| not_met(format!("collection '{collection}' of '{}'", self.namespace), error))?;
         self.some_met = true;
         self.met.insert(collection.to_owned());
         Ok(())
@@ -176,10 +177,18 @@ impl NamespaceCheck<'_, '_> {
         self.endorsement
             .policies
             .evaluate(&self.policy, self.candidate.endorsers)
-            .map_err(|error| not_endorsed(format!("policy of '{}': {error}", self.namespace)))?;
+            .map_err(|error| not_met(format!("'{}'", self.namespace), error))?;
         self.some_met = true;
         self.met.insert(String::new());
         Ok(())
+    }
+}
+
+/// The policy `of` something is not met, or looking it up makes peers panic.
+fn not_met(of: String, error: PolicyError) -> Failure {
+    match error {
+        PolicyError::NamesGroup(name) => Defect::PolicyNamesGroup { of, name }.into(),
+        error => not_endorsed(format!("policy of {of}: {error}")),
     }
 }
 

@@ -19,7 +19,7 @@ use fabric::{
 };
 
 use super::{
-    Stop, dispatch, duplicates,
+    Defect, Stop, dispatch, duplicates,
     structure::{self, Type},
     unpack::{Endorsed, Unpacked},
     verdict::{Failure, Verdict},
@@ -97,6 +97,7 @@ impl Examiner<'_> {
         match structure::check(unpacked, self.bundle, self.memo)? {
             Type::Config => Ok(Kind::Config),
             Type::Endorser(endorsed) => {
+                self.bundle.capabilities().require_v2().map_err(Defect::OldCapability)?;
                 duplicates::check_ledger(unpacked, self.ledger)?;
                 let namespaces = dispatch::check(unpacked, endorsed)?;
                 Ok(Kind::Endorser { namespaces, endorsers: self.endorsers(endorsed) })

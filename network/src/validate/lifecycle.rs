@@ -30,9 +30,8 @@ const DEFINITION_TYPE: &str = "ChaincodeDefinition";
 /// What validation needs of a chaincode's definition.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Definition {
-    pub validation_plugin: String,
-    /// An `ApplicationPolicy`.
-    pub validation_parameter: Bytes,
+    /// The plugin, and an `ApplicationPolicy`.
+    pub validation: ChaincodeValidationInfo,
     pub collections: CollectionConfigPackage,
 }
 
@@ -98,6 +97,12 @@ pub(crate) fn redefined_chaincode(key: &str) -> Option<&str> {
     (!chaincode.is_empty() && !chaincode.contains('/')).then_some(chaincode)
 }
 
+/// The chaincode that a record under this key of `_lifecycle` is about.
+pub(crate) fn described_chaincode(key: &str) -> Option<&str> {
+    let field = key.strip_prefix("namespaces/fields/").and_then(|rest| rest.rsplit_once('/'));
+    field.map(|(chaincode, _)| chaincode).or_else(|| key.strip_prefix("namespaces/metadata/"))
+}
+
 /// The records of one chaincode's definition.
 struct Fields<'a> {
     state: &'a StateReader<'a>,
@@ -118,10 +123,8 @@ impl Fields<'_> {
         }
         self.sequence()?;
         self.message::<fabric::proto::lifecycle::ChaincodeEndorsementInfo>("EndorsementInfo")?;
-        let validation: ChaincodeValidationInfo = self.message("ValidationInfo")?;
         Ok(Some(Definition {
-            validation_plugin: validation.validation_plugin,
-            validation_parameter: validation.validation_parameter,
+            validation: self.message("ValidationInfo")?,
             collections: self.message("Collections")?,
         }))
     }
@@ -205,8 +208,7 @@ mod tests {
             ("namespaces/fields/cc/Collections", bytes(&collections)),
         ]);
         let definition = definitions.get("cc").unwrap().unwrap();
-        assert_eq!(definition.validation_plugin, "vscc");
-        assert_eq!(definition.validation_parameter.as_ref(), b"policy");
+        assert_eq!(definition.validation, validation);
         assert!(definition.collection("plain").is_some());
         assert!(definition.collection("").is_none());
         assert!(definitions.get("other").unwrap().is_none());
@@ -239,5 +241,8 @@ mod tests {
         assert_eq!(redefined_chaincode("namespaces/fields/a/b/Sequence"), None);
         assert_eq!(redefined_chaincode("namespaces/fields/cc/Collections"), None);
         assert_eq!(redefined_chaincode("chaincode-sources/fields/cc/Sequence"), None);
+        assert_eq!(described_chaincode("namespaces/fields/a/b/Sequence"), Some("a/b"));
+        assert_eq!(described_chaincode("namespaces/metadata/a/b"), Some("a/b"));
+        assert_eq!(described_chaincode("chaincode-sources/metadata/a"), None);
     }
 }

@@ -4,11 +4,19 @@
 //! `core/chaincode/lifecycle/cache.go`. Peers read each definition that a block changes before they commit
 //! it, and stop at one that they cannot read. It takes the endorsement of `_lifecycle` to write one.
 
+use std::collections::{BTreeMap, BTreeSet};
+
+use bytes::Bytes;
+use fabric::{channel::Bundle, types::rwset::TxRwSet};
+
 use super::{
     Defect,
-    lifecycle::{Definition, Definitions, LIFECYCLE, redefined_chaincode},
+    lifecycle::{Definition, Definitions, LIFECYCLE, described_chaincode, redefined_chaincode},
 };
-use crate::ledger::{StateKey, UpdateBatch, View};
+use crate::{
+    ledger::{StateKey, UpdateBatch, View},
+    lifecycle::check_harmless,
+};
 
 /// Checks the definitions that `updates` change; names the transaction that left a bad one.
 pub(crate) fn check(updates: &UpdateBatch, view: &View<'_>) -> Result<(), (usize, Defect)> {
@@ -21,6 +29,32 @@ pub(crate) fn check(updates: &UpdateBatch, view: &View<'_>) -> Result<(), (usize
         if let Some(chaincode) = redefined_chaincode(key) {
             check_change(chaincode, &before, &after)
                 .map_err(|defect| (update.version.tx as usize, defect))?;
+        }
+    }
+    Ok(())
+}
+
+/// Refuses writes to `_lifecycle` after which a definition could not be read, or would stop peers at its
+/// chaincode's next transaction. Stricter than peers: each write is judged by itself, and a definition is
+/// never taken away, so that no order of good writes makes a bad one.
+pub(crate) fn check_written(rwset: &TxRwSet, bundle: &Bundle, view: &View<'_>) -> Result<(), Defect> {
+    let namespace = rwset.namespaces.iter().filter(|namespace| namespace.namespace == LIFECYCLE);
+    let writes = namespace.flat_map(|namespace| &namespace.public.writes);
+    let written: BTreeMap<&str, Option<Bytes>> = writes
+        .map(|write| (write.key.as_str(), Some(write.value.clone()).filter(|_| !write.is_delete)))
+        .collect();
+    let chaincodes: BTreeSet<&str> = written.keys().filter_map(|key| described_chaincode(key)).collect();
+    let before = Definitions::committed(view);
+    let after = Definitions::new(Box::new(|key| match written.get(key) {
+        Some(value) => Ok(value.clone().filter(|value| !value.is_empty())),
+        None => Ok(view.get(LIFECYCLE, key)?.map(|state| state.value)),
+    }));
+    for chaincode in chaincodes {
+        check_change(chaincode, &before, &after)?;
+        if let Some(definition) = after.get(chaincode)? {
+            check_harmless(&definition.validation, &definition.collections, bundle.policies()).map_err(
+                |reason| Defect::Definition(format!("the new definition of '{chaincode}': {reason}")),
+            )?;
         }
     }
     Ok(())

@@ -133,7 +133,7 @@ pub struct TestChannel {
     pub bundle: Arc<Bundle>,
     pub memo: SignatureMemo,
     nonces: AtomicU64,
-    _directory: TempDir,
+    directory: TempDir,
 }
 
 /// What can come of a block before it is committed.
@@ -146,7 +146,7 @@ pub enum Stopped {
 impl TestChannel {
     /// A channel on which [`CHAINCODE`] and [`BOTH`] are defined.
     pub fn new() -> Self {
-        let mut channel = Self::without_chaincodes();
+        let mut channel = Self::without_chaincodes("V2_5");
         let codes = channel.submit(vec![
             channel.definition(CHAINCODE, "OR('AMSP.peer', 'BMSP.peer')"),
             channel.definition(BOTH, "AND('AMSP.peer', 'BMSP.peer')"),
@@ -155,26 +155,32 @@ impl TestChannel {
         channel
     }
 
-    fn without_chaincodes() -> Self {
+    /// A channel whose application is at this level of capabilities.
+    pub fn without_chaincodes(level: &str) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let root = directory.path();
         let validity = Validity::of_years(1_700_000_000, 10);
         generate(&CryptoConfig::parse(CRYPTO_CONFIG).unwrap(), root, validity).unwrap();
-        std::fs::write(root.join("configtx.yaml"), CONFIGTX).unwrap();
+        let configtx = CONFIGTX.replace("V2_5", level);
+        std::fs::write(root.join("configtx.yaml"), configtx).unwrap();
         let stamp = Stamp { unix_seconds: 1_700_000_000, nonce: [7; 24] };
         let genesis = from_configtx_yaml(&root.join("configtx.yaml"), "Test", CHANNEL, stamp).unwrap();
         let (ledger, _) = Ledger::open(&root.join("ledger"), Some(&genesis)).unwrap();
-        let node = "ordererOrganizations/orderer.test/orderers/orderer0.orderer.test/msp";
         Self {
             a: Org::read(root, "a.test", "AMSP"),
             b: Org::read(root, "b.test", "BMSP"),
-            orderer: SigningIdentity::from_msp_dir(&root.join(node), "OrdererMSP").unwrap(),
+            orderer: read_orderer(root),
             ledger,
             bundle: Bundle::from_block(&genesis).unwrap(),
             memo: SignatureMemo::disabled(),
             nonces: AtomicU64::new(0),
-            _directory: directory,
+            directory,
         }
+    }
+
+    /// The key of `orderer` once more.
+    pub fn orderer(&self) -> SigningIdentity {
+        read_orderer(self.directory.path())
     }
 
     /// A transaction of organisation A's client on `chaincode`, endorsed by A's peer.
@@ -197,17 +203,23 @@ impl TestChannel {
 
     /// Defines a chaincode, as a commit of `_lifecycle` would.
     fn definition(&self, chaincode: &str, policy: &str) -> Bytes {
-        let policy = Some(application_policy::Type::SignaturePolicy(parse(policy).unwrap()));
-        let validation = ChaincodeValidationInfo {
-            validation_plugin: "vscc".to_owned(),
-            validation_parameter: ApplicationPolicy { r#type: policy }.encode_to_vec().into(),
-        };
-        self.definition_with(chaincode, &validation)
+        let policy = application_policy::Type::SignaturePolicy(parse(policy).unwrap());
+        self.definition_with(chaincode, &built_in_validation(policy))
     }
 
     pub fn definition_with(&self, chaincode: &str, validation: &ChaincodeValidationInfo) -> Bytes {
+        self.definition_of(chaincode, validation, collection())
+    }
+
+    pub fn definition_of(
+        &self,
+        chaincode: &str,
+        validation: &ChaincodeValidationInfo,
+        collection: StaticCollectionConfig,
+    ) -> Bytes {
         let endorsement = ChaincodeEndorsementInfo { version: "1".to_owned(), ..Default::default() };
-        let collections = CollectionConfigPackage { config: vec![collection()] };
+        let collection = CollectionConfig { payload: Some(Collection::StaticCollectionConfig(collection)) };
+        let collections = CollectionConfigPackage { config: vec![collection] };
         let fields = [
             ("Sequence", StateData { r#type: Some(state_data::Type::Int64(1)) }.encode_to_vec()),
             ("EndorsementInfo", state_bytes(&endorsement)),
@@ -284,6 +296,11 @@ impl TestChannel {
     }
 }
 
+fn read_orderer(root: &Path) -> SigningIdentity {
+    let node = "ordererOrganizations/orderer.test/orderers/orderer0.orderer.test/msp";
+    SigningIdentity::from_msp_dir(&root.join(node), "OrdererMSP").unwrap()
+}
+
 impl Org {
     fn read(root: &Path, domain: &str, mspid: &str) -> Self {
         let folder = root.join("peerOrganizations").join(domain);
@@ -295,16 +312,21 @@ impl Org {
     }
 }
 
-fn collection() -> CollectionConfig {
+/// What a definition says about validation by the plugin that peers come with.
+pub fn built_in_validation(policy: application_policy::Type) -> ChaincodeValidationInfo {
+    ChaincodeValidationInfo {
+        validation_plugin: "vscc".to_owned(),
+        validation_parameter: ApplicationPolicy { r#type: Some(policy) }.encode_to_vec().into(),
+    }
+}
+
+/// [`COLLECTION`], of both organisations.
+pub fn collection() -> StaticCollectionConfig {
     let members = parse("OR('AMSP.member', 'BMSP.member')").unwrap();
-    CollectionConfig {
-        payload: Some(Collection::StaticCollectionConfig(StaticCollectionConfig {
-            name: COLLECTION.to_owned(),
-            member_orgs_policy: Some(CollectionPolicyConfig {
-                payload: Some(Members::SignaturePolicy(members)),
-            }),
-            ..Default::default()
-        })),
+    StaticCollectionConfig {
+        name: COLLECTION.to_owned(),
+        member_orgs_policy: Some(CollectionPolicyConfig { payload: Some(Members::SignaturePolicy(members)) }),
+        ..Default::default()
     }
 }
 

@@ -7,11 +7,15 @@ use fabric::{
     proto::{
         common::{Block, BlockchainInfo, Config, HeaderType},
         lifecycle::{
-            CheckCommitReadinessArgs, CheckCommitReadinessResult, QueryApprovedChaincodeDefinitionArgs,
-            QueryApprovedChaincodeDefinitionResult, QueryChaincodeDefinitionArgs,
-            QueryChaincodeDefinitionResult, QueryChaincodeDefinitionsResult, QueryInstalledChaincodesResult,
+            ApproveChaincodeDefinitionForMyOrgArgs, CheckCommitReadinessArgs, CheckCommitReadinessResult,
+            QueryApprovedChaincodeDefinitionArgs, QueryApprovedChaincodeDefinitionResult,
+            QueryChaincodeDefinitionArgs, QueryChaincodeDefinitionResult, QueryChaincodeDefinitionsResult,
+            QueryInstalledChaincodesResult,
         },
-        protos::{ChaincodeInput, ChannelQueryResponse, ProcessedTransaction, Response, SignedProposal},
+        protos::{
+            ApplicationPolicy, ChaincodeInput, ChannelQueryResponse, ProcessedTransaction, Response,
+            SignedProposal, application_policy,
+        },
     },
     types::decode,
 };
@@ -245,6 +249,36 @@ async fn definitions_are_told() {
         "failed to invoke backing implementation of 'CheckCommitReadiness': requested sequence is 7, but new \
          definition must be sequence 2"
     );
+}
+
+/// Fabric takes these definitions, and its peers stop at the chaincode's first transaction.
+#[tokio::test]
+async fn definitions_that_stop_peers_are_not_approved() {
+    let network = Network::start();
+    let reference = |name: &str| ApplicationPolicy {
+        r#type: Some(application_policy::Type::ChannelConfigPolicyReference(name.into())),
+    };
+    let plain = ApproveChaincodeDefinitionForMyOrgArgs {
+        sequence: 1,
+        name: "deadly".into(),
+        version: "1".into(),
+        ..Default::default()
+    };
+    let grouped = ApproveChaincodeDefinitionForMyOrgArgs {
+        validation_parameter: encode(&reference("/Channel")),
+        ..plain.clone()
+    };
+    let plugged = ApproveChaincodeDefinitionForMyOrgArgs { validation_plugin: "own".into(), ..plain.clone() };
+    for (args, refusal) in [
+        (&plain, ""),
+        (&grouped, "its endorsement policy refers to '/Channel', which names a group"),
+        (&plugged, "its validation plugin 'own' is not there"),
+    ] {
+        let args = [Bytes::from("ApproveChaincodeDefinitionForMyOrg"), encode(args)];
+        let response = call(&network, CHANNEL, "_lifecycle", ("CertBody", "Admin"), &args).await;
+        assert_eq!(response.status == 200, refusal.is_empty(), "{}", response.message);
+        assert!(response.message.contains(refusal), "{}", response.message);
+    }
 }
 
 /// Functions about the peer itself are for administrators of its own organisation.

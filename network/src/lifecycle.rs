@@ -1,0 +1,56 @@
+//! What `_lifecycle` may keep of chaincodes without harm to the peers that act on it.
+//!
+//! Beside the stages, since endorsement refuses what validation would stop at.
+
+use bytes::Bytes;
+use fabric::{
+    policy::{ApplicationPolicy, PolicyError, PolicyManager},
+    proto::{
+        lifecycle::ChaincodeValidationInfo,
+        protos::{CollectionConfigPackage, collection_config::Payload},
+    },
+};
+use prost::Message;
+
+/// The only validation plugin that peers come with.
+pub(crate) const BUILT_IN_PLUGIN: &str = "vscc";
+
+/// Why a definition that can be read stops peers at the first transaction of its chaincode.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Deadly {
+    #[error("its validation plugin '{0}' is not there")]
+    Plugin(String),
+    #[error("its endorsement policy refers to '{0}', which names a group where a policy should be")]
+    PolicyNamesGroup(String),
+    #[error("collection '{collection}' refers to '{name}', which names a group where a policy should be")]
+    CollectionPolicyNamesGroup { collection: String, name: String },
+}
+
+/// Refuses a definition that stops peers under these policies of the channel.
+pub(crate) fn check_harmless(
+    validation: &ChaincodeValidationInfo,
+    collections: &CollectionConfigPackage,
+    policies: &PolicyManager,
+) -> Result<(), Deadly> {
+    let plugin = &validation.validation_plugin;
+    if !plugin.is_empty() && plugin != BUILT_IN_PLUGIN {
+        return Err(Deadly::Plugin(plugin.clone()));
+    }
+    if let Some(name) = group_referred_to(validation.validation_parameter.clone(), policies) {
+        return Err(Deadly::PolicyNamesGroup(name));
+    }
+    for config in &collections.config {
+        let Some(Payload::StaticCollectionConfig(collection)) = &config.payload else { continue };
+        let policy = collection.endorsement_policy.as_ref().map(Message::encode_to_vec).unwrap_or_default();
+        if let Some(name) = group_referred_to(policy.into(), policies) {
+            return Err(Deadly::CollectionPolicyNamesGroup { collection: collection.name.clone(), name });
+        }
+    }
+    Ok(())
+}
+
+/// The name in an encoded `ApplicationPolicy` whose look-up makes peers panic.
+fn group_referred_to(policy: Bytes, policies: &PolicyManager) -> Option<String> {
+    let Ok(ApplicationPolicy::Reference(name)) = ApplicationPolicy::decode(policy) else { return None };
+    matches!(policies.get(&name), Err(PolicyError::NamesGroup(_))).then_some(name)
+}
