@@ -34,6 +34,7 @@ mod meta;
 mod private;
 mod recovery;
 mod state;
+pub mod table;
 #[cfg(test)]
 mod tests;
 pub mod transaction;

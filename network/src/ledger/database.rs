@@ -2,12 +2,9 @@
 
 use std::path::Path;
 
-use rocksdb::{
-    BlockBasedOptions, Cache, ColumnFamily, ColumnFamilyDescriptor, DB, DBCompressionType, FlushOptions,
-    Options, WriteOptions,
-};
+use rocksdb::{Cache, ColumnFamily, ColumnFamilyDescriptor, DB, FlushOptions, Options, WriteOptions};
 
-use super::LedgerError;
+use super::{LedgerError, table};
 
 /// Raised when the meaning of any record changes; the database is then rebuilt from the log.
 pub(super) const FORMAT: u64 = 1;
@@ -61,7 +58,7 @@ pub(super) const DERIVED: &[&str] = &[STATE, HISTORY, TRANSACTIONS, BLOCKS, HASH
 /// its last flush, the same block in all column families (`atomic_flush`), and the blocks since are
 /// replayed from ours.
 pub(super) fn open(directory: &Path) -> Result<DB, LedgerError> {
-    let cache = Cache::new_lru_cache(CACHE_BYTES);
+    let cache = table::cache(CACHE_BYTES);
     let mut options = Options::default();
     options.create_if_missing(true);
     options.create_missing_column_families(true);
@@ -104,16 +101,8 @@ pub(super) fn family<'a>(database: &'a DB, name: &str) -> Result<&'a ColumnFamil
 }
 
 fn family_options(name: &str, cache: &Cache) -> Options {
-    let mut table = BlockBasedOptions::default();
-    table.set_block_cache(cache);
-    table.set_bloom_filter(10.0, false);
-    // Indexes and filters count against the cache too, so that memory stays bounded as the chain grows.
-    table.set_cache_index_and_filter_blocks(true);
-    table.set_pin_l0_filter_and_index_blocks_in_cache(true);
-    table.set_format_version(6);
     let mut options = Options::default();
-    options.set_block_based_table_factory(&table);
-    options.set_compression_type(DBCompressionType::Lz4);
+    table::lay_out(&mut options, cache);
     options.set_write_buffer_size(WRITE_BUFFER_BYTES);
     options.set_arena_block_size(ARENA_BYTES);
     if LOOKED_UP.contains(&name) {

@@ -2,7 +2,8 @@
 
 use std::path::Path;
 
-use rocksdb::{BlockBasedOptions, Cache, DB, DBCompressionType, Options};
+use network::ledger::table;
+use rocksdb::{DB, Options};
 
 use super::ModelError;
 
@@ -13,16 +14,9 @@ const WRITE_BUFFER_BYTES: usize = 4 << 20;
 const OPEN_FILES: i32 = 128;
 
 pub(super) fn open(directory: &Path) -> Result<DB, ModelError> {
-    let mut table = BlockBasedOptions::default();
-    table.set_block_cache(&Cache::new_lru_cache(CACHE_BYTES));
-    table.set_bloom_filter(10.0, false);
-    // Indexes and filters count against the cache too, so that memory stays bounded as certificates grow in number.
-    table.set_cache_index_and_filter_blocks(true);
-    table.set_pin_l0_filter_and_index_blocks_in_cache(true);
     let mut options = Options::default();
     options.create_if_missing(true);
-    options.set_block_based_table_factory(&table);
-    options.set_compression_type(DBCompressionType::Lz4);
+    table::lay_out(&mut options, &table::cache(CACHE_BYTES));
     options.set_write_buffer_size(WRITE_BUFFER_BYTES);
     options.set_max_open_files(OPEN_FILES);
     options.set_keep_log_file_num(2);
