@@ -125,6 +125,7 @@ impl Network {
     pub fn commit(&mut self, transactions: Vec<Bytes>) -> Vec<TxValidationCode> {
         let memo = SignatureMemo::disabled();
         let block = self.writer.write(transactions, false, Bytes::from_static(b"nonce"));
+        self.writer.advance(block.header.as_ref().unwrap(), false);
         let ordered = validate::verify_ordered(block, &self.bundle, &self.ledger, &memo).unwrap();
         let validation = validate::validate(ordered, &self.bundle, &self.ledger, &memo).unwrap();
         self.ledger.commit(validation.block).unwrap().codes.clone()
