@@ -16,7 +16,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 use exit::{Exit, Failure};
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::{EnvFilter, fmt::format::FmtSpan};
 
 /// Endorsement allocates many small messages on several threads; the C library's allocator took a sixth of
 /// the processor for it.
@@ -67,7 +67,11 @@ fn start(cli: Cli) -> Result<Exit, Failure> {
     let filter = EnvFilter::builder()
         .parse(&cli.log)
         .map_err(|error| Failure::usage(format!("--log {:?}: {error}", cli.log)))?;
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_span_events(FmtSpan::CLOSE)
+        .with_writer(std::io::stderr)
+        .init();
     // Two providers in one process would make rustls panic; this one is the only one there is.
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
     let runtime = tokio::runtime::Builder::new_multi_thread()

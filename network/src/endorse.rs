@@ -99,6 +99,7 @@ impl Endorser {
     /// What is wrong with the proposal itself is `Rejected`. Whatever went wrong later is a response of status
     /// 500 without payload; a chaincode's own refusal is a response of status 400 to 499 alone, or of 500 and
     /// more with payload. Only a status below 400 is endorsed.
+    #[tracing::instrument(name = "endorse", skip_all, fields(organisation = self.setup.signer.mspid()))]
     pub async fn process(
         &self,
         signed: &SignedProposal,

@@ -1,16 +1,34 @@
-//! The node's metrics: how long each stage takes and how much passes through it.
+//! What operators watch: how long each stage takes, in metrics and in tracing spans, and what was committed.
 
 use std::time::Instant;
 
-/// Records how long a stage of the pipeline took for one block, in seconds.
-pub fn stage(name: &'static str, started: Instant) {
-    metrics::histogram!("nanotrace_stage_seconds", "stage" => name).record(started.elapsed().as_secs_f64());
+use tracing::{info_span, span::EnteredSpan};
+
+use crate::ledger::CommittedBlock;
+
+/// A stage of the pipeline at work on one block, from [`stage`] until it is dropped.
+pub struct Stage {
+    name: &'static str,
+    started: Instant,
+    _span: EnteredSpan,
 }
 
-/// Records a committed block: its number and its transactions by verdict.
-pub fn committed(number: u64, codes: impl Iterator<Item = &'static str>) {
-    metrics::gauge!("nanotrace_ledger_height").set((number + 1) as f64);
-    for code in codes {
-        metrics::counter!("nanotrace_transactions_total", "code" => code).increment(1);
+pub fn stage(name: &'static str, transactions: usize) -> Stage {
+    let span = info_span!("stage", stage = name, transactions).entered();
+    Stage { name, started: Instant::now(), _span: span }
+}
+
+impl Drop for Stage {
+    fn drop(&mut self) {
+        let seconds = self.started.elapsed().as_secs_f64();
+        metrics::histogram!("nanotrace_stage_seconds", "stage" => self.name).record(seconds);
+    }
+}
+
+/// Records a committed block: the new height and its transactions by verdict.
+pub fn committed(block: &CommittedBlock) {
+    metrics::gauge!("nanotrace_ledger_height").set((block.number + 1) as f64);
+    for code in &block.codes {
+        metrics::counter!("nanotrace_transactions_total", "code" => code.as_str_name()).increment(1);
     }
 }

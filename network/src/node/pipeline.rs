@@ -4,7 +4,7 @@
 //! envelopes gather; the next block takes as many as the channel's batch size allows. So an idle channel
 //! cuts a block for a single envelope at once, and a busy one fills its blocks, without any timer.
 
-use std::{sync::Arc, time::Instant};
+use std::sync::Arc;
 
 use fabric::proto::common::Block;
 use tokio::sync::mpsc::Receiver;
@@ -92,29 +92,26 @@ impl Pipeline {
     }
 
     fn order(&self, batch: &[Admitted], is_config: bool) -> Result<Block, PipelineError> {
-        let started = Instant::now();
+        let _stage = metrics::stage("order", batch.len());
         let envelopes = batch.iter().map(|envelope| envelope.encoded.clone()).collect();
         let mut nonce = [0; 24];
         getrandom::fill(&mut nonce)?;
-        let block = self.writer.write(envelopes, is_config, bytes::Bytes::copy_from_slice(&nonce));
-        metrics::stage("order", started);
-        Ok(block)
+        Ok(self.writer.write(envelopes, is_config, bytes::Bytes::copy_from_slice(&nonce)))
     }
 
     fn validate(&self, block: Block) -> Result<Validation, PipelineError> {
         let channel = &self.channel;
         let bundle = channel.bundle();
-        let started = Instant::now();
+        let transactions = block.data.as_ref().map_or(0, |data| data.data.len());
+        let _stage = metrics::stage("validate", transactions);
         let ordered = validate::verify_ordered(block, &bundle, channel.ledger(), channel.memo())?;
-        let validation = validate::validate(ordered, &bundle, channel.ledger(), channel.memo())?;
-        metrics::stage("validate", started);
-        Ok(validation)
+        Ok(validate::validate(ordered, &bundle, channel.ledger(), channel.memo())?)
     }
 
     fn commit(&self, validation: Validation) -> Result<(), PipelineError> {
-        let started = Instant::now();
+        let _stage = metrics::stage("commit", validation.block.codes.len());
         let committed = self.channel.ledger().commit(validation.block)?;
-        metrics::stage("commit", started);
+        metrics::committed(&committed);
         self.channel.publish(committed, validation.bundle);
         Ok(())
     }
