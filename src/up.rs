@@ -6,13 +6,18 @@ mod greeting;
 mod material;
 mod servers;
 
-use std::{net::SocketAddr, path::PathBuf, time::Instant};
+use std::{
+    fs,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    time::Instant,
+};
 
 use metrics_exporter_prometheus::PrometheusHandle;
 use network::node::Node;
 use peer_client::ConnectionProfile;
 use servers::Sockets;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use verifier::BaseUrl;
 
 use crate::exit::{Exit, Failure};
@@ -21,6 +26,8 @@ use crate::exit::{Exit, Failure};
 pub const NAME: &str = "nanotrace";
 /// The file beside the ledger that tells clients where everything is.
 pub const PROFILE: &str = "network.json";
+/// The file in the data directory that holds the id of the process running there.
+pub const PROCESS_ID: &str = "nanotrace.pid";
 
 /// Run a Fabric-compatible network of five organisations, the certificate chaincode and the public
 /// verifier in this process.
@@ -55,6 +62,7 @@ pub struct Args {
 
 pub async fn run(args: Args, metrics: PrometheusHandle) -> Result<Exit, Failure> {
     let started = Instant::now();
+    let mut signals = Signals::listen()?;
     let public_url = args.public_url.as_deref().map(str::parse::<BaseUrl>).transpose();
     let public_url = public_url.map_err(|error| Failure::usage(format!("--public-url: {error}")))?;
     if args.reset && !material::reset(&args.data_dir, args.yes)? {
@@ -69,6 +77,7 @@ pub async fn run(args: Args, metrics: PrometheusHandle) -> Result<Exit, Failure>
     let chaincode = servers::start_chaincode(chaincode, &package)?;
     let chaincode_address = format!("127.0.0.1:{}", ports.chaincode);
     let mut node = servers::start_node(&args.data_dir, &material, orderer, peers, chaincode_address)?;
+    let _process_id = ProcessId::write(&args.data_dir)?;
     let (public, base) =
         servers::start_verifier(&args.data_dir, args.verifier, public_url, &node.channel, metrics).await?;
     servers::profile(&args.data_dir, &material, &ports, &base)
@@ -78,12 +87,12 @@ pub async fn run(args: Args, metrics: PrometheusHandle) -> Result<Exit, Failure>
 
     let prepared = tokio::select! {
         prepared = prepare(&args, &profile, &package) => prepared,
-        stopped = until_stopped(&mut node) => stopped.map(drop),
+        stopped = until_stopped(&mut node, &mut signals) => stopped.map(drop),
     };
     let ended = match prepared {
         Ok(()) => {
             greeting::print(&args.data_dir, &profile, &node, &base, started.elapsed())?;
-            until_stopped(&mut node).await
+            until_stopped(&mut node, &mut signals).await
         }
         Err(failure) => Err(failure),
     };
@@ -108,18 +117,56 @@ async fn prepare(
     Ok(())
 }
 
-async fn until_stopped(node: &mut Node) -> Result<Exit, Failure> {
-    let mut terminated =
-        signal(SignalKind::terminate()).map_err(|error| Failure::during("listening for signals", error))?;
+async fn until_stopped(node: &mut Node, signals: &mut Signals) -> Result<Exit, Failure> {
     tokio::select! {
-        _ = tokio::signal::ctrl_c() => {}
-        _ = terminated.recv() => {}
+        () = signals.received() => {}
         reason = node.failure() => {
-            return Err(Failure::new(Exit::Failure, format!("the node cannot go on: {reason}")));
+            let advice = "What was acknowledged is on disk: remove the cause, then start again.";
+            return Err(Failure::new(Exit::Failure, format!("the node cannot go on: {reason}\n{advice}")));
         }
     }
     println!("\nStopping …");
     Ok(Exit::Ok)
+}
+
+/// Ctrl-C and `kill`, heard from the first moment on, so that a network half begun is stopped in order too.
+struct Signals {
+    interrupt: Signal,
+    terminate: Signal,
+}
+
+impl Signals {
+    fn listen() -> Result<Self, Failure> {
+        let listen = |kind| signal(kind).map_err(|error| Failure::during("listening for signals", error));
+        Ok(Self { interrupt: listen(SignalKind::interrupt())?, terminate: listen(SignalKind::terminate())? })
+    }
+
+    async fn received(&mut self) {
+        tokio::select! {
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
+        }
+    }
+}
+
+/// Says which process runs on a data directory, for as long as it does.
+struct ProcessId(PathBuf);
+
+impl ProcessId {
+    /// The ledger in the directory must be open: its lock makes this process the only one.
+    fn write(data_dir: &Path) -> Result<Self, Failure> {
+        let file = data_dir.join(PROCESS_ID);
+        fs::write(&file, format!("{}\n", std::process::id()))
+            .map_err(|error| Failure::during(format!("writing {}", file.display()), error))?;
+        Ok(Self(file))
+    }
+}
+
+impl Drop for ProcessId {
+    /// A file left behind is overwritten by the next start.
+    fn drop(&mut self) {
+        let _ = fs::remove_file(&self.0);
+    }
 }
 
 /// Where a network lives unless its user says otherwise: `$XDG_DATA_HOME/nanotrace`.
@@ -130,7 +177,7 @@ pub fn default_data_dir() -> PathBuf {
 }
 
 /// The profile that `up` wrote into a data directory.
-pub fn load_profile(data_dir: &std::path::Path) -> Result<ConnectionProfile, Failure> {
+pub fn load_profile(data_dir: &Path) -> Result<ConnectionProfile, Failure> {
     ConnectionProfile::load(&data_dir.join(PROFILE))
         .map_err(|error| Failure::usage(format!("{error}\nIs there a network? Start one with: nanotrace up")))
 }

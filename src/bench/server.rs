@@ -2,13 +2,10 @@
 
 use std::{fs, path::Path, time::Duration};
 
-use crate::exit::Failure;
+use crate::{exit::Failure, up};
 
 /// Clock ticks a second in `/proc`: fixed at 100 for user space on every Linux architecture.
 const TICKS: u32 = 100;
-
-/// The file in the data directory in which `nanotrace up` leaves its process id.
-const PID_FILE: &str = "nanotrace.pid";
 
 /// The server on this machine.
 pub struct ServerProcess {
@@ -23,7 +20,7 @@ impl ServerProcess {
             let found = server.cpu_time().map(|_| Some(server));
             return found.ok_or_else(|| Failure::usage(format!("there is no process {pid} on this machine")));
         }
-        let file = data_dir.and_then(|folder| fs::read_to_string(folder.join(PID_FILE)).ok());
+        let file = data_dir.and_then(|folder| fs::read_to_string(folder.join(up::PROCESS_ID)).ok());
         let server = file.and_then(|text| Some(Self { pid: text.trim().parse().ok()? }));
         Ok(server.filter(|server| server.cpu_time().is_some()))
     }

@@ -54,6 +54,20 @@ impl Runnables {
         simulator: &mut Simulator<'_>,
         packages: &Packages,
     ) -> Result<Arc<Runnable>, StateError> {
+        if let Some(found) = simulator.runnable(name) {
+            return Ok(found);
+        }
+        let found = self.find_in_state(name, simulator, packages)?;
+        simulator.note_runnable(name, found.clone());
+        Ok(found)
+    }
+
+    fn find_in_state(
+        &self,
+        name: &str,
+        simulator: &mut Simulator<'_>,
+        packages: &Packages,
+    ) -> Result<Arc<Runnable>, StateError> {
         let channel = &self.channel_id;
         let sequence = read_sequence(name, &mut PublicState(simulator)).map_err(|error| {
             error.context(format!(

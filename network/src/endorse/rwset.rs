@@ -72,6 +72,11 @@ impl RwSetBuilder {
         self.namespace(namespace).reads.insert(key.to_owned(), version);
     }
 
+    /// The version in which a key was read, `Some(None)` if it was not there; `None` if it was not read.
+    pub fn version_read(&self, namespace: &str, key: &str) -> Option<Option<Height>> {
+        self.namespaces.get(namespace)?.reads.get(key).copied()
+    }
+
     /// An empty value is a delete.
     pub fn add_write(&mut self, namespace: &str, key: String, value: Bytes) {
         self.namespace(namespace).writes.insert(key, value);

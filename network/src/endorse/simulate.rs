@@ -25,6 +25,7 @@ pub use range::{KeyValue, PrivateRange, RangeId};
 
 use super::{
     collections::Collections,
+    runnable::Runnable,
     rwset::{Metadata, RwSetBuilder},
 };
 use crate::ledger::{LedgerError, PrivateStore, View};
@@ -41,6 +42,7 @@ pub struct Simulator<'v> {
     bundle: &'v Bundle,
     txid: &'v str,
     rwset: RwSetBuilder,
+    runnables: HashMap<String, Arc<Runnable>>,
     range_queries: Vec<RangeQuery<'v>>,
     collections: HashMap<String, Arc<Collections>>,
     written_policies: WrittenPolicies,
@@ -113,6 +115,7 @@ impl<'v> Simulator<'v> {
             bundle,
             txid,
             rwset: RwSetBuilder::default(),
+            runnables: HashMap::new(),
             range_queries: Vec::new(),
             collections: HashMap::new(),
             written_policies: WrittenPolicies::new(),
@@ -130,6 +133,15 @@ impl<'v> Simulator<'v> {
 
     pub fn txid(&self) -> &'v str {
         self.txid
+    }
+
+    /// A chaincode that was found in this simulation, its definition read.
+    pub fn runnable(&self, name: &str) -> Option<Arc<Runnable>> {
+        self.runnables.get(name).cloned()
+    }
+
+    pub fn note_runnable(&mut self, name: &str, runnable: Arc<Runnable>) {
+        self.runnables.insert(name.to_owned(), runnable);
     }
 
     /// Ends the simulation. Range queries enter the read set in the order in which they were opened, however

@@ -40,11 +40,23 @@ impl Simulator<'_> {
         Ok(state)
     }
 
-    /// Looks up the key's own policy without reading the key: a blind write must not conflict.
+    /// Looks up the key's own policy without reading the key: a blind write must not conflict. One look is
+    /// enough, since a simulation sees one state, and none for a key that was read and is not there.
     fn note_public_write(&mut self, namespace: &str, key: String) -> Result<(), SimulationError> {
-        let state = self.view.get(namespace, &key)?;
+        if self.is_noted(namespace, &key) {
+            return Ok(());
+        }
+        let state = match self.rwset.version_read(namespace, &key) {
+            Some(None) => None,
+            _ => self.view.get(namespace, &key)?,
+        };
         let metadata = state.map(|state| decode_metadata(state.metadata)).transpose()?.unwrap_or_default();
         self.note_written(namespace, "", key, &metadata);
         Ok(())
+    }
+
+    fn is_noted(&self, namespace: &str, key: &str) -> bool {
+        let public = self.written_policies.get(namespace).and_then(|collections| collections.get(""));
+        public.is_some_and(|keys| keys.contains_key(key))
     }
 }
