@@ -1,8 +1,10 @@
 //! Who signed a proposal: organisation and role, as the peer has already authenticated them.
 
+use std::sync::LazyLock;
+
 use bytes::Bytes;
 use certificate::{Creator, Role};
-use fabric::proto::msp::SerializedIdentity;
+use fabric::{proto::msp::SerializedIdentity, recent::Recent};
 use prost::Message;
 use x509_parser::{parse_x509_certificate, pem::parse_x509_pem};
 
@@ -15,8 +17,21 @@ pub(crate) enum CreatorError {
     Certificate(String),
 }
 
+/// Identities read lately, about 1 kB each: the same few clients send most transactions.
+static READ: LazyLock<Recent<Bytes, Creator>> = LazyLock::new(|| Recent::new(256));
+
 /// Reads a marshalled `SerializedIdentity` with a PEM certificate.
 pub(crate) fn creator(serialized: &Bytes) -> Result<Creator, CreatorError> {
+    if let Some(known) = READ.get(serialized) {
+        return Ok(known);
+    }
+    let creator = read(serialized)?;
+    // A copy: the bytes given may be a small part of a large message.
+    READ.insert(Bytes::copy_from_slice(serialized), creator.clone());
+    Ok(creator)
+}
+
+fn read(serialized: &Bytes) -> Result<Creator, CreatorError> {
     let identity = SerializedIdentity::decode(serialized.clone())?;
     let unreadable = |error: String| CreatorError::Certificate(error);
     let (_, pem) = parse_x509_pem(&identity.id_bytes).map_err(|error| unreadable(error.to_string()))?;

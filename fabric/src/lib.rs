@@ -8,6 +8,6 @@ pub mod crypto;
 pub mod msp;
 pub mod policy;
 pub mod proto;
-mod recent;
+pub mod recent;
 pub mod types;
 mod wire;

@@ -12,7 +12,7 @@ use std::{
 /// The older half is dropped whole when the younger one is full: an entry costs no bookkeeping, and a look-up
 /// writes nothing.
 #[derive(Debug)]
-pub(crate) struct Recent<K, V> {
+pub struct Recent<K, V> {
     half: usize,
     generations: Mutex<Generations<K, V>>,
 }

@@ -1,6 +1,9 @@
 //! Canonical JSON (RFC 8785, JCS): one spelling of a document, so that it has one hash.
 
-use serde_json::Value;
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+use serde_json::{Map, Value};
 
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum CanonicalError {
@@ -16,8 +19,18 @@ pub enum CanonicalError {
 /// A plain value is written by serde_json itself, ten times as fast: the two differ in numbers and in the order
 /// of members alone, and every issue writes its document three times.
 pub fn to_canonical(value: &Value) -> Result<Vec<u8>, CanonicalError> {
-    let written =
-        if is_plain(value) { serde_json::to_vec(value) } else { serde_json_canonicalizer::to_vec(value) };
+    write(value, is_plain(value))
+}
+
+/// The canonical bytes of an object as if it had no member of this name.
+pub fn to_canonical_without(object: &Map<String, Value>, left_out: &str) -> Result<Vec<u8>, CanonicalError> {
+    let kept: BTreeMap<_, _> = object.iter().filter(|(name, _)| *name != left_out).collect();
+    let plain = are_plain(kept.iter().map(|(name, value)| (*name, *value)));
+    write(&kept, plain)
+}
+
+fn write(value: &impl Serialize, plain: bool) -> Result<Vec<u8>, CanonicalError> {
+    let written = if plain { serde_json::to_vec(value) } else { serde_json_canonicalizer::to_vec(value) };
     written.map_err(|error| CanonicalError::Json(error.to_string()))
 }
 
@@ -27,11 +40,14 @@ fn is_plain(value: &Value) -> bool {
         Value::Null | Value::Bool(_) | Value::String(_) => true,
         Value::Number(_) => false,
         Value::Array(elements) => elements.iter().all(is_plain),
-        Value::Object(members) => {
-            members.keys().is_sorted_by(|one, next| one.encode_utf16().lt(next.encode_utf16()))
-                && members.values().all(is_plain)
-        }
+        Value::Object(members) => are_plain(members),
     }
+}
+
+fn are_plain<'a>(members: impl IntoIterator<Item = (&'a String, &'a Value)> + Clone) -> bool {
+    let names = members.clone().into_iter().map(|(name, _)| name);
+    names.is_sorted_by(|one, next| one.encode_utf16().lt(next.encode_utf16()))
+        && members.into_iter().all(|(_, value)| is_plain(value))
 }
 
 /// Reads JSON that is already canonical, byte for byte.

@@ -5,7 +5,7 @@ use ed25519_dalek::{Signature, Signer, SigningKey, VerifyingKey};
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 
-use crate::canonical::{CanonicalError, to_canonical};
+use crate::canonical::{CanonicalError, to_canonical, to_canonical_without};
 use crate::date_time::DateTime;
 
 pub const CRYPTOSUITE: &str = "eddsa-jcs-2022";
@@ -35,8 +35,8 @@ pub fn sign(
     verification_method: &str,
     created: DateTime,
 ) -> Result<Value, ProofError> {
-    let mut signed = document.as_object().ok_or(ProofError::Document)?.clone();
-    if signed.contains_key("proof") {
+    let unsigned = document.as_object().ok_or(ProofError::Document)?;
+    if unsigned.contains_key("proof") {
         return Err(ProofError::Signed);
     }
     let mut proof = json!({
@@ -46,14 +46,15 @@ pub fn sign(
         "verificationMethod": verification_method,
         "proofPurpose": "assertionMethod",
     });
-    if let (Some(context), Some(proof)) = (signed.get("@context"), proof.as_object_mut()) {
+    if let (Some(context), Some(proof)) = (unsigned.get("@context"), proof.as_object_mut()) {
         proof.insert("@context".into(), context.clone());
     }
-    let signature = key.sign(&hash_data(document, &proof)?);
+    let signature = key.sign(&hash_data(unsigned, &proof)?);
     let value = format!("z{}", bs58::encode(signature.to_bytes()).into_string());
     if let Some(proof) = proof.as_object_mut() {
         proof.insert("proofValue".into(), value.into());
     }
+    let mut signed = unsigned.clone();
     signed.insert("proof".into(), proof);
     Ok(signed.into())
 }
@@ -63,15 +64,13 @@ pub fn sign(
 ///
 /// Strict in the sense of ed25519-dalek: one verdict for one signature, whoever verifies it.
 pub fn verify(document: &Value, key: &VerifyingKey) -> Result<(), ProofError> {
-    let mut unsigned = document.as_object().ok_or(ProofError::Document)?.clone();
-    let Some(Value::Object(mut proof)) = unsigned.remove("proof") else {
-        return Err(ProofError::Absent);
-    };
+    let members = document.as_object().ok_or(ProofError::Document)?;
+    let mut proof = members.get("proof").and_then(Value::as_object).ok_or(ProofError::Absent)?.clone();
     let signature = signature(&mut proof)?;
-    if proof.get("@context").is_some_and(|context| unsigned.get("@context") != Some(context)) {
+    if proof.get("@context").is_some_and(|context| members.get("@context") != Some(context)) {
         return Err(ProofError::Context);
     }
-    let data = hash_data(&unsigned.into(), &proof.into())?;
+    let data = hash_data(members, &proof.into())?;
     key.verify_strict(&data, &signature).map_err(|_| ProofError::Signature)
 }
 
@@ -85,11 +84,11 @@ fn signature(proof: &mut Map<String, Value>) -> Result<Signature, ProofError> {
 }
 
 /// What is signed: the hash of the proof without its value, then the hash of the document without its proof.
-fn hash_data(document: &Value, proof: &Value) -> Result<[u8; 64], ProofError> {
+fn hash_data(document: &Map<String, Value>, proof: &Value) -> Result<[u8; 64], ProofError> {
     let mut data = [0; 64];
     let (proof_hash, document_hash) = data.split_at_mut(32);
     proof_hash.copy_from_slice(&Sha256::digest(to_canonical(proof)?));
-    document_hash.copy_from_slice(&Sha256::digest(to_canonical(document)?));
+    document_hash.copy_from_slice(&Sha256::digest(to_canonical_without(document, "proof")?));
     Ok(data)
 }
 
@@ -132,7 +131,7 @@ mod tests {
         assert_eq!(signed()["proof"]["proofValue"], PROOF_VALUE);
         let mut proof = signed()["proof"].clone();
         proof.as_object_mut().unwrap().remove("proofValue");
-        assert_eq!(hex::encode(hash_data(&unsigned(), &proof).unwrap()), HASH_DATA);
+        assert_eq!(hex::encode(hash_data(unsigned().as_object().unwrap(), &proof).unwrap()), HASH_DATA);
         let key = multikey::private_from_text(PRIVATE_KEY).unwrap();
         assert_eq!(multikey::public_to_text(&key.verifying_key()), PUBLIC_KEY);
         assert_eq!(multikey::private_to_text(&key), PRIVATE_KEY);

@@ -9,6 +9,7 @@ mod envelope;
 mod grant;
 pub mod identifiers;
 mod material;
+mod memo;
 mod papers;
 mod particles;
 mod quantity;
@@ -24,6 +25,7 @@ pub use envelope::{
     CONTEXT, Issuer, LedgerBinding, Proof, SCHEMA, STATUS_LIST_ENTRIES, StatusEntry, TYPE, Validity,
 };
 pub use grant::{Product, Scheme};
+pub use memo::check_signed_once;
 pub(crate) use report::is_line;
 use report::{Node, Object, Report};
 
