@@ -1,38 +1,3 @@
-//! Policies in every form: nothing panics, and a policy that has a text is the policy of that text.
 #![no_main]
 
-use std::sync::LazyLock;
-
-use fabric::{
-    msp::MspManager,
-    policy::{ApplicationPolicy, SignaturePolicy, parse, to_text},
-};
-use libfuzzer_sys::{Corpus, fuzz_target};
-
-static NO_MSPS: LazyLock<MspManager> = LazyLock::new(|| MspManager::new(Vec::new()));
-
-fuzz_target!(|input: &[u8]| -> Corpus {
-    let bytes = prost::bytes::Bytes::copy_from_slice(input);
-    let application = ApplicationPolicy::decode(bytes.clone());
-    let signature = SignaturePolicy::decode(bytes);
-    let text = std::str::from_utf8(input).ok().and_then(|text| parse(text).ok());
-    let read = application.is_ok() || signature.is_ok() || text.is_some();
-    for policy in
-        signature.into_iter().chain(text.iter().map(|text| SignaturePolicy::from_proto(text).unwrap()))
-    {
-        check(&policy);
-    }
-    if let Ok(ApplicationPolicy::Signature(policy)) = application {
-        check(&policy);
-    }
-    if read { Corpus::Keep } else { Corpus::Reject }
-});
-
-fn check(policy: &SignaturePolicy) {
-    let _ = policy.evaluate(&[], &NO_MSPS);
-    let Some(text) = to_text(policy) else { return };
-    // MSP ids may hold characters, and gates may nest deeper, than the language can say.
-    let Ok(parsed) = parse(&text) else { return };
-    let again = SignaturePolicy::from_proto(&parsed).unwrap();
-    assert_eq!(to_text(&again).as_deref(), Some(text.as_str()));
-}
+libfuzzer_sys::fuzz_target!(|input: &[u8]| fabric_fuzz::policy::run(input));
