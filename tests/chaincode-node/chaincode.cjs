@@ -75,7 +75,8 @@ const functions = {
         return Buffer.from(await stub.getPrivateDataHash(collection, key)).toString('hex');
     },
     async secrets(stub, collection) {
-        return (await collect(await stub.getPrivateDataByRange(collection, '', ''))).map(({ key }) => key);
+        const { iterator } = await stub.getPrivateDataByRange(collection, '', '');
+        return (await collect(iterator)).map(({ key }) => key);
     },
     async removeSecret(stub, collection, key) {
         await stub.deletePrivateData(collection, key);
@@ -90,7 +91,8 @@ const functions = {
     },
     async owners(stub, key) {
         const policy = await stub.getStateValidationParameter(key);
-        return policy.length ? new shim.KeyEndorsementPolicy(policy).listOrgs() : [];
+        // The shim answers undefined for a key without a policy.
+        return policy?.length ? new shim.KeyEndorsementPolicy(policy).listOrgs() : [];
     },
     async emit(stub, name, payload) {
         stub.setEvent(name, Buffer.from(payload));
@@ -125,7 +127,7 @@ class Chaincode {
             const result = await functions[fcn](stub, ...params);
             return shim.success(Buffer.from(JSON.stringify(result ?? null)));
         } catch (error) {
-            return shim.error(Buffer.from(String(error.message)));
+            return shim.error(String(error.message));
         }
     }
 }

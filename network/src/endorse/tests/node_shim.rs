@@ -4,7 +4,7 @@ use std::{
     io::{BufRead, BufReader},
     net::TcpListener,
     path::{Path, PathBuf},
-    process::{Child, Command, Stdio},
+    process::{Child, ChildStdout, Command, Stdio},
 };
 
 use bytes::Bytes;
@@ -16,6 +16,7 @@ use fabric::{
 };
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
+use tokio::sync::oneshot;
 
 use super::{
     deploy::{Definition, collection, define},
@@ -24,6 +25,20 @@ use super::{
 };
 
 const NAME: &str = "nodecc";
+
+/// Returns when the chaincode has printed that it listens, and goes on reading: the shim logs to its
+/// standard output, and once nobody reads that, it does nothing else than log the error for ever.
+async fn ready(output: ChildStdout) {
+    let (ready, is_ready) = oneshot::channel();
+    std::thread::spawn(move || {
+        let mut lines = BufReader::new(output).lines().map_while(Result::ok);
+        if lines.any(|line| line == "ready") {
+            let _ = ready.send(());
+        }
+        lines.for_each(drop);
+    });
+    is_ready.await.unwrap();
+}
 
 /// The chaincode on a channel of its own.
 struct NodeChaincode {
@@ -69,10 +84,7 @@ impl NodeChaincode {
             .stderr(Stdio::null())
             .spawn()
             .unwrap();
-        let mut lines = BufReader::new(process.stdout.take().unwrap()).lines();
-        tokio::task::spawn_blocking(move || assert!(lines.any(|line| line.unwrap() == "ready")))
-            .await
-            .unwrap();
+        ready(process.stdout.take().unwrap()).await;
         let mut network = Network::start();
         let definition = Definition { collections, ..Default::default() };
         define(&mut network, NAME, &definition, &package.id, &package.bytes).await;
