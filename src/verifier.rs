@@ -5,20 +5,25 @@ use std::{
     net::SocketAddr,
     path::{Path, PathBuf},
     sync::Arc,
-    time::Duration,
+    time::{Duration, UNIX_EPOCH},
 };
 
+use certificate::DateTime;
 use fabric::{msp::SigningIdentity, proto::common::Block, types::block::header_hash};
 use metrics_exporter_prometheus::PrometheusHandle;
 use network::{
-    ledger::{CommittedBlock, Ledger},
-    node::follower::{Follower, Source, SourceKind},
+    ledger::Ledger,
+    node::follower::{Follower, News, Source, SourceKind},
 };
 use prost::Message;
+use tokio::signal::unix::{SignalKind, signal};
 use tonic::transport::{Certificate, ClientTlsConfig, Endpoint};
 use verifier::{BaseUrl, Contact, Head, ReadModel};
 
-use crate::exit::{Exit, Failure};
+use crate::{
+    cert::output,
+    exit::{Exit, Failure},
+};
 
 /// Answer the public's questions about certificates from an own, independent copy of a channel.
 ///
@@ -91,29 +96,44 @@ pub async fn run(args: Args, metrics: PrometheusHandle) -> Result<Exit, Failure>
         .map_err(|error| Failure::during("starting the verifier", error))?;
     let follower = Follower::new(ledger.clone(), identity, sources)
         .map_err(|error| Failure::during("following the channel", error))?;
-    println!(
-        "The verifier answers at {} as of block {}.",
+    output::line(format!(
+        "The verifier answers at {} as of block {}.\nGenesis fingerprint: {}",
         server.public_base(),
-        ledger.height().saturating_sub(1)
-    );
-    println!("Genesis fingerprint: {}", model.channel().fingerprint());
+        ledger.height().saturating_sub(1),
+        model.channel().fingerprint()
+    ))?;
 
     // A follower that cannot go on ends alone: the server goes on answering, dated.
     let following = tokio::spawn(async move {
-        let error = follower.run(|block| apply(&model, block)).await;
+        let error = follower.run(|news| take(&model, news)).await;
         tracing::error!(%error, "the channel cannot be followed any further; what is known goes on being shown");
     });
-    server.run(async { drop(tokio::signal::ctrl_c().await) }).await;
+    let mut terminated =
+        signal(SignalKind::terminate()).map_err(|error| Failure::during("listening for signals", error))?;
+    let stop = async move {
+        tokio::select! {
+            _ = tokio::signal::ctrl_c() => {}
+            _ = terminated.recv() => {}
+        }
+    };
+    server.run(stop).await;
     following.abort();
     Ok(Exit::Ok)
 }
 
-fn apply(model: &ReadModel, block: &CommittedBlock) {
-    if let Err(error) = model.apply(block) {
-        tracing::error!(%error, block = block.number, "the read model cannot take a block");
+fn take(model: &ReadModel, news: News<'_>) {
+    match news {
+        News::Committed(block) => {
+            if let Err(error) = model.apply(block) {
+                tracing::error!(%error, block = block.number, "the read model cannot take a block");
+            }
+        }
+        News::Height(height, at) => {
+            let since_1970 = at.duration_since(UNIX_EPOCH).unwrap_or_default();
+            let confirmed_at = DateTime::from_seconds(since_1970.as_secs() as i64);
+            model.confirm(Head { height, confirmed_at });
+        }
     }
-    // A delivered block is one that exists: the head is at least this one, now.
-    model.confirm(Head { height: block.number + 1, confirmed_at: verifier::now() });
 }
 
 fn read_genesis(path: &Path, fingerprint: Option<&str>) -> Result<Block, Failure> {

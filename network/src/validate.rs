@@ -46,7 +46,7 @@ use fabric::{
 
 pub use self::{
     defect::{Defect, Halt},
-    source::{BlockRejected, OrderedBlock, verify_ordered},
+    source::{BlockRejected, OrderedBlock, verify_ordered, verify_origin},
     verdict::Verdict,
 };
 use self::{

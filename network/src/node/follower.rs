@@ -4,6 +4,9 @@
 //! Whoever delivers the blocks is not trusted: their number, hashes and orderer signatures are checked under
 //! the configuration as of the previous block, every transaction is validated, and the verdicts that a peer
 //! wrote beside its blocks are not read. All that must be trusted is the genesis block.
+//!
+//! Now and then the source is asked for its newest block, so that a chain on which nothing happens is told
+//! from one that nobody hears of.
 
 use std::{
     sync::Arc,
@@ -18,14 +21,17 @@ use fabric::{
     proto::{
         common::{Block, ChannelHeader, Envelope, Header, HeaderType, Payload, SignatureHeader},
         orderer::{
-            SeekInfo, SeekPosition, SeekSpecified, atomic_broadcast_client::AtomicBroadcastClient,
-            deliver_response, seek_info::SeekBehavior, seek_position,
+            SeekInfo, SeekNewest, SeekPosition, SeekSpecified,
+            atomic_broadcast_client::AtomicBroadcastClient, deliver_response, seek_info::SeekBehavior,
+            seek_position::Type as Position,
         },
         protos::{self, deliver_client::DeliverClient},
     },
+    types::block::header_hash,
 };
-use futures::{Stream, StreamExt, stream};
+use futures::{Stream, StreamExt, stream, stream::BoxStream};
 use prost::Message;
+use tokio::time::{Instant, MissedTickBehavior, interval_at, timeout};
 use tonic::{
     Status,
     transport::{Channel as Connection, Endpoint},
@@ -42,6 +48,9 @@ const MAX_MESSAGE_BYTES: usize = 100 << 20;
 /// How long to wait before the next source is tried, at first and at most.
 const FIRST_PAUSE: Duration = Duration::from_millis(250);
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
+/// How often a source is asked for its newest block, and how long it may take to answer.
+const CONFIRMATION: Duration = Duration::from_secs(5);
+const CONFIRMATION_TIMEOUT: Duration = Duration::from_secs(15);
 
 /// Where blocks come from.
 #[derive(Clone, Debug)]
@@ -55,6 +64,14 @@ pub struct Source {
 pub enum SourceKind {
     Peer,
     Orderer,
+}
+
+/// What a follower learns.
+pub enum News<'b> {
+    /// A block was judged and committed.
+    Committed(&'b CommittedBlock),
+    /// At this time the chain had this many blocks; not all of them need to be here yet.
+    Height(u64, SystemTime),
 }
 
 /// Why a channel cannot be followed any further, whoever delivers it.
@@ -81,6 +98,10 @@ enum SourceError {
     Refused(&'static str),
     #[error("it delivered a block that is refused: {0}")]
     Rejected(#[from] BlockRejected),
+    #[error("its block {0} is not the one that follows from the blocks before")]
+    OtherChain(u64),
+    #[error("it did not say what its newest block is in time")]
+    Silent,
     #[error("no randomness from the operating system: {0}")]
     Randomness(#[from] getrandom::Error),
     #[error(transparent)]
@@ -94,6 +115,8 @@ pub struct Follower {
     memo: SignatureMemo,
     identity: SigningIdentity,
     sources: Vec<Source>,
+    /// How many blocks the chain had when the end of it was last heard of.
+    end: u64,
 }
 
 impl Follower {
@@ -108,16 +131,16 @@ impl Follower {
         }
         let (bundle, _) = current_config(&ledger)?;
         // Nothing that this process signed comes back to it, so there is nothing to remember.
-        Ok(Self { ledger, bundle, memo: SignatureMemo::disabled(), identity, sources })
+        Ok(Self { ledger, bundle, memo: SignatureMemo::disabled(), identity, sources, end: 0 })
     }
 
-    /// Follows without end, source after source; `committed` hears of every block. Returns only where no
+    /// Follows without end, source after source, and tells `listener` what it learns. Returns only where no
     /// source could help.
-    pub async fn run(mut self, mut committed: impl FnMut(&CommittedBlock)) -> FollowError {
+    pub async fn run(mut self, mut listener: impl FnMut(News<'_>)) -> FollowError {
         let mut pause = FIRST_PAUSE;
         for source in self.sources.clone().iter().cycle() {
             let height = self.ledger.height();
-            match self.follow(source, &mut committed).await {
+            match self.follow(source, &mut listener).await {
                 Err(SourceError::Fatal(error)) => return error,
                 Err(error) => {
                     tracing::warn!(source = %source.endpoint.uri(), %error, "a source of blocks failed")
@@ -136,21 +159,29 @@ impl Follower {
     async fn follow(
         &mut self,
         source: &Source,
-        committed: &mut impl FnMut(&CommittedBlock),
+        listener: &mut impl FnMut(News<'_>),
     ) -> Result<(), SourceError> {
         let connection = source.endpoint.connect().await?;
-        let seek = self.seek()?;
-        let mut blocks = match source.kind {
-            SourceKind::Peer => from_peer(connection, seek).await?.boxed(),
-            SourceKind::Orderer => from_orderer(connection, seek).await?.boxed(),
-        };
-        while let Some(block) = blocks.next().await {
-            self.take(block?, committed)?;
+        self.confirm(&connection, source.kind, listener).await?;
+        let next = Position::Specified(SeekSpecified { number: self.ledger.height() });
+        let without_end = Position::Specified(SeekSpecified { number: u64::MAX });
+        let seek = self.seek(next, without_end)?;
+        let mut blocks = deliver(connection.clone(), source.kind, seek).await?;
+        let mut confirmation = interval_at(Instant::now() + CONFIRMATION, CONFIRMATION);
+        confirmation.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            tokio::select! {
+                block = blocks.next() => match block {
+                    Some(block) => self.take(block?, listener)?,
+                    None => return Ok(()),
+                },
+                _ = confirmation.tick() => self.confirm(&connection, source.kind, listener).await?,
+            }
         }
-        Ok(())
     }
 
-    fn take(&mut self, block: Block, committed: &mut impl FnMut(&CommittedBlock)) -> Result<(), SourceError> {
+    fn take(&mut self, block: Block, listener: &mut impl FnMut(News<'_>)) -> Result<(), SourceError> {
+        let heard_at = SystemTime::now();
         let ordered = validate::verify_ordered(block, &self.bundle, &self.ledger, &self.memo)?;
         let validation =
             validate::validate(ordered, &self.bundle, &self.ledger, &self.memo).map_err(FollowError::Halt)?;
@@ -158,18 +189,60 @@ impl Follower {
         if let Some(bundle) = validation.bundle {
             self.bundle = bundle;
         }
-        committed(&block);
+        listener(News::Committed(&block));
+        let height = block.number + 1;
+        // Blocks before the known end of the chain say nothing of where it ends.
+        if height > self.end {
+            self.end = height;
+            listener(News::Height(height, heard_at));
+        }
         Ok(())
     }
 
-    /// The signed request for all blocks from the next one on.
-    fn seek(&self) -> Result<Envelope, SourceError> {
-        let specified = |number| {
-            Some(SeekPosition { r#type: Some(seek_position::Type::Specified(SeekSpecified { number })) })
-        };
+    /// Asks the source for its newest block, which says where the chain ends if the orderers signed it.
+    async fn confirm(
+        &mut self,
+        connection: &Connection,
+        kind: SourceKind,
+        listener: &mut impl FnMut(News<'_>),
+    ) -> Result<(), SourceError> {
+        let asked_at = SystemTime::now();
+        let newest = timeout(CONFIRMATION_TIMEOUT, self.newest(connection.clone(), kind));
+        let newest = newest.await.map_err(|_| SourceError::Silent)??;
+        let height = self.height_of(&newest)?;
+        // A source that knows less than we do, or than another one told us, confirms nothing.
+        if height >= self.end.max(self.ledger.height()) {
+            self.end = height;
+            listener(News::Height(height, asked_at));
+        }
+        Ok(())
+    }
+
+    async fn newest(&self, connection: Connection, kind: SourceKind) -> Result<Block, SourceError> {
+        let newest = Position::Newest(SeekNewest {});
+        let mut blocks = deliver(connection, kind, self.seek(newest, newest)?).await?;
+        blocks.next().await.unwrap_or(Err(SourceError::Refused("nothing instead of its newest block")))
+    }
+
+    /// How many blocks a chain has that ends with `newest`.
+    fn height_of(&self, newest: &Block) -> Result<u64, SourceError> {
+        let header = newest.header.as_ref().ok_or(BlockRejected::NoHeader)?;
+        let ours = self.ledger.height();
+        match header.number.checked_add(1) {
+            Some(height) if height > ours => {
+                validate::verify_origin(newest, &self.bundle, &self.memo)?;
+                Ok(height)
+            }
+            Some(height) if height < ours || header_hash(header) == self.ledger.last_hash() => Ok(height),
+            _ => Err(SourceError::OtherChain(header.number)),
+        }
+    }
+
+    /// The signed request for blocks.
+    fn seek(&self, start: Position, stop: Position) -> Result<Envelope, SourceError> {
         let info = SeekInfo {
-            start: specified(self.ledger.height()),
-            stop: specified(u64::MAX),
+            start: Some(SeekPosition { r#type: Some(start) }),
+            stop: Some(SeekPosition { r#type: Some(stop) }),
             behavior: SeekBehavior::BlockUntilReady as i32,
             ..Default::default()
         };
@@ -197,35 +270,42 @@ impl Follower {
     }
 }
 
+type Blocks = BoxStream<'static, Result<Block, SourceError>>;
+
 /// A request that stays open: a deliver client sends one envelope and never half-closes.
 fn request(seek: Envelope) -> impl Stream<Item = Envelope> {
     stream::once(std::future::ready(seek)).chain(stream::pending())
 }
 
-async fn from_peer(
-    connection: Connection,
-    seek: Envelope,
-) -> Result<impl Stream<Item = Result<Block, SourceError>> + Send, SourceError> {
-    let mut client = DeliverClient::new(connection).max_decoding_message_size(MAX_MESSAGE_BYTES);
-    let responses = client.deliver(request(seek)).await?.into_inner();
-    Ok(responses.map(|response| match response?.r#type {
-        Some(protos::deliver_response::Type::Block(block)) => Ok(block),
-        Some(protos::deliver_response::Type::Status(status)) => Err(refused(status)),
-        _ => Err(SourceError::Refused("something that is no block")),
-    }))
+async fn deliver(connection: Connection, kind: SourceKind, seek: Envelope) -> Result<Blocks, SourceError> {
+    match kind {
+        SourceKind::Peer => from_peer(connection, seek).await,
+        SourceKind::Orderer => from_orderer(connection, seek).await,
+    }
 }
 
-async fn from_orderer(
-    connection: Connection,
-    seek: Envelope,
-) -> Result<impl Stream<Item = Result<Block, SourceError>> + Send, SourceError> {
+async fn from_peer(connection: Connection, seek: Envelope) -> Result<Blocks, SourceError> {
+    let mut client = DeliverClient::new(connection).max_decoding_message_size(MAX_MESSAGE_BYTES);
+    let responses = client.deliver(request(seek)).await?.into_inner();
+    Ok(responses
+        .map(|response| match response?.r#type {
+            Some(protos::deliver_response::Type::Block(block)) => Ok(block),
+            Some(protos::deliver_response::Type::Status(status)) => Err(refused(status)),
+            _ => Err(SourceError::Refused("something that is no block")),
+        })
+        .boxed())
+}
+
+async fn from_orderer(connection: Connection, seek: Envelope) -> Result<Blocks, SourceError> {
     let mut client = AtomicBroadcastClient::new(connection).max_decoding_message_size(MAX_MESSAGE_BYTES);
     let responses = client.deliver(request(seek)).await?.into_inner();
-    Ok(responses.map(|response| match response?.r#type {
-        Some(deliver_response::Type::Block(block)) => Ok(block),
-        Some(deliver_response::Type::Status(status)) => Err(refused(status)),
-        None => Err(SourceError::Refused("an empty response")),
-    }))
+    Ok(responses
+        .map(|response| match response?.r#type {
+            Some(deliver_response::Type::Block(block)) => Ok(block),
+            Some(deliver_response::Type::Status(status)) => Err(refused(status)),
+            None => Err(SourceError::Refused("an empty response")),
+        })
+        .boxed())
 }
 
 fn refused(status: i32) -> SourceError {

@@ -83,16 +83,21 @@ pub fn verify_ordered(
     ledger: &Ledger,
     memo: &SignatureMemo,
 ) -> Result<OrderedBlock, BlockRejected> {
+    check_continues(block.header.as_ref().ok_or(BlockRejected::NoHeader)?, ledger)?;
+    verify_origin(&block, bundle, memo)?;
+    Ok(OrderedBlock(block))
+}
+
+/// Checks that `block`, wherever on the chain it stands, is whole and comes from the channel's orderers.
+pub fn verify_origin(block: &Block, bundle: &Bundle, memo: &SignatureMemo) -> Result<(), BlockRejected> {
     let header = block.header.as_ref().ok_or(BlockRejected::NoHeader)?;
-    check_continues(header, ledger)?;
     let envelopes = block.data.as_ref().map(|data| data.data.as_slice()).unwrap_or_default();
     check_first_transaction(envelopes, bundle)?;
     check_well_formed(envelopes)?;
     if data_hash(envelopes).as_slice() != header.data_hash.as_ref() {
         return Err(BlockRejected::DataHash);
     }
-    check_signatures(&block, header, bundle, memo)?;
-    Ok(OrderedBlock(block))
+    check_signatures(block, header, bundle, memo)
 }
 
 fn check_continues(header: &BlockHeader, ledger: &Ledger) -> Result<(), BlockRejected> {

@@ -1,0 +1,112 @@
+//! `nanotrace verifier` in a process of its own, and its answers as a program sees them.
+
+use std::{
+    io::{BufRead, BufReader, Read, Write},
+    net::TcpStream,
+    path::{Path, PathBuf},
+    process::{Child, ChildStdout, Command, Stdio},
+    time::{Duration, Instant},
+};
+
+use certificate::Code;
+use serde_json::Value;
+
+use crate::{Network, nanotrace};
+
+/// How long an answer may take to become the expected one; far more than it should.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// Between two requests.
+const PAUSE: Duration = Duration::from_millis(20);
+
+/// Follows the network as customs would: its own user, its own data, blocks from its own peer.
+pub struct Follower {
+    process: Child,
+    address: String,
+    /// Kept open, or the process could not print.
+    _output: BufReader<ChildStdout>,
+}
+
+/// What a follower is started with; the same for every start.
+pub struct Settings {
+    arguments: Vec<String>,
+    directory: PathBuf,
+}
+
+impl Settings {
+    pub fn new(network: &Network, directory: &Path) -> Self {
+        let profile = network.profile();
+        let customs = profile.organisation("Customs").unwrap();
+        let domain = &customs.domain;
+        let user = format!("peerOrganizations/{domain}/users/User1@{domain}/msp");
+        let path = |path: &Path| path.to_str().unwrap().to_owned();
+        let arguments = [
+            ("--genesis", path(&network.directory().join("genesis.block"))),
+            ("--fingerprint", profile.genesis.clone()),
+            ("--peer", customs.gateway.address.clone()),
+            ("--tls-ca", path(customs.gateway.tls_ca_file.as_ref().unwrap())),
+            ("--msp", path(&profile.crypto_config.join(user))),
+            ("--msp-id", customs.msp_id.clone()),
+            ("--listen", "127.0.0.1:0".to_owned()),
+        ];
+        let arguments = arguments.into_iter().flat_map(|(name, value)| [name.to_owned(), value]).collect();
+        Self { arguments, directory: directory.to_owned() }
+    }
+
+    /// Starts a follower, or goes on with what an earlier one left.
+    pub fn start(&self) -> Follower {
+        let mut process = Command::new(nanotrace())
+            .arg("verifier")
+            .args(&self.arguments)
+            .arg("--data-dir")
+            .arg(&self.directory)
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut output = BufReader::new(process.stdout.take().unwrap());
+        let mut greeting = String::new();
+        output.read_line(&mut greeting).unwrap();
+        let address = greeting.split("http://").nth(1).and_then(|rest| rest.split(' ').next()).unwrap();
+        Follower { process, address: address.to_owned(), _output: output }
+    }
+}
+
+impl Follower {
+    /// The JSON answer for a certificate.
+    pub fn answer(&self, code: Code) -> Value {
+        let mut stream = TcpStream::connect(&self.address).unwrap();
+        let path = format!("/api/v1/certificates/{code}");
+        let request = format!("GET {path} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n\r\n", self.address);
+        stream.write_all(request.as_bytes()).unwrap();
+        let mut response = String::new();
+        stream.read_to_string(&mut response).unwrap();
+        let (_, body) = response.split_once("\r\n\r\n").unwrap();
+        serde_json::from_str(body).unwrap_or_else(|error| panic!("{error}: {response}"))
+    }
+
+    /// Asks until the answer is as expected.
+    pub fn wait_for(&self, code: Code, is_expected: impl Fn(&Value) -> bool) -> Value {
+        let since = Instant::now();
+        loop {
+            let answer = self.answer(code);
+            if is_expected(&answer) {
+                return answer;
+            }
+            assert!(since.elapsed() < PATIENCE, "still {answer}");
+            std::thread::park_timeout(PAUSE);
+        }
+    }
+
+    /// Kills the process as a power cut would, and leaves its folder.
+    pub fn kill(mut self) {
+        self.process.kill().unwrap();
+        self.process.wait().unwrap();
+    }
+}
+
+impl Drop for Follower {
+    fn drop(&mut self) {
+        // Harmless where the process has ended already.
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
