@@ -1,10 +1,22 @@
 //! What a hostile organisation can do whose peer signs anything: nothing but stop what it answers for.
 
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, clippy::indexing_slicing)]
+
+use std::process::Output;
 
 use certificate::{Code, demo, keys};
-use fabric::{policy, proto::protos::TxValidationCode};
+use fabric::{
+    policy,
+    proto::{
+        common::Payload,
+        msp::SerializedIdentity,
+        protos::{ChaincodeActionPayload, ProcessedTransaction, Transaction, TxValidationCode},
+    },
+    types::decode,
+};
+use peer_client::{Gateway, Invocation};
 use prost::Message;
+use serde_json::Value;
 use tests::{Network, assert_success, hostile::Forgery};
 
 const CERT_BODY: &str = "CertBodyMSP";
@@ -86,4 +98,66 @@ fn the_accreditation_body_alone_stops_a_certificate() {
     let shown = network.nanotrace(&["cert", "show", &code]);
     assert_eq!(shown.status.code(), Some(1), "{}", String::from_utf8_lossy(&shown.stdout));
     assert!(String::from_utf8_lossy(&shown.stdout).contains("suspended"));
+}
+
+/// From the accreditation body's own gateway, and only its own peer has endorsed.
+#[tokio::test]
+async fn the_accreditation_body_alone_suspends_an_accreditation() {
+    let network = Network::start();
+    assert_eq!(issue_another(&network).status.code(), Some(0));
+
+    let suspend = ["suspend", "--effect", "new-grants", "--reason", "an audit", "--json"];
+    let suspended = assert_success(&accreditation(&network, "Accreditation", &suspend));
+    let suspended: Value = serde_json::from_str(&suspended).unwrap();
+    let endorsers = endorsers(&network, suspended["transactionId"].as_str().unwrap()).await;
+    assert_eq!(endorsers, [ACCREDITATION_BODY]);
+
+    assert_refused(&issue_another(&network), "must not be suspended");
+    let restore = ["restore", "--reason", "it is all over"];
+    assert_refused(
+        &accreditation(&network, "CertBody", &restore),
+        "takes admin or client of AccreditationMSP",
+    );
+    assert_refused(&issue_another(&network), "must not be suspended");
+
+    assert_success(&accreditation(&network, "Accreditation", &restore));
+    assert_eq!(issue_another(&network).status.code(), Some(0));
+}
+
+fn accreditation(network: &Network, organisation: &str, arguments: &[&str]) -> Output {
+    let command = ["cert", "accreditation", arguments[0], "--org", organisation, "--scheme", demo::SCHEME_ID];
+    network.nanotrace(&[&command, &arguments[1..]].concat())
+}
+
+/// Has the certification body issue a certificate with a code of its own.
+fn issue_another(network: &Network) -> Output {
+    let path = |name: &str| network.directory().join(name).to_str().unwrap().to_owned();
+    let (draft, signed, key) =
+        (path("draft.json"), path("signed.json"), path("demonstration/issuer-key.txt"));
+    assert_success(&network.nanotrace(&["cert", "template", "--demonstration", "--out", &draft]));
+    assert_success(&network.nanotrace(&["cert", "sign", "--key", &key, "--out", &signed, &draft]));
+    network.nanotrace(&["cert", "issue", &signed])
+}
+
+fn assert_refused(output: &Output, reason: &str) {
+    let message = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{message}");
+    assert!(message.contains(reason), "{message}");
+}
+
+/// The organisations whose peers endorsed a transaction, from the ledger.
+async fn endorsers(network: &Network, transaction: &str) -> Vec<String> {
+    let profile = network.profile();
+    let organisation = profile.organisation("Lab").unwrap();
+    let reader = profile.identity(organisation, "User1").unwrap();
+    let gateway = Gateway::connect(&organisation.gateway.endpoint().unwrap(), reader).await.unwrap();
+    let query = Invocation::new(&profile.channel, "qscc", "GetTransactionByID");
+    let query = query.argument(profile.channel.clone()).argument(transaction.to_owned());
+    let processed: ProcessedTransaction =
+        decode(gateway.proposal(query).unwrap().evaluate().await.unwrap()).unwrap();
+    let payload: Payload = decode(processed.transaction_envelope.unwrap().payload).unwrap();
+    let transaction: Transaction = decode(payload.data).unwrap();
+    let action: ChaincodeActionPayload = decode(transaction.actions[0].payload.clone()).unwrap();
+    let endorsements = action.action.unwrap().endorsements.into_iter();
+    endorsements.map(|it| decode::<SerializedIdentity>(it.endorser).unwrap().mspid).collect()
 }
