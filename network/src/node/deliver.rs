@@ -5,14 +5,18 @@
 //! `core/peer/deliverevents.go`.
 
 pub mod filtered;
+pub(crate) mod private;
 mod session;
 
 use std::{pin::Pin, sync::Arc};
 
-use fabric::proto::{
-    common::{Block, BlockMetadataIndex, Envelope, Status as DeliverStatus},
-    orderer::{self, BroadcastResponse, atomic_broadcast_server::AtomicBroadcast},
-    protos::{self, BlockAndPrivateData, deliver_server::Deliver},
+use fabric::{
+    policy::SignedData,
+    proto::{
+        common::{Block, BlockMetadataIndex, Envelope, Status as DeliverStatus},
+        orderer::{self, BroadcastResponse, atomic_broadcast_server::AtomicBroadcast},
+        protos::{self, BlockAndPrivateData, deliver_server::Deliver},
+    },
 };
 use futures::Stream;
 use tokio::sync::mpsc;
@@ -20,6 +24,7 @@ use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status, Streaming};
 
 use super::Channel;
+use private::{PrivateDataError, Reader};
 use session::Form;
 
 /// Responses waiting for a slow client, for each stream.
@@ -30,11 +35,13 @@ type ResponseStream<R> = Pin<Box<dyn Stream<Item = Result<R, Status>> + Send>>;
 /// The peer's Deliver service (`protos.Deliver`).
 pub struct PeerDeliver {
     channel: Arc<Channel>,
+    /// MSP id of the peer's organisation, whose private data it delivers.
+    organisation: String,
 }
 
 impl PeerDeliver {
-    pub fn new(channel: Arc<Channel>) -> Self {
-        Self { channel }
+    pub fn new(channel: Arc<Channel>, organisation: String) -> Self {
+        Self { channel, organisation }
     }
 }
 
@@ -48,7 +55,7 @@ impl Deliver for PeerDeliver {
         &self,
         request: Request<Streaming<Envelope>>,
     ) -> Result<Response<Self::DeliverStream>, Status> {
-        let form = Form { resource: "event/Block", block: peer_block, status: peer_status };
+        let form = Form::new("event/Block", peer_block, peer_status);
         Ok(open(&self.channel, request, form))
     }
 
@@ -56,7 +63,7 @@ impl Deliver for PeerDeliver {
         &self,
         request: Request<Streaming<Envelope>>,
     ) -> Result<Response<Self::DeliverFilteredStream>, Status> {
-        let form = Form { resource: "event/FilteredBlock", block: peer_filtered_block, status: peer_status };
+        let form = Form::new("event/FilteredBlock", peer_filtered_block, peer_status);
         Ok(open(&self.channel, request, form))
     }
 
@@ -64,7 +71,11 @@ impl Deliver for PeerDeliver {
         &self,
         request: Request<Streaming<Envelope>>,
     ) -> Result<Response<Self::DeliverWithPrivateDataStream>, Status> {
-        let form = Form { resource: "event/Block", block: peer_private_block, status: peer_status };
+        let (channel, organisation) = (self.channel.clone(), self.organisation.clone());
+        let block = move |block: &Block, client: &SignedData| {
+            peer_private_block(&channel, &organisation, block, client)
+        };
+        let form = Form { resource: "event/Block", block: Box::new(block), status: peer_status };
         Ok(open(&self.channel, request, form))
     }
 }
@@ -109,7 +120,7 @@ impl AtomicBroadcast for OrdererService {
         &self,
         request: Request<Streaming<Envelope>>,
     ) -> Result<Response<Self::DeliverStream>, Status> {
-        let form = Form { resource: session::ORDERER_READERS, block: ordered_block, status: orderer_status };
+        let form = Form::new(session::ORDERER_READERS, ordered_block, orderer_status);
         Ok(open(&self.channel, request, form))
     }
 }
@@ -144,10 +155,18 @@ fn peer_filtered_block(block: &Block) -> protos::DeliverResponse {
     protos::DeliverResponse { r#type: Some(protos::deliver_response::Type::FilteredBlock(block)) }
 }
 
-/// No private collection is open to clients yet, so the private part is empty.
-fn peer_private_block(block: &Block) -> protos::DeliverResponse {
-    let block = BlockAndPrivateData { block: Some(block.clone()), private_data_map: Default::default() };
-    protos::DeliverResponse { r#type: Some(protos::deliver_response::Type::BlockAndPrivateData(block)) }
+fn peer_private_block(
+    channel: &Channel,
+    organisation: &str,
+    block: &Block,
+    client: &SignedData,
+) -> Result<protos::DeliverResponse, PrivateDataError> {
+    let (bundle, number) = (channel.bundle(), block.header.as_ref().map_or(0, |header| header.number));
+    let (ledger, memo) = (channel.ledger(), channel.memo());
+    let reader = Reader { ledger, bundle: &bundle, memo, organisation, client };
+    let private_data_map = reader.private_data(number)?;
+    let block = BlockAndPrivateData { block: Some(block.clone()), private_data_map };
+    Ok(protos::DeliverResponse { r#type: Some(protos::deliver_response::Type::BlockAndPrivateData(block)) })
 }
 
 fn orderer_status(status: DeliverStatus) -> orderer::DeliverResponse {

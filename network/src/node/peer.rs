@@ -62,8 +62,8 @@ pub fn peer_services(channel: &Arc<Channel>, peer: &Peer, gateway: Gateway) -> R
     let endorser = EndorserServer::new(EndorserService::new(channel.clone(), peer.endorser.clone()))
         .max_decoding_message_size(MAX_MESSAGE_BYTES)
         .max_encoding_message_size(MAX_MESSAGE_BYTES);
-    let deliver =
-        DeliverServer::new(PeerDeliver::new(channel.clone())).max_encoding_message_size(MAX_MESSAGE_BYTES);
+    let deliver = PeerDeliver::new(channel.clone(), peer.msp_id.clone());
+    let deliver = DeliverServer::new(deliver).max_encoding_message_size(MAX_MESSAGE_BYTES);
     Routes::new(gateway).add_service(endorser).add_service(deliver)
 }
 

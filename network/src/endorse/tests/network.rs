@@ -91,6 +91,10 @@ impl Network {
         Self { endorsers: endorsers.collect(), ledger, bundle, writer, _directory: directory }
     }
 
+    pub fn bundle(&self) -> &Bundle {
+        &self.bundle
+    }
+
     pub async fn process(
         &self,
         organisation: &str,

@@ -18,6 +18,7 @@ use prost_types::Timestamp;
 use tokio::sync::mpsc;
 use tonic::{Status, Streaming};
 
+use super::private::PrivateDataError;
 use crate::node::Channel;
 
 /// Stands for the policy of the orderer's stream, which no ACL names: /Channel/Readers.
@@ -29,8 +30,18 @@ const TIME_WINDOW: i64 = 15 * 60;
 /// What one of the four streams makes of a block and of a status, and which resource it guards.
 pub struct Form<R> {
     pub resource: &'static str,
-    pub block: fn(&Block) -> R,
+    pub block: BlockForm<R>,
     pub status: fn(DeliverStatus) -> R,
+}
+
+/// What is made of a block for the client who signed the request.
+type BlockForm<R> = Box<dyn Fn(&Block, &SignedData) -> Result<R, PrivateDataError> + Send + Sync>;
+
+impl<R: 'static> Form<R> {
+    /// For a stream on which all clients see the same.
+    pub fn new(resource: &'static str, block: fn(&Block) -> R, status: fn(DeliverStatus) -> R) -> Self {
+        Self { resource, block: Box::new(move |of, _| Ok(block(of))), status }
+    }
 }
 
 type Responses<R> = mpsc::Sender<Result<R, Status>>;
@@ -107,7 +118,14 @@ impl Seek {
                 return refused;
             }
             checked_at = sequence;
-            if responses.send(Ok((form.block)(&block))).await.is_err() {
+            let response = match (form.block)(&block, &self.signed) {
+                Ok(response) => response,
+                Err(error) => {
+                    tracing::warn!(%error, block = number, "private data cannot be delivered");
+                    return DeliverStatus::InternalServerError;
+                }
+            };
+            if responses.send(Ok(response)).await.is_err() {
                 return DeliverStatus::InternalServerError;
             }
         }
