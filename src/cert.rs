@@ -15,7 +15,7 @@ mod show;
 mod sign;
 mod stop;
 mod subject;
-mod template;
+pub mod template;
 mod verify;
 
 use crate::exit::{Exit, Failure};

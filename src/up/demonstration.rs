@@ -16,7 +16,7 @@ use ed25519_dalek::SigningKey;
 use peer_client::{ConnectionProfile, Error, Gateway, Invocation};
 use serde_json::{Value, json};
 
-use crate::exit::Failure;
+use crate::{cert::template::random_code, exit::Failure};
 
 /// The folder of the demonstration in the data directory.
 pub const FOLDER: &str = "demonstration";
@@ -66,11 +66,9 @@ fn signed_document(
     now: DateTime,
 ) -> Result<String, Failure> {
     let doing = "signing the demonstration certificate";
-    let [random @ .., first, second, third, fourth] = random::<20>()?;
-    let code = Code::from_random(random);
-    let index = u32::from_be_bytes([first, second, third, fourth]) % STATUS_LIST_ENTRIES;
+    let index = u32::from_be_bytes(random()?) % STATUS_LIST_ENTRIES;
     let particulars = Particulars {
-        code,
+        code: random_code()?,
         issuer: Issuer { id: ISSUER.into(), name: ISSUER_NAME.into() },
         ledger: LedgerBinding { channel: profile.channel.clone(), genesis: profile.genesis.clone() },
         status: StatusEntry { lists: STATUS_LISTS.into(), list: 1, index },
