@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use peer_client::{
-    ConnectionProfile, Error, Gateway, GatewayError, Invocation, Proposal,
+    ConnectionProfile, Error, Gateway, GatewayError, Invocation, Proposal, Step,
     profile::{Organisation, ProfileError},
 };
 use serde::de::DeserializeOwned;
@@ -135,17 +135,25 @@ fn parse_refusal(text: &str) -> Option<CallError> {
 fn exit(error: &Error) -> Exit {
     match error {
         Error::Connect { .. } => Exit::Unreachable,
-        Error::Gateway(gateway) if gateway.is_unavailable() => Exit::Unreachable,
+        Error::Gateway(gateway) if gateway.is_unavailable() || lacks_endorsers(gateway) => Exit::Unreachable,
         Error::Gateway(gateway) if gateway.code == Code::PermissionDenied => Exit::No,
         Error::NotCommitted(_) => Exit::No,
         _ => Exit::Failure,
     }
 }
 
+/// The gateway cannot plan an endorsement with the peers that it knows.
+fn lacks_endorsers(gateway: &GatewayError) -> bool {
+    gateway.step == Step::Endorse && gateway.code == Code::FailedPrecondition
+}
+
 fn advice(error: &Error) -> String {
     let advice = match error {
         Error::Connect { .. } => "\nIs the network running? Start it with: nanotrace up",
         Error::Gateway(gateway) if gateway.is_unavailable() => "\nAsk with: nanotrace status",
+        Error::Gateway(gateway) if lacks_endorsers(gateway) => {
+            "\nThis gateway knows no running peer, with the chaincode installed, of an organisation that must endorse."
+        }
         Error::NotCommitted(invalid) if invalid.is_conflict() => {
             "\nSomebody else changed the same record at the same time: try again."
         }
