@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use peer_client::{
-    ConnectionProfile, Error, Gateway, GatewayError, Invocation, Proposal, Step,
+    ConnectionProfile, Detail, Error, Gateway, GatewayError, Invocation, Proposal, Step,
     profile::{Organisation, ProfileError},
 };
 use serde::de::DeserializeOwned;
@@ -142,9 +142,11 @@ fn exit(error: &Error) -> Exit {
     }
 }
 
-/// The gateway cannot plan an endorsement with the peers that it knows.
+/// The gateway knows no peer that could endorse, or knows it and does not reach it.
 fn lacks_endorsers(gateway: &GatewayError) -> bool {
-    gateway.step == Step::Endorse && gateway.code == Code::FailedPrecondition
+    let cannot_plan = gateway.code == Code::FailedPrecondition;
+    let is_away = |detail: &Detail| detail.message.contains("code = Unavailable");
+    gateway.step == Step::Endorse && (cannot_plan || gateway.details.iter().any(is_away))
 }
 
 fn advice(error: &Error) -> String {
@@ -152,7 +154,7 @@ fn advice(error: &Error) -> String {
         Error::Connect { .. } => "\nIs the network running? Start it with: nanotrace up",
         Error::Gateway(gateway) if gateway.is_unavailable() => "\nAsk with: nanotrace status",
         Error::Gateway(gateway) if lacks_endorsers(gateway) => {
-            "\nThis gateway knows no running peer, with the chaincode installed, of an organisation that must endorse."
+            "\nThis gateway finds no running peer, with the chaincode, of an organisation that must endorse."
         }
         Error::NotCommitted(invalid) if invalid.is_conflict() => {
             "\nSomebody else changed the same record at the same time: try again."
