@@ -23,7 +23,8 @@ use fabric::{
     policy::parse,
     proto::{
         common::{
-            Block, BlockData, BlockHeader, BlockMetadata, Metadata, MetadataSignature, SignatureHeader,
+            Block, BlockData, BlockHeader, BlockMetadata, Config, ConfigEnvelope, Envelope, Metadata,
+            MetadataSignature, Payload, SignatureHeader,
         },
         kvrwset::KvWrite,
         lifecycle::{
@@ -157,6 +158,11 @@ impl TestChannel {
 
     /// A channel whose application is at this level of capabilities.
     pub fn without_chaincodes(level: &str) -> Self {
+        Self::configured(level, |_, _| {})
+    }
+
+    /// A channel whose first configuration is changed before it begins; the orderer's identity is at hand.
+    pub fn configured(level: &str, change: impl Fn(&mut Config, &SigningIdentity)) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let root = directory.path();
         let validity = Validity::of_years(1_700_000_000, 10);
@@ -164,7 +170,8 @@ impl TestChannel {
         let configtx = CONFIGTX.replace("V2_5", level);
         std::fs::write(root.join("configtx.yaml"), configtx).unwrap();
         let stamp = Stamp { unix_seconds: 1_700_000_000, nonce: [7; 24] };
-        let genesis = from_configtx_yaml(&root.join("configtx.yaml"), "Test", CHANNEL, stamp).unwrap();
+        let mut genesis = from_configtx_yaml(&root.join("configtx.yaml"), "Test", CHANNEL, stamp).unwrap();
+        change_config(&mut genesis, |config| change(config, &read_orderer(root)));
         let (ledger, _) = Ledger::open(&root.join("ledger"), Some(&genesis)).unwrap();
         Self {
             a: Org::read(root, "a.test", "AMSP"),
@@ -294,6 +301,18 @@ impl TestChannel {
             other => panic!("not rejected: {other:?}"),
         }
     }
+}
+
+fn change_config(genesis: &mut Block, change: impl Fn(&mut Config)) {
+    let data = genesis.data.as_mut().unwrap();
+    let mut envelope = Envelope::decode(data.data[0].clone()).unwrap();
+    let mut payload = Payload::decode(envelope.payload).unwrap();
+    let mut content = ConfigEnvelope::decode(payload.data).unwrap();
+    change(content.config.as_mut().unwrap());
+    payload.data = content.encode_to_vec().into();
+    envelope.payload = payload.encode_to_vec().into();
+    data.data[0] = envelope.encode_to_vec().into();
+    genesis.header.as_mut().unwrap().data_hash = Bytes::copy_from_slice(&data_hash(&data.data));
 }
 
 fn read_orderer(root: &Path) -> SigningIdentity {
