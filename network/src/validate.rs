@@ -20,12 +20,12 @@
 mod collections;
 mod config;
 mod defect;
+mod definitions;
 mod dispatch;
 mod duplicates;
 mod endorsement;
 mod examine;
 mod key_policies;
-mod lifecycle;
 mod merkle;
 mod mvcc;
 mod policies;
@@ -50,10 +50,10 @@ pub use self::{
     verdict::Verdict,
 };
 use self::{
+    definitions::Definitions,
     endorsement::{Candidate, Endorsement},
     examine::{Examined, Examiner, Kind},
     key_policies::KeyPolicies,
-    lifecycle::Definitions,
     mvcc::State,
     policies::Policies,
     verdict::Failure,

@@ -15,7 +15,7 @@ use fabric::{
     types::decode,
 };
 
-const IMPLICIT_PREFIX: &str = "_implicit_org_";
+use crate::lifecycle::{implicit_collection, implicit_owner};
 
 /// The collections that a transaction may use in one namespace.
 #[derive(Debug)]
@@ -60,16 +60,6 @@ impl Collections {
         };
         policy.identities.iter().filter_map(|principal| organisation_of(principal, msps)).collect()
     }
-}
-
-/// The name of an organisation's implicit collection.
-pub fn implicit_collection(msp_id: &str) -> String {
-    format!("{IMPLICIT_PREFIX}{msp_id}")
-}
-
-/// The organisation whose implicit collection this is.
-pub fn implicit_owner(collection: &str) -> Option<&str> {
-    collection.strip_prefix(IMPLICIT_PREFIX)
 }
 
 fn organisation_of(principal: &MspPrincipal, msps: &MspManager) -> Option<String> {

@@ -18,11 +18,11 @@ use super::{
     Endorser,
     chaincode::{LaunchError, Stream, StreamError},
     handler::Call,
-    lifecycle::StateError,
     runnable::Runnable,
     simulate::{SimulationError, Simulator},
     system,
 };
+use crate::lifecycle::StateError;
 
 /// The key that says for which version a chaincode has been initialised; it lies in the chaincode's own
 /// namespace, where no chaincode can write it.

@@ -7,10 +7,8 @@
 mod approve;
 mod collection_rules;
 mod commit;
-mod definition;
 mod install;
 mod query;
-mod records;
 mod state;
 
 use bytes::Bytes;
@@ -24,15 +22,16 @@ use fabric::{
 };
 use prost::{Message, Name};
 
-pub use definition::{NAMESPACES, package_id_key, private_name, read_definition, read_sequence};
-pub use records::mismatches;
-pub use state::{CommittedState, NAMESPACE, PublicState, StateError};
+pub use state::PublicState;
+
+pub use crate::lifecycle::NAMESPACE;
 
 use super::{
     Endorser, invoke::Transaction, packages::PackageError, rwset::sha256, simulate::Simulator, system,
 };
-use crate::lifecycle::check_harmless;
-use definition::{ChaincodeDefinition, ChaincodeParameters};
+use crate::lifecycle::{
+    ChaincodeDefinition, ChaincodeParameters, StateError, check_harmless, local_package_record, records,
+};
 
 const DEFAULT_POLICY: &str = "/Channel/Application/Endorsement";
 
@@ -169,7 +168,7 @@ impl<'v> Invocation<'_, 'v> {
 
 /// The record that an organisation runs a chaincode from this package, hashed as the channel sees it.
 pub fn local_package_hash(package_id: &str) -> Bytes {
-    let record = definition::local_package_record(package_id);
+    let record = local_package_record(package_id);
     let fields = record.fields.iter().map(|(_, value)| records::encode_field(value));
     fields.map(|field| sha256(&field)).next().unwrap_or_default()
 }
@@ -211,7 +210,7 @@ impl DefinitionArgs {
             collections: self.collections.unwrap_or_default(),
         };
         // Fabric approves these, and stops at the chaincode's first transaction.
-        check_harmless(&parameters.validation, &parameters.collections, bundle.policies())
+        check_harmless(&parameters, bundle.policies())
             .map_err(|reason| LifecycleError::failed(format!("invalid definition: {reason}")))?;
         Ok(ChaincodeDefinition { sequence: self.sequence, parameters })
     }

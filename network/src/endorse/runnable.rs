@@ -7,16 +7,18 @@ use bytes::Bytes;
 use parking_lot::Mutex;
 
 use super::{
-    collections::implicit_collection,
-    lifecycle::{
-        self, CommittedState, NAMESPACES, PublicState, StateError, local_package_hash, mismatches,
-        package_id_key, read_definition, read_sequence,
-    },
+    lifecycle::{PublicState, local_package_hash},
     packages::{Package, Packages},
     rwset::sha256,
     simulate::Simulator,
 };
-use crate::ledger::{LedgerError, View};
+use crate::{
+    ledger::{LedgerError, View},
+    lifecycle::{
+        self, CommittedState, NAMESPACES, StateError, implicit_collection, package_id_key, read_definition,
+        read_sequence, records,
+    },
+};
 
 /// The namespace where chaincodes of Fabric 1 were defined. None can be any more, but a peer still looks.
 const LEGACY_NAMESPACE: &str = "lscc";
@@ -76,7 +78,7 @@ impl Runnables {
         })?;
         if sequence == 0 {
             simulator.get_state(LEGACY_NAMESPACE, name)?;
-            return Err(StateError(format!("chaincode {name} not found")));
+            return Err(StateError::Failed(format!("chaincode {name} not found")));
         }
         let view = simulator.view();
         let source_hash = self.source_hash(name, sequence, view)?;
@@ -105,13 +107,14 @@ impl Runnables {
         packages: &Packages,
     ) -> Result<Runnable, StateError> {
         let definition = read_definition(name, &mut CommittedState(view))?.ok_or_else(|| {
-            StateError(format!("unknown chaincode '{name}' for channel '{}'", self.channel_id))
+            StateError::Failed(format!("unknown chaincode '{name}' for channel '{}'", self.channel_id))
         })?;
         let approved = definition.parameters.record();
         let private_name = definition.private_name(name);
-        let differing = mismatches(NAMESPACES, &private_name, &approved, |key| Ok(self.hash(key, view)?))?;
+        let differing =
+            records::mismatches(NAMESPACES, &private_name, &approved, |key| Ok(self.hash(key, view)?))?;
         if !differing.is_empty() {
-            return Err(StateError(format!(
+            return Err(StateError::Failed(format!(
                 "chaincode definition for '{name}' at sequence {sequence} on channel '{}' has not yet been approved \
                  by this org",
                 self.channel_id
@@ -122,7 +125,9 @@ impl Runnables {
             .into_iter()
             .find(|package| source_hash.as_ref() == Some(&local_package_hash(&package.id)));
         let package = installed.ok_or_else(|| {
-            StateError(format!("chaincode definition for '{name}' exists, but chaincode is not installed"))
+            StateError::Failed(format!(
+                "chaincode definition for '{name}' exists, but chaincode is not installed"
+            ))
         })?;
         let endorsement = definition.parameters.endorsement;
         Ok(Runnable {

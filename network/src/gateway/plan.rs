@@ -21,11 +21,8 @@ use tonic::Status;
 
 use super::{Gateway, unpack::UnpackedProposal};
 use crate::{
-    endorse::{
-        collections::{Collections, implicit_owner},
-        lifecycle::{self, CommittedState, read_definition},
-        system,
-    },
+    endorse::{collections::Collections, system},
+    lifecycle::{self, CommittedState, implicit_owner, read_definition},
     node::Peer,
 };
 

@@ -2,7 +2,7 @@
 
 use fabric::proto::{
     lifecycle::{ChaincodeEndorsementInfo, ChaincodeValidationInfo, state_data::Type},
-    protos::CollectionConfigPackage,
+    protos::{CollectionConfigPackage, StaticCollectionConfig, collection_config::Payload},
 };
 
 use super::{
@@ -25,7 +25,7 @@ const COLLECTIONS: &str = "Collections";
 const PACKAGE_ID: &str = "PackageID";
 
 /// What a channel agreed on for one chaincode.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct ChaincodeDefinition {
     /// Counts the definitions of this chaincode, from 1.
     pub sequence: i64,
@@ -56,6 +56,14 @@ impl ChaincodeDefinition {
 impl ChaincodeParameters {
     pub fn record(&self) -> Record {
         Record { datatype: PARAMETERS, fields: self.fields() }
+    }
+
+    /// The collection of this name, unless it is an implicit one.
+    pub fn collection(&self, name: &str) -> Option<&StaticCollectionConfig> {
+        self.collections.config.iter().find_map(|config| match &config.payload {
+            Some(Payload::StaticCollectionConfig(collection)) if collection.name == name => Some(collection),
+            _ => None,
+        })
     }
 
     fn fields(&self) -> Vec<(&'static str, Type)> {
@@ -126,7 +134,7 @@ pub fn read_definition(
     })?;
     let Some(metadata) = metadata else { return Ok(None) };
     if metadata.datatype != DEFINITION {
-        return Err(StateError(format!("not a chaincode type: {}", metadata.datatype)));
+        return Err(StateError::Failed(format!("not a chaincode type: {}", metadata.datatype)));
     }
     let definition = ChaincodeDefinition {
         sequence: read_sequence(chaincode, state)?,
@@ -142,7 +150,10 @@ pub fn read_parameters(
 ) -> Result<Option<ChaincodeParameters>, StateError> {
     let Some(metadata) = records::read_metadata(NAMESPACES, private_name, state)? else { return Ok(None) };
     if metadata.datatype != PARAMETERS {
-        return Err(StateError(format!("type name mismatch '{PARAMETERS}' != '{}'", metadata.datatype)));
+        return Err(StateError::Failed(format!(
+            "type name mismatch '{PARAMETERS}' != '{}'",
+            metadata.datatype
+        )));
     }
     read_fields(private_name, state).map(Some)
 }
@@ -153,7 +164,10 @@ pub fn read_package_id(private_name: &str, state: &mut impl ReadState) -> Result
         return Ok(None);
     };
     if metadata.datatype != LOCAL_PACKAGE {
-        return Err(StateError(format!("type name mismatch '{LOCAL_PACKAGE}' != '{}'", metadata.datatype)));
+        return Err(StateError::Failed(format!(
+            "type name mismatch '{LOCAL_PACKAGE}' != '{}'",
+            metadata.datatype
+        )));
     }
     records::read_string(CHAINCODE_SOURCES, private_name, PACKAGE_ID, state).map(Some)
 }

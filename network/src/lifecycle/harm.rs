@@ -1,16 +1,13 @@
-//! What `_lifecycle` may keep of chaincodes without harm to the peers that act on it.
-//!
-//! Beside the stages, since endorsement refuses what validation would stop at.
+//! Which definitions stop the peers that act on them, though they can be read.
 
 use bytes::Bytes;
 use fabric::{
     policy::{ApplicationPolicy, PolicyError, PolicyManager},
-    proto::{
-        lifecycle::ChaincodeValidationInfo,
-        protos::{CollectionConfigPackage, collection_config::Payload},
-    },
+    proto::protos::collection_config::Payload,
 };
 use prost::Message;
+
+use super::ChaincodeParameters;
 
 /// The only validation plugin that peers come with.
 pub(crate) const BUILT_IN_PLUGIN: &str = "vscc";
@@ -28,10 +25,10 @@ pub enum Deadly {
 
 /// Refuses a definition that stops peers under these policies of the channel.
 pub(crate) fn check_harmless(
-    validation: &ChaincodeValidationInfo,
-    collections: &CollectionConfigPackage,
+    parameters: &ChaincodeParameters,
     policies: &PolicyManager,
 ) -> Result<(), Deadly> {
+    let ChaincodeParameters { validation, collections, .. } = parameters;
     let plugin = &validation.validation_plugin;
     if !plugin.is_empty() && plugin != BUILT_IN_PLUGIN {
         return Err(Deadly::Plugin(plugin.clone()));

@@ -11,9 +11,9 @@ use fabric::{
     types::decode,
 };
 use prost::{Message, Name};
+use sha2::{Digest, Sha256};
 
 use super::state::{ReadState, StateError, WriteState};
-use crate::endorse::rwset::sha256;
 
 const METADATA: &str = "metadata";
 const FIELDS: &str = "fields";
@@ -102,14 +102,18 @@ pub fn mismatches(
     let mut differing = Vec::new();
     for (field, value) in &record.fields {
         let hash = look_up(field_key(namespace, name, field))?;
-        if hash != Some(sha256(&encode_field(value))) {
+        if !is_hash_of(hash, &encode_field(value)) {
             differing.push((*field).to_owned());
         }
     }
-    if metadata_hash != Some(sha256(&record.metadata().encode_to_vec())) {
+    if !is_hash_of(metadata_hash, &record.metadata().encode_to_vec()) {
         return Ok(vec![record.datatype.to_owned()]);
     }
     Ok(differing)
+}
+
+fn is_hash_of(hash: Option<Bytes>, value: &[u8]) -> bool {
+    hash.is_some_and(|hash| hash == Sha256::digest(value).as_slice())
 }
 
 pub fn read_metadata(
@@ -125,7 +129,7 @@ pub fn read_metadata(
 
 pub fn decode_metadata(namespace: &str, name: &str, bytes: Bytes) -> Result<StateMetadata, StateError> {
     decode(bytes).map_err(|error| {
-        StateError(format!("could not unmarshal metadata for namespace {namespace}/{name}: {error}"))
+        StateError::Failed(format!("could not unmarshal metadata for namespace {namespace}/{name}: {error}"))
     })
 }
 
@@ -170,7 +174,7 @@ pub fn read_message<M: Message + Default + Name>(
         Some(_) => return Err(unexpected(namespace, name, field, "[]byte")),
     };
     decode(bytes).map_err(|error| {
-        StateError(format!("could not unmarshal key {}: {error}", field_key(namespace, name, field)))
+        StateError::Failed(format!("could not unmarshal key {}: {error}", field_key(namespace, name, field)))
     })
 }
 
@@ -184,16 +188,17 @@ fn read_field(
     let stored =
         state.get(&key).map_err(|error| error.context(format!("could not get state for key {key}")))?;
     let decoded: Result<StateData, _> = decode(stored.unwrap_or_default());
-    let data =
-        decoded.map_err(|error| StateError(format!("could not unmarshal state for key {key}: {error}")))?;
+    let data = decoded
+        .map_err(|error| StateError::Failed(format!("could not unmarshal state for key {key}: {error}")))?;
     Ok(data.r#type)
 }
 
 fn unexpected(namespace: &str, name: &str, field: &str, wanted: &str) -> StateError {
     let key = field_key(namespace, name, field);
-    StateError(format!("expected key {key} to encode a value of type {wanted}"))
+    StateError::Failed(format!("expected key {key} to encode a value of type {wanted}"))
 }
 
+/// The value that a field has in the state.
 pub fn encode_field(value: &Type) -> Bytes {
     StateData { r#type: Some(value.clone()) }.encode_to_vec().into()
 }

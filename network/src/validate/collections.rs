@@ -12,11 +12,8 @@ use fabric::{
 };
 use prost::Message;
 
-use super::{
-    Defect,
-    lifecycle::{Definition, Definitions, implicit_collection_msp},
-    policies,
-};
+use super::{Defect, definitions::Definitions, policies};
+use crate::lifecycle::{ChaincodeDefinition, implicit_owner};
 
 /// Who must endorse writes to a collection.
 pub(crate) enum CollectionPolicy {
@@ -29,20 +26,23 @@ pub(crate) enum CollectionPolicy {
 
 /// Whether a key of the collection can be looked up: it is defined, or the implicit one of an
 /// organisation of the channel.
-pub(crate) fn exists(bundle: &Bundle, definition: &Definition, collection: &str) -> bool {
-    let is_implicit =
-        || implicit_collection_msp(collection).is_some_and(|msp| organisation(bundle, msp).is_some());
-    definition.collection(collection).is_some() || is_implicit()
+pub(crate) fn exists(bundle: &Bundle, definition: &ChaincodeDefinition, collection: &str) -> bool {
+    let is_implicit = || implicit_owner(collection).is_some_and(|msp| organisation(bundle, msp).is_some());
+    definition.parameters.collection(collection).is_some() || is_implicit()
 }
 
-pub(crate) fn policy(bundle: &Bundle, definition: &Definition, collection: &str) -> CollectionPolicy {
-    if let Some(msp_id) = implicit_collection_msp(collection) {
+pub(crate) fn policy(
+    bundle: &Bundle,
+    definition: &ChaincodeDefinition,
+    collection: &str,
+) -> CollectionPolicy {
+    if let Some(msp_id) = implicit_owner(collection) {
         return match organisation(bundle, msp_id) {
             Some(organisation) => CollectionPolicy::Own(implicit_policy(bundle, organisation, msp_id)),
             None => CollectionPolicy::NoSuchCollection,
         };
     }
-    let Some(collection) = definition.collection(collection) else {
+    let Some(collection) = definition.parameters.collection(collection) else {
         return CollectionPolicy::NoSuchCollection;
     };
     match collection.endorsement_policy.as_ref().map(Message::encode_to_vec) {
@@ -71,10 +71,10 @@ fn check_defined(chaincode: &str, name: &str, definitions: &Definitions<'_>) -> 
         reason: reason.to_owned(),
     };
     let definition = definitions.get(chaincode)?.ok_or_else(|| undefined("no such chaincode"))?;
-    if implicit_collection_msp(name).is_some() {
+    if implicit_owner(name).is_some() {
         return Ok(());
     }
-    let collection = definition.collection(name).ok_or_else(|| undefined("no such collection"))?;
+    let collection = definition.parameters.collection(name).ok_or_else(|| undefined("no such collection"))?;
     if has_member_policy(collection) { Ok(()) } else { Err(undefined("its members' policy cannot be read")) }
 }
 

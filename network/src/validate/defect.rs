@@ -2,8 +2,10 @@
 
 use fabric::channel::ConfigError;
 
-use super::lifecycle::DefinitionError;
-use crate::ledger::{self, LedgerError};
+use crate::{
+    ledger::{self, LedgerError},
+    lifecycle::StateError,
+};
 
 /// A block that no peer gets past. It stays on the chain, so the channel goes no further; what is
 /// committed remains.
@@ -93,11 +95,11 @@ impl From<LedgerError> for Defect {
     }
 }
 
-impl From<DefinitionError> for Defect {
-    fn from(error: DefinitionError) -> Self {
+impl From<StateError> for Defect {
+    fn from(error: StateError) -> Self {
         match error {
-            DefinitionError::Ledger(error) => error.into(),
-            error => Self::Definition(error.to_string()),
+            StateError::Ledger(error) => error.into(),
+            StateError::Failed(reason) => Self::Definition(reason),
         }
     }
 }

@@ -17,12 +17,15 @@ use fabric::{
 use super::{
     Defect,
     collections::{self, CollectionPolicy},
+    definitions::Definitions,
     key_policies::KeyPolicies,
-    lifecycle::{Definition, Definitions, LIFECYCLE},
     policies::Policies,
     verdict::{Failure, Verdict},
 };
-use crate::{ledger::StateKey, lifecycle::BUILT_IN_PLUGIN};
+use crate::{
+    ledger::StateKey,
+    lifecycle::{BUILT_IN_PLUGIN, ChaincodeDefinition, NAMESPACE},
+};
 
 /// A transaction that is to be held against policies.
 #[derive(Clone, Copy)]
@@ -64,8 +67,8 @@ impl Endorsement<'_> {
         let definition = self.definition(namespace)?;
         self.key_policies.extract_up_to(candidate.index)?;
         let policy = match namespace {
-            LIFECYCLE => self.policies.lifecycle(),
-            _ => definition.validation.validation_parameter.clone(),
+            NAMESPACE => self.policies.lifecycle(),
+            _ => definition.parameters.validation.validation_parameter.clone(),
         };
         let some_met = false;
         let check = NamespaceCheck {
@@ -85,23 +88,23 @@ impl Endorsement<'_> {
     }
 
     /// The definition of the chaincode, which must be there and be one that peers can act on.
-    fn definition(&mut self, chaincode: &str) -> Result<Rc<Definition>, Failure> {
+    fn definition(&mut self, chaincode: &str) -> Result<Rc<ChaincodeDefinition>, Failure> {
         let undefined = |reason: String| Verdict::invalid(TxValidationCode::InvalidChaincode, reason);
         let definition = self.definitions.get(chaincode)?;
         let definition =
             definition.ok_or_else(|| undefined(format!("chaincode '{chaincode}' is not defined")))?;
-        if chaincode == LIFECYCLE {
+        if chaincode == NAMESPACE {
             return Ok(definition);
         }
-        if definition.validation.validation_plugin.is_empty()
-            || definition.validation.validation_parameter.is_empty()
+        if definition.parameters.validation.validation_plugin.is_empty()
+            || definition.parameters.validation.validation_parameter.is_empty()
         {
             return Err(
                 undefined(format!("the definition of '{chaincode}' has no plugin or no policy")).into()
             );
         }
-        if definition.validation.validation_plugin != BUILT_IN_PLUGIN {
-            let plugin = definition.validation.validation_plugin.clone();
+        if definition.parameters.validation.validation_plugin != BUILT_IN_PLUGIN {
+            let plugin = definition.parameters.validation.validation_plugin.clone();
             return Err(Defect::UnknownPlugin { chaincode: chaincode.to_owned(), plugin }.into());
         }
         Ok(definition)
@@ -113,7 +116,7 @@ struct NamespaceCheck<'c, 'a> {
     endorsement: &'c mut Endorsement<'a>,
     candidate: Candidate<'c>,
     namespace: &'c str,
-    definition: Rc<Definition>,
+    definition: Rc<ChaincodeDefinition>,
     /// The chaincode's own.
     policy: Bytes,
     /// The collections whose policy has been met; the empty name stands for the chaincode.

@@ -11,21 +11,21 @@ use fabric::{channel::Bundle, types::rwset::TxRwSet};
 
 use super::{
     Defect,
-    lifecycle::{Definition, Definitions, LIFECYCLE, described_chaincode, redefined_chaincode},
+    definitions::{Definitions, described_chaincode, redefined_chaincode},
 };
 use crate::{
     ledger::{StateKey, UpdateBatch, View},
-    lifecycle::check_harmless,
+    lifecycle::{ChaincodeDefinition, NAMESPACE, check_harmless},
 };
 
 /// Checks the definitions that `updates` change; names the transaction that left a bad one.
 pub(crate) fn check(updates: &UpdateBatch, view: &View<'_>) -> Result<(), (usize, Defect)> {
     let before = Definitions::committed(view);
-    let after = Definitions::new(Box::new(|key| match updates.get(&StateKey::public(LIFECYCLE, key)) {
+    let after = Definitions::new(Box::new(|key| match updates.get(&StateKey::public(NAMESPACE, key)) {
         Some(update) => Ok(update.value.clone()),
-        None => Ok(view.get(LIFECYCLE, key)?.map(|state| state.value)),
+        None => Ok(view.get(NAMESPACE, key)?.map(|state| state.value)),
     }));
-    for (key, update) in updates.range(LIFECYCLE, "", "") {
+    for (key, update) in updates.range(NAMESPACE, "", "") {
         if let Some(chaincode) = redefined_chaincode(key) {
             check_change(chaincode, &before, &after)
                 .map_err(|defect| (update.version.tx as usize, defect))?;
@@ -38,7 +38,7 @@ pub(crate) fn check(updates: &UpdateBatch, view: &View<'_>) -> Result<(), (usize
 /// chaincode's next transaction. Stricter than peers: each write is judged by itself, and a definition is
 /// never taken away, so that no order of good writes makes a bad one.
 pub(crate) fn check_written(rwset: &TxRwSet, bundle: &Bundle, view: &View<'_>) -> Result<(), Defect> {
-    let namespace = rwset.namespaces.iter().filter(|namespace| namespace.namespace == LIFECYCLE);
+    let namespace = rwset.namespaces.iter().filter(|namespace| namespace.namespace == NAMESPACE);
     let writes = namespace.flat_map(|namespace| &namespace.public.writes);
     let written: BTreeMap<&str, Option<Bytes>> = writes
         .map(|write| (write.key.as_str(), Some(write.value.clone()).filter(|_| !write.is_delete)))
@@ -47,14 +47,14 @@ pub(crate) fn check_written(rwset: &TxRwSet, bundle: &Bundle, view: &View<'_>) -
     let before = Definitions::committed(view);
     let after = Definitions::new(Box::new(|key| match written.get(key) {
         Some(value) => Ok(value.clone().filter(|value| !value.is_empty())),
-        None => Ok(view.get(LIFECYCLE, key)?.map(|state| state.value)),
+        None => Ok(view.get(NAMESPACE, key)?.map(|state| state.value)),
     }));
     for chaincode in chaincodes {
         check_change(chaincode, &before, &after)?;
         if let Some(definition) = after.get(chaincode)? {
-            check_harmless(&definition.validation, &definition.collections, bundle.policies()).map_err(
-                |reason| Defect::Definition(format!("the new definition of '{chaincode}': {reason}")),
-            )?;
+            check_harmless(&definition.parameters, bundle.policies()).map_err(|reason| {
+                Defect::Definition(format!("the new definition of '{chaincode}': {reason}"))
+            })?;
         }
     }
     Ok(())
@@ -71,6 +71,6 @@ fn check_change(chaincode: &str, before: &Definitions<'_>, after: &Definitions<'
     Ok(())
 }
 
-fn has_empty_collection(definition: &Definition) -> bool {
-    definition.collections.config.iter().any(|collection| collection.payload.is_none())
+fn has_empty_collection(definition: &ChaincodeDefinition) -> bool {
+    definition.parameters.collections.config.iter().any(|collection| collection.payload.is_none())
 }

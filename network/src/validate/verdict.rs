@@ -2,8 +2,8 @@
 
 use fabric::proto::protos::TxValidationCode;
 
-use super::{Defect, lifecycle::DefinitionError};
-use crate::ledger::LedgerError;
+use super::Defect;
+use crate::{ledger::LedgerError, lifecycle::StateError};
 
 /// A validation code, and why. The code is Fabric's, the reason is ours and for people.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -52,8 +52,8 @@ impl From<LedgerError> for Failure {
     }
 }
 
-impl From<DefinitionError> for Failure {
-    fn from(error: DefinitionError) -> Self {
+impl From<StateError> for Failure {
+    fn from(error: StateError) -> Self {
         Self::Halt(error.into())
     }
 }

@@ -7,7 +7,7 @@ use fabric::{
 };
 
 use super::{Call, RequestError};
-use crate::endorse::collections::implicit_owner;
+use crate::lifecycle::implicit_owner;
 
 /// Whether the proposal's creator may read and write a collection.
 #[derive(Clone, Copy)]

@@ -8,14 +8,15 @@ use fabric::proto::lifecycle::{
 use super::{
     DefinitionArgs, Invocation, LifecycleError,
     collection_rules::check_arguments,
-    definition::{
-        CHAINCODE_SOURCES, ChaincodeDefinition, NAMESPACES, local_package_record, read_definition,
-        read_package_id, read_parameters, read_sequence,
-    },
-    records,
     state::{OrgState, PublicState},
 };
-use crate::endorse::{collections::implicit_collection, simulate::Simulator};
+use crate::{
+    endorse::simulate::Simulator,
+    lifecycle::{
+        CHAINCODE_SOURCES, ChaincodeDefinition, NAMESPACES, implicit_collection, local_package_record,
+        read_definition, read_package_id, read_parameters, read_sequence, records,
+    },
+};
 
 impl Invocation<'_, '_> {
     pub(super) fn approve(

@@ -20,8 +20,8 @@ use fabric::{
     types::decode,
 };
 
-use super::{LifecycleError, definition::read_definition, state::PublicState};
-use crate::endorse::simulate::Simulator;
+use super::{LifecycleError, state::PublicState};
+use crate::{endorse::simulate::Simulator, lifecycle::read_definition};
 
 /// Names that a chaincode cannot have, besides those the pattern excludes.
 const SYSTEM_NAMES: &[&str] = &["cscc", "escc", "lscc", "qscc", "vscc"];

@@ -14,11 +14,9 @@ use super::{
     DefinitionArgs, Invocation, LifecycleError,
     approve::current_sequence,
     collection_rules::check_arguments,
-    definition::{ChaincodeDefinition, NAMESPACES},
-    records,
     state::{OrgState, PublicState},
 };
-use crate::endorse::collections::implicit_collection;
+use crate::lifecycle::{ChaincodeDefinition, NAMESPACES, implicit_collection, records};
 
 /// For each organisation of the channel, by MSP id: in what its approval differs from a definition. Empty
 /// for those that agree.

@@ -9,15 +9,14 @@ use fabric::proto::lifecycle::{
     query_installed_chaincodes_result,
 };
 
-use super::{
-    Invocation, LifecycleError,
-    definition::{NAMESPACES, package_id_key, read_definition},
-    local_package_hash, records,
-    state::{CommittedState, NAMESPACE, StateError},
-};
+use super::{Invocation, LifecycleError, local_package_hash};
 use crate::{
-    endorse::{collections::implicit_collection, rwset::sha256},
+    endorse::rwset::sha256,
     ledger::View,
+    lifecycle::{
+        CommittedState, NAMESPACE, NAMESPACES, StateError, implicit_collection, package_id_key,
+        read_definition, records,
+    },
 };
 
 /// Name and version of the chaincodes that run from each package, by package id.

@@ -14,14 +14,12 @@ use super::{
     Invocation, LifecycleError,
     approve::current_sequence,
     commit::verdicts,
-    definition::{
-        ChaincodeDefinition, ChaincodeParameters, NAMESPACES, private_name, read_definition, read_package_id,
-        read_parameters,
-    },
-    records,
     state::{OrgState, PublicState},
 };
-use crate::endorse::collections::implicit_collection;
+use crate::lifecycle::{
+    ChaincodeDefinition, ChaincodeParameters, NAMESPACES, implicit_collection, private_name, read_definition,
+    read_package_id, read_parameters, records,
+};
 
 /// What this organisation approved.
 struct Approved {

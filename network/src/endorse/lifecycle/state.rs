@@ -1,52 +1,15 @@
-//! Where lifecycle records lie: public state, and the implicit collection of each organisation.
+//! Where lifecycle records lie in a simulation: public state, and the implicit collection of each organisation.
 
 use bytes::Bytes;
 
 use crate::{
     endorse::simulate::{KeyValue, SimulationError, Simulator},
-    ledger::{LedgerError, View},
+    lifecycle::{NAMESPACE, ReadState, StateError, WriteState},
 };
-
-/// The namespace of chaincode definitions and approvals.
-pub const NAMESPACE: &str = "_lifecycle";
-
-/// State that lifecycle records are read from.
-pub trait ReadState {
-    fn get(&mut self, key: &str) -> Result<Option<Bytes>, StateError>;
-}
-
-/// State that lifecycle records are written to.
-pub trait WriteState: ReadState {
-    fn put(&mut self, key: String, value: Bytes) -> Result<(), StateError>;
-    fn delete(&mut self, key: String) -> Result<(), StateError>;
-}
-
-/// A failed read or write, in the words that reach the client.
-#[derive(Debug, thiserror::Error)]
-#[error("{0}")]
-pub struct StateError(pub String);
 
 impl From<SimulationError> for StateError {
     fn from(error: SimulationError) -> Self {
-        Self(error.to_string())
-    }
-}
-
-impl From<LedgerError> for StateError {
-    fn from(error: LedgerError) -> Self {
-        Self(error.to_string())
-    }
-}
-
-impl StateError {
-    /// Says what was being done when the error came up.
-    pub fn context(self, doing: impl std::fmt::Display) -> Self {
-        Self(format!("{doing}: {}", self.0))
-    }
-
-    /// As the shim of a system chaincode tells of a refused request.
-    fn refused(request: &str, txid: &str, error: SimulationError) -> Self {
-        Self(format!("{request} failed: transaction ID: {txid}: {error}"))
+        Self::Failed(error.to_string())
     }
 }
 
@@ -122,16 +85,8 @@ impl OrgState<'_, '_> {
     }
 
     fn refused(&self, request: &str, error: SimulationError) -> StateError {
-        StateError::refused(request, self.simulator.txid(), error)
-    }
-}
-
-/// Committed state outside any simulation: reads leave no trace.
-pub struct CommittedState<'s, 'v>(pub &'s View<'v>);
-
-impl ReadState for CommittedState<'_, '_> {
-    fn get(&mut self, key: &str) -> Result<Option<Bytes>, StateError> {
-        let state = self.0.get(NAMESPACE, key)?;
-        Ok(state.map(|state| state.value))
+        // As the shim of a system chaincode tells of a refused request.
+        let txid = self.simulator.txid();
+        StateError::Failed(format!("{request} failed: transaction ID: {txid}: {error}"))
     }
 }

@@ -9,10 +9,11 @@ use super::{PrivateRange, SimulationError, Simulator, decode_metadata};
 use crate::{
     endorse::{
         collections::Collections,
-        lifecycle::{self, PublicState, read_definition},
+        lifecycle::{self, PublicState},
         rwset::{Metadata, sha256},
     },
     ledger::StateValue,
+    lifecycle::read_definition,
 };
 
 impl Simulator<'_> {

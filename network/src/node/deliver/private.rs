@@ -16,11 +16,9 @@ use fabric::{
 };
 
 use crate::{
-    endorse::{
-        collections::{Collections, implicit_owner},
-        lifecycle,
-    },
+    endorse::collections::Collections,
     ledger::{Ledger, LedgerError, PrivateWrites, View},
+    lifecycle::{self, implicit_owner},
 };
 
 /// Why private data cannot be delivered.

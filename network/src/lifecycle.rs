@@ -1,0 +1,30 @@
+//! Chaincode definitions and approvals, as they lie in the state of `_lifecycle`.
+//!
+//! Beside the stages, since all of them read definitions: endorsement through a simulation, validation and the
+//! gateway from the committed state. Only endorsement writes them.
+
+mod definition;
+mod harm;
+pub(crate) mod records;
+mod state;
+
+pub use definition::{
+    CHAINCODE_SOURCES, ChaincodeDefinition, ChaincodeParameters, NAMESPACES, local_package_record,
+    package_id_key, private_name, read_definition, read_package_id, read_parameters, read_sequence,
+};
+pub(crate) use harm::{BUILT_IN_PLUGIN, check_harmless};
+pub use state::{CommittedState, ReadState, StateError, WriteState};
+
+/// The namespace of the system chaincode that keeps definitions and approvals.
+pub const NAMESPACE: &str = "_lifecycle";
+const IMPLICIT_PREFIX: &str = "_implicit_org_";
+
+/// The name of an organisation's implicit collection.
+pub fn implicit_collection(msp_id: &str) -> String {
+    format!("{IMPLICIT_PREFIX}{msp_id}")
+}
+
+/// The organisation whose implicit collection this is.
+pub fn implicit_owner(collection: &str) -> Option<&str> {
+    collection.strip_prefix(IMPLICIT_PREFIX)
+}
