@@ -19,7 +19,7 @@ mod invoke;
 pub(crate) mod lifecycle;
 mod packages;
 mod private_data;
-mod range_reads;
+pub mod range_reads;
 mod respond;
 mod run;
 mod runnable;

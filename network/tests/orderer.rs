@@ -177,6 +177,34 @@ fn what_is_deadly_by_itself_is_refused() {
 /// Admitted each by itself; those that the filter cannot know are found by our own validation of the block,
 /// before anybody else sees it.
 #[test]
+fn what_peers_of_different_versions_read_differently_is_refused() {
+    let test = TestChannel::new();
+    // Field 2 as four bytes, where a message or bytes should be.
+    let mistyped = |layer| {
+        let mut draft = test.draft(CHAINCODE);
+        draft.public(CHAINCODE).writes.push(write("k", "v"));
+        draft.seal_with(&|found, encoded| match found == layer {
+            true => [encoded, vec![0x15, 0, 0, 0, 0]].concat(),
+            false => encoded,
+        })
+    };
+    let layers = [
+        Layer::PublicRwSet,
+        Layer::Results,
+        Layer::Extension,
+        Layer::ResponsePayload,
+        Layer::ActionPayload,
+        Layer::ChannelHeader,
+        Layer::SignatureHeader,
+        Layer::Payload,
+    ];
+    for layer in layers {
+        let refusal = Ordering::of(&test).refusal(mistyped(layer));
+        assert_eq!(refusal.status, Status::BadRequest, "{layer:?}: {}", refusal.info);
+    }
+}
+
+#[test]
 fn what_is_deadly_beside_others_is_kept_apart() {
     let mut test = TestChannel::new();
     test.submit(vec![test.put(&[("deleted", "v")])]);

@@ -16,7 +16,7 @@ use fabric::{
     },
 };
 use prost::Message;
-use support::{BOTH, CHAINCODE, COLLECTION, Draft, TestChannel, delete, write};
+use support::{BOTH, CHAINCODE, COLLECTION, Draft, TestChannel, delete, draft::Layer, write};
 
 fn version(block: u64, transaction: u64) -> Option<Version> {
     Some(Version { block_num: block, tx_num: transaction })
@@ -37,6 +37,28 @@ fn an_id_is_taken_even_if_the_header_did_not_state_it() {
     };
     assert_eq!(channel.submit(vec![nameless]), [Code::BadProposalTxid]);
     assert_eq!(channel.submit(vec![named]), [Code::DuplicateTxid]);
+}
+
+/// Peers of Fabric 2.5 take the field for an empty message, and say INVALID_CHAINCODE.
+#[test]
+fn a_message_of_another_wire_type_is_absent_as_for_peers_of_fabric_3() {
+    let channel = TestChannel::new();
+    let mistyped = channel.draft(CHAINCODE).seal_with(&|layer, encoded| match layer {
+        Layer::Extension => vec![0x15, 0, 0, 0, 0],
+        _ => encoded,
+    });
+    assert_eq!(channel.codes(vec![mistyped]), [Code::InvalidOtherReason]);
+}
+
+/// Fails in one namespace with one code and in another with another one.
+#[test]
+fn where_peers_disagree_the_reason_says_so() {
+    let channel = TestChannel::new();
+    let mut draft = channel.draft(BOTH);
+    draft.public("nowhere").writes.push(write("k", "v"));
+    let Ok(validation) = channel.judge(channel.block(vec![draft.seal()])) else { panic!("no verdict") };
+    assert_eq!(validation.block.codes, [Code::EndorsementPolicyFailure]);
+    assert!(validation.reasons[0].contains("peers disagree"), "{:?}", validation.reasons);
 }
 
 /// Two transactions with one id; only the content differs.

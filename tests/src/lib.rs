@@ -4,6 +4,7 @@
 
 pub mod follower;
 pub mod hostile;
+pub mod mutants;
 
 use std::{
     io::{BufRead, BufReader},

@@ -12,9 +12,9 @@ use fabric::{
     msp::SigningIdentity,
     policy::{SignedData, valid_identities},
     proto::common::{ChannelHeader, Envelope, Header, HeaderType, Payload, SignatureHeader, Status},
-    types::{decode, txid},
+    types::txid,
 };
-use prost::{Message, Name};
+use prost::Message;
 
 use super::hazard::{self, Footprint, WritesCheck};
 use crate::ledger::Ledger;
@@ -223,6 +223,8 @@ impl Parts {
     }
 }
 
-fn part<M: Message + Default + Name>(name: &str, bytes: &Bytes) -> Result<M, String> {
-    decode(bytes.clone()).map_err(|error| format!("error unmarshalling {name}: {error}"))
+/// Fields of another wire type, which Fabric's orderer lets pass, are refused: see
+/// [`Hazard::Mistyped`](hazard::Hazard::Mistyped).
+fn part<M: Message + Default>(name: &str, bytes: &Bytes) -> Result<M, String> {
+    M::decode(bytes.clone()).map_err(|error| format!("error unmarshalling {name}: {error}"))
 }

@@ -13,10 +13,12 @@ use fabric::{
     policy,
     proto::{
         common::{ChannelHeader, SignatureHeader},
-        kvrwset::{KvMetadataEntry, range_query_info::ReadsInfo},
+        kvrwset::{HashedRwSet, KvMetadataEntry, KvrwSet, range_query_info::ReadsInfo},
         protos::{
-            ChaincodeAction, ChaincodeActionPayload, ProposalResponsePayload, Transaction, TxValidationCode,
+            ChaincodeAction, ChaincodeActionPayload, ChaincodeHeaderExtension, ProposalResponsePayload,
+            Transaction, TxValidationCode,
         },
+        rwset::TxReadWriteSet,
     },
     types::{
         decode,
@@ -35,6 +37,10 @@ const VALIDATION_PARAMETER: &str = "VALIDATION_PARAMETER";
 pub enum Hazard {
     #[error("transaction refused: {part} cannot be decoded, which would stop the channel's peers")]
     Undecodable { part: &'static str },
+    #[error(
+        "transaction refused: a field of {part} has another type, which peers of different versions read differently"
+    )]
+    Mistyped { part: &'static str },
     #[error("transaction refused: it has no {part}, which would stop the channel's peers")]
     Missing { part: &'static str },
     #[error(
@@ -104,7 +110,9 @@ pub fn examine(
     ledger: &Ledger,
     check_writes: &WritesCheck<'_>,
 ) -> Result<Footprint, Hazard> {
+    check_types::<ChaincodeHeaderExtension>("the header's extension", &header.extension)?;
     let action = chaincode_action(data)?;
+    check_rwset_types(&action.results)?;
     // Peers mark a transaction with an unreadable read-write set invalid and go on.
     let Ok(rwset) = TxRwSet::decode(action.results) else { return Ok(Footprint::default()) };
     check_writes(&rwset).map_err(|reason| Hazard::Writes { reason })?;
@@ -131,7 +139,38 @@ fn chaincode_action(data: Bytes) -> Result<ChaincodeAction, Hazard> {
 }
 
 fn part<M: prost::Message + Default + prost::Name>(part: &'static str, bytes: Bytes) -> Result<M, Hazard> {
-    decode(bytes).map_err(|_| Hazard::Undecodable { part })
+    if let Ok(message) = M::decode(bytes.clone()) {
+        return Ok(message);
+    }
+    match decode::<M>(bytes) {
+        Ok(_) => Err(Hazard::Mistyped { part }),
+        Err(_) => Err(Hazard::Undecodable { part }),
+    }
+}
+
+/// Refuses a part in which a known field comes with another wire type. It may be unreadable: that is a
+/// verdict, which all peers reach.
+fn check_types<M: prost::Message + Default + prost::Name>(
+    name: &'static str,
+    bytes: &Bytes,
+) -> Result<Option<M>, Hazard> {
+    match part(name, bytes.clone()) {
+        Ok(message) => Ok(Some(message)),
+        Err(Hazard::Undecodable { .. }) => Ok(None),
+        Err(hazard) => Err(hazard),
+    }
+}
+
+fn check_rwset_types(results: &Bytes) -> Result<(), Hazard> {
+    const PART: &str = "the read-write set";
+    let sets: Option<TxReadWriteSet> = check_types(PART, results)?;
+    for namespace in sets.iter().flat_map(|sets| &sets.ns_rwset) {
+        check_types::<KvrwSet>(PART, &namespace.rwset)?;
+        for collection in &namespace.collection_hashed_rwset {
+            check_types::<HashedRwSet>(PART, &collection.hashed_rwset)?;
+        }
+    }
+    Ok(())
 }
 
 /// Only a forger states a range query that peers cannot repeat.

@@ -53,14 +53,16 @@ impl Endorsement<'_> {
     /// visit; the peers that do not hang have visited it. So every namespace is visited here, and the
     /// first failure, by name, is the verdict.
     pub fn check(&mut self, candidate: Candidate<'_>) -> Result<(), Failure> {
-        let mut first_failure = Ok(());
+        let mut verdict = Ok(());
         for namespace in candidate.namespaces {
             let result = self.check_namespace(candidate, namespace);
-            if first_failure.is_ok() {
-                first_failure = result;
+            match &mut verdict {
+                Ok(()) => verdict = result,
+                Err(Failure::Invalid(first)) => note_disagreement(first, result),
+                Err(Failure::Halt(_)) => {}
             }
         }
-        first_failure
+        verdict
     }
 
     fn check_namespace(&mut self, candidate: Candidate<'_>, namespace: &str) -> Result<(), Failure> {
@@ -193,6 +195,16 @@ fn not_met(of: String, error: PolicyError) -> Failure {
         PolicyError::NamesGroup(name) => Defect::PolicyNamesGroup { of, name }.into(),
         error => not_endorsed(format!("policy of {of}: {error}")),
     }
+}
+
+/// Says so where peers that begin with another namespace come to another end.
+fn note_disagreement(first: &mut Verdict, other: Result<(), Failure>) {
+    let other = match other {
+        Err(Failure::Invalid(other)) if other.code != first.code => other.reason,
+        Err(Failure::Halt(defect)) => defect.to_string(),
+        _ => return,
+    };
+    first.reason.push_str(&format!("; peers disagree, others find first: {other}"));
 }
 
 fn not_endorsed(reason: String) -> Failure {

@@ -1,0 +1,208 @@
+//! The channel: its genesis block, the orderer's key, and our own validator and ledger, which tell the
+//! generator what state its blocks have led to.
+
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use bytes::Bytes;
+use fabric::{
+    channel::{
+        Bundle,
+        genesis::{Stamp, from_configtx_yaml},
+    },
+    crypto::SignatureMemo,
+    msp::SigningIdentity,
+    proto::common::Block,
+};
+use network::{
+    crypto_config::{CryptoConfig, Validity, generate},
+    ledger::Ledger,
+    order::BlockWriter,
+    validate::{self, BlockRejected, Halt, Validation},
+};
+
+use super::{
+    certificates::revocation_list,
+    people::{People, authority_key, pem_with_label},
+};
+
+pub const CHANNEL: &str = "mutants";
+/// MSP ids and domains; groups in the configuration are named by the MSP ids.
+pub const ORGS: [(&str, &str); 3] = [("AMSP", "a.test"), ("BMSP", "b.test"), ("CMSP", "c.test")];
+const ORDERER: &str = "ordererOrganizations/orderer.test/orderers/orderer0.orderer.test";
+
+/// The capabilities of a channel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Level {
+    /// What peers of Fabric 2.5 know.
+    V2_5,
+    /// Fabric 3: identities may have Ed25519 keys.
+    V3_0,
+}
+
+/// A channel whose every key is here.
+pub struct Channel {
+    pub directory: PathBuf,
+    pub level: Level,
+    pub genesis: Block,
+    pub people: People,
+    pub ledger: Arc<Ledger>,
+    pub bundle: Arc<Bundle>,
+    pub memo: SignatureMemo,
+    last_config: u64,
+}
+
+/// Why a block cannot be used.
+#[derive(Debug)]
+pub enum Stopped {
+    Rejected(BlockRejected),
+    Halted(Halt),
+}
+
+impl Channel {
+    /// Makes keys, configuration and an empty ledger in `directory`. Peers will look for the orderer at
+    /// `127.0.0.1:orderer_port`.
+    pub fn create(directory: &Path, level: Level, orderer_port: u16) -> Self {
+        let crypto = directory.join("crypto");
+        let validity = Validity::of_years(1_700_000_000, 30);
+        generate(&CryptoConfig::parse(CRYPTO_CONFIG).unwrap(), &crypto, validity).unwrap();
+        revoke_second_users(&crypto);
+        let configtx = directory.join("configtx.yaml");
+        std::fs::write(&configtx, configtx_yaml(level, orderer_port)).unwrap();
+        let stamp = Stamp { unix_seconds: 1_700_000_000, nonce: [7; 24] };
+        let genesis = from_configtx_yaml(&configtx, "Mutants", CHANNEL, stamp).unwrap();
+        let (ledger, _) = Ledger::open(&directory.join("ledger"), Some(&genesis)).unwrap();
+        Self {
+            people: People::read(&crypto),
+            bundle: Bundle::from_block(&genesis).unwrap(),
+            directory: directory.to_owned(),
+            level,
+            genesis,
+            ledger,
+            memo: SignatureMemo::new(1 << 14),
+            last_config: 0,
+        }
+    }
+
+    pub fn orderer(&self) -> SigningIdentity {
+        let folder = self.directory.join("crypto").join(ORDERER).join("msp");
+        SigningIdentity::from_msp_dir(&folder, "OrdererMSP").unwrap()
+    }
+
+    /// The next block of the chain.
+    pub fn block(&self, envelopes: Vec<Bytes>, is_config: bool) -> Block {
+        let (height, hash) = (self.ledger.height(), self.ledger.last_hash());
+        let nonce = Bytes::copy_from_slice(&height.to_be_bytes());
+        BlockWriter::new(self.orderer(), height, hash, self.last_config).write(envelopes, is_config, nonce)
+    }
+
+    /// Judges a block without committing it.
+    pub fn judge(&self, block: Block) -> Result<Validation, Stopped> {
+        let ordered = validate::verify_ordered(block, &self.bundle, &self.ledger, &self.memo)
+            .map_err(Stopped::Rejected)?;
+        validate::validate(ordered, &self.bundle, &self.ledger, &self.memo).map_err(Stopped::Halted)
+    }
+
+    pub fn commit(&mut self, validation: Validation) {
+        let number = self.ledger.height();
+        self.ledger.commit(validation.block).unwrap();
+        if let Some(bundle) = validation.bundle {
+            self.bundle = bundle;
+            self.last_config = number;
+        }
+    }
+}
+
+/// The folder of the orderer's node.
+pub fn orderer_folder(crypto: &Path) -> PathBuf {
+    crypto.join(ORDERER)
+}
+
+/// Every organisation has revoked the certificate of its second user.
+fn revoke_second_users(crypto: &Path) {
+    for (_, domain) in ORGS {
+        let folder = crypto.join("peerOrganizations").join(domain);
+        let certificate = folder.join(format!("users/User2@{domain}/msp/signcerts"));
+        let certificate = std::fs::read_dir(certificate).unwrap().next().unwrap().unwrap().path();
+        let certificate = pem::parse(std::fs::read(certificate).unwrap()).unwrap().into_contents();
+        let list = revocation_list(&certificate, &authority_key(crypto, domain));
+        std::fs::create_dir_all(folder.join("msp/crls")).unwrap();
+        std::fs::write(folder.join("msp/crls/crl.pem"), pem_with_label(&list, "X509 CRL")).unwrap();
+    }
+}
+
+const CRYPTO_CONFIG: &str = "
+OrdererOrgs:
+  - { Name: Orderer, Domain: orderer.test, EnableNodeOUs: true, Specs: [{ Hostname: orderer0, SANS: [127.0.0.1] }] }
+PeerOrgs:
+  - { Name: A, Domain: a.test, EnableNodeOUs: true, Template: { Count: 1 }, Users: { Count: 2 } }
+  - { Name: B, Domain: b.test, EnableNodeOUs: true, Template: { Count: 1 }, Users: { Count: 2 } }
+  - { Name: C, Domain: c.test, EnableNodeOUs: false, Template: { Count: 1 }, Users: { Count: 2 } }
+";
+
+fn configtx_yaml(level: Level, orderer_port: u16) -> String {
+    let capability = match level {
+        Level::V2_5 => "V2_0",
+        Level::V3_0 => "V3_0",
+    };
+    let org = |(mspid, domain): (&str, &str)| {
+        let (admin, peer) = if mspid == "CMSP" { ("admin", "member") } else { ("admin", "peer") };
+        format!(
+            r#"
+        - Name: {mspid}
+          ID: {mspid}
+          MSPDir: crypto/peerOrganizations/{domain}/msp
+          Policies:
+            Readers: {{ Type: Signature, Rule: "OR('{mspid}.member')" }}
+            Writers: {{ Type: Signature, Rule: "OR('{mspid}.member')" }}
+            Admins: {{ Type: Signature, Rule: "OR('{mspid}.{admin}')" }}
+            Endorsement: {{ Type: Signature, Rule: "OR('{mspid}.{peer}')" }}"#
+        )
+    };
+    CONFIGTX
+        .replace("CAPABILITY", capability)
+        .replace("PORT", &orderer_port.to_string())
+        .replace("ORGS", &ORGS.map(org).concat())
+}
+
+const CONFIGTX: &str = r#"
+Profiles:
+  Mutants:
+    Policies: &Policies
+      Readers: { Type: ImplicitMeta, Rule: "ANY Readers" }
+      Writers: { Type: ImplicitMeta, Rule: "ANY Writers" }
+      Admins: { Type: ImplicitMeta, Rule: "ANY Admins" }
+    Capabilities: { CAPABILITY: true }
+    Orderer:
+      OrdererType: etcdraft
+      BatchTimeout: 2s
+      BatchSize: { MaxMessageCount: 500, AbsoluteMaxBytes: 10 MB, PreferredMaxBytes: 2 MB }
+      EtcdRaft:
+        Consenters:
+          - Host: 127.0.0.1
+            Port: PORT
+            ClientTLSCert: crypto/ordererOrganizations/orderer.test/orderers/orderer0.orderer.test/tls/server.crt
+            ServerTLSCert: crypto/ordererOrganizations/orderer.test/orderers/orderer0.orderer.test/tls/server.crt
+      Policies:
+        <<: *Policies
+        BlockValidation: { Type: ImplicitMeta, Rule: "ANY Writers" }
+      Capabilities: { V2_0: true }
+      Organizations:
+        - Name: OrdererMSP
+          ID: OrdererMSP
+          MSPDir: crypto/ordererOrganizations/orderer.test/msp
+          OrdererEndpoints: ["127.0.0.1:PORT"]
+          Policies:
+            Readers: { Type: Signature, Rule: "OR('OrdererMSP.member')" }
+            Writers: { Type: Signature, Rule: "OR('OrdererMSP.member')" }
+            Admins: { Type: Signature, Rule: "OR('OrdererMSP.admin')" }
+    Application:
+      Policies:
+        <<: *Policies
+        Endorsement: { Type: ImplicitMeta, Rule: "MAJORITY Endorsement" }
+        LifecycleEndorsement: { Type: ImplicitMeta, Rule: "MAJORITY Endorsement" }
+      Capabilities: { V2_5: true }
+      Organizations:ORGS
+"#;
