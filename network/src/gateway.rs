@@ -24,7 +24,10 @@ use futures::Stream;
 use tokio::sync::{Semaphore, SemaphorePermit};
 use tonic::{Request, Response, Status};
 
-use crate::node::{Channel, Peer};
+use crate::{
+    lifecycle::Definitions,
+    node::{Channel, Peer},
+};
 
 /// How many calls one gateway serves at once, waiting CommitStatus calls included
 /// (`peer.limits.concurrency.gatewayService` of Fabric's core.yaml).
@@ -37,13 +40,15 @@ pub struct Gateway {
     channel: Arc<Channel>,
     own: Arc<Peer>,
     peers: Arc<[Arc<Peer>]>,
+    definitions: Definitions,
     calls: Semaphore,
 }
 
 impl Gateway {
     /// `peers` are all endorsing peers that this gateway can reach, `own` among them.
     pub fn new(channel: Arc<Channel>, own: Arc<Peer>, peers: Arc<[Arc<Peer>]>) -> Self {
-        Self { channel, own, peers, calls: Semaphore::new(CONCURRENCY_LIMIT) }
+        let calls = Semaphore::new(CONCURRENCY_LIMIT);
+        Self { channel, own, peers, definitions: Definitions::default(), calls }
     }
 
     fn admit(&self) -> Result<SemaphorePermit<'_>, Status> {

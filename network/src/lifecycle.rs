@@ -5,6 +5,7 @@
 
 mod definition;
 mod harm;
+mod known;
 pub(crate) mod records;
 mod state;
 
@@ -13,6 +14,7 @@ pub use definition::{
     package_id_key, private_name, read_definition, read_package_id, read_parameters, read_sequence,
 };
 pub(crate) use harm::{BUILT_IN_PLUGIN, check_harmless};
+pub use known::Definitions;
 pub use state::{CommittedState, ReadState, StateError, WriteState};
 
 /// The namespace of the system chaincode that keeps definitions and approvals.

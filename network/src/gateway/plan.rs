@@ -22,7 +22,7 @@ use tonic::Status;
 use super::{Gateway, unpack::UnpackedProposal};
 use crate::{
     endorse::{collections::Collections, system},
-    lifecycle::{self, CommittedState, implicit_owner, read_definition},
+    lifecycle::{self, implicit_owner},
     node::Peer,
 };
 
@@ -116,7 +116,8 @@ impl Gateway {
             return Ok(true);
         }
         let view = self.channel.ledger().view().map_err(|error| Status::internal(error.to_string()))?;
-        read_definition(chaincode, &mut CommittedState(&view))
+        self.definitions
+            .find(chaincode, &view)
             .map(|definition| definition.is_some())
             .map_err(|error| Status::internal(error.to_string()))
     }
@@ -134,11 +135,13 @@ impl Gateway {
                 plan.require_lifecycle(bundle);
                 continue;
             }
-            let definition = read_definition(&call.name, &mut CommittedState(&view))
+            let definition = self
+                .definitions
+                .find(&call.name, &view)
                 .map_err(|error| error.to_string())?
                 .ok_or_else(|| format!("no metadata was found for chaincode {}", call.name))?;
             plan.require_call(call, &definition.parameters.validation.validation_parameter)?;
-            let collections = Collections::new(definition.parameters.collections, bundle);
+            let collections = Collections::new(definition.parameters.collections.clone(), bundle);
             let private_reads = transient || !call.no_private_reads;
             for name in &call.collection_names {
                 plan.require_collection(collections.explicit(name), name, private_reads, bundle)?;
