@@ -11,7 +11,7 @@ mod status;
 mod up;
 mod verifier;
 
-use std::process::ExitCode;
+use std::{io::IsTerminal, process::ExitCode};
 
 use clap::{Parser, Subcommand};
 use exit::{Exit, Failure};
@@ -70,6 +70,7 @@ fn start(cli: Cli) -> Result<Exit, Failure> {
     tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_span_events(FmtSpan::CLOSE)
+        .with_ansi(std::io::stderr().is_terminal())
         .with_writer(std::io::stderr)
         .init();
     // Two providers in one process would make rustls panic; this one is the only one there is.

@@ -138,8 +138,7 @@ impl Status {
         println!("genesis    {}", self.genesis);
         println!("orderer    {}", self.orderer);
         if let Some(verifier) = &self.verifier {
-            let readiness = if verifier.ready { "ready" } else { "NOT READY" };
-            println!("verifier   {}  {readiness}  {}", verifier.address, verifier.answer);
+            println!("verifier   {}  {}", verifier.address, verifier.answer);
         }
         println!("\n{:<16}{:<24}height", "organisation", "gateway");
         for OrganisationStatus { name, gateway, height, error } in &self.organisations {

@@ -1,5 +1,6 @@
 //! `nanotrace up`: a whole network in this process, until Ctrl-C.
 
+mod data_dir;
 mod demonstration;
 mod deploy;
 mod greeting;
@@ -7,7 +8,6 @@ mod material;
 mod servers;
 
 use std::{
-    fs,
     net::SocketAddr,
     path::{Path, PathBuf},
     time::Instant,
@@ -21,13 +21,13 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use verifier::BaseUrl;
 
 use crate::exit::{Exit, Failure};
+use data_dir::DataDir;
+pub use data_dir::PROCESS_ID;
 
 /// The one channel and the one chaincode of the network.
 pub const NAME: &str = "nanotrace";
 /// The file beside the ledger that tells clients where everything is.
 pub const PROFILE: &str = "network.json";
-/// The file in the data directory that holds the id of the process running there.
-pub const PROCESS_ID: &str = "nanotrace.pid";
 
 /// Run a Fabric-compatible network of five organisations, the certificate chaincode and the public
 /// verifier in this process.
@@ -65,7 +65,8 @@ pub async fn run(args: Args, metrics: PrometheusHandle) -> Result<Exit, Failure>
     let mut signals = Signals::listen()?;
     let public_url = args.public_url.as_deref().map(str::parse::<BaseUrl>).transpose();
     let public_url = public_url.map_err(|error| Failure::usage(format!("--public-url: {error}")))?;
-    if args.reset && !material::reset(&args.data_dir, args.yes)? {
+    let _held = DataDir::take(&args.data_dir)?;
+    if args.reset && !reset(&args)? {
         return Ok(Exit::No);
     }
     let material = material::prepare(&args.data_dir)?;
@@ -77,7 +78,6 @@ pub async fn run(args: Args, metrics: PrometheusHandle) -> Result<Exit, Failure>
     let chaincode = servers::start_chaincode(chaincode, &package)?;
     let chaincode_address = format!("127.0.0.1:{}", ports.chaincode);
     let mut node = servers::start_node(&args.data_dir, &material, orderer, peers, chaincode_address)?;
-    let _process_id = ProcessId::write(&args.data_dir)?;
     let (public, base) =
         servers::start_verifier(&args.data_dir, args.verifier, public_url, &node.channel, metrics).await?;
     servers::profile(&args.data_dir, &material, &ports, &base)
@@ -100,6 +100,13 @@ pub async fn run(args: Args, metrics: PrometheusHandle) -> Result<Exit, Failure>
     node.stop().await;
     chaincode.stop().await;
     ended
+}
+
+/// Nothing is removed before the new network could start: its addresses must be free.
+fn reset(args: &Args) -> Result<bool, Failure> {
+    Sockets::bind(args.port, material::DEFAULT_PEERS)?;
+    servers::bind(args.verifier)?;
+    material::reset(&args.data_dir, args.yes)
 }
 
 /// What a network needs once: the chaincode in force, and something to show.
@@ -146,26 +153,6 @@ impl Signals {
             _ = self.interrupt.recv() => {}
             _ = self.terminate.recv() => {}
         }
-    }
-}
-
-/// Says which process runs on a data directory, for as long as it does.
-struct ProcessId(PathBuf);
-
-impl ProcessId {
-    /// The ledger in the directory must be open: its lock makes this process the only one.
-    fn write(data_dir: &Path) -> Result<Self, Failure> {
-        let file = data_dir.join(PROCESS_ID);
-        fs::write(&file, format!("{}\n", std::process::id()))
-            .map_err(|error| Failure::during(format!("writing {}", file.display()), error))?;
-        Ok(Self(file))
-    }
-}
-
-impl Drop for ProcessId {
-    /// A file left behind is overwritten by the next start.
-    fn drop(&mut self) {
-        let _ = fs::remove_file(&self.0);
     }
 }
 

@@ -41,6 +41,18 @@ fn read(path: &Path) -> io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
+/// Writes a new file, or to standard output where no path is given; never over a file, which may hold somebody's work.
+pub fn write_new(path: Option<&Path>, content: &[u8]) -> Result<(), Failure> {
+    match path {
+        Some(path) if path.exists() => Err(is_there(path)),
+        _ => write(path, content),
+    }
+}
+
+fn is_there(path: &Path) -> Failure {
+    Failure::usage(format!("{} is there already: choose another file", path.display()))
+}
+
 /// Writes a file in one piece, or to standard output where no path is given.
 pub fn write(path: Option<&Path>, content: &[u8]) -> Result<(), Failure> {
     let Some(path) = path else {
@@ -61,9 +73,7 @@ pub fn write_key(path: &Path, key: &SigningKey) -> Result<(), Failure> {
         file.sync_all()
     });
     written.map_err(|error| match error.kind() {
-        io::ErrorKind::AlreadyExists => {
-            Failure::usage(format!("{} is there already: choose another file", path.display()))
-        }
+        io::ErrorKind::AlreadyExists => is_there(path),
         _ => Failure::during(format!("writing {}", path.display()), error),
     })
 }
@@ -180,6 +190,15 @@ mod tests {
         assert_eq!(read_document(&path).unwrap(), expected);
         fs::write(&path, r#"{"a": {"b": 1, "b": 2}}"#).unwrap();
         assert!(read_document(&path).unwrap_err().to_string().contains("\"b\" stands there twice"));
+    }
+
+    #[test]
+    fn a_file_is_not_written_over() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("draft.json");
+        write_new(Some(&path), b"work of an hour").unwrap();
+        assert!(write_new(Some(&path), b"").unwrap_err().to_string().contains("is there already"));
+        assert_eq!(fs::read(&path).unwrap(), b"work of an hour");
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use std::{
     fs,
+    io::{IsTerminal, stdout},
     path::{Path, PathBuf},
 };
 
@@ -59,7 +60,7 @@ pub async fn run(args: Args, network: &Network, json: bool) -> Result<Exit, Fail
         output::json(&json!({ "certificate": code, "address": address, "files": written }))?;
         return Ok(Exit::Ok);
     }
-    output::line(qr.terminal())?;
+    output::line(qr.terminal(stdout().is_terminal()))?;
     output::rows(&[("address", address), ("code", code.grouped())])?;
     written.iter().try_for_each(|file| output::line(format!("written  {}", file.display())))?;
     Ok(Exit::Ok)

@@ -29,6 +29,9 @@ pub struct Args {
 
 pub fn run(args: Args) -> Result<Exit, Failure> {
     let draft = files::read_document(&args.file)?;
+    if draft.get("proof").is_some() {
+        return Err(Failure::usage(format!("{} is signed already: sign its draft", args.file.display())));
+    }
     let key = files::read_key(&args.key)?;
     check_draft(&draft).map_err(|violations| refused(Refusal::Rules(violations)))?;
     let public_key = multikey::public_to_text(&key.verifying_key());
@@ -37,7 +40,7 @@ pub fn run(args: Args) -> Result<Exit, Failure> {
     let signed = signed.map_err(|error| Failure::usage(error.to_string()))?;
     let bytes = subject::canonical_bytes(&signed)?;
     check_signed(&bytes).map_err(|violations| refused(Refusal::Rules(violations)))?;
-    files::write(args.out.as_deref(), &bytes)?;
+    files::write_new(args.out.as_deref(), &bytes)?;
     Ok(Exit::Ok)
 }
 

@@ -51,7 +51,7 @@ pub async fn lift(args: LiftArgs, network: &Network, json: bool) -> Result<Exit,
 }
 
 pub async fn withdraw(args: WithdrawArgs, network: &Network, json: bool) -> Result<Exit, Failure> {
-    act("certificate:withdraw", "withdrawn", args.act, network, json).await
+    act("certificate:withdraw", "withdrawn for ever", args.act, network, json).await
 }
 
 async fn act(function: &str, done: &str, act: Act, network: &Network, json: bool) -> Result<Exit, Failure> {

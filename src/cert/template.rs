@@ -58,7 +58,7 @@ pub async fn run(args: Args, network: &Network) -> Result<Exit, Failure> {
     let mut text =
         serde_json::to_string_pretty(&draft).map_err(|error| Failure::during("writing the draft", error))?;
     text.push('\n');
-    files::write(args.out.as_deref(), text.as_bytes())?;
+    files::write_new(args.out.as_deref(), text.as_bytes())?;
     Ok(Exit::Ok)
 }
 

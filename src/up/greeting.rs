@@ -1,7 +1,13 @@
 //! What `up` tells the person who started it.
 
-use std::{fs, path::Path, time::Duration};
+use std::{
+    fs,
+    io::{IsTerminal, stdout},
+    path::Path,
+    time::Duration,
+};
 
+use certificate::Code;
 use network::{ledger::Recovery, node::Node};
 use peer_client::ConnectionProfile;
 use verifier::{BaseUrl, link, product_link, qr::Qr};
@@ -70,12 +76,28 @@ fn print_certificate(data_dir: &Path, base: &BaseUrl, document: &[u8]) -> Result
     println!("  page         {}", link::page_address(base, code));
     println!("  document     {}", demonstration::certificate_file(data_dir).display());
     println!("  QR code      {} and {}\n", svg.display(), png.display());
-    println!("{}", qr.terminal());
+    println!("{}", qr.terminal(stdout().is_terminal()));
+    print_next_steps(data_dir, base, code);
+    Ok(())
+}
+
+fn print_next_steps(data_dir: &Path, base: &BaseUrl, code: Code) {
+    let here = match data_dir == super::default_data_dir() {
+        true => String::new(),
+        false => format!(" --data-dir {}", data_dir.display()),
+    };
+    let accreditation = "--org Accreditation --user User1";
     println!("What to try next\n");
     println!("  open {}", link::page_address(base, code));
-    println!("  nanotrace status");
-    println!("  nanotrace cert show {code}");
-    println!("  nanotrace cert stop {code} --org Accreditation --user User1 --reason \"a closer look\"");
-    println!("  nanotrace bench");
-    Ok(())
+    println!("  nanotrace status{here}");
+    println!("  nanotrace cert show {code}{here}");
+    println!("  nanotrace cert stop {code} {accreditation} --reason \"a closer look\"{here}");
+    println!("  nanotrace cert lift {code} {accreditation} --reason \"all is well\"{here}");
+    println!("  nanotrace bench{here}");
+    if base.is_loopback() {
+        println!(
+            "\nThe QR code leads to this machine alone. For phones, start with --verifier 0.0.0.0:8080 and \
+             --public-url http://<this machine's address>:8080"
+        );
+    }
 }

@@ -3,7 +3,6 @@
 use std::{
     fs, io,
     io::{BufRead, IsTerminal, Write},
-    os::unix::fs::DirBuilderExt,
     path::{Path, PathBuf},
 };
 
@@ -28,6 +27,8 @@ const PROFILE: &str = "NanoTrace";
 /// Years that the certificates of a network made here are valid.
 const VALID_YEARS: i64 = 10;
 
+/// The peers of a network that begins afresh: one for each organisation of [`DEFAULT_CRYPTO_CONFIG`].
+pub const DEFAULT_PEERS: usize = 5;
 const DEFAULT_CONFIGTX: &str = include_str!("../../configtx.yaml");
 const DEFAULT_CRYPTO_CONFIG: &str = include_str!("../../crypto-config/crypto-config.yaml");
 
@@ -102,10 +103,9 @@ fn remove(path: &Path) -> Result<(), Failure> {
     }
 }
 
-/// Finds the material of a data directory, or makes it. The two configuration files are copied there first;
+/// Finds the material of a data directory, which must exist, or makes it. The two configuration files are copied there first;
 /// later starts read them from there.
 pub fn prepare(data_dir: &Path) -> Result<Material, Failure> {
-    create_private(data_dir)?;
     write_missing(&data_dir.join(CRYPTO_CONFIG_YAML), DEFAULT_CRYPTO_CONFIG)?;
     write_missing(&data_dir.join(CONFIGTX), DEFAULT_CONFIGTX)?;
     let config = CryptoConfig::read(&data_dir.join(CRYPTO_CONFIG_YAML))
@@ -119,15 +119,6 @@ pub fn prepare(data_dir: &Path) -> Result<Material, Failure> {
     let bundle = Bundle::from_block(&genesis)
         .map_err(|error| Failure::during(data_dir.join(GENESIS).display(), error))?;
     hosts(&config, &folder, &bundle, genesis)
-}
-
-/// The data directory holds private keys: only its owner may look into it.
-fn create_private(data_dir: &Path) -> Result<(), Failure> {
-    fs::DirBuilder::new()
-        .recursive(true)
-        .mode(0o700)
-        .create(data_dir)
-        .map_err(|error| Failure::during(format!("cannot make {}", data_dir.display()), error))
 }
 
 fn write_missing(path: &Path, content: &str) -> Result<(), Failure> {

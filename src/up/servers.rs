@@ -41,8 +41,14 @@ impl Sockets {
     /// Binds all sockets: the orderer on `first`, the peers after it, then the chaincode. `first` 0 means
     /// any free ports.
     pub fn bind(first: u16, peers: usize) -> Result<Self, Failure> {
+        let last = usize::from(u16::MAX) - peers - 1;
+        if usize::from(first) > last {
+            return Err(Failure::usage(format!(
+                "--port {first}: at most {last}, the next ports are used too"
+            )));
+        }
         let local = |offset: usize| {
-            let port = if first == 0 { 0 } else { first.saturating_add(offset as u16) };
+            let port = if first == 0 { 0 } else { first + offset as u16 };
             bind((Ipv4Addr::LOCALHOST, port).into())
         };
         Ok(Self {
@@ -74,7 +80,7 @@ impl Sockets {
     }
 }
 
-fn bind(address: SocketAddr) -> Result<TcpListener, Failure> {
+pub fn bind(address: SocketAddr) -> Result<TcpListener, Failure> {
     TcpListener::bind(address).map_err(|error| {
         let advice = "Is another network running? Stop it, or choose other ports with --port and --verifier (0 \
                       takes any free port).";

@@ -41,6 +41,14 @@ impl BaseUrl {
         &self.authority
     }
 
+    /// Whether it leads nowhere but to the machine that asks.
+    pub fn is_loopback(&self) -> bool {
+        let port = |rest: &str| rest.bytes().all(|byte| byte.is_ascii_digit());
+        let host = self.authority.rsplit_once(':').filter(|(_, rest)| port(rest));
+        let host = host.map_or(self.authority.as_str(), |(host, _)| host).trim_matches(['[', ']']);
+        host == "localhost" || host.parse().is_ok_and(|address: IpAddr| address.is_loopback())
+    }
+
     /// Scheme and authority in upper case: the same address (RFC 3986 §6.2.2.1), in fewer QR modules.
     pub(crate) fn upper_case(&self) -> String {
         self.to_string().to_ascii_uppercase()
@@ -102,6 +110,16 @@ mod tests {
         }
         for text in ["https://user@check.example", "https://a/?q", "https://a/#x"] {
             assert!(text.parse::<BaseUrl>().is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn loopback_is_told() {
+        for local in ["http://127.0.0.1:8080", "http://localhost", "http://[::1]:80", "http://[::1]"] {
+            assert!(local.parse::<BaseUrl>().unwrap().is_loopback(), "{local}");
+        }
+        for public in ["https://check.example", "http://192.0.2.1:8080", "https://localhost.example:1"] {
+            assert!(!public.parse::<BaseUrl>().unwrap().is_loopback(), "{public}");
         }
     }
 

@@ -75,17 +75,17 @@ impl Qr {
 
     /// Draws the code for a terminal, two modules to a character. Each line sets black on white itself, so that the
     /// code is dark on light whatever the theme; the last escape of each line resets it.
-    pub fn terminal(&self) -> String {
+    pub fn terminal(&self, coloured: bool) -> String {
         let mut text = String::new();
         for y in (0..self.side()).step_by(2) {
-            text.push_str("\x1b[30;107m");
+            text.push_str(if coloured { "\x1b[30;107m" } else { "" });
             text.extend((0..self.side()).map(|x| match (self.is_dark(x, y), self.is_dark(x, y + 1)) {
                 (true, true) => '█',
                 (true, false) => '▀',
                 (false, true) => '▄',
                 (false, false) => ' ',
             }));
-            text.push_str("\x1b[0m\n");
+            text.push_str(if coloured { "\x1b[0m\n" } else { "\n" });
         }
         text
     }
@@ -195,7 +195,7 @@ mod tests {
 
     #[test]
     fn a_decoder_reads_the_terminal() {
-        let text = Qr::new(ADDRESS).unwrap().terminal();
+        let text = Qr::new(ADDRESS).unwrap().terminal(true);
         let rows: Vec<Vec<char>> = text
             .lines()
             .map(|line| line.trim_start_matches("\x1b[30;107m").trim_end_matches("\x1b[0m").chars().collect())

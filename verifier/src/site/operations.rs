@@ -15,7 +15,10 @@ impl Site {
     /// Whether an answer would be more than "cannot tell".
     pub(super) fn ready(&self, now: DateTime) -> Reply {
         match self.model.doubt(now, self.max_age) {
-            None => Reply::new(StatusCode::OK, TEXT, "ready\n"),
+            None => {
+                let height = self.model.as_of().height;
+                Reply::new(StatusCode::OK, TEXT, format!("ready as of block {}\n", height.saturating_sub(1)))
+            }
             Some(doubt) => Reply::new(StatusCode::SERVICE_UNAVAILABLE, TEXT, format!("not ready: {doubt}\n")),
         }
     }
