@@ -69,6 +69,8 @@ pub enum ProfileError {
     Malformed { path: PathBuf, source: serde_json::Error },
     #[error("no organisation {asked:?} in this network: it has {known}")]
     UnknownOrganisation { asked: String, known: String },
+    #[error("{organisation} has no user {asked:?} in this network: it has {known}")]
+    UnknownUser { organisation: String, asked: String, known: String },
     #[error("cannot use the identity in {path}: {source}")]
     Identity { path: PathBuf, source: MspError },
 }
@@ -114,8 +116,27 @@ impl ConnectionProfile {
         user: &str,
     ) -> Result<Arc<SigningIdentity>, ProfileError> {
         let path = msp_folder(&self.crypto_config, &organisation.domain, user);
+        if !path.exists() {
+            return Err(ProfileError::UnknownUser {
+                organisation: organisation.name.clone(),
+                asked: user.to_owned(),
+                known: self.users(organisation),
+            });
+        }
         let identity = SigningIdentity::from_msp_dir(&path, &organisation.msp_id);
         identity.map(Arc::new).map_err(|source| ProfileError::Identity { path, source })
+    }
+
+    /// The users whose keys are here, for a person.
+    fn users(&self, organisation: &Organisation) -> String {
+        let domain = &organisation.domain;
+        let folder = self.crypto_config.join("peerOrganizations").join(domain).join("users");
+        let entries = fs::read_dir(&folder).into_iter().flatten().flatten();
+        let names = entries.filter_map(|entry| entry.file_name().into_string().ok());
+        let mut users: Vec<_> =
+            names.filter_map(|name| Some(name.strip_suffix(&format!("@{domain}"))?.to_owned())).collect();
+        users.sort();
+        if users.is_empty() { format!("no keys in {}", folder.display()) } else { users.join(", ") }
     }
 
     fn relative_to(mut self, folder: &Path) -> Self {

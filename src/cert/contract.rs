@@ -114,6 +114,9 @@ impl From<Error> for CallError {
 impl From<CallError> for Failure {
     fn from(error: CallError) -> Self {
         match error {
+            CallError::Refused { status: 404, message } => {
+                Self::new(Exit::No, format!("not found: {message}"))
+            }
             CallError::Refused { message, .. } => Self::new(Exit::No, format!("refused: {message}")),
             CallError::Failed(error) => Self::new(exit(&error), advice(&error)),
         }

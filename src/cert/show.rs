@@ -23,7 +23,7 @@ pub struct ShowArgs {
     at: Option<DateTime>,
 }
 
-/// Show everything that was ever written about a certificate, in order of time.
+/// Show what happened to a certificate, in order of time; with --json every value that was ever written about it.
 #[derive(clap::Args)]
 pub struct HistoryArgs {
     /// The certificate's code, as on its label.
@@ -52,11 +52,40 @@ pub async fn history(args: HistoryArgs, network: &Network, json: bool) -> Result
         return Ok(Exit::Ok);
     }
     for entry in &entries {
-        let (time, key) = (text_at(entry, "/timestamp"), text_at(entry, "/key"));
-        output::line(format!("{time}  {key}\n  {}", text_at(entry, "/record")))?;
+        let Some(happening) = happening(entry) else { continue };
+        output::line(format!("{}  {happening}", text_at(entry, "/timestamp")))?;
         output::line(format!("  transaction {}", text_at(entry, "/transactionId")))?;
     }
     Ok(Exit::Ok)
+}
+
+/// What a record tells in addition to the one before it; nothing of those that an issue writes for later. What is
+/// unlike all records of the contract is shown as it is.
+fn happening(entry: &Value) -> Option<String> {
+    let record = entry.get("record")?;
+    let act = |what: &str, act: &Value| {
+        let reason = text_at(act, "/reason");
+        let reason = if reason.is_empty() { reason } else { format!(": {reason}") };
+        Some(format!("{what} by {}{reason}", text_at(act, "/by")))
+    };
+    let present = |name: &str| record.get(name).filter(|value| value.is_object());
+    if let Some(issued) = present("issued") {
+        return act("issued", issued);
+    }
+    if let Some(withdrawn) = present("withdrawn") {
+        return act("withdrawn", withdrawn);
+    }
+    match (record.get("suspensions").and_then(Value::as_array), record.get("withdrawn")) {
+        (Some(suspensions), _) => {
+            match (suspensions.last()?.get("lifted"), suspensions.last()?.get("placed")) {
+                (Some(lifted), _) if lifted.is_object() => act("suspension lifted", lifted),
+                (_, Some(placed)) => act("suspended", placed),
+                _ => Some(record.to_string()),
+            }
+        }
+        (None, Some(Value::Null)) => None,
+        _ => Some(record.to_string()),
+    }
 }
 
 /// The exit code that a record's verdict comes to.
@@ -128,6 +157,20 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+
+    #[test]
+    fn each_happening_once_and_in_words() {
+        let told = |record: Value| happening(&json!({"record": record})).unwrap_or_default();
+        let act = json!({"by": "LabMSP", "effectiveAt": "2026-01-31T12:00:00Z", "reason": "why"});
+        assert_eq!(told(json!({"issued": {"by": "LabMSP"}})), "issued by LabMSP");
+        assert_eq!(told(json!({"suspensions": []})), "");
+        assert_eq!(told(json!({"withdrawn": null})), "");
+        assert_eq!(told(json!({"suspensions": [{"placed": act}]})), "suspended by LabMSP: why");
+        let lifted = json!({"suspensions": [{"placed": act, "lifted": act}]});
+        assert_eq!(told(lifted), "suspension lifted by LabMSP: why");
+        assert_eq!(told(json!({"withdrawn": act})), "withdrawn by LabMSP: why");
+        assert_eq!(told(json!({"unreadable": "00"})), r#"{"unreadable":"00"}"#);
+    }
 
     #[test]
     fn a_verdict_in_words() {
