@@ -18,7 +18,8 @@ use crate::exit::{Exit, Failure};
 /// block our validation codes and commit hash are printed beside the recorded ones, and where they differ
 /// the first transaction that does, with our reason. It stops at the first block that differs.
 ///
-/// Exit codes: 0 all is equal, 1 something differs or the chain halts, 2 the files cannot be used.
+/// Exit codes: 0 all is equal, 1 something differs, nothing is recorded to compare with, or a block is
+/// refused, 2 the files cannot be used, 4 anything else.
 #[derive(clap::Args)]
 pub struct Args {
     /// Block files, blocks or folders, in order.
@@ -39,13 +40,14 @@ pub fn run(args: Args) -> Result<Exit, Failure> {
     let temporary =
         tempfile::tempdir().map_err(|error| Failure::during("making a temporary folder", error))?;
     let directory = args.state_dir.as_deref().unwrap_or(temporary.path());
-    let mut output = Output { json: args.json, summary: Summary::default() };
+    let mut output = Output { json: args.json, last: None, summary: Summary::default() };
     let started = Instant::now();
     let result = replay_all(&args, directory, &mut output);
     output.summary.elapsed = started.elapsed();
-    if output.summary.blocks > 0 {
-        output.finish().map_err(|error| Failure::during("writing the report", error))?;
+    if let Err(failure) = &result {
+        output.stopped(failure);
     }
+    output.finish().map_err(|error| Failure::during("writing the report", error))?;
     result?;
     Ok(if output.summary.all_equal() { Exit::Ok } else { Exit::No })
 }
@@ -58,6 +60,8 @@ fn replay_all(args: &Args, directory: &Path, output: &mut Output) -> Result<(), 
             let report = replay.block(block).map_err(failure)?;
             output.block(&report).map_err(|error| Failure::during("writing the report", error))?;
             if report.difference.is_some() && !args.keep_going {
+                output.summary.stopped =
+                    Some(format!("at block {}, which differs; --keep-going goes on", report.number));
                 return Ok(());
             }
         }
@@ -77,13 +81,24 @@ fn failure(error: ReplayError) -> Failure {
 /// Where reports go.
 struct Output {
     json: bool,
+    /// The last block that was judged.
+    last: Option<u64>,
     summary: Summary,
 }
 
 impl Output {
     fn block(&mut self, report: &BlockReport) -> io::Result<()> {
         self.summary.add(report);
+        self.last = Some(report.number);
         if self.json { line(&json(report)?) } else { line(&report.to_string()) }
+    }
+
+    /// The summary must not read as if the rest of the chain had been judged.
+    fn stopped(&mut self, failure: &Failure) {
+        self.summary.stopped = Some(match self.last {
+            Some(last) => format!("after block {last}: {failure}"),
+            None => format!("before the first block: {failure}"),
+        });
     }
 
     fn finish(&self) -> io::Result<()> {

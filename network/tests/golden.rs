@@ -56,7 +56,7 @@ fn replay(chain: &Path, file: &str) -> usize {
 }
 
 fn explain(report: &BlockReport, labels: &Labels) -> Vec<String> {
-    if report.equal {
+    if report.equal == Some(true) {
         return Vec::new();
     }
     let mut differences = Vec::new();

@@ -28,22 +28,29 @@ pub enum FileError {
     TooLarge { path: PathBuf },
     #[error("no block files (blockfile_000000 and so on) in {}", .path.display())]
     EmptyFolder { path: PathBuf },
+    #[error("{}: no block in it", .path.display())]
+    NoBlock { path: PathBuf },
 }
 
 /// Blocks, or the reason why there are no more.
 pub type Blocks = Box<dyn Iterator<Item = Result<Block, FileError>>>;
 
 /// The blocks of a file or folder, in order. A file whose name ends in `.block` holds one `common.Block`;
-/// any other is a block file. Both may be compressed (`.gz`).
+/// any other is a block file. Both may be compressed (`.gz`). Where there is no block at all, that is an error.
 pub fn read(path: &Path) -> Result<Blocks, FileError> {
-    if !path.is_dir() {
-        return read_file(path);
+    let blocks = if path.is_dir() { read_folder(path)? } else { read_file(path)? };
+    let mut blocks = blocks.peekable();
+    if blocks.peek().is_none() {
+        return Err(FileError::NoBlock { path: path.to_owned() });
     }
-    let files = block_files(path)?;
+    Ok(Box::new(blocks))
+}
+
+/// One file of a folder may be empty: a peer that has just begun it.
+fn read_folder(folder: &Path) -> Result<Blocks, FileError> {
+    let files = block_files(folder)?.into_iter();
     Ok(Box::new(
-        files
-            .into_iter()
-            .flat_map(|file| read_file(&file).unwrap_or_else(|error| Box::new(std::iter::once(Err(error))))),
+        files.flat_map(|file| read_file(&file).unwrap_or_else(|error| Box::new(std::iter::once(Err(error))))),
     ))
 }
 
@@ -90,5 +97,26 @@ fn read_block(path: &Path, reader: impl Read) -> Result<Block, FileError> {
     if bytes.len() as u64 > MAX_BLOCK_BYTES {
         return Err(FileError::TooLarge { path: path.to_owned() });
     }
+    if bytes.is_empty() {
+        return Err(FileError::NoBlock { path: path.to_owned() });
+    }
     decode(bytes.into()).map_err(|source| FileError::Block { path: path.to_owned(), source })
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_is_no_chain() {
+        let folder = tempfile::tempdir().unwrap();
+        for name in ["blockfile_000000", "genesis.block"] {
+            let path = folder.path().join(name);
+            fs::write(&path, []).unwrap();
+            let error = read(&path).err().unwrap();
+            assert_eq!(error.to_string(), format!("{}: no block in it", path.display()));
+        }
+        assert!(matches!(read(folder.path()).err(), Some(FileError::NoBlock { .. })));
+    }
 }

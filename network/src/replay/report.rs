@@ -60,7 +60,8 @@ pub struct BlockReport {
     pub ours: Outcome,
     /// Absent if the block carries no verdicts of a peer.
     pub recorded: Option<Outcome>,
-    pub equal: bool,
+    /// Absent if there is nothing to compare with.
+    pub equal: Option<bool>,
     pub difference: Option<Difference>,
 }
 
@@ -69,9 +70,13 @@ pub struct BlockReport {
 pub struct Summary {
     pub blocks: u64,
     pub transactions: u64,
+    /// Blocks that carry verdicts, and so were compared.
+    pub compared: u64,
     pub different: u64,
     /// Blocks after the genesis block that carry no verdicts to compare with.
     pub unrecorded: u64,
+    /// Where and why the replay ended before the end of the chain, such as `after block 3: …`.
+    pub stopped: Option<String>,
     #[serde(rename = "milliseconds", serialize_with = "as_milliseconds")]
     pub elapsed: Duration,
 }
@@ -143,7 +148,7 @@ impl BlockReport {
             number,
             transactions: ours.filter.len(),
             ours,
-            equal: is_recorded && difference.is_none(),
+            equal: is_recorded.then_some(difference.is_none()),
             recorded: is_recorded.then_some(recorded.0),
             difference,
         }
@@ -154,13 +159,15 @@ impl Summary {
     pub fn add(&mut self, report: &BlockReport) {
         self.blocks += 1;
         self.transactions += report.transactions as u64;
+        self.compared += u64::from(report.recorded.is_some());
         self.different += u64::from(report.difference.is_some());
         self.unrecorded += u64::from(report.recorded.is_none() && report.number > 0);
     }
 
-    /// Whether every block was compared and found equal. The genesis block needs no verdict.
+    /// Whether the whole chain was compared and found equal. The genesis block needs no verdict, but is not
+    /// enough alone.
     pub fn all_equal(&self) -> bool {
-        self.different == 0 && self.unrecorded == 0
+        self.compared > 0 && self.different == 0 && self.unrecorded == 0 && self.stopped.is_none()
     }
 
     pub fn transactions_per_second(&self) -> f64 {
@@ -223,14 +230,22 @@ impl fmt::Display for Difference {
 
 impl fmt::Display for Summary {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { blocks, transactions, different, unrecorded, elapsed } = self;
+        let Self { blocks, transactions, compared, different, unrecorded, stopped, elapsed } = self;
         let speed = self.transactions_per_second();
         let seconds = elapsed.as_secs_f64();
         writeln!(out, "{blocks} blocks, {transactions} transactions in {seconds:.1} s: {speed:.0} a second")?;
-        match (different, unrecorded) {
-            (0, 0) => out.write_str("all verdicts and commit hashes are equal to the recorded ones"),
-            (0, _) => write!(out, "{unrecorded} blocks carry no recorded verdicts to compare with"),
+        match (compared, different, unrecorded) {
+            _ if self.all_equal() => {
+                out.write_str("all verdicts and commit hashes are equal to the recorded ones")
+            }
+            (0, ..) => out.write_str("no block carries recorded verdicts to compare with"),
+            (_, 0, 0) => write!(out, "equal as far as it went: {compared} blocks"),
+            (_, 0, _) => write!(out, "{unrecorded} blocks carry no recorded verdicts to compare with"),
             _ => write!(out, "{different} blocks differ from what was recorded"),
+        }?;
+        match stopped {
+            Some(stopped) => write!(out, "\nstopped {stopped}"),
+            None => Ok(()),
         }
     }
 }
@@ -271,4 +286,20 @@ fn as_hex<S: Serializer>(bytes: &Bytes, serializer: S) -> Result<S::Ok, S::Error
 
 fn as_milliseconds<S: Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_u128(duration.as_millis())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_whole_compared_chain_is_called_equal() {
+        let whole = Summary { blocks: 3, compared: 2, ..Default::default() };
+        assert!(whole.all_equal() && whole.to_string().contains("all verdicts"), "{whole}");
+        let genesis = Summary { blocks: 1, ..Default::default() };
+        assert!(!genesis.all_equal() && genesis.to_string().contains("no block carries"), "{genesis}");
+        let cut = Summary { stopped: Some("after block 2: it ends".to_owned()), ..whole };
+        assert!(!cut.all_equal() && !cut.to_string().contains("all verdicts"), "{cut}");
+        assert!(cut.to_string().ends_with("stopped after block 2: it ends"), "{cut}");
+    }
 }

@@ -95,7 +95,7 @@ impl Recorded {
             self.bundle = bundle;
         }
         let report = self.replay.block(block).unwrap();
-        assert!(report.equal, "{report}");
+        assert_eq!(report.equal, Some(true), "{report}");
     }
 }
 
