@@ -11,7 +11,10 @@ use fabric::{
         genesis::{self, Stamp},
         inspect,
     },
-    types::block::header_hash,
+    types::{
+        block::{data_hash, header_hash},
+        blockfile::BlockFile,
+    },
 };
 use prost::Message;
 
@@ -80,13 +83,33 @@ pub fn run(args: Args) -> Result<Exit, Failure> {
                     file.display()
                 )));
             }
-            let json = inspect::to_json(fs::read(&file).map_err(failure)?.into());
+            let bytes = fs::read(&file).map_err(failure)?;
+            if is_block_file(&bytes) {
+                return Err(Failure::usage(format!(
+                    "{}: a block file of a peer or orderer; use `nanotrace replay`",
+                    file.display()
+                )));
+            }
+            let json = inspect::to_json(bytes.into());
+            if json.get("kind").is_some_and(|kind| kind == "unknown") {
+                return Err(Failure::usage(format!(
+                    "{}: no block, envelope or configuration in it",
+                    file.display()
+                )));
+            }
             let text = serde_json::to_string_pretty(&json)
                 .map_err(|error| Failure::during("printing JSON", error))?;
             println!("{text}");
             Ok(Exit::Ok)
         }
     }
+}
+
+/// Whether the bytes begin with a block as Fabric stores it, whose hash no other kind of file could match.
+fn is_block_file(bytes: &[u8]) -> bool {
+    let Some(Ok(block)) = BlockFile::new(bytes).next() else { return false };
+    let envelopes = block.data.unwrap_or_default().data;
+    block.header.is_some_and(|header| header.data_hash == data_hash(&envelopes)[..])
 }
 
 /// Now, and a fresh nonce: what makes two genesis blocks of one profile different.
@@ -96,4 +119,32 @@ pub fn stamp() -> Result<Stamp, Failure> {
         .map_err(|error| Failure::during("asking the operating system for randomness", error))?;
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     Ok(Stamp { unix_seconds: now.as_secs() as i64, nonce })
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    fn inspect(bytes: &[u8]) -> Result<Exit, Failure> {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        fs::write(file.path(), bytes).unwrap();
+        run(Args { command: Command::Inspect { file: file.path().to_owned() } })
+    }
+
+    #[test]
+    fn what_is_no_block_is_refused() {
+        let recorded = include_bytes!("../tests/golden/small/blockfile_000000");
+        for (bytes, reason) in [
+            (&b""[..], "no block, envelope or configuration in it"),
+            (b"hello", "no block, envelope or configuration in it"),
+            (recorded, "use `nanotrace replay`"),
+        ] {
+            let failure = inspect(bytes).unwrap_err();
+            assert_eq!(failure.exit, Exit::Usage);
+            assert!(failure.to_string().contains(reason), "{failure}");
+        }
+        let block = BlockFile::new(&recorded[..]).next().unwrap().unwrap();
+        assert_eq!(inspect(&block.encode_to_vec()).unwrap(), Exit::Ok);
+    }
 }

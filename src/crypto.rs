@@ -71,6 +71,9 @@ pub fn run(args: Args) -> Result<Exit, Failure> {
         }
         Command::Extend { place, org, user, renew } => {
             let config = place.config()?;
+            if let Some(org) = &org {
+                organization(&config, org)?;
+            }
             let folders = match (&org, &user, &renew) {
                 (Some(org), Some(user), _) => {
                     let organization = organization(&config, org)?;

@@ -159,12 +159,14 @@ fn wrong_input_is_told_by_its_key() {
         ("MSPDir: AmberMSP", "MSPDir: nowhere", "Organizations[0].MSPDir: the MSP folder"),
         ("  Small:", "  Smal:", "there is no profile 'Small', the file has Base, Smal"),
         ("    V2_5: true", "    V9_9: true", "Application capability V9_9 is required but not supported"),
+        ("    V2_0: true", "    V9_9: true", "Channel capability V9_9 is required but not supported"),
         ("Organizations:\n  - &OrderOrg", "Organizations:\n  - &Other", "is no YAML"),
         ("ID: OrderMSP", "ID: [OrderMSP]", "Organizations[0].ID: expected text, found a list"),
     ] {
         assert!(SMALL.contains(from), "{from}");
         let error = make(folder.path(), &SMALL.replace(from, to), STAMP).unwrap_err();
         assert!(error.contains(message), "{to}: {error}");
+        assert!(error.contains("configtx.yaml"), "{to}: {error}");
     }
     let error = from_configtx_yaml(&folder.path().join("absent.yaml"), "Small", "small", STAMP).unwrap_err();
     assert!(error.to_string().contains("absent.yaml"), "{error}");

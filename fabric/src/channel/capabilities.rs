@@ -30,6 +30,12 @@ pub struct Capabilities {
 }
 
 impl Capabilities {
+    /// These levels, for a configuration that is yet to be made.
+    pub(super) fn of(channel: &[String], orderer: &[String], application: &[String]) -> Self {
+        let set = |levels: &[String]| levels.iter().cloned().collect();
+        Self { channel: set(channel), orderer: set(orderer), application: set(application) }
+    }
+
     pub(super) fn read(elements: &ConfigMap) -> Result<Self, ConfigError> {
         Ok(Self {
             channel: read_group(elements, "/Channel/Capabilities")?,

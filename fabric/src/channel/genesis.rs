@@ -10,10 +10,11 @@ use std::{
 };
 
 use prost::Message;
+use serde_norway::Value;
 use thiserror::Error;
 
 use self::profile::Profile;
-use super::{Bundle, ConfigError};
+use super::{Bundle, Capabilities, ConfigError};
 use crate::{
     msp::MspError,
     policy::DslError,
@@ -31,6 +32,8 @@ pub enum GenesisError {
     Read { path: PathBuf, error: io::Error },
     #[error("{} is no YAML: {error}", path.display())]
     Yaml { path: PathBuf, error: String },
+    #[error("{}: {error}", path.display())]
+    In { path: PathBuf, error: Box<GenesisError> },
     #[error("{key}: unknown key, expected one of {expected}")]
     UnknownKey { key: String, expected: String },
     #[error("{key}: given twice")]
@@ -73,10 +76,33 @@ pub fn from_configtx_yaml(
     let folder = path.parent().unwrap_or(Path::new(""));
     let document = yaml::parse(&text)
         .map_err(|error| GenesisError::Yaml { path: path.to_owned(), error: error.to_string() })?;
-    let profile = Profile::read(&document, profile)?;
+    from_document(&document, folder, profile, channel_id, stamp)
+        .map_err(|error| GenesisError::In { path: path.to_owned(), error: Box::new(error) })
+}
+
+fn from_document(
+    document: &Value,
+    folder: &Path,
+    profile: &str,
+    channel_id: &str,
+    stamp: Stamp,
+) -> Result<Block, GenesisError> {
+    let profile = Profile::read(document, profile)?;
+    check_capabilities(&profile)?;
     let block = genesis_block(channel_id, groups::channel_group(&profile, folder)?, stamp);
-    Bundle::from_block(&block)?.capabilities().require_supported_by_orderer()?;
+    Bundle::from_block(&block)?;
     Ok(block)
+}
+
+/// First of all: a level that nobody knows grants nothing, and whatever it should have granted would be
+/// complained of instead.
+fn check_capabilities(profile: &Profile) -> Result<(), ConfigError> {
+    let orderer = profile.orderer.as_ref().map(|orderer| orderer.capabilities.as_slice());
+    let application = profile.application.as_ref().map(|application| application.capabilities.as_slice());
+    let capabilities =
+        Capabilities::of(&profile.capabilities, orderer.unwrap_or_default(), application.unwrap_or_default());
+    capabilities.require_supported()?;
+    capabilities.require_supported_by_orderer()
 }
 
 /// The genesis block of a configuration tree (`common/genesis/genesis.go`).

@@ -86,8 +86,10 @@ impl CryptoConfig {
 
     /// Reads and checks a text.
     pub fn parse(text: &str) -> Result<Self, CryptoConfigError> {
-        let file: File =
-            serde_norway::from_str(text).map_err(|error| CryptoConfigError::Config(error.to_string()))?;
+        let file: File = serde_norway::from_str(text).map_err(|error| {
+            // The parser names Rust's type, which is nothing to the author of the file.
+            CryptoConfigError::Config(error.to_string().replace("expected usize", "expected a whole number"))
+        })?;
         let orderers = file.orderer_orgs.into_iter().map(|spec| (Kind::Orderer, spec));
         let peers = file.peer_orgs.into_iter().map(|spec| (Kind::Peer, spec));
         let organizations = orderers.chain(peers).map(|(kind, spec)| spec.render(kind));
@@ -420,6 +422,8 @@ OrdererOrgs:
         let twice = "PeerOrgs: [{ Name: A, Domain: a, Specs: [{ Hostname: x }, { Hostname: x }] }]";
         assert!(error(twice).contains("x.a"));
         assert!(error("{}").contains("PeerOrgs"));
+        let many = error("PeerOrgs: [{ Name: A, Domain: a, Template: { Count: many } }]");
+        assert!(many.contains("expected a whole number"), "{many}");
         assert!(
             error("PeerOrgs: [{ Name: A, Domain: a, Template: { Count: 4000000000 } }]").contains("1000")
         );
