@@ -1,11 +1,12 @@
 //! `nanotrace verifier`: the public verifier alone, on a channel that others run.
 
 use std::{
+    collections::BTreeMap,
     fs,
     net::SocketAddr,
     path::{Path, PathBuf},
     sync::Arc,
-    time::{Duration, UNIX_EPOCH},
+    time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
 use certificate::DateTime;
@@ -13,11 +14,15 @@ use fabric::{msp::SigningIdentity, proto::common::Block, types::block::header_ha
 use metrics_exporter_prometheus::PrometheusHandle;
 use network::{
     ledger::Ledger,
-    node::follower::{Follower, News, Source, SourceKind},
+    node::follower::{Follower, News, Source, SourceError, SourceKind},
 };
 use prost::Message;
+use rustls::{
+    RootCertStore,
+    pki_types::{CertificateDer, pem::PemObject},
+};
 use tokio::signal::unix::{SignalKind, signal};
-use tonic::transport::{Certificate, ClientTlsConfig, Endpoint};
+use tonic::transport::{Certificate, ClientTlsConfig, Endpoint, Uri};
 use verifier::{BaseUrl, Contact, Head, ReadModel};
 
 use crate::{
@@ -25,24 +30,32 @@ use crate::{
     exit::{Exit, Failure},
 };
 
+/// How long a source may take to accept a connection.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+
 /// Answer the public's questions about certificates from an own, independent copy of a channel.
 ///
 /// Blocks come from the Deliver service of peers or orderers, which are not trusted: starting from the genesis
 /// block in a file, whose fingerprint is published, every block's hashes and orderer signatures are checked and
 /// every transaction is validated anew. While no source answers, the last known state is shown with its date.
+///
+/// It runs until Ctrl-C or SIGTERM. Exit codes: 0 stopped, 1 the genesis block has another fingerprint, 2 wrong
+/// usage or input, 4 anything else, such as a port in use or a damaged data directory. A source that cannot be
+/// reached is no reason to end: it is told, and tried again.
 #[derive(clap::Args)]
+#[command(group(clap::ArgGroup::new("sources").required(true).multiple(true).args(["peer", "orderer"])))]
 pub struct Args {
     /// The channel's genesis block.
     #[arg(long)]
     genesis: PathBuf,
     /// The published fingerprint of the genesis block, sha256:…; a block with another one is refused.
-    #[arg(long)]
+    #[arg(long, value_parser = fingerprint)]
     fingerprint: Option<String>,
-    /// A peer that delivers blocks, host:port. Can be given several times.
-    #[arg(long, required_unless_present = "orderer")]
+    /// A peer that delivers blocks. Can be given several times.
+    #[arg(long, value_name = "HOST:PORT", value_parser = address)]
     peer: Vec<String>,
-    /// An orderer that delivers blocks, host:port. Can be given several times.
-    #[arg(long)]
+    /// An orderer that delivers blocks. Can be given several times.
+    #[arg(long, value_name = "HOST:PORT", value_parser = address)]
     orderer: Vec<String>,
     /// The root certificate (PEM) of the sources' TLS certificates.
     #[arg(long)]
@@ -97,15 +110,26 @@ pub async fn run(args: Args, metrics: PrometheusHandle) -> Result<Exit, Failure>
     let follower = Follower::new(ledger.clone(), identity, sources)
         .map_err(|error| Failure::during("following the channel", error))?;
     output::line(format!(
-        "The verifier answers at {} as of block {}.\nGenesis fingerprint: {}",
+        "The verifier answers at {} as of block {}.\nGenesis fingerprint: {}\nCtrl-C stops it.",
         server.public_base(),
         ledger.height().saturating_sub(1),
         model.channel().fingerprint()
     ))?;
 
     // A follower that cannot go on ends alone: the server goes on answering, dated.
+    let mut contact = ChannelContact {
+        ledger,
+        identity: format!("{}, {}", args.msp_id, args.msp.display()),
+        tls_ca: args.tls_ca,
+        caught_up: false,
+        told: BTreeMap::new(),
+    };
     let following = tokio::spawn(async move {
-        let error = follower.run(|news| take(&model, news)).await;
+        let hear = |news: News<'_>| {
+            contact.tell(&news);
+            take(&model, news);
+        };
+        let error = follower.run(hear).await;
         tracing::error!(%error, "the channel cannot be followed any further; what is known goes on being shown");
     });
     let mut terminated =
@@ -129,10 +153,87 @@ fn take(model: &ReadModel, news: News<'_>) {
             }
         }
         News::Height(height, at) => {
-            let since_1970 = at.duration_since(UNIX_EPOCH).unwrap_or_default();
-            let confirmed_at = DateTime::from_seconds(since_1970.as_secs() as i64);
-            model.confirm(Head { height, confirmed_at });
+            model.confirm(Head { height, confirmed_at: date_time(at) });
         }
+        News::Failed(..) => {}
+    }
+}
+
+fn date_time(at: SystemTime) -> DateTime {
+    let since_1970 = at.duration_since(UNIX_EPOCH).unwrap_or_default();
+    DateTime::from_seconds(since_1970.as_secs() as i64)
+}
+
+/// Tells the operator how the channel is followed: once when it is caught up with, and once for each reason
+/// why a source fails, until it is caught up with again.
+struct ChannelContact {
+    ledger: Arc<Ledger>,
+    /// MSP id and folder of the identity that asks for blocks.
+    identity: String,
+    tls_ca: PathBuf,
+    caught_up: bool,
+    /// The last reason told, by source.
+    told: BTreeMap<String, String>,
+}
+
+impl ChannelContact {
+    fn tell(&mut self, news: &News<'_>) {
+        match news {
+            News::Committed(_) => {}
+            News::Height(height, at) => self.heard(*height, *at),
+            News::Failed(source, error) => self.failed(source, error),
+        }
+    }
+
+    fn heard(&mut self, height: u64, at: SystemTime) {
+        if self.caught_up || self.ledger.height() < height {
+            return;
+        }
+        self.caught_up = true;
+        self.told.clear();
+        // Nobody needs to read it.
+        let _ = output::line(format!(
+            "Caught up at block {}, confirmed {}",
+            self.ledger.height().saturating_sub(1),
+            date_time(at)
+        ));
+    }
+
+    fn failed(&mut self, source: &Source, error: &SourceError) {
+        let reason = match error {
+            SourceError::Untrusted => {
+                format!("its TLS certificate is not signed by {}", self.tls_ca.display())
+            }
+            SourceError::Forbidden => format!("{error}: {}", self.identity),
+            _ => error.to_string(),
+        };
+        self.caught_up = false;
+        let source = source.endpoint.uri().authority().map(ToString::to_string).unwrap_or_default();
+        if self.told.get(&source) != Some(&reason) {
+            eprintln!("No blocks from {source}: {reason}. It is tried again.");
+            self.told.insert(source, reason);
+        }
+    }
+}
+
+/// `sha256:` and 64 hexadecimal digits, in lower case.
+fn fingerprint(text: &str) -> Result<String, String> {
+    let text = text.to_ascii_lowercase();
+    match text.strip_prefix("sha256:").map(hex::decode) {
+        Some(Ok(bytes)) if bytes.len() == 32 => Ok(text),
+        _ => Err("a fingerprint is sha256: and 64 hexadecimal digits".to_owned()),
+    }
+}
+
+/// A host and a port, and nothing else.
+fn address(text: &str) -> Result<String, String> {
+    let uri: Option<Uri> = format!("https://{text}").parse().ok();
+    let authority = uri.as_ref().and_then(Uri::authority);
+    match authority.filter(|authority| authority.as_str() == text && !text.contains('@')) {
+        Some(authority) if authority.port_u16().is_some() && !authority.host().is_empty() => {
+            Ok(text.to_owned())
+        }
+        _ => Err("expected HOST:PORT, such as peer0.example.com:7051".to_owned()),
     }
 }
 
@@ -140,10 +241,11 @@ fn read_genesis(path: &Path, fingerprint: Option<&str>) -> Result<Block, Failure
     let bytes = fs::read(path).map_err(|error| Failure::usage(format!("{}: {error}", path.display())))?;
     let block = Block::decode(bytes.as_slice())
         .map_err(|error| Failure::usage(format!("{} is no block: {error}", path.display())))?;
-    let header = block.header.clone().unwrap_or_default();
+    let header = block.header.clone();
+    let header = header.ok_or_else(|| Failure::usage(format!("{} is no block", path.display())))?;
     let actual = format!("sha256:{}", hex::encode(header_hash(&header)));
     match fingerprint {
-        Some(expected) if !expected.eq_ignore_ascii_case(&actual) => Err(Failure::new(
+        Some(expected) if expected != actual => Err(Failure::new(
             Exit::No,
             format!("{} has the fingerprint {actual}, not {expected}: it is another channel", path.display()),
         )),
@@ -152,8 +254,8 @@ fn read_genesis(path: &Path, fingerprint: Option<&str>) -> Result<Block, Failure
 }
 
 fn sources(args: &Args) -> Result<Vec<Source>, Failure> {
-    let root = fs::read(&args.tls_ca)
-        .map_err(|error| Failure::usage(format!("--tls-ca {}: {error}", args.tls_ca.display())))?;
+    let root = read_roots(&args.tls_ca)
+        .map_err(|reason| Failure::usage(format!("--tls-ca {}: {reason}", args.tls_ca.display())))?;
     let peers = args.peer.iter().map(|address| (address, SourceKind::Peer));
     let orderers = args.orderer.iter().map(|address| (address, SourceKind::Orderer));
     let source = |(address, kind): (&String, SourceKind)| {
@@ -163,9 +265,21 @@ fn sources(args: &Args) -> Result<Vec<Source>, Failure> {
             tls = tls.domain_name(name);
         }
         let endpoint = Endpoint::from_shared(format!("https://{address}")).map_err(wrong)?;
+        let endpoint = endpoint.connect_timeout(CONNECT_TIMEOUT);
         Ok(Source { endpoint: endpoint.tls_config(tls).map_err(wrong)?, kind })
     };
     peers.chain(orderers).map(source).collect()
+}
+
+/// The PEM file, in which every certificate can be a root of trust and one is.
+fn read_roots(path: &Path) -> Result<Vec<u8>, String> {
+    let pem = fs::read(path).map_err(|error| error.to_string())?;
+    let mut roots = RootCertStore::empty();
+    for certificate in CertificateDer::pem_slice_iter(&pem) {
+        let certificate = certificate.map_err(|error| format!("it is no PEM: {error}"))?;
+        roots.add(certificate).map_err(|error| error.to_string())?;
+    }
+    if roots.is_empty() { Err("no certificate (PEM) in it".to_owned()) } else { Ok(pem) }
 }
 
 fn open_model(args: &Args, ledger: &Ledger) -> Result<ReadModel, Failure> {
@@ -179,4 +293,42 @@ fn open_model(args: &Args, ledger: &Ledger) -> Result<ReadModel, Failure> {
         .map_err(|error| Failure::during(doing, error))?;
     model.catch_up(ledger).map_err(|error| Failure::during(doing, error))?;
     Ok(model)
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_has_a_port() {
+        for right in ["peer0.example.com:7051", "127.0.0.1:7051", "[::1]:7051"] {
+            assert_eq!(address(right).unwrap(), right);
+        }
+        for wrong in
+            ["", "peer0", "peer0:", ":7051", "https://peer0:7051", "peer0:7051/x", "a@b:1", "a:99999"]
+        {
+            address(wrong).unwrap_err();
+        }
+    }
+
+    #[test]
+    fn a_fingerprint_is_a_whole_hash() {
+        let right = format!("sha256:{}", "0a".repeat(32));
+        assert_eq!(fingerprint(&right.to_uppercase()).unwrap(), right);
+        for wrong in ["", "sha256:", "sha256:0a", &right[7..], &format!("{right}0a")] {
+            fingerprint(wrong).unwrap_err();
+        }
+    }
+
+    #[test]
+    fn roots_are_certificates() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("ca.crt");
+        let wrong = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
+        for text in ["", "hello", wrong] {
+            fs::write(&path, text).unwrap();
+            read_roots(&path).unwrap_err();
+        }
+    }
 }

@@ -9,6 +9,8 @@
 //! from one that nobody hears of.
 
 use std::{
+    convert::Infallible,
+    error::Error,
     sync::Arc,
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
@@ -72,6 +74,8 @@ pub enum News<'b> {
     Committed(&'b CommittedBlock),
     /// At this time the chain had this many blocks; not all of them need to be here yet.
     Height(u64, SystemTime),
+    /// A source failed; the next one is tried. Told again at every try.
+    Failed(&'b Source, &'b SourceError),
 }
 
 /// Why a channel cannot be followed any further, whoever delivers it.
@@ -89,11 +93,17 @@ pub enum FollowError {
 
 /// Why one source is given up for the next one.
 #[derive(Debug, thiserror::Error)]
-enum SourceError {
+pub enum SourceError {
     #[error("cannot reach it: {0}")]
-    Connect(#[from] tonic::transport::Error),
+    Connect(String),
+    #[error("its TLS certificate is not signed by an authority that is trusted")]
+    Untrusted,
     #[error("it broke off: {0}")]
     Broken(#[from] Status),
+    #[error("it closed its stream")]
+    Closed,
+    #[error("the identity may not read the channel (FORBIDDEN)")]
+    Forbidden,
     #[error("it refused to deliver: {0}")]
     Refused(&'static str),
     #[error("it delivered a block that is refused: {0}")]
@@ -140,14 +150,10 @@ impl Follower {
         let mut pause = FIRST_PAUSE;
         for source in self.sources.clone().iter().cycle() {
             let height = self.ledger.height();
-            match self.follow(source, &mut listener).await {
-                Err(SourceError::Fatal(error)) => return error,
-                Err(error) => {
-                    tracing::warn!(source = %source.endpoint.uri(), %error, "a source of blocks failed")
-                }
-                Ok(()) => {
-                    tracing::warn!(source = %source.endpoint.uri(), "a source of blocks closed its stream")
-                }
+            let Err(error) = self.follow(source, &mut listener).await;
+            match error {
+                SourceError::Fatal(error) => return error,
+                error => listener(News::Failed(source, &error)),
             }
             let advanced = self.ledger.height() > height;
             pause = if advanced { FIRST_PAUSE } else { (pause * 2).min(LONGEST_PAUSE) };
@@ -160,8 +166,8 @@ impl Follower {
         &mut self,
         source: &Source,
         listener: &mut impl FnMut(News<'_>),
-    ) -> Result<(), SourceError> {
-        let connection = source.endpoint.connect().await?;
+    ) -> Result<Infallible, SourceError> {
+        let connection = source.endpoint.connect().await.map_err(unreachable)?;
         self.confirm(&connection, source.kind, listener).await?;
         let next = Position::Specified(SeekSpecified { number: self.ledger.height() });
         let without_end = Position::Specified(SeekSpecified { number: u64::MAX });
@@ -173,7 +179,7 @@ impl Follower {
             tokio::select! {
                 block = blocks.next() => match block {
                     Some(block) => self.take(block?, listener)?,
-                    None => return Ok(()),
+                    None => return Err(SourceError::Closed),
                 },
                 _ = confirmation.tick() => self.confirm(&connection, source.kind, listener).await?,
             }
@@ -309,6 +315,47 @@ async fn from_orderer(connection: Connection, seek: Envelope) -> Result<Blocks, 
 }
 
 fn refused(status: i32) -> SourceError {
-    let status = fabric::proto::common::Status::try_from(status);
-    SourceError::Refused(status.map_or("an unknown status", |status| status.as_str_name()))
+    match fabric::proto::common::Status::try_from(status) {
+        Ok(fabric::proto::common::Status::Forbidden) => SourceError::Forbidden,
+        Ok(status) => SourceError::Refused(status.as_str_name()),
+        Err(_) => SourceError::Refused("an unknown status"),
+    }
+}
+
+/// Why there is no connection. The outermost error says only "transport error"; what helps is below it.
+fn unreachable(error: tonic::transport::Error) -> SourceError {
+    let causes: Vec<String> =
+        std::iter::successors(error.source(), |&cause| cause.source()).map(ToString::to_string).collect();
+    // An authority of the same name with another key is reported as a bad signature.
+    let is_untrusted = |cause: &String| cause.contains("UnknownIssuer") || cause.contains("BadSignature");
+    if causes.iter().any(is_untrusted) {
+        return SourceError::Untrusted;
+    }
+    let told = causes.iter().enumerate().filter(|(index, cause)| {
+        // Wrappers often repeat what they wrap.
+        causes.get(index + 1).is_none_or(|next| !cause.contains(next.as_str()))
+    });
+    SourceError::Connect(told.map(|(_, cause)| cause.as_str()).collect::<Vec<_>>().join(": "))
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::panic)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_closed_port_is_told() {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        drop(listener);
+        let endpoint = Endpoint::from_shared(format!("http://{address}")).unwrap();
+        let error = unreachable(endpoint.connect().await.unwrap_err());
+        assert!(error.to_string().contains("refused"), "{error}");
+    }
+
+    #[test]
+    fn a_forbidden_channel_is_told() {
+        assert!(matches!(refused(403), SourceError::Forbidden));
+        assert!(matches!(refused(503), SourceError::Refused("SERVICE_UNAVAILABLE")));
+    }
 }
