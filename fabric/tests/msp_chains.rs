@@ -160,8 +160,9 @@ fn two_chains_are_none() {
     for roots in [[root.pem()], [renewed.pem()]] {
         check(&roots, &[], &leaf, true);
     }
-    check(&[root.pem(), root.pem()], &[], &leaf, true);
-    check(&[root.pem(), renewed.pem()], &[], &leaf, false);
+    let root = root.pem();
+    check(&[root.clone(), root.clone()], &[], &leaf, true);
+    check(&[root, renewed.pem()], &[], &leaf, false);
 }
 
 #[test]
