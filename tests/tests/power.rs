@@ -131,9 +131,10 @@ fn accreditation(network: &Network, organisation: &str, arguments: &[&str]) -> O
 
 /// Has the certification body issue a certificate with a code of its own.
 fn issue_another(network: &Network) -> Output {
-    let path = |name: &str| network.directory().join(name).to_str().unwrap().to_owned();
-    let (draft, signed, key) =
-        (path("draft.json"), path("signed.json"), path("demonstration/issuer-key.txt"));
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let (draft, signed) = (path("draft.json"), path("signed.json"));
+    let key = network.directory().join("demonstration/issuer-key.txt").to_str().unwrap().to_owned();
     assert_success(&network.nanotrace(&["cert", "template", "--demonstration", "--out", &draft]));
     assert_success(&network.nanotrace(&["cert", "sign", "--key", &key, "--out", &signed, &draft]));
     network.nanotrace(&["cert", "issue", &signed])
