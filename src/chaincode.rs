@@ -10,14 +10,12 @@ use chaincode::{
     package::{self, Connection},
 };
 use serde_json::json;
-use tokio::{
-    net::TcpListener,
-    signal::unix::{SignalKind, signal},
-};
+use tokio::net::TcpListener;
 
 use crate::{
     cert::output,
     exit::{Exit, Failure},
+    signals::Signals,
 };
 
 /// Run the certificate chaincode as a service that peers dial (Fabric's "chaincode as a service").
@@ -107,16 +105,9 @@ async fn serve(args: Serve) -> Result<Exit, Failure> {
     let listener = TcpListener::bind(&args.address).await;
     let listener =
         listener.map_err(|error| Failure::during(format!("listening on {}", args.address), error))?;
-    let mut terminate = signal(SignalKind::terminate())
-        .map_err(|error| Failure::during("asking for the signal to stop", error))?;
+    let mut signals = Signals::listen()?;
     output::line(format!("The chaincode {} listens on {}. Ctrl-C stops it.", id, args.address))?;
-    let stop = async move {
-        tokio::select! {
-            _ = tokio::signal::ctrl_c() => {}
-            _ = terminate.recv() => {}
-        }
-    };
-    let served = server.serve(listener, stop).await;
+    let served = server.serve(listener, async move { signals.received().await }).await;
     served.map_err(|error| Failure::during("the chaincode service", error))?;
     Ok(Exit::Ok)
 }

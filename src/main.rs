@@ -7,6 +7,7 @@ mod channel;
 mod crypto;
 mod exit;
 mod replay;
+mod signals;
 mod status;
 mod up;
 mod verifier;

@@ -17,10 +17,12 @@ use metrics_exporter_prometheus::PrometheusHandle;
 use network::node::Node;
 use peer_client::ConnectionProfile;
 use servers::Sockets;
-use tokio::signal::unix::{Signal, SignalKind, signal};
 use verifier::BaseUrl;
 
-use crate::exit::{Exit, Failure};
+use crate::{
+    exit::{Exit, Failure},
+    signals::Signals,
+};
 use data_dir::DataDir;
 pub use data_dir::PROCESS_ID;
 
@@ -62,6 +64,7 @@ pub struct Args {
 
 pub async fn run(args: Args, metrics: PrometheusHandle) -> Result<Exit, Failure> {
     let started = Instant::now();
+    // From the first moment on, so that a network half begun is stopped in order too.
     let mut signals = Signals::listen()?;
     let public_url = args.public_url.as_deref().map(str::parse::<BaseUrl>).transpose();
     let public_url = public_url.map_err(|error| Failure::usage(format!("--public-url: {error}")))?;
@@ -134,26 +137,6 @@ async fn until_stopped(node: &mut Node, signals: &mut Signals) -> Result<Exit, F
     }
     println!("\nStopping …");
     Ok(Exit::Ok)
-}
-
-/// Ctrl-C and `kill`, heard from the first moment on, so that a network half begun is stopped in order too.
-struct Signals {
-    interrupt: Signal,
-    terminate: Signal,
-}
-
-impl Signals {
-    fn listen() -> Result<Self, Failure> {
-        let listen = |kind| signal(kind).map_err(|error| Failure::during("listening for signals", error));
-        Ok(Self { interrupt: listen(SignalKind::interrupt())?, terminate: listen(SignalKind::terminate())? })
-    }
-
-    async fn received(&mut self) {
-        tokio::select! {
-            _ = self.interrupt.recv() => {}
-            _ = self.terminate.recv() => {}
-        }
-    }
 }
 
 /// Where a network lives unless its user says otherwise: `$XDG_DATA_HOME/nanotrace`.

@@ -21,13 +21,13 @@ use rustls::{
     RootCertStore,
     pki_types::{CertificateDer, pem::PemObject},
 };
-use tokio::signal::unix::{SignalKind, signal};
 use tonic::transport::{Certificate, ClientTlsConfig, Endpoint, Uri};
 use verifier::{BaseUrl, Contact, Head, ReadModel};
 
 use crate::{
     cert::output,
     exit::{Exit, Failure},
+    signals::Signals,
 };
 
 /// How long a source may take to accept a connection.
@@ -132,15 +132,8 @@ pub async fn run(args: Args, metrics: PrometheusHandle) -> Result<Exit, Failure>
         let error = follower.run(hear).await;
         tracing::error!(%error, "the channel cannot be followed any further; what is known goes on being shown");
     });
-    let mut terminated =
-        signal(SignalKind::terminate()).map_err(|error| Failure::during("listening for signals", error))?;
-    let stop = async move {
-        tokio::select! {
-            _ = tokio::signal::ctrl_c() => {}
-            _ = terminated.recv() => {}
-        }
-    };
-    server.run(stop).await;
+    let mut signals = Signals::listen()?;
+    server.run(async move { signals.received().await }).await;
     following.abort();
     Ok(Exit::Ok)
 }
