@@ -69,7 +69,7 @@ pub fn client<'a>(subject: &Object<'a>, demonstration: bool, report: &mut Report
     }
     let (lei, eori) = (client.optional("lei"), client.optional("eori"));
     if lei.is_none() && eori.is_none() && !demonstration {
-        report.require(client.pointer_to("lei"), "is required where no eori stands");
+        report.require(&client, "lei", "is required where no eori stands");
     }
     if let Some(lei) = lei {
         lei.text_that(

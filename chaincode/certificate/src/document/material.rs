@@ -112,8 +112,7 @@ fn shape(subject: &Object<'_>, demonstration: bool, report: &mut Report) {
     let Some(node) = subject.required(report, "shape") else { return };
     let shape = node.one_of(report, &["spheroidal", "elongated", "platelet", "multimodal"]);
     if matches!(shape, Some("elongated" | "platelet")) && ratio.is_none() {
-        report
-            .require(subject.pointer_to("aspectRatio"), "is required for elongated particles and platelets");
+        report.require(subject, "aspectRatio", "is required for elongated particles and platelets");
     }
 }
 

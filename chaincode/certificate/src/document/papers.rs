@@ -63,7 +63,7 @@ fn laboratory(paper: &Object<'_>, context: &Context<'_>, report: &mut Report) {
         None if context.demonstration => (),
         None => {
             let rule = "is required: the laboratory's accreditation number (ISO/IEC 17025)";
-            report.require(paper.pointer_to("labAccreditation"), rule);
+            report.require(paper, "labAccreditation", rule);
         }
     }
 }
@@ -105,7 +105,7 @@ fn safety_data_sheet(subject: &Object<'_>, report: &mut Report) {
         }
         None if concluded.is_some_and(|node| node.value == "yes") => {
             let rule = "is required where the nanomaterialConclusion is yes";
-            report.require(sheet.pointer_to("nanoform"), rule);
+            report.require(&sheet, "nanoform", rule);
         }
         None => (),
     }

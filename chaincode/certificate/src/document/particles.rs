@@ -52,7 +52,7 @@ fn size(subject: &Object<'_>, demonstration: bool, report: &mut Report) {
             count.decimal_that(report, counts, "must be a whole number over 0");
         }
         None if method == Some("TEM") && !demonstration => {
-            report.require(size.pointer_to("n"), "is required for TEM: the number of particles measured");
+            report.require(&size, "n", "is required for TEM: the number of particles measured");
         }
         None => (),
     }
@@ -74,7 +74,7 @@ fn diameters(size: &Object<'_>, report: &mut Report) {
             positive(&mean, report);
         }
         (None, Some(_)) => (),
-        (None, None) => report.require(size.pointer_to("d50"), "is required where no mean stands"),
+        (None, None) => report.require(size, "d50", "is required where no mean stands"),
     }
 }
 

@@ -1,5 +1,8 @@
 //! Walks a document and collects every rule that it breaks, each with its place and its value.
 
+use std::fmt;
+use std::rc::Rc;
+
 use serde_json::{Map, Value};
 
 use crate::date_time::DateTime;
@@ -23,14 +26,23 @@ pub struct Report {
 
 /// One value of the document and where it stands.
 pub struct Node<'a> {
-    pointer: String,
+    place: Place<'a>,
     pub value: &'a Value,
 }
 
 /// A JSON object whose members are all known.
 pub struct Object<'a> {
-    pointer: String,
+    place: Rc<Place<'a>>,
     members: &'a Map<String, Value>,
+}
+
+/// Where a value stands. Its text, a JSON pointer (RFC 6901), is written only where a rule is broken: a good
+/// document has hundreds of places, and nobody asks for one of them.
+#[derive(Clone)]
+enum Place<'a> {
+    Root,
+    Member(Rc<Place<'a>>, &'a str),
+    Element(Rc<Place<'a>>, usize),
 }
 
 impl Report {
@@ -40,11 +52,12 @@ impl Report {
 
     pub fn refuse(&mut self, node: &Node<'_>, rule: &str) {
         let value = shortened(&node.value.to_string());
-        self.violations.push(Violation { pointer: node.pointer.clone(), value, rule: rule.to_owned() });
+        self.violations.push(Violation { pointer: node.place.to_string(), value, rule: rule.to_owned() });
     }
 
-    /// Refuses what is not there.
-    pub fn require(&mut self, pointer: String, rule: &str) {
+    /// Refuses that `object` has no member of this name.
+    pub fn require(&mut self, object: &Object<'_>, name: &str, rule: &str) {
+        let pointer = Place::Member(object.place.clone(), name).to_string();
         self.violations.push(Violation { pointer, value: String::new(), rule: rule.to_owned() });
     }
 }
@@ -69,7 +82,7 @@ pub fn shortened(text: &str) -> String {
 
 impl<'a> Node<'a> {
     pub fn root(value: &'a Value) -> Node<'a> {
-        Node { pointer: String::new(), value }
+        Node { place: Place::Root, value }
     }
 
     pub fn object(&self, report: &mut Report, known: &[&str]) -> Option<Object<'a>> {
@@ -77,9 +90,9 @@ impl<'a> Node<'a> {
             report.refuse(self, "must be an object");
             return None;
         };
-        let object = Object { pointer: self.pointer.clone(), members };
+        let object = Object { place: Rc::new(self.place.clone()), members };
         for (name, value) in members.iter().filter(|(name, _)| !known.contains(&name.as_str())) {
-            let unknown = Node { pointer: object.pointer_to(name), value };
+            let unknown = Node { place: Place::Member(object.place.clone(), name), value };
             report.refuse(&unknown, &format!("is not a member here; members are {}", known.join(", ")));
         }
         Some(object)
@@ -92,14 +105,9 @@ impl<'a> Node<'a> {
             report.refuse(self, &format!("must be a list of {minimum} to {maximum} elements"));
             return None;
         };
-        let pointer = |index| format!("{}/{index}", self.pointer);
-        Some(
-            elements
-                .iter()
-                .enumerate()
-                .map(|(index, value)| Node { pointer: pointer(index), value })
-                .collect(),
-        )
+        let list = Rc::new(self.place.clone());
+        let element = |(index, value)| Node { place: Place::Element(list.clone(), index), value };
+        Some(elements.iter().enumerate().map(element).collect())
     }
 
     /// One to `maximum` visible characters, no blank at either end.
@@ -179,20 +187,28 @@ impl<'a> Node<'a> {
 }
 
 impl<'a> Object<'a> {
-    pub fn pointer_to(&self, name: &str) -> String {
-        format!("{}/{}", self.pointer, name.replace('~', "~0").replace('/', "~1"))
-    }
-
     pub fn optional(&self, name: &str) -> Option<Node<'a>> {
-        let value = self.members.get(name)?;
-        Some(Node { pointer: self.pointer_to(name), value })
+        let (name, value) = self.members.get_key_value(name)?;
+        Some(Node { place: Place::Member(self.place.clone(), name), value })
     }
 
     pub fn required(&self, report: &mut Report, name: &str) -> Option<Node<'a>> {
         let node = self.optional(name);
         if node.is_none() {
-            report.require(self.pointer_to(name), "is required");
+            report.require(self, name, "is required");
         }
         node
+    }
+}
+
+impl fmt::Display for Place<'_> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Place::Root => Ok(()),
+            Place::Member(object, name) => {
+                write!(formatter, "{object}/{}", name.replace('~', "~0").replace('/', "~1"))
+            }
+            Place::Element(list, index) => write!(formatter, "{list}/{index}"),
+        }
     }
 }
