@@ -203,6 +203,6 @@ fn public_key(method: &Node<'_>, issuer: &Issuer, report: &mut Report) -> Option
 
 fn constant(object: &Object<'_>, report: &mut Report, name: &str, expected: &str) {
     if let Some(node) = object.required(report, name) {
-        node.exactly(report, &json!(expected));
+        node.exactly(report, expected);
     }
 }

@@ -1,8 +1,6 @@
 //! Rules for the particles and their behaviour: size, surface area, zeta potential, dissolution, dustiness
 //! (REACH, Annex VI, 2.4; OECD test guidelines 124, 125 and 318).
 
-use serde_json::json;
-
 use super::quantity::{self, Quantity};
 use super::report::{LINE, Node, Object, Report};
 use crate::decimal::Decimal;
@@ -36,7 +34,7 @@ fn size(subject: &Object<'_>, demonstration: bool, report: &mut Report) {
         return;
     };
     if let Some(unit) = size.required(report, "unit") {
-        unit.exactly(report, &json!("nm"));
+        unit.exactly(report, "nm");
     }
     diameters(&size, report);
     for name in ["sd", "U"] {

@@ -1,7 +1,5 @@
 //! Measured values: a decimal number, its unit, and its expanded uncertainty where it was measured.
 
-use serde_json::json;
-
 use super::report::{LINE, Node, Object, Report};
 use crate::decimal::Decimal;
 
@@ -64,7 +62,7 @@ pub fn members(
     if let Some(unit) = unit
         && let Some(node) = object.required(report, "unit")
     {
-        node.exactly(report, &json!(unit));
+        node.exactly(report, unit);
     }
     let uncertainty = match object.optional("U") {
         Some(_) => not_negative(object, "U", report),

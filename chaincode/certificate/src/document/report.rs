@@ -3,7 +3,8 @@
 use std::fmt;
 use std::rc::Rc;
 
-use serde_json::{Map, Value};
+use serde::Serialize;
+use serde_json::{Map, Value, json};
 
 use crate::date_time::DateTime;
 use crate::decimal::Decimal;
@@ -135,13 +136,19 @@ impl<'a> Node<'a> {
     }
 
     pub fn one_of(&self, report: &mut Report, choices: &[&str]) -> Option<&'a str> {
-        let rule = format!("must be one of {}", choices.join(", "));
-        self.text_that(report, |text| choices.contains(&text), &rule)
+        let text = self.value.as_str().filter(|text| choices.contains(text));
+        if text.is_none() {
+            report.refuse(self, &format!("must be one of {}", choices.join(", ")));
+        }
+        text
     }
 
-    pub fn exactly(&self, report: &mut Report, expected: &Value) {
+    pub fn exactly<T: Serialize + ?Sized>(&self, report: &mut Report, expected: &T)
+    where
+        Value: PartialEq<T>,
+    {
         if self.value != expected {
-            report.refuse(self, &format!("must be {expected}"));
+            report.refuse(self, &format!("must be {}", json!(expected)));
         }
     }
 
