@@ -14,7 +14,7 @@ use tokio_stream::wrappers::ReceiverStream;
 use tokio_util::sync::CancellationToken;
 use tonic::{
     Request, Response, Status, Streaming,
-    transport::{Certificate, Identity, Server as Transport, ServerTlsConfig, server::TcpIncoming},
+    transport::{Certificate, Identity, Server as Transport, ServerTlsConfig},
 };
 use tracing::info;
 
@@ -79,14 +79,16 @@ impl Server {
         let address = listener.local_addr()?;
         let stopping = CancellationToken::new();
         let service = self.service(stopping.clone());
-        let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
         info!(%address, package_id = %self.package_id, tls = self.tls.is_some(), "chaincode listens");
         let stop = async {
             stop.await;
             stopping.cancel();
         };
-        let router = transport(self.tls)?.add_service(service);
-        router.serve_with_incoming_shutdown(incoming, stop).await.map_err(ServerError::Serve)
+        let router = builder(self.tls)?.add_service(service);
+        router
+            .serve_with_incoming_shutdown(transport::incoming(listener), stop)
+            .await
+            .map_err(ServerError::Serve)
     }
 
     fn service(&self, stopping: CancellationToken) -> ChaincodeServer<Service> {
@@ -101,15 +103,15 @@ impl Server {
     }
 }
 
-fn transport(tls: Option<ServerTls>) -> Result<Transport, ServerError> {
-    let transport = Transport::builder()
+fn builder(tls: Option<ServerTls>) -> Result<Transport, ServerError> {
+    let builder = Transport::builder()
         .http2_keepalive_interval(Some(limits::KEEPALIVE_INTERVAL))
         .http2_keepalive_timeout(Some(limits::KEEPALIVE_TIMEOUT))
         .initial_stream_window_size(limits::WINDOW_BYTES)
         .initial_connection_window_size(limits::WINDOW_BYTES);
     match tls {
-        Some(tls) => transport.tls_config(tls.config()).map_err(ServerError::Tls),
-        None => Ok(transport),
+        Some(tls) => builder.tls_config(tls.config()).map_err(ServerError::Tls),
+        None => Ok(builder),
     }
 }
 

@@ -46,7 +46,7 @@ impl Endpoint {
     /// Opens a connection. The channel reconnects by itself when it breaks later.
     pub async fn connect(&self) -> Result<Channel, Error> {
         let failed = |source| Error::Connect { address: self.address.clone(), source };
-        self.transport().map_err(failed)?.connect().await.map_err(failed)
+        transport::connect(self.transport().map_err(failed)?).await.map_err(failed)
     }
 
     fn transport(&self) -> Result<Transport, tonic::transport::Error> {

@@ -167,7 +167,7 @@ impl Follower {
         source: &Source,
         listener: &mut impl FnMut(News<'_>),
     ) -> Result<Infallible, SourceError> {
-        let connection = source.endpoint.connect().await.map_err(unreachable)?;
+        let connection = transport::connect(source.endpoint.clone()).await.map_err(unreachable)?;
         self.confirm(&connection, source.kind, listener).await?;
         let next = Position::Specified(SeekSpecified { number: self.ledger.height() });
         let without_end = Position::Specified(SeekSpecified { number: u64::MAX });
@@ -349,7 +349,7 @@ mod tests {
         let address = listener.local_addr().unwrap();
         drop(listener);
         let endpoint = Endpoint::from_shared(format!("http://{address}")).unwrap();
-        let error = unreachable(endpoint.connect().await.unwrap_err());
+        let error = unreachable(transport::connect(endpoint).await.unwrap_err());
         assert!(error.to_string().contains("refused"), "{error}");
     }
 

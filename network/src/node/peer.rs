@@ -10,7 +10,7 @@ use fabric::proto::{
 };
 use tonic::{
     service::Routes,
-    transport::{Identity, Server, ServerTlsConfig, server::TcpIncoming},
+    transport::{Identity, Server, ServerTlsConfig},
 };
 
 use super::{
@@ -92,7 +92,7 @@ pub async fn serve(
         .initial_stream_window_size(STREAM_WINDOW)
         .initial_connection_window_size(CONNECTION_WINDOW)
         .add_routes(services.add_service(health_service))
-        .serve_with_incoming_shutdown(TcpIncoming::from(socket).with_nodelay(Some(true)), stop)
+        .serve_with_incoming_shutdown(transport::incoming(socket), stop)
         .await
         .map_err(ServeError::Broken)
 }

@@ -82,7 +82,7 @@ impl Connection {
         self.check()?;
         let timeout = if self.dial_timeout.is_zero() { DEFAULT_DIAL_TIMEOUT } else { self.dial_timeout };
         let endpoint = self.endpoint().map_err(|error| self.transport_error(&error))?;
-        match tokio::time::timeout(timeout, endpoint.connect()).await {
+        match tokio::time::timeout(timeout, transport::connect(endpoint)).await {
             Ok(connected) => connected.map_err(|error| self.transport_error(&error)),
             Err(_) => Err(ConnectionError::Transport {
                 address: self.address.clone(),
