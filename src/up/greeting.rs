@@ -1,7 +1,7 @@
 //! What `up` tells the person who started it.
 
 use std::{
-    fs,
+    env, fs,
     io::{IsTerminal, stdout},
     path::Path,
     time::Duration,
@@ -88,6 +88,9 @@ fn print_next_steps(data_dir: &Path, base: &BaseUrl, code: Code) {
     };
     let accreditation = "--org Accreditation --user User1";
     println!("What to try next\n");
+    if let Some(alias) = alias() {
+        println!("  {alias}");
+    }
     println!("  open {}", link::page_address(base, code));
     println!("  nanotrace status{here}");
     println!("  nanotrace cert show {code}{here}");
@@ -100,4 +103,13 @@ fn print_next_steps(data_dir: &Path, base: &BaseUrl, code: Code) {
              --public-url http://<this machine's address>:8080"
         );
     }
+}
+
+/// How the shell learns this program's name, where it does not know it: the build leaves the program where no
+/// shell looks.
+fn alias() -> Option<String> {
+    let folders = env::var_os("PATH").unwrap_or_default();
+    let is_known = env::split_paths(&folders).any(|folder| folder.join("nanotrace").is_file());
+    let program = env::current_exe().ok().filter(|_| !is_known)?;
+    Some(format!("alias nanotrace='{}'", program.display()))
 }
