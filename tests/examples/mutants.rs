@@ -13,6 +13,7 @@ use std::{
     io::Write,
     path::{Path, PathBuf},
     process::ExitCode,
+    time::Instant,
 };
 
 use clap::Parser;
@@ -144,6 +145,7 @@ fn compare(args: &Args, binary: &Path) -> bool {
 fn replay(blocks: &Path) -> bool {
     let directory = tempfile::tempdir().unwrap();
     let mut replay = Replay::new(directory.path().to_owned());
+    let started = Instant::now();
     let mut summary = replay::Summary::default();
     let mut has_verdict_differed = false;
     for block in replay::read(blocks).unwrap().map_while(Result::ok) {
@@ -159,6 +161,7 @@ fn replay(blocks: &Path) -> bool {
             None => {}
         }
     }
+    summary.elapsed = started.elapsed();
     println!("{summary}");
     summary.all_equal()
 }
