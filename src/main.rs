@@ -99,5 +99,8 @@ async fn run(command: Command) -> Result<Exit, Failure> {
 
 /// Records metrics from now on; the handle renders them.
 fn metrics() -> Result<PrometheusHandle, Failure> {
-    PrometheusBuilder::new().install_recorder().map_err(|error| Failure::during("recording metrics", error))
+    let recording = PrometheusBuilder::new().install_recorder();
+    let handle = recording.map_err(|error| Failure::during("recording metrics", error))?;
+    network::node::metrics::describe();
+    Ok(handle)
 }

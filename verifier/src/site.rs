@@ -52,8 +52,19 @@ struct Asked<'a> {
     now: DateTime,
 }
 
+impl Asked<'_> {
+    /// What the reply is, refusals included: JSON under `/api/`, whatever the client says it accepts.
+    fn representation(&self) -> Representation {
+        match self.parts.uri.path().starts_with("/api/") {
+            true => Representation::Json,
+            false => preferred(&self.parts.headers),
+        }
+    }
+}
+
 impl Site {
     pub fn new(config: Config, base: BaseUrl, model: Arc<ReadModel>) -> Result<Self, String> {
+        operations::describe_metrics();
         let style = format!("/assets/style-{}.css", short_hash(&[STYLE.as_bytes()]));
         let icon = format!("/assets/icon-{}.svg", short_hash(&[ICON.as_bytes()]));
         let routes = routes::table(&style, &icon).map_err(|error| format!("the table of routes: {error}"))?;
@@ -109,8 +120,7 @@ impl Site {
     fn at_route(&self, asked: &Asked<'_>, route: Route, parameter: &str) -> Reply {
         match route {
             Route::Front => self.front(asked),
-            Route::Certificate => self.certificate(asked, parameter, preferred(&asked.parts.headers)),
-            Route::Api => self.certificate(asked, parameter, Representation::Json),
+            Route::Certificate | Route::Api => self.certificate(asked, parameter),
             Route::Document => self.document(asked, parameter),
             Route::QrSvg => self.qr_svg(asked, parameter),
             Route::QrPng => self.qr_png(asked, parameter),
@@ -136,7 +146,7 @@ impl Site {
 
     /// A refusal in the words of the representation asked for: a page, or a problem document (RFC 9457).
     fn refusal(&self, asked: &Asked<'_>, status: StatusCode, title: &str, text: &str) -> Reply {
-        match preferred(&asked.parts.headers) {
+        match asked.representation() {
             Representation::Json => problem(status, title, text),
             Representation::Page => {
                 let page = MessagePage {

@@ -200,6 +200,27 @@ async fn unknown_is_not_mistyped() {
     assert_eq!((status, &problem["title"]), (400, &json!("Mistyped")));
 }
 
+/// Whatever a program says it accepts, or forgets to say.
+#[tokio::test]
+async fn below_api_every_refusal_is_json() {
+    let mut world = World::new();
+    let code = world.issue(1, |_| {});
+    let site = world.serve().await;
+    let api = format!("/api/v1/certificates/{code}");
+    for (path, status) in [
+        (format!("{api}?at=foo"), 400),
+        (format!("{api}?at=2999-01-01"), 400),
+        (format!("{api}x"), 400),
+        (format!("{api}/nothing"), 404),
+        ("/api/".to_owned(), 404),
+        (format!("{api}?{}", "x".repeat(10_000)), 414),
+    ] {
+        let response = site.get_with(&path, &[("Accept", "text/html")]).await;
+        let found = (response.status, response.header("content-type"));
+        assert_eq!(found, (status, "application/problem+json"), "{path}");
+    }
+}
+
 #[tokio::test]
 async fn a_verifier_out_of_touch_cannot_tell_and_shows_what_it_knew() {
     let mut world = World::new();

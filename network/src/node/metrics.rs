@@ -6,6 +6,17 @@ use tracing::{info_span, span::EnteredSpan};
 
 use crate::ledger::CommittedBlock;
 
+/// Says what the node's metrics mean, to the recorder that is installed.
+pub fn describe() {
+    metrics::describe_histogram!(
+        "nanotrace_stage_seconds",
+        metrics::Unit::Seconds,
+        "Time that a stage of validation or commit takes for one block, by stage"
+    );
+    metrics::describe_gauge!("nanotrace_ledger_height", "Number of blocks committed");
+    metrics::describe_counter!("nanotrace_transactions_total", "Transactions committed, by validation code");
+}
+
 /// A stage of the pipeline at work on one block, from [`stage`] until it is dropped.
 pub struct Stage {
     name: &'static str,

@@ -28,11 +28,12 @@ pub(super) struct Basis {
 }
 
 impl Site {
-    pub(super) fn certificate(&self, asked: &Asked<'_>, raw: &str, representation: Representation) -> Reply {
+    pub(super) fn certificate(&self, asked: &Asked<'_>, raw: &str) -> Reply {
         let question = match question(asked, raw) {
             Ok(question) => question,
-            Err(mistake) => return self.mistaken(asked, raw, &mistake, representation),
+            Err(mistake) => return self.mistaken(asked, raw, &mistake),
         };
+        let representation = asked.representation();
         if let Some(kept) = self.kept(&question, representation, asked.now) {
             return kept;
         }
@@ -87,9 +88,7 @@ impl Site {
     ) -> Reply {
         let code = match question(asked, raw) {
             Ok(question) => question.code,
-            Err(mistake) => {
-                return self.mistaken(asked, raw, &mistake, request::preferred(&asked.parts.headers));
-            }
+            Err(mistake) => return self.mistaken(asked, raw, &mistake),
         };
         let entry = self.model.read(asked.now, self.max_age).and_then(|reading| reading.entry(code));
         match entry {
@@ -162,14 +161,8 @@ impl Site {
     }
 
     /// What was typed or scanned is no question. Nothing is said about any certificate.
-    fn mistaken(
-        &self,
-        asked: &Asked<'_>,
-        raw: &str,
-        mistake: &Mistake,
-        representation: Representation,
-    ) -> Reply {
-        match (mistake, representation) {
+    fn mistaken(&self, asked: &Asked<'_>, raw: &str, mistake: &Mistake) -> Reply {
+        match (mistake, asked.representation()) {
             (Mistake::Code(text), Representation::Json) => problem(StatusCode::BAD_REQUEST, "Mistyped", text),
             (Mistake::Code(text), Representation::Page) => {
                 let typed = request::segment(raw).unwrap_or_default().chars().take(60).collect();

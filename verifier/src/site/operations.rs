@@ -2,6 +2,7 @@
 
 use certificate::DateTime;
 use http::StatusCode;
+use metrics::{Unit, describe_counter, describe_gauge, describe_histogram};
 
 use super::{Asked, Site};
 use crate::reply::{Reply, TEXT};
@@ -9,6 +10,23 @@ use crate::reply::{Reply, TEXT};
 /// The process answers.
 pub(super) fn health() -> Reply {
     Reply::new(StatusCode::OK, TEXT, "ok\n")
+}
+
+/// Says what the verifier's metrics mean, for whoever reads `/metrics`.
+pub(super) fn describe_metrics() {
+    describe_counter!("verifier_requests_total", "Requests answered, by route and class of HTTP status");
+    describe_histogram!("verifier_request_seconds", Unit::Seconds, "Time to make a reply, by route");
+    describe_counter!(
+        "verifier_answers_rendered_total",
+        "Answers about certificates that were made anew, not taken from the cache, by result"
+    );
+    describe_gauge!("verifier_height", "Number of blocks that answers rest on");
+    describe_gauge!(
+        "verifier_confirmed_seconds",
+        Unit::Seconds,
+        "When the newest block was last known to be the newest, in seconds since 1970 UTC"
+    );
+    describe_gauge!("verifier_ready", "1 where answers are given, 0 where every answer is \"cannot tell\"");
 }
 
 impl Site {
@@ -33,5 +51,24 @@ impl Site {
         let ready = self.model.doubt(asked.now, self.max_age).is_none();
         metrics::gauge!("verifier_ready").set(f64::from(u8::from(ready)));
         Reply::new(StatusCode::OK, "text/plain; version=0.0.4; charset=utf-8", metrics.render())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use metrics_exporter_prometheus::PrometheusBuilder;
+
+    use super::*;
+
+    #[test]
+    fn metrics_are_described() {
+        let recorder = PrometheusBuilder::new().build_recorder();
+        metrics::with_local_recorder(&recorder, || {
+            describe_metrics();
+            metrics::counter!("verifier_requests_total").increment(1);
+        });
+        let text = recorder.handle().render();
+        assert!(text.contains("# HELP verifier_requests_total Requests answered"), "{text}");
+        assert!(text.contains("# TYPE verifier_requests_total counter"), "{text}");
     }
 }

@@ -9,7 +9,7 @@ use crate::link::{self, DigitalLink};
 use crate::model::{ModelError, product_facts};
 use crate::pages::{self, Entry, ProductItem, ProductPage, moment, word};
 use crate::reply::{Freshness, HTML, JSON, Reply};
-use crate::request::{Representation, preferred};
+use crate::request::Representation;
 
 impl Site {
     /// One certificate is answered at once; several are listed, newest first.
@@ -22,11 +22,7 @@ impl Site {
         };
         match self.certificates_of(asked, &link) {
             Ok((answers, more)) => match answers.as_slice() {
-                [answer] => self.certificate(
-                    asked,
-                    &answer.question.code.to_string(),
-                    preferred(&asked.parts.headers),
-                ),
+                [answer] => self.certificate(asked, &answer.question.code.to_string()),
                 _ => self.list(asked, &link, &answers, more),
             },
             Err(error) => self.broken(asked, &error),
@@ -47,7 +43,7 @@ impl Site {
 
     fn list(&self, asked: &Asked<'_>, link: &DigitalLink, answers: &[Answer], more: bool) -> Reply {
         let status = if answers.is_empty() { StatusCode::NOT_FOUND } else { StatusCode::OK };
-        let reply = match preferred(&asked.parts.headers) {
+        let reply = match asked.representation() {
             Representation::Json if answers.is_empty() => {
                 problem(status, "Unknown product", "No listed certificate on this ledger names this product.")
             }
