@@ -11,6 +11,7 @@ use fabric::{
         genesis::{self, Stamp},
         inspect,
     },
+    proto::common::Block,
     types::{
         block::{data_hash, header_hash},
         blockfile::BlockFile,
@@ -112,6 +113,15 @@ fn is_block_file(bytes: &[u8]) -> bool {
     block.header.is_some_and(|header| header.data_hash == data_hash(&envelopes)[..])
 }
 
+/// The genesis block in a file's bytes, or what they are instead.
+pub fn genesis_block(bytes: &[u8]) -> Result<Block, String> {
+    if bytes.is_empty() {
+        return Err("is empty: there is no genesis block in it".to_owned());
+    }
+    let block = Block::decode(bytes).map_err(|error| format!("is no block: {error}"))?;
+    if block.header.is_none() { Err("is no block: it has no header".to_owned()) } else { Ok(block) }
+}
+
 /// Now, and a fresh nonce: what makes two genesis blocks of one profile different.
 pub fn stamp() -> Result<Stamp, Failure> {
     let mut nonce = [0; 24];
@@ -130,6 +140,15 @@ mod tests {
         let file = tempfile::NamedTempFile::new().unwrap();
         fs::write(file.path(), bytes).unwrap();
         run(Args { command: Command::Inspect { file: file.path().to_owned() } })
+    }
+
+    #[test]
+    fn a_genesis_block_is_a_block() {
+        let reason = |bytes: &[u8]| genesis_block(bytes).unwrap_err();
+        assert!(reason(b"").contains("is empty"));
+        assert!(reason(b"hello").contains("is no block"));
+        let headless = Block { header: None, data: Some(Default::default()), metadata: None };
+        assert!(reason(&headless.encode_to_vec()).contains("no header"));
     }
 
     #[test]

@@ -6,6 +6,8 @@ mod chaincode;
 mod channel;
 mod crypto;
 mod exit;
+mod listen;
+mod prompt;
 mod replay;
 mod signals;
 mod status;

@@ -15,7 +15,8 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// Ask a running network for its endpoints, the channel's height, each organisation's health and the
 /// verifier's height.
 ///
-/// Exit codes: 0 everything answers, 1 something does not, 2 there is no network in the data directory.
+/// Exit codes: 0 everything answers, 1 something does not, 2 there is no network in the data directory,
+/// or its network.json is broken.
 #[derive(clap::Args)]
 pub struct Args {
     /// The data directory of the network.

@@ -15,12 +15,13 @@ use std::{
 
 use metrics_exporter_prometheus::PrometheusHandle;
 use network::node::Node;
-use peer_client::ConnectionProfile;
+use peer_client::{ConnectionProfile, profile::ProfileError};
 use servers::Sockets;
 use verifier::BaseUrl;
 
 use crate::{
     exit::{Exit, Failure},
+    listen::listen_address,
     signals::Signals,
 };
 use data_dir::DataDir;
@@ -45,8 +46,8 @@ pub struct Args {
     /// The orderer's port; the organisations' gateways and the chaincode follow on the next ones. 0: any free ports.
     #[arg(long, default_value_t = 7050)]
     port: u16,
-    /// Where the public verifier listens.
-    #[arg(long, default_value = "127.0.0.1:8080")]
+    /// Where the public verifier listens; port 0 is any free one.
+    #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:8080", value_parser = listen_address)]
     verifier: SocketAddr,
     /// The address under which the public reaches the verifier, as printed in QR codes.
     #[arg(long, value_name = "URL")]
@@ -148,6 +149,14 @@ pub fn default_data_dir() -> PathBuf {
 
 /// The profile that `up` wrote into a data directory.
 pub fn load_profile(data_dir: &Path) -> Result<ConnectionProfile, Failure> {
-    ConnectionProfile::load(&data_dir.join(PROFILE))
-        .map_err(|error| Failure::usage(format!("{error}\nIs there a network? Start one with: nanotrace up")))
+    data_dir::refuse_file(data_dir)?;
+    ConnectionProfile::load(&data_dir.join(PROFILE)).map_err(|error| {
+        let advice = match error {
+            ProfileError::Malformed { .. } | ProfileError::TooLarge { .. } => {
+                "It is written anew when the network starts: nanotrace up"
+            }
+            _ => "Is there a network? Start one with: nanotrace up",
+        };
+        Failure::usage(format!("{error}\n{advice}"))
+    })
 }

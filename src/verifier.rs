@@ -16,7 +16,6 @@ use network::{
     ledger::Ledger,
     node::follower::{Follower, News, Source, SourceError, SourceKind},
 };
-use prost::Message;
 use rustls::{
     RootCertStore,
     pki_types::{CertificateDer, pem::PemObject},
@@ -26,7 +25,9 @@ use verifier::{BaseUrl, Contact, Head, ReadModel};
 
 use crate::{
     cert::output,
+    channel::genesis_block,
     exit::{Exit, Failure},
+    listen::listen_address,
     signals::Signals,
 };
 
@@ -72,11 +73,11 @@ pub struct Args {
     /// The chaincode whose certificates are shown.
     #[arg(long, default_value = crate::up::NAME)]
     chaincode: String,
-    /// Where ledger and read model are kept.
+    /// Where ledger and read model are kept; by default in the folder verifier-data of the current directory.
     #[arg(long, default_value = "verifier-data")]
     data_dir: PathBuf,
-    /// Where to listen.
-    #[arg(long, default_value = "127.0.0.1:8080")]
+    /// Where to listen; port 0 is any free one.
+    #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:8080", value_parser = listen_address)]
     listen: SocketAddr,
     /// The address under which the public reaches this verifier.
     #[arg(long, value_name = "URL")]
@@ -232,10 +233,9 @@ fn address(text: &str) -> Result<String, String> {
 
 fn read_genesis(path: &Path, fingerprint: Option<&str>) -> Result<Block, Failure> {
     let bytes = fs::read(path).map_err(|error| Failure::usage(format!("{}: {error}", path.display())))?;
-    let block = Block::decode(bytes.as_slice())
-        .map_err(|error| Failure::usage(format!("{} is no block: {error}", path.display())))?;
-    let header = block.header.clone();
-    let header = header.ok_or_else(|| Failure::usage(format!("{} is no block", path.display())))?;
+    let block =
+        genesis_block(&bytes).map_err(|reason| Failure::usage(format!("{} {reason}", path.display())))?;
+    let header = block.header.clone().unwrap_or_default();
     let actual = format!("sha256:{}", hex::encode(header_hash(&header)));
     match fingerprint {
         Some(expected) if expected != actual => Err(Failure::new(

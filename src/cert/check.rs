@@ -9,7 +9,7 @@ use certificate::{
 };
 use ed25519_dalek::SigningKey;
 use serde::Deserialize;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::{
     contract::Contract,
@@ -22,8 +22,9 @@ use crate::exit::{Exit, Failure};
 
 /// Try every rule on a draft or a signed certificate; nothing is written.
 ///
-/// First the rules of the document itself, then those that only the ledger can judge: issuer, scheme, accreditation,
-/// what is taken. For a draft, which has no proof yet, the ledger's rules about the key are left out.
+/// First the rules of the document itself; where none of them is broken, those that only the ledger can judge:
+/// issuer, scheme, accreditation, what is taken. For a draft, which has no proof yet, the ledger's rules about the
+/// key are left out. The last line, and with --json `ledgerRulesTried`, says how far it came.
 ///
 /// Exit codes: 0 no rule is broken, 1 some are (each is named), 2 the file cannot be read, 3 no network.
 #[derive(clap::Args)]
@@ -54,22 +55,32 @@ pub async fn run(args: Args, network: &Network, json: bool) -> Result<Exit, Fail
     let document = files::read_document(&args.file)?;
     let is_draft = document.get("proof").is_none();
     let mut violations = own_rules(&document, is_draft)?;
-    if violations.is_empty() && !args.offline {
+    let ledger_rules_tried = violations.is_empty() && !args.offline;
+    if ledger_rules_tried {
         let contract = network.contract(OFFICER).await?;
         violations = ledger_rules(&contract, document, is_draft).await?;
     }
-    if !violations.is_empty() || json {
-        output::violations(&violations, json)?;
+    if json {
+        output::json(&json!({
+            "violations": violations, "broken": violations.len(), "ledgerRulesTried": ledger_rules_tried,
+        }))?;
+    } else {
+        output::violations(&violations)?;
+        output::line(summary(violations.len(), is_draft, ledger_rules_tried))?;
     }
-    if !violations.is_empty() {
-        return Ok(Exit::No);
-    }
-    if !json {
-        let kind = if is_draft { "draft" } else { "signed certificate" };
-        let left = if args.offline { " (the ledger's rules were not tried)" } else { "" };
-        output::line(format!("the {kind} breaks no rule{left}"))?;
-    }
-    Ok(Exit::Ok)
+    Ok(if violations.is_empty() { Exit::Ok } else { Exit::No })
+}
+
+/// `the draft breaks 3 rules; the ledger's rules were not tried`
+fn summary(broken: usize, is_draft: bool, ledger_rules_tried: bool) -> String {
+    let kind = if is_draft { "draft" } else { "signed certificate" };
+    let rules = match broken {
+        0 => "no rule".to_owned(),
+        1 => "1 rule".to_owned(),
+        more => format!("{more} rules"),
+    };
+    let left = if ledger_rules_tried { "" } else { "; the ledger's rules were not tried" };
+    format!("the {kind} breaks {rules}{left}")
 }
 
 fn own_rules(document: &Value, is_draft: bool) -> Result<Vec<Violation>, Failure> {
@@ -99,4 +110,16 @@ fn sign_for_trial(draft: &Value) -> Result<Value, Failure> {
     let method = format!("{}#{public_key}", text_at(draft, "/issuer/id"));
     let signed = proof::sign(draft, &key, &method, verifier::now());
     signed.map_err(|error| Failure::during("trying the ledger's rules", error))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn how_far_it_came_is_said() {
+        assert_eq!(summary(0, true, true), "the draft breaks no rule");
+        assert_eq!(summary(1, false, true), "the signed certificate breaks 1 rule");
+        assert_eq!(summary(2, true, false), "the draft breaks 2 rules; the ledger's rules were not tried");
+    }
 }

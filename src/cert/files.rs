@@ -20,6 +20,11 @@ const MAXIMUM_BYTES: u64 = 8 * document::MAXIMUM_BYTES as u64;
 /// Reads a document; `-` is standard input. A member that stands there twice is refused: which of the two would be
 /// signed?
 pub fn read_document(path: &Path) -> Result<Value, Failure> {
+    read_document_and_bytes(path).map(|(document, _)| document)
+}
+
+/// Reads a document, and the bytes that it is written in.
+pub fn read_document_and_bytes(path: &Path) -> Result<(Value, Vec<u8>), Failure> {
     let name = path.display();
     let bytes = read(path).map_err(|error| Failure::usage(format!("cannot read {name}: {error}")))?;
     if bytes.len() as u64 > MAXIMUM_BYTES {
@@ -29,7 +34,7 @@ pub fn read_document(path: &Path) -> Result<Value, Failure> {
     }
     let strict: Strict = serde_json::from_slice(&bytes)
         .map_err(|error| Failure::usage(format!("{name} is not JSON that can be signed: {error}")))?;
-    Ok(strict.0)
+    Ok((strict.0, bytes))
 }
 
 fn read(path: &Path) -> io::Result<Vec<u8>> {

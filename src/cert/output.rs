@@ -44,10 +44,7 @@ pub fn committed(done: &str, committed: &Committed, as_json: bool) -> Result<(),
 }
 
 /// Prints broken rules, each with where it is broken and what stands there.
-pub fn violations(violations: &[Violation], as_json: bool) -> Result<(), Failure> {
-    if as_json {
-        return json(&serde_json::json!({ "violations": violations }));
-    }
+pub fn violations(violations: &[Violation]) -> Result<(), Failure> {
     violations.iter().try_for_each(|violation| line(violation.to_string()))
 }
 

@@ -47,7 +47,7 @@ pub async fn run(args: Args, network: &Network, json: bool) -> Result<Exit, Fail
         Subject::File(_) => None,
         Subject::Code(_) => Some(network.contract(OFFICER).await?),
     };
-    let document = subject::document(&args.certificate, contract.as_ref()).await?;
+    let document = subject::document(&args.certificate, contract.as_ref()).await?.bytes;
     let code = subject::code_of(&document)?;
     let address = link::qr_address(&base, code, product_link(&document).as_ref());
     let qr = Qr::new(&address).map_err(|error| Failure::usage(error.to_string()))?;

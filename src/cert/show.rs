@@ -18,8 +18,9 @@ pub struct ShowArgs {
     /// The certificate's code, as on its label.
     #[arg(value_parser = parse_code)]
     code: Code,
-    /// Whether it was valid then, such as 2026-01-31T12:00:00Z.
-    #[arg(long, value_name = "DATE-TIME", value_parser = parse_date_time)]
+    /// Whether it was valid then: a moment such as 2026-01-31T12:00:00Z, or a date such as 2026-01-31, which stands
+    /// for its first second, UTC.
+    #[arg(long, value_name = "DATE|DATE-TIME", value_parser = parse_date_time)]
     at: Option<DateTime>,
 }
 

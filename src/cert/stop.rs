@@ -7,7 +7,10 @@ use super::{
     output,
     subject::parse_code,
 };
-use crate::exit::{Exit, Failure};
+use crate::{
+    exit::{Exit, Failure},
+    prompt,
+};
 
 /// Suspend a certificate. The certification body and the accreditation body can each do it alone.
 ///
@@ -26,10 +29,15 @@ pub struct LiftArgs {
 }
 
 /// Withdraw a certificate for ever. The certification body and the accreditation body can each do it alone.
+///
+/// It cannot be undone, so it asks first; where no terminal is to answer, it takes --yes.
 #[derive(clap::Args)]
 pub struct WithdrawArgs {
     #[command(flatten)]
     act: Act,
+    /// Do not ask before it is done.
+    #[arg(long)]
+    yes: bool,
 }
 
 #[derive(clap::Args)]
@@ -51,7 +59,17 @@ pub async fn lift(args: LiftArgs, network: &Network, json: bool) -> Result<Exit,
 }
 
 pub async fn withdraw(args: WithdrawArgs, network: &Network, json: bool) -> Result<Exit, Failure> {
-    act("certificate:withdraw", "withdrawn for ever", args.act, network, json).await
+    let WithdrawArgs { act: order, yes } = args;
+    if !yes && !confirmed(order.code)? {
+        eprintln!("Nothing was withdrawn.");
+        return Ok(Exit::No);
+    }
+    act("certificate:withdraw", "withdrawn for ever", order, network, json).await
+}
+
+fn confirmed(code: Code) -> Result<bool, Failure> {
+    let question = format!("Withdraw certificate {} for ever? It cannot be undone. [y/N]", code.grouped());
+    Ok(matches!(prompt::ask(&question)?.as_str(), "y" | "yes"))
 }
 
 async fn act(function: &str, done: &str, act: Act, network: &Network, json: bool) -> Result<Exit, Failure> {

@@ -31,13 +31,24 @@ pub fn parse_code(text: &str) -> Result<Code, String> {
     typed.parse().map_err(|error: CodeError| error.to_string())
 }
 
-/// The signed document's canonical bytes: from the file, or from the ledger.
-pub async fn document(subject: &Subject, contract: Option<&Contract>) -> Result<Vec<u8>, Failure> {
+/// A signed document from a file, or from the ledger.
+pub struct Document {
+    /// In canonical form, as the ledger holds documents.
+    pub bytes: Vec<u8>,
+    /// Whether it came in these very bytes.
+    pub came_canonical: bool,
+}
+
+pub async fn document(subject: &Subject, contract: Option<&Contract>) -> Result<Document, Failure> {
     match (subject, contract) {
-        (Subject::File(path), _) => canonical_bytes(&files::read_document(path)?),
+        (Subject::File(path), _) => {
+            let (document, written) = files::read_document_and_bytes(path)?;
+            let bytes = canonical_bytes(&document)?;
+            Ok(Document { came_canonical: bytes == written, bytes })
+        }
         (Subject::Code(code), Some(contract)) => {
             let document = contract.evaluate("certificate:document", &[&code.to_string()]).await?;
-            Ok(document.into())
+            Ok(Document { bytes: document.into(), came_canonical: true })
         }
         (Subject::Code(_), None) => Err(Failure::usage(
             "a code alone says nothing off the ledger: give the file of the signed document",

@@ -13,7 +13,9 @@ use crate::exit::{Exit, Failure};
 
 /// Verify a certificate: its proof here, its state on the ledger.
 ///
-/// Given a file, the ledger must hold the same document byte for byte. --offline checks the proof against the key
+/// Given a file, the ledger must hold the document in it. How the file is laid out does not matter, because the proof
+/// is made over the document's canonical form (RFC 8785), which is what the ledger holds; a file that is laid out
+/// otherwise, and so has another hash, is said to be. --offline checks the proof against the key
 /// that the document itself names, and says nothing on whether the key is the body's or the certificate still holds.
 ///
 /// Exit codes: 0 genuine and valid (with --offline: the proof holds), 1 anything less, 2 a mistyped code or a file
@@ -42,9 +44,9 @@ pub async fn run(args: Args, network: &Network, json: bool) -> Result<Exit, Fail
         false => Some(network.contract(OFFICER).await?),
     };
     let document = subject::document(&args.certificate, contract.as_ref()).await?;
-    let proof = check_signed(&document);
+    let proof = check_signed(&document.bytes);
     let standing = match &contract {
-        Some(contract) => Some(standing(contract, &document).await?),
+        Some(contract) => Some(standing(contract, &document.bytes).await?),
         None => None,
     };
     let exit = match (&proof, &standing) {
@@ -53,8 +55,8 @@ pub async fn run(args: Args, network: &Network, json: bool) -> Result<Exit, Fail
         _ => Exit::No,
     };
     match json {
-        true => print_json(proof.is_ok(), standing.as_ref(), exit)?,
-        false => print(proof, standing)?,
+        true => print_json(proof.is_ok(), document.came_canonical, standing.as_ref(), exit)?,
+        false => print(proof, document.came_canonical, standing)?,
     }
     Ok(exit)
 }
@@ -71,6 +73,7 @@ async fn standing(contract: &Contract, document: &[u8]) -> Result<Standing, Fail
 
 fn print(
     proof: Result<SignedDocument, Vec<certificate::refusal::Violation>>,
+    came_canonical: bool,
     standing: Option<Standing>,
 ) -> Result<(), Failure> {
     match proof {
@@ -80,8 +83,13 @@ fn print(
         ))?,
         Err(violations) => {
             output::line("proof   DOES NOT HOLD")?;
-            output::violations(&violations, false)?;
+            output::violations(&violations)?;
         }
+    }
+    if !came_canonical {
+        output::line(
+            "file    not in canonical form (RFC 8785): its content was judged, its bytes are others",
+        )?;
     }
     match standing {
         None => output::line("ledger  not asked: this does not say whether the certificate holds"),
@@ -93,7 +101,12 @@ fn print(
     }
 }
 
-fn print_json(proof_holds: bool, standing: Option<&Standing>, exit: Exit) -> Result<(), Failure> {
+fn print_json(
+    proof_holds: bool,
+    came_canonical: bool,
+    standing: Option<&Standing>,
+    exit: Exit,
+) -> Result<(), Failure> {
     let (ledger, record) = match standing {
         None => ("notAsked", Value::Null),
         Some(Standing::Unknown) => ("unknown", Value::Null),
@@ -104,6 +117,6 @@ fn print_json(proof_holds: bool, standing: Option<&Standing>, exit: Exit) -> Res
     // Whether it is valid is not known unless the ledger was asked.
     let valid = standing.map(|_| exit == Exit::Ok);
     output::json(&json!({
-        "proofHolds": proof_holds, "ledger": ledger, "valid": valid, "verdict": verdict,
+        "proofHolds": proof_holds, "canonical": came_canonical, "ledger": ledger, "valid": valid, "verdict": verdict,
     }))
 }

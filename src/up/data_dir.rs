@@ -20,6 +20,7 @@ pub struct DataDir {
 impl DataDir {
     /// Makes the directory where there is none, and takes it for this process.
     pub fn take(path: &Path) -> Result<Self, Failure> {
+        refuse_file(path)?;
         create_private(path)?;
         let file = path.join(PROCESS_ID);
         let failed = |error| Failure::during(file.display(), error);
@@ -43,6 +44,15 @@ impl Drop for DataDir {
     }
 }
 
+/// Refuses a path at which something other than a directory stands.
+pub fn refuse_file(path: &Path) -> Result<(), Failure> {
+    if path.is_dir() || !path.exists() {
+        return Ok(());
+    }
+    let reason = "is no directory: --data-dir is the folder in which a network lives";
+    Err(Failure::usage(format!("{} {reason}", path.display())))
+}
+
 fn in_use(path: &Path) -> Failure {
     let advice = "Stop it first (Ctrl-C where it runs), or choose another directory with --data-dir.";
     Failure::new(Exit::Failure, format!("{} is in use by another process.\n{advice}", path.display()))
@@ -62,6 +72,14 @@ mod tests {
     #![allow(clippy::unwrap_used)]
 
     use super::*;
+
+    #[test]
+    fn a_file_is_no_data_directory() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let failure = DataDir::take(file.path()).err().unwrap();
+        assert_eq!(failure.exit, Exit::Usage);
+        assert!(failure.to_string().contains("is no directory"), "{failure}");
+    }
 
     #[test]
     fn one_process_at_a_time() {

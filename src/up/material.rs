@@ -2,7 +2,6 @@
 
 use std::{
     fs, io,
-    io::{BufRead, IsTerminal, Write},
     path::{Path, PathBuf},
 };
 
@@ -15,7 +14,10 @@ use network::crypto_config::{self, CryptoConfig, Kind, Validity};
 use prost::Message;
 
 use super::NAME;
-use crate::exit::Failure;
+use crate::{
+    exit::{Exit, Failure},
+    prompt,
+};
 
 /// The folder of keys and certificates in the data directory, in cryptogen's layout.
 pub const CRYPTO_CONFIG: &str = "crypto-config";
@@ -85,14 +87,9 @@ pub fn reset(data_dir: &Path, yes: bool) -> Result<bool, Failure> {
 }
 
 fn confirmed(data_dir: &Path) -> Result<bool, Failure> {
-    if !io::stdin().is_terminal() {
-        return Err(Failure::usage("nobody is there to ask; confirm the reset with --yes"));
-    }
-    print!("Remove the ledger, all certificates and all keys in {}? Type yes: ", data_dir.display());
-    io::stdout().flush().map_err(|error| Failure::during("asking", error))?;
-    let mut answer = String::new();
-    io::stdin().lock().read_line(&mut answer).map_err(|error| Failure::during("asking", error))?;
-    Ok(answer.trim().eq_ignore_ascii_case("yes"))
+    let question =
+        format!("Remove the ledger, all certificates and all keys in {}? Type yes:", data_dir.display());
+    Ok(prompt::ask(&question)? == "yes")
 }
 
 fn remove(path: &Path) -> Result<(), Failure> {
@@ -117,7 +114,7 @@ pub fn prepare(data_dir: &Path) -> Result<Material, Failure> {
     }
     let genesis = genesis_block(data_dir)?;
     let bundle = Bundle::from_block(&genesis)
-        .map_err(|error| Failure::during(data_dir.join(GENESIS).display(), error))?;
+        .map_err(|error| damaged(&data_dir.join(GENESIS), &format!("is no genesis block: {error}")))?;
     hosts(&config, &folder, &bundle, genesis)
 }
 
@@ -131,8 +128,7 @@ fn write_missing(path: &Path, content: &str) -> Result<(), Failure> {
 fn genesis_block(data_dir: &Path) -> Result<Block, Failure> {
     let path = data_dir.join(GENESIS);
     match fs::read(&path) {
-        Ok(bytes) => Block::decode(bytes.as_slice())
-            .map_err(|error| Failure::during(format!("{} is no block", path.display()), error)),
+        Ok(bytes) => crate::channel::genesis_block(&bytes).map_err(|reason| damaged(&path, &reason)),
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
             let block = genesis::from_configtx_yaml(
                 &data_dir.join(CONFIGTX),
@@ -149,6 +145,11 @@ fn genesis_block(data_dir: &Path) -> Result<Block, Failure> {
         }
         Err(error) => Err(Failure::during(path.display(), error)),
     }
+}
+
+fn damaged(genesis: &Path, reason: &str) -> Failure {
+    let advice = "Put it back from a copy, or begin a new network with: nanotrace up --reset";
+    Failure::new(Exit::Failure, format!("{} {reason}\n{advice}", genesis.display()))
 }
 
 /// Matches the organisations of the keys with those of the channel, by their names in both files.

@@ -98,6 +98,12 @@ fn the_accreditation_body_alone_stops_a_certificate() {
     let shown = network.nanotrace(&["cert", "show", &code]);
     assert_eq!(shown.status.code(), Some(1), "{}", String::from_utf8_lossy(&shown.stdout));
     assert!(String::from_utf8_lossy(&shown.stdout).contains("suspended"));
+
+    let mut withdraw = vec!["cert", "withdraw", &code, "--reason", "it was a fake", "--yes"];
+    withdraw.extend(by_accreditation);
+    assert_success(&network.nanotrace(&withdraw));
+    let shown = network.nanotrace(&["cert", "show", &code]);
+    assert!(String::from_utf8_lossy(&shown.stdout).contains("withdrawn"));
 }
 
 /// From the accreditation body's own gateway, and only its own peer has endorsed.

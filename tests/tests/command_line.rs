@@ -1,0 +1,128 @@
+//! What the command line says where it can do nothing yet: no network runs here.
+
+#![allow(clippy::unwrap_used, clippy::indexing_slicing)]
+
+use std::{fs, path::Path, process::Command};
+
+use certificate::{
+    Code, DateTime, canonical, demo,
+    document::{Issuer, LedgerBinding, StatusEntry, Validity},
+    draft::Particulars,
+    multikey, proof,
+};
+use serde_json::{Value, json};
+use tests::nanotrace;
+
+/// Of Data Integrity EdDSA Cryptosuites v1.0, section B.2.
+const PRIVATE_KEY: &str = "z3u2en7t5LR2WtQH5PfFqMqwVHBeXouLzo6haApm8XHqvjxq";
+
+/// Exit code, standard output and standard error; nobody is at the terminal.
+fn run(data: &Path, arguments: &[&str]) -> (Option<i32>, String, String) {
+    let output = Command::new(nanotrace()).args(arguments).env("NANOTRACE_DATA", data).output().unwrap();
+    let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+    (output.status.code(), text(output.stdout), text(output.stderr))
+}
+
+fn code() -> Code {
+    Code::from_random([7; 16])
+}
+
+fn draft() -> Value {
+    let decided = DateTime::parse("2026-11-21T12:00:00Z").unwrap();
+    demo::document(&Particulars {
+        code: code(),
+        issuer: Issuer { id: "did:web:body.example".into(), name: "Body".into() },
+        ledger: LedgerBinding { channel: "test".into(), genesis: format!("sha256:{}", "ab".repeat(32)) },
+        status: StatusEntry { lists: "https://body.example/status".into(), list: 0, index: 1 },
+        decided,
+        validity: Validity { from: decided, until: decided.plus_days(365) },
+    })
+}
+
+#[test]
+fn a_broken_connection_profile_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let profile = folder.path().join("network.json");
+    let status = || run(folder.path(), &["status"]);
+
+    let (exit, _, message) = status();
+    assert_eq!(exit, Some(2));
+    assert!(message.contains("network.json") && message.contains("nanotrace up"), "{message}");
+    for broken in ["", "{}", "hello", "[1"] {
+        fs::write(&profile, broken).unwrap();
+        let (exit, _, message) = status();
+        assert_eq!(exit, Some(2));
+        assert!(message.contains("network.json is no connection profile"), "{message}");
+        assert!(message.contains("written anew"), "{message}");
+    }
+}
+
+#[test]
+fn a_file_is_no_data_directory() {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    for command in [["status"].as_slice(), &["up", "--port", "0", "--verifier", "localhost:0"]] {
+        let (exit, _, message) = run(file.path(), command);
+        assert_eq!(exit, Some(2), "{message}");
+        assert!(message.contains("is no directory"), "{message}");
+    }
+}
+
+#[test]
+fn an_empty_genesis_block_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("genesis.block"), "").unwrap();
+    let (exit, _, message) = run(folder.path(), &["up", "--port", "0", "--verifier", "127.0.0.1:0"]);
+    assert_eq!(exit, Some(4), "{message}");
+    assert!(message.contains("genesis.block is empty") && message.contains("--reset"), "{message}");
+}
+
+#[test]
+fn nothing_is_withdrawn_unasked() {
+    let folder = tempfile::tempdir().unwrap();
+    let withdraw = ["cert", "withdraw", &code().to_string(), "--reason", "why"];
+    let (exit, _, message) = run(folder.path(), &withdraw);
+    assert_eq!(exit, Some(2));
+    assert!(message.contains("--yes") && message.contains("cannot be undone"), "{message}");
+    // Told so, it looks for the network.
+    let (exit, _, message) = run(folder.path(), &[&withdraw[..], &["--yes"]].concat());
+    assert_eq!(exit, Some(2));
+    assert!(message.contains("network.json"), "{message}");
+}
+
+#[test]
+fn a_check_says_how_far_it_came() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("draft.json");
+    let file = file.to_str().unwrap();
+    let mut document = draft();
+    document["validUntil"] = "soon".into();
+    document["credentialSubject"]["listing"] = "perhaps".into();
+    fs::write(file, document.to_string()).unwrap();
+
+    let (exit, text, _) = run(folder.path(), &["cert", "check", file]);
+    assert_eq!((exit, text.lines().count()), (Some(1), 3), "{text}");
+    assert!(text.contains("the draft breaks 2 rules; the ledger's rules were not tried"), "{text}");
+    let (exit, text, _) = run(folder.path(), &["cert", "check", "--json", file]);
+    let answer: Value = serde_json::from_str(&text).unwrap();
+    assert_eq!((exit, &answer["broken"]), (Some(1), &json!(2)));
+    assert_eq!(answer["ledgerRulesTried"], false);
+}
+
+#[test]
+fn a_copy_laid_out_anew_is_the_same_certificate_in_other_bytes() {
+    let folder = tempfile::tempdir().unwrap();
+    let key = multikey::private_from_text(PRIVATE_KEY).unwrap();
+    let method = format!("did:web:body.example#{}", multikey::public_to_text(&key.verifying_key()));
+    let signed = proof::sign(&draft(), &key, &method, DateTime::from_seconds(1_800_000_000)).unwrap();
+    let indented = serde_json::to_vec_pretty(&signed).unwrap();
+    for (bytes, is_canonical) in [(canonical::to_canonical(&signed).unwrap(), true), (indented, false)] {
+        let file = folder.path().join("certificate.json");
+        fs::write(&file, bytes).unwrap();
+        let verify = ["cert", "verify", "--offline", file.to_str().unwrap()];
+        let (exit, text, _) = run(folder.path(), &verify);
+        assert_eq!(exit, Some(0), "{text}");
+        assert_eq!(!text.contains("not in canonical form"), is_canonical, "{text}");
+        let (_, text, _) = run(folder.path(), &[&verify[..], &["--json"]].concat());
+        assert_eq!(serde_json::from_str::<Value>(&text).unwrap()["canonical"], is_canonical);
+    }
+}
