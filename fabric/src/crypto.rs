@@ -5,6 +5,7 @@
 
 pub mod der;
 mod ecdsa;
+mod hashed;
 mod memo;
 mod private_key;
 mod public_key;

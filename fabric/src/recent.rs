@@ -30,10 +30,6 @@ impl<K: Eq + Hash, V: Clone> Recent<K, V> {
         Self { half: capacity / 2, generations: Mutex::new(generations) }
     }
 
-    pub fn keeps_nothing(&self) -> bool {
-        self.half == 0
-    }
-
     pub fn get<Q: Eq + Hash + ?Sized>(&self, key: &Q) -> Option<V>
     where
         K: Borrow<Q>,
@@ -43,7 +39,7 @@ impl<K: Eq + Hash, V: Clone> Recent<K, V> {
     }
 
     pub fn insert(&self, key: K, value: V) {
-        if self.keeps_nothing() {
+        if self.half == 0 {
             return;
         }
         let mut generations = self.lock();

@@ -8,7 +8,7 @@ use sha2::{Digest, Sha256};
 
 use crate::recent::Recent;
 
-use super::{PublicKey, SignatureError};
+use super::{PrivateKey, PublicKey, SignatureError, hashed::Hashed};
 
 /// A bounded set of (key, message, signature) that hold.
 #[derive(Debug)]
@@ -29,29 +29,28 @@ impl SignatureMemo {
 
     /// Verifies unless this very signature was found good before.
     pub fn verify(&self, key: &PublicKey, message: &[u8], signature: &[u8]) -> Result<(), SignatureError> {
-        if self.good.keeps_nothing() {
-            return key.verify(message, signature);
-        }
-        let name = name(key, message, signature);
+        let message = Hashed::of(message);
+        let name = name(key, &message, signature);
         if self.good.get(&name).is_some() {
             return Ok(());
         }
-        key.verify(message, signature)?;
+        key.verify_hashed(&message, signature)?;
         self.good.insert(name, ());
         Ok(())
     }
 
-    /// Notes a signature that this process has just made with the key's own private half.
-    pub fn remember(&self, key: &PublicKey, message: &[u8], signature: &[u8]) {
-        if !self.good.keeps_nothing() {
-            self.good.insert(name(key, message, signature), ());
-        }
+    /// Signs, and knows the signature from now on.
+    pub fn sign(&self, key: &PrivateKey, message: &[u8]) -> Vec<u8> {
+        let message = Hashed::of(message);
+        let signature = key.sign_hashed(&message);
+        self.good.insert(name(&key.public_key(), &message, &signature), ());
+        signature
     }
 }
 
 /// Key and message are of fixed length here, so no two triples run together.
-fn name(key: &PublicKey, message: &[u8], signature: &[u8]) -> [u8; 32] {
-    let hash = Sha256::new().chain_update(key.fingerprint()).chain_update(Sha256::digest(message));
+fn name(key: &PublicKey, message: &Hashed<'_>, signature: &[u8]) -> [u8; 32] {
+    let hash = Sha256::new().chain_update(key.fingerprint()).chain_update(message.sha256);
     hash.chain_update(signature).finalize().into()
 }
 
@@ -59,14 +58,13 @@ fn name(key: &PublicKey, message: &[u8], signature: &[u8]) -> [u8; 32] {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
-    use crate::crypto::PrivateKey;
 
     #[test]
     fn only_the_very_signature_is_known() {
         let (key, other) = (PrivateKey::generate().unwrap(), PrivateKey::generate().unwrap());
         let memo = SignatureMemo::new(10);
         // A lie, to see that the memo and not the curve answers.
-        memo.remember(&key.public_key(), b"message", b"signature");
+        memo.good.insert(name(&key.public_key(), &Hashed::of(b"message"), b"signature"), ());
         assert!(memo.verify(&key.public_key(), b"message", b"signature").is_ok());
         assert!(memo.verify(&key.public_key(), b"messages", b"ignature").is_err());
         assert!(memo.verify(&key.public_key(), b"message", b"other").is_err());
@@ -81,14 +79,24 @@ mod tests {
         assert!(memo.verify(&key.public_key(), b"m", b"s").is_err());
         let signature = key.sign(b"m");
         memo.verify(&key.public_key(), b"m", &signature).unwrap();
-        assert!(memo.good.get(&name(&key.public_key(), b"m", &signature)).is_some());
+        assert!(memo.good.get(&name(&key.public_key(), &Hashed::of(b"m"), &signature)).is_some());
+    }
+
+    #[test]
+    fn an_own_signature_holds_and_is_known() {
+        let key = PrivateKey::generate().unwrap();
+        let memo = SignatureMemo::new(10);
+        let signature = memo.sign(&key, b"m");
+        key.public_key().verify(b"m", &signature).unwrap();
+        assert!(memo.good.get(&name(&key.public_key(), &Hashed::of(b"m"), &signature)).is_some());
     }
 
     #[test]
     fn disabled_keeps_nothing() {
-        let key = PrivateKey::generate().unwrap().public_key();
+        let key = PrivateKey::generate().unwrap();
         let memo = SignatureMemo::disabled();
-        memo.remember(&key, b"m", b"s");
-        assert!(memo.verify(&key, b"m", b"s").is_err());
+        let signature = memo.sign(&key, b"m");
+        let name = name(&key.public_key(), &Hashed::of(b"m"), &signature);
+        assert!(memo.good.get(&name).is_none());
     }
 }

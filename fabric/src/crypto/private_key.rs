@@ -1,15 +1,13 @@
 //! Private keys: ECDSA on P-256, which Fabric's tools make, and Ed25519.
 
-use aws_lc_rs::{
-    rand::SystemRandom,
-    signature::{ECDSA_P256_SHA256_ASN1_SIGNING, EcdsaKeyPair},
-};
+use aws_lc_rs::signature::{ECDSA_P256_SHA256_ASN1_SIGNING, EcdsaKeyPair};
 use ed25519_dalek::Signer;
 
 use super::{
     Curve, PublicKey,
     der::{self, OCTET_STRING, Reader, SEQUENCE},
     ecdsa,
+    hashed::Hashed,
     public_key::spki_algorithm::{EC_PUBLIC_KEY, ED25519},
 };
 
@@ -71,11 +69,15 @@ impl PrivateKey {
 
     /// Signs: ECDSA over the message's SHA-256, DER with a low S; Ed25519 over the message itself.
     pub fn sign(&self, message: &[u8]) -> Vec<u8> {
+        self.sign_hashed(&Hashed::of(message))
+    }
+
+    pub(super) fn sign_hashed(&self, message: &Hashed<'_>) -> Vec<u8> {
         match &self.kind {
-            Kind::Ed25519(key) => key.sign(message).to_bytes().to_vec(),
+            Kind::Ed25519(key) => key.sign(message.message).to_bytes().to_vec(),
             Kind::P256(pair) => {
                 // Signing fails only without random numbers, without which nothing here can go on.
-                let signature = pair.sign(&SystemRandom::new(), message);
+                let signature = pair.sign_digest(&message.sha256);
                 let low = signature.map(|signature| ecdsa::to_low_s(Curve::P256, signature.as_ref()));
                 low.ok().and_then(Result::ok).unwrap_or_default()
             }

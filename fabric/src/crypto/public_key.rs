@@ -12,6 +12,7 @@ use super::{
     Curve, SignatureError,
     der::{DerError, Reader, SEQUENCE},
     ecdsa::Signature,
+    hashed::Hashed,
 };
 use spki_algorithm::*;
 
@@ -49,15 +50,19 @@ impl PublicKey {
 
     /// Verifies a signature over a message: ECDSA over its SHA-256 with a low S, Ed25519 over itself.
     pub fn verify(&self, message: &[u8], signature: &[u8]) -> Result<(), SignatureError> {
+        self.verify_hashed(&Hashed::of(message), signature)
+    }
+
+    pub(super) fn verify_hashed(&self, signed: &Hashed<'_>, signature: &[u8]) -> Result<(), SignatureError> {
         match &self.0.kind {
             Kind::Ecdsa(curve, key) => {
                 let signature = low_s(*curve, signature)?.to_der();
-                key.verify_sig(message, &signature).map_err(|_| SignatureError::Mismatch)
+                key.verify_digest_sig(&signed.sha256, &signature).map_err(|_| SignatureError::Mismatch)
             }
-            Kind::P224(key) => verify_p224(key, message, low_s(Curve::P224, signature)?),
+            Kind::P224(key) => verify_p224(key, signed, low_s(Curve::P224, signature)?),
             // Not `verify_strict`: Go accepts what that refuses (keys and R of small order).
             Kind::Ed25519(key) => ed25519_dalek::Signature::from_slice(signature)
-                .and_then(|signature| ed25519_dalek::Verifier::verify(key, message, &signature))
+                .and_then(|signature| ed25519_dalek::Verifier::verify(key, signed.message, &signature))
                 .map_err(|_| SignatureError::Mismatch),
         }
     }
@@ -141,13 +146,12 @@ fn low_s(curve: Curve, signature: &[u8]) -> Result<Signature<'_>, SignatureError
 
 fn verify_p224(
     key: &p224::ecdsa::VerifyingKey,
-    message: &[u8],
+    signed: &Hashed<'_>,
     signature: Signature<'_>,
 ) -> Result<(), SignatureError> {
     use p224::ecdsa::signature::hazmat::PrehashVerifier;
-    let digest = Sha256::digest(message);
     p224::ecdsa::Signature::from_der(&signature.to_der())
-        .and_then(|signature| key.verify_prehash(&digest, &signature))
+        .and_then(|signature| key.verify_prehash(signed.sha256.as_ref(), &signature))
         .map_err(|_| SignatureError::Mismatch)
 }
 

@@ -86,6 +86,10 @@ impl SigningIdentity {
         self.not_after
     }
 
+    pub fn key(&self) -> &PrivateKey {
+        &self.key
+    }
+
     pub fn public_key(&self) -> PublicKey {
         self.key.public_key()
     }

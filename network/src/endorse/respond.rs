@@ -69,13 +69,12 @@ fn payload(proposal_hash: [u8; 32], outcome: &Outcome, chaincode: &str) -> Bytes
     payload.encode_to_vec().into()
 }
 
-/// Signs the payload. The signature is remembered, since this process may come to validate it.
+/// Signs the payload. The memo knows the signature, since this process may come to validate it.
 fn endorse(payload: &Bytes, signer: &SigningIdentity, memo: &SignatureMemo) -> Endorsement {
     let endorser = signer.serialized();
     let signed = [&payload[..], &endorser[..]].concat();
-    let signature = signer.sign(&signed);
-    memo.remember(&signer.public_key(), &signed, &signature);
-    Endorsement { endorser, signature: signature.into() }
+    let signature = memo.sign(signer.key(), &signed).into();
+    Endorsement { endorser, signature }
 }
 
 /// Which chaincodes and collections the transaction touched and which keys have policies of their own: what
