@@ -12,7 +12,7 @@ mod signature;
 #[cfg(test)]
 mod tests;
 
-use std::{collections::HashSet, sync::Arc};
+use std::sync::Arc;
 
 use bytes::Bytes;
 use thiserror::Error;
@@ -103,15 +103,13 @@ pub fn valid_identities(
     msps: &MspManager,
     memo: &SignatureMemo,
 ) -> Vec<Arc<Identity>> {
-    let mut seen = HashSet::new();
-    let mut identities = Vec::with_capacity(signed.len());
+    let mut identities: Vec<Arc<Identity>> = Vec::with_capacity(signed.len());
     for SignedData { data, identity, signature } in signed {
         let Ok(identity) = msps.deserialize(identity) else { continue };
-        if seen.contains(identity.id()) || memo.verify(identity.public_key(), data, signature).is_err() {
-            continue;
+        let is_known = identities.iter().any(|known| known.id() == identity.id());
+        if !is_known && memo.verify(identity.public_key(), data, signature).is_ok() {
+            identities.push(identity);
         }
-        seen.insert(identity.id().clone());
-        identities.push(identity);
     }
     identities
 }
