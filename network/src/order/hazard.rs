@@ -10,24 +10,26 @@ use std::collections::HashSet;
 
 use bytes::Bytes;
 use fabric::{
-    policy,
+    policy::SignaturePolicy,
     proto::{
         common::{ChannelHeader, SignatureHeader},
-        kvrwset::{HashedRwSet, KvMetadataEntry, KvrwSet, range_query_info::ReadsInfo},
+        kvrwset::{KvMetadataEntry, range_query_info::ReadsInfo},
         protos::{
             ChaincodeAction, ChaincodeActionPayload, ChaincodeHeaderExtension, ProposalResponsePayload,
             Transaction, TxValidationCode,
         },
-        rwset::TxReadWriteSet,
+        rwset::{CollectionHashedReadWriteSet, NsReadWriteSet, TxReadWriteSet},
     },
     types::{
         decode,
-        rwset::{NamespaceRwSet, TxRwSet},
+        rwset::{CollectionRwSet, NamespaceRwSet, TxRwSet},
         txid,
     },
 };
 
 use crate::ledger::{Ledger, LedgerError};
+
+const RWSET: &str = "the read-write set";
 
 /// The state metadata entry that holds a key's own endorsement policy.
 const VALIDATION_PARAMETER: &str = "VALIDATION_PARAMETER";
@@ -110,11 +112,10 @@ pub fn examine(
     ledger: &Ledger,
     check_writes: &WritesCheck<'_>,
 ) -> Result<Footprint, Hazard> {
-    check_types::<ChaincodeHeaderExtension>("the header's extension", &header.extension)?;
+    readable::<ChaincodeHeaderExtension>("the header's extension", header.extension.clone())?;
     let action = chaincode_action(data)?;
-    check_rwset_types(&action.results)?;
     // Peers mark a transaction with an unreadable read-write set invalid and go on.
-    let Ok(rwset) = TxRwSet::decode(action.results) else { return Ok(Footprint::default()) };
+    let Some(rwset) = rwset(action.results)? else { return Ok(Footprint::default()) };
     check_writes(&rwset).map_err(|reason| Hazard::Writes { reason })?;
     check_range_queries(&rwset)?;
     check_policies(&rwset)?;
@@ -138,6 +139,7 @@ fn chaincode_action(data: Bytes) -> Result<ChaincodeAction, Hazard> {
     part("the chaincode action", response.extension)
 }
 
+/// Decodes a part, and refuses one in which a known field comes with another wire type.
 fn part<M: prost::Message + Default + prost::Name>(part: &'static str, bytes: Bytes) -> Result<M, Hazard> {
     if let Ok(message) = M::decode(bytes.clone()) {
         return Ok(message);
@@ -148,29 +150,43 @@ fn part<M: prost::Message + Default + prost::Name>(part: &'static str, bytes: By
     }
 }
 
-/// Refuses a part in which a known field comes with another wire type. It may be unreadable: that is a
-/// verdict, which all peers reach.
-fn check_types<M: prost::Message + Default + prost::Name>(
+/// As [`part`], but the part may be unreadable: that is a verdict, which all peers reach.
+fn readable<M: prost::Message + Default + prost::Name>(
     name: &'static str,
-    bytes: &Bytes,
+    bytes: Bytes,
 ) -> Result<Option<M>, Hazard> {
-    match part(name, bytes.clone()) {
+    match part(name, bytes) {
         Ok(message) => Ok(Some(message)),
         Err(Hazard::Undecodable { .. }) => Ok(None),
         Err(hazard) => Err(hazard),
     }
 }
 
-fn check_rwset_types(results: &Bytes) -> Result<(), Hazard> {
-    const PART: &str = "the read-write set";
-    let sets: Option<TxReadWriteSet> = check_types(PART, results)?;
-    for namespace in sets.iter().flat_map(|sets| &sets.ns_rwset) {
-        check_types::<KvrwSet>(PART, &namespace.rwset)?;
-        for collection in &namespace.collection_hashed_rwset {
-            check_types::<HashedRwSet>(PART, &collection.hashed_rwset)?;
-        }
-    }
-    Ok(())
+/// The read-write set as [`TxRwSet::decode`] reads it; `None` where that fails. All its parts are looked at,
+/// also those behind one that is unreadable.
+fn rwset(results: Bytes) -> Result<Option<TxRwSet>, Hazard> {
+    let Some(set) = readable::<TxReadWriteSet>(RWSET, results)? else { return Ok(None) };
+    let namespaces = all(set.ns_rwset.into_iter().map(namespace_rwset))?;
+    Ok(namespaces.map(|namespaces| TxRwSet { namespaces }))
+}
+
+fn namespace_rwset(set: NsReadWriteSet) -> Result<Option<NamespaceRwSet>, Hazard> {
+    let public = readable(RWSET, set.rwset)?;
+    let collections = all(set.collection_hashed_rwset.into_iter().map(collection_rwset))?;
+    let namespace = set.namespace;
+    Ok(public.zip(collections).map(|(public, collections)| NamespaceRwSet { namespace, public, collections }))
+}
+
+fn collection_rwset(set: CollectionHashedReadWriteSet) -> Result<Option<CollectionRwSet>, Hazard> {
+    let (collection, pvt_rwset_hash) = (set.collection_name, set.pvt_rwset_hash);
+    let hashed = readable(RWSET, set.hashed_rwset)?;
+    Ok(hashed.map(|hashed| CollectionRwSet { collection, hashed, pvt_rwset_hash }))
+}
+
+/// All parts, if all are readable.
+fn all<T>(parts: impl Iterator<Item = Result<Option<T>, Hazard>>) -> Result<Option<Vec<T>>, Hazard> {
+    let parts: Vec<Option<T>> = parts.collect::<Result<_, _>>()?;
+    Ok(parts.into_iter().collect())
 }
 
 /// Only a forger states a range query that peers cannot repeat.
@@ -192,19 +208,20 @@ fn check_range_queries(rwset: &TxRwSet) -> Result<(), Hazard> {
 }
 
 fn check_policies(rwset: &TxRwSet) -> Result<(), Hazard> {
+    // Most transactions set one policy for all their keys.
+    let mut good = HashSet::new();
     for namespace in &rwset.namespaces {
         let public = namespace.public.metadata_writes.iter().flat_map(|write| &write.entries);
         let hashed = namespace.collections.iter().flat_map(|collection| &collection.hashed.metadata_writes);
-        let hashed = hashed.flat_map(|write| &write.entries);
-        if public.chain(hashed).any(is_garbage_policy) {
-            return Err(Hazard::NotAPolicy { namespace: namespace.namespace.clone() });
+        let entries = public.chain(hashed.flat_map(|write| &write.entries));
+        for KvMetadataEntry { value, .. } in entries.filter(|entry| entry.name == VALIDATION_PARAMETER) {
+            if !good.contains(value) && SignaturePolicy::decode(value.clone()).is_err() {
+                return Err(Hazard::NotAPolicy { namespace: namespace.namespace.clone() });
+            }
+            good.insert(value);
         }
     }
     Ok(())
-}
-
-fn is_garbage_policy(entry: &KvMetadataEntry) -> bool {
-    entry.name == VALIDATION_PARAMETER && policy::SignaturePolicy::decode(entry.value.clone()).is_err()
 }
 
 /// A transaction that sets a policy and is thrown out before its own policies are checked leaves later
