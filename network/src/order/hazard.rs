@@ -64,6 +64,7 @@ pub type WritesCheck<'a> = dyn Fn(&TxRwSet) -> Result<(), String> + 'a;
 
 /// A key that a transaction touches: namespace, collection (empty for public keys), key or its hash.
 type Key = (String, String, Bytes);
+type KeyRef<'k> = (&'k str, &'k str, &'k [u8]);
 
 /// What a transaction, or a batch of them, does to keys, as far as its neighbours must know.
 #[derive(Clone, Debug, Default)]
@@ -253,40 +254,49 @@ fn footprint(rwset: &TxRwSet, invoked: &str) -> Footprint {
 }
 
 fn add_public(footprint: &mut Footprint, namespace: &NamespaceRwSet) {
-    let key =
-        |key: &str| (namespace.namespace.clone(), String::new(), Bytes::copy_from_slice(key.as_bytes()));
+    let name = namespace.namespace.as_str();
     let writes = namespace.public.writes.iter();
-    let writes = writes.map(|write| (key(&write.key), write.is_delete || write.value.is_empty()));
-    let metadata = namespace.public.metadata_writes.iter().map(|write| key(&write.key));
+    let writes =
+        writes.map(|write| ((name, "", write.key.as_bytes()), write.is_delete || write.value.is_empty()));
+    let metadata = namespace.public.metadata_writes.iter().map(|write| (name, "", write.key.as_bytes()));
     footprint.add(writes, metadata);
 }
 
 fn add_hashed(footprint: &mut Footprint, namespace: &NamespaceRwSet) {
-    for collection in &namespace.collections {
-        let key = |hash: &Bytes| (namespace.namespace.clone(), collection.collection.clone(), hash.clone());
-        let writes = collection.hashed.hashed_writes.iter();
-        let writes = writes.map(|write| (key(&write.key_hash), write.is_delete));
-        let metadata = collection.hashed.metadata_writes.iter().map(|write| key(&write.key_hash));
+    let name = namespace.namespace.as_str();
+    for CollectionRwSet { collection, hashed, .. } in &namespace.collections {
+        let writes = hashed.hashed_writes.iter();
+        let writes = writes.map(|write| ((name, collection.as_str(), &write.key_hash[..]), write.is_delete));
+        let metadata = hashed.metadata_writes.iter();
+        let metadata = metadata.map(|write| (name, collection.as_str(), &write.key_hash[..]));
         footprint.add(writes, metadata);
     }
 }
 
 impl Footprint {
-    fn add(&mut self, writes: impl Iterator<Item = (Key, bool)>, metadata: impl Iterator<Item = Key>) {
+    fn add<'k>(
+        &mut self,
+        writes: impl Iterator<Item = (KeyRef<'k>, bool)>,
+        metadata: impl Iterator<Item = KeyRef<'k>>,
+    ) {
         let mut written = HashSet::new();
         for (key, is_delete) in writes {
             if is_delete {
-                self.deleted.insert(key.clone());
+                self.deleted.insert(owned(key));
             }
-            if !written.insert(key.clone()) {
-                self.metadata_only.insert(key);
+            if !written.insert(key) {
+                self.metadata_only.insert(owned(key));
             }
         }
         for key in metadata {
             self.sets_policies = true;
             if !written.contains(&key) {
-                self.metadata_only.insert(key);
+                self.metadata_only.insert(owned(key));
             }
         }
     }
+}
+
+fn owned((namespace, collection, key): KeyRef<'_>) -> Key {
+    (namespace.to_owned(), collection.to_owned(), Bytes::copy_from_slice(key))
 }
