@@ -82,7 +82,7 @@ impl Filter<'_> {
             return Err(Refusal::bad_request("channel does not exist"));
         }
         match HeaderType::try_from(parts.channel_header.r#type) {
-            Ok(HeaderType::ConfigUpdate) => self.admit_update(envelope, nonce),
+            Ok(HeaderType::ConfigUpdate) => self.admit_update(envelope, &parts.signature_header, nonce),
             Ok(HeaderType::Config) => {
                 Err(Refusal::bad_request("message is of type that cannot be processed directly"))
             }
@@ -94,7 +94,7 @@ impl Filter<'_> {
     }
 
     fn admit_transaction(&self, envelope: Envelope, parts: Parts) -> Result<Admitted, Refusal> {
-        self.apply_rules(&envelope)?;
+        self.apply_rules(&envelope, &parts.signature_header)?;
         let Parts { channel_header, signature_header, data } = parts;
         let examined =
             hazard::examine(&channel_header, signature_header, data, self.ledger, self.check_writes);
@@ -102,20 +102,25 @@ impl Filter<'_> {
         Ok(self.admitted(envelope, channel_header.tx_id, footprint, None))
     }
 
-    fn admit_update(&self, update: Envelope, nonce: [u8; 24]) -> Result<Admitted, Refusal> {
+    fn admit_update(
+        &self,
+        update: Envelope,
+        signature_header: &Bytes,
+        nonce: [u8; 24],
+    ) -> Result<Admitted, Refusal> {
         let channel = self.bundle.channel_id();
         let context = |stage: &str, refusal: Refusal| Refusal {
             info: format!("config update for existing channel did not pass {stage} checks: {}", refusal.info),
             ..refusal
         };
-        self.apply_rules(&update).map_err(|refusal| context("initial", refusal))?;
+        self.apply_rules(&update, signature_header).map_err(|refusal| context("initial", refusal))?;
         let config = self.bundle.propose_update(&update).map_err(|error| {
             Refusal::bad_request(format!(
                 "error applying config update to existing channel '{channel}': {error}"
             ))
         })?;
-        let envelope = self.config_transaction(config.envelope, nonce);
-        self.apply_rules(&envelope).map_err(|refusal| context("final", refusal))?;
+        let (envelope, signature_header) = self.config_transaction(config.envelope, nonce);
+        self.apply_rules(&envelope, &signature_header).map_err(|refusal| context("final", refusal))?;
         Ok(self.admitted(envelope, String::new(), Footprint::default(), Some(update)))
     }
 
@@ -131,7 +136,7 @@ impl Filter<'_> {
     }
 
     /// Empty, too large, expired, not allowed to write: the rule set of every channel.
-    fn apply_rules(&self, envelope: &Envelope) -> Result<(), Refusal> {
+    fn apply_rules(&self, envelope: &Envelope, signature_header: &Bytes) -> Result<(), Refusal> {
         if envelope.payload.is_empty() {
             return Err(Refusal::bad_request("Message was empty"));
         }
@@ -142,7 +147,7 @@ impl Filter<'_> {
                 "message payload is {size} bytes and exceeds maximum allowed {limit} bytes"
             )));
         }
-        let signed = Parts::signed_data(envelope).map_err(|error| {
+        let signed = signed_data(envelope, signature_header).map_err(|error| {
             Refusal::bad_request(format!("could not convert message to signedData: {error}"))
         })?;
         self.check_expiry(&signed)?;
@@ -172,7 +177,8 @@ impl Filter<'_> {
         verdict.map_err(|error| forbidden(error.to_string()))
     }
 
-    fn config_transaction(&self, config: Bytes, nonce: [u8; 24]) -> Envelope {
+    /// With its encoded signature header.
+    fn config_transaction(&self, config: Bytes, nonce: [u8; 24]) -> (Envelope, Bytes) {
         let creator = self.signer.serialized();
         let channel_header = ChannelHeader {
             r#type: HeaderType::Config as i32,
@@ -183,13 +189,14 @@ impl Filter<'_> {
             ..Default::default()
         };
         let signature_header = SignatureHeader { creator, nonce: Bytes::copy_from_slice(&nonce) };
+        let signature_header: Bytes = signature_header.encode_to_vec().into();
         let header = Header {
             channel_header: channel_header.encode_to_vec().into(),
-            signature_header: signature_header.encode_to_vec().into(),
+            signature_header: signature_header.clone(),
         };
         let payload: Bytes = Payload { header: Some(header), data: config }.encode_to_vec().into();
         let signature = self.signer.sign(&payload).into();
-        Envelope { payload, signature }
+        (Envelope { payload, signature }, signature_header)
     }
 }
 
@@ -211,16 +218,15 @@ impl Parts {
             .map_err(|error| format!("error unmarshalling channel header: {error}"))?;
         Ok(Self { channel_header, signature_header: header.signature_header, data: payload.data })
     }
+}
 
-    fn signed_data(envelope: &Envelope) -> Result<SignedData, String> {
-        let parts = Self::new(envelope)?;
-        let header: SignatureHeader = part("SignatureHeader", &parts.signature_header)?;
-        Ok(SignedData {
-            data: envelope.payload.clone(),
-            identity: header.creator,
-            signature: envelope.signature.clone(),
-        })
-    }
+fn signed_data(envelope: &Envelope, signature_header: &Bytes) -> Result<SignedData, String> {
+    let header: SignatureHeader = part("SignatureHeader", signature_header)?;
+    Ok(SignedData {
+        data: envelope.payload.clone(),
+        identity: header.creator,
+        signature: envelope.signature.clone(),
+    })
 }
 
 /// Fields of another wire type, which Fabric's orderer lets pass, are refused: see
