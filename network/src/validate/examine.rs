@@ -4,7 +4,7 @@ use std::{
     collections::BTreeSet,
     panic,
     sync::{
-        Arc,
+        Arc, LazyLock,
         atomic::{AtomicUsize, Ordering},
     },
     thread,
@@ -25,6 +25,13 @@ use super::{
     verdict::{Failure, Verdict},
 };
 use crate::ledger::{Ledger, Transaction};
+
+/// How many transactions are worth a thread: to start one costs as much as to examine some whose
+/// signatures are known already.
+const WORTH_A_THREAD: usize = 8;
+
+/// Asked once: the answer is read from files of the system each time.
+static CORES: LazyLock<usize> = LazyLock::new(|| thread::available_parallelism().map_or(1, usize::from));
 
 /// A transaction, unpacked and examined.
 pub(crate) struct Examined {
@@ -69,7 +76,7 @@ impl Examiner<'_> {
     fn on_all_cores(self, envelopes: &[Bytes]) -> Vec<Raw> {
         let next = AtomicUsize::new(0);
         let work = || self.examine_some(envelopes, &next);
-        let workers = thread::available_parallelism().map_or(1, usize::from).min(envelopes.len());
+        let workers = CORES.min(envelopes.len().div_ceil(WORTH_A_THREAD));
         thread::scope(|scope| {
             let helper = |_| thread::Builder::new().name("validate".to_owned()).spawn_scoped(scope, work);
             // A thread that the system does not grant is done without.
