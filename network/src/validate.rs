@@ -46,7 +46,7 @@ use fabric::{
 
 pub use self::{
     defect::{Defect, Halt},
-    source::{BlockRejected, OrderedBlock, verify_ordered, verify_origin},
+    source::{BlockRejected, OrderedBlock, verify_ordered, verify_origin, verify_written},
     verdict::Verdict,
 };
 use self::{

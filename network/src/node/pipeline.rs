@@ -96,7 +96,8 @@ impl Pipeline {
         let envelopes = batch.iter().map(|envelope| envelope.encoded.clone()).collect();
         let mut nonce = [0; 24];
         getrandom::fill(&mut nonce)?;
-        Ok(self.writer.write(envelopes, is_config, bytes::Bytes::copy_from_slice(&nonce)))
+        let nonce = bytes::Bytes::copy_from_slice(&nonce);
+        Ok(self.writer.write(envelopes, is_config, nonce, self.channel.memo()))
     }
 
     fn validate(&self, block: Block) -> Result<Validation, PipelineError> {
@@ -104,7 +105,7 @@ impl Pipeline {
         let bundle = channel.bundle();
         let transactions = block.data.as_ref().map_or(0, |data| data.data.len());
         let _stage = metrics::stage("validate", transactions);
-        let ordered = validate::verify_ordered(block, &bundle, channel.ledger(), channel.memo())?;
+        let ordered = validate::verify_written(block, &bundle, channel.ledger(), channel.memo())?;
         Ok(validate::validate(ordered, &bundle, channel.ledger(), channel.memo())?)
     }
 

@@ -4,6 +4,7 @@
 
 use bytes::Bytes;
 use fabric::{
+    crypto::SignatureMemo,
     msp::SigningIdentity,
     proto::common::{
         Block, BlockData, BlockHeader, BlockMetadata, LastConfig, Metadata, MetadataSignature,
@@ -29,17 +30,18 @@ impl BlockWriter {
     }
 
     /// Writes the next block from encoded envelopes. `nonce` is fresh for each block; `is_config`
-    /// says that the one envelope is a config transaction, which this block's own metadata names.
+    /// says that the one envelope is a config transaction, which this block's own metadata names; `memo`
+    /// comes to know the block's signature.
     ///
     /// The block is not part of the chain before [`BlockWriter::advance`] says so.
-    pub fn write(&self, envelopes: Vec<Bytes>, is_config: bool, nonce: Bytes) -> Block {
+    pub fn write(&self, envelopes: Vec<Bytes>, is_config: bool, nonce: Bytes, memo: &SignatureMemo) -> Block {
         let header = BlockHeader {
             number: self.next_number,
             previous_hash: Bytes::copy_from_slice(&self.previous_hash),
             data_hash: Bytes::copy_from_slice(&block::data_hash(&envelopes)),
         };
         let last_config = if is_config { header.number } else { self.last_config };
-        let metadata = self.metadata(&header, last_config, nonce);
+        let metadata = self.metadata(&header, last_config, nonce, memo);
         Block { header: Some(header), data: Some(BlockData { data: envelopes }), metadata: Some(metadata) }
     }
 
@@ -52,7 +54,13 @@ impl BlockWriter {
         self.previous_hash = block::header_hash(header);
     }
 
-    fn metadata(&self, header: &BlockHeader, last_config: u64, nonce: Bytes) -> BlockMetadata {
+    fn metadata(
+        &self,
+        header: &BlockHeader,
+        last_config: u64,
+        nonce: Bytes,
+        memo: &SignatureMemo,
+    ) -> BlockMetadata {
         let last_config = LastConfig { index: last_config };
         let value: Bytes = OrdererBlockMetadata {
             last_config: Some(last_config),
@@ -63,7 +71,7 @@ impl BlockWriter {
         let signature_header: Bytes =
             SignatureHeader { creator: self.signer.serialized(), nonce }.encode_to_vec().into();
         let signed = [value.as_ref(), signature_header.as_ref(), &block::header_bytes(header)].concat();
-        let signature = self.signer.sign(&signed).into();
+        let signature = memo.sign(self.signer.key(), &signed).into();
         let signatures = vec![MetadataSignature { signature_header, signature, ..Default::default() }];
 
         let mut entries = vec![Bytes::new(); METADATA_ENTRIES];

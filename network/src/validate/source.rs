@@ -42,8 +42,12 @@ impl OrderedBlock {
     }
 
     pub(crate) fn envelopes(&self) -> &[Bytes] {
-        self.0.data.as_ref().map(|data| data.data.as_slice()).unwrap_or_default()
+        envelopes(&self.0)
     }
+}
+
+fn envelopes(block: &Block) -> &[Bytes] {
+    block.data.as_ref().map(|data| data.data.as_slice()).unwrap_or_default()
 }
 
 /// Why a block is not taken at all. It is not ours to judge: another source may have the right one.
@@ -88,12 +92,25 @@ pub fn verify_ordered(
     Ok(OrderedBlock(block))
 }
 
+/// As [`verify_ordered`], for a block that this process has just written: its data were hashed for that.
+pub fn verify_written(
+    block: Block,
+    bundle: &Bundle,
+    ledger: &Ledger,
+    memo: &SignatureMemo,
+) -> Result<OrderedBlock, BlockRejected> {
+    let header = block.header.as_ref().ok_or(BlockRejected::NoHeader)?;
+    check_continues(header, ledger)?;
+    check_transactions(envelopes(&block), bundle)?;
+    check_signatures(&block, header, bundle, memo)?;
+    Ok(OrderedBlock(block))
+}
+
 /// Checks that `block`, wherever on the chain it stands, is whole and comes from the channel's orderers.
 pub fn verify_origin(block: &Block, bundle: &Bundle, memo: &SignatureMemo) -> Result<(), BlockRejected> {
     let header = block.header.as_ref().ok_or(BlockRejected::NoHeader)?;
-    let envelopes = block.data.as_ref().map(|data| data.data.as_slice()).unwrap_or_default();
-    check_first_transaction(envelopes, bundle)?;
-    check_well_formed(envelopes)?;
+    let envelopes = envelopes(block);
+    check_transactions(envelopes, bundle)?;
     if data_hash(envelopes).as_slice() != header.data_hash.as_ref() {
         return Err(BlockRejected::DataHash);
     }
@@ -111,6 +128,11 @@ fn check_continues(header: &BlockHeader, ledger: &Ledger) -> Result<(), BlockRej
         return Err(BlockRejected::PreviousHash { expected, got });
     }
     Ok(())
+}
+
+fn check_transactions(envelopes: &[Bytes], bundle: &Bundle) -> Result<(), BlockRejected> {
+    check_first_transaction(envelopes, bundle)?;
+    check_well_formed(envelopes)
 }
 
 /// The first transaction says which channel the block is of.

@@ -95,7 +95,8 @@ impl Channel {
     pub fn block(&self, envelopes: Vec<Bytes>, is_config: bool) -> Block {
         let (height, hash) = (self.ledger.height(), self.ledger.last_hash());
         let nonce = Bytes::copy_from_slice(&height.to_be_bytes());
-        BlockWriter::new(self.orderer(), height, hash, self.last_config).write(envelopes, is_config, nonce)
+        let writer = BlockWriter::new(self.orderer(), height, hash, self.last_config);
+        writer.write(envelopes, is_config, nonce, &SignatureMemo::disabled())
     }
 
     /// Judges a block without committing it.

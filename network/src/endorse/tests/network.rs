@@ -128,7 +128,7 @@ impl Network {
     /// Puts transactions into a block, validates and commits it.
     pub fn commit(&mut self, transactions: Vec<Bytes>) -> Vec<TxValidationCode> {
         let memo = SignatureMemo::disabled();
-        let block = self.writer.write(transactions, false, Bytes::from_static(b"nonce"));
+        let block = self.writer.write(transactions, false, Bytes::from_static(b"nonce"), &memo);
         self.writer.advance(block.header.as_ref().unwrap(), false);
         let ordered = validate::verify_ordered(block, &self.bundle, &self.ledger, &memo).unwrap();
         let validation = validate::validate(ordered, &self.bundle, &self.ledger, &memo).unwrap();
