@@ -21,7 +21,7 @@ pub struct Layers {
     /// A field that is known comes with another wire type. Peers of Fabric 2.5 take such a message for an
     /// empty one, peers of Fabric 3 for one that is not there.
     pub has_mistyped_field: bool,
-    /// It acts in several namespaces and sets policies of keys.
+    /// The policies of several namespaces must be met, and it sets policies of keys.
     pub sets_policies_among_others: bool,
 }
 
@@ -59,7 +59,10 @@ impl Layers {
                 sets_policies |= !hashed.metadata_writes.is_empty();
             }
         }
-        self.sets_policies_among_others = sets_policies && results.ns_rwset.len() > 1;
+        // The chaincode that was called has its policies checked too, whether it wrote or not.
+        let called = action.chaincode_id.unwrap_or_default().name;
+        let has_others = results.ns_rwset.iter().any(|namespace| namespace.namespace != called);
+        self.sets_policies_among_others = sets_policies && has_others;
         Some(())
     }
 
