@@ -14,8 +14,8 @@
 //! | [`mvcc`] | in the order of the block: is what it read unchanged? | its code |
 //! | [`redefined`] | can the chaincode definitions that it leaves be read? | [`Halt`] |
 //!
-//! All signatures are verified in the second step, which is where the time goes; it runs on all cores.
-//! Where Fabric's peers panic, hang or stop, validation ends in a [`Halt`].
+//! All signatures are verified in the second step, which is where the time goes; it runs on all cores but for
+//! small blocks. Where Fabric's peers panic, hang or stop, validation ends in a [`Halt`].
 
 mod collections;
 mod config;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint as Transport};
+use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint as Connection};
 
 use crate::Error;
 
@@ -46,21 +46,20 @@ impl Endpoint {
     /// Opens a connection. The channel reconnects by itself when it breaks later.
     pub async fn connect(&self) -> Result<Channel, Error> {
         let failed = |source| Error::Connect { address: self.address.clone(), source };
-        transport::connect(self.transport().map_err(failed)?).await.map_err(failed)
+        transport::connect(self.connection().map_err(failed)?).await.map_err(failed)
     }
 
-    fn transport(&self) -> Result<Transport, tonic::transport::Error> {
+    fn connection(&self) -> Result<Connection, tonic::transport::Error> {
         let scheme = if self.tls_root_pem.is_some() { "https" } else { "http" };
-        let transport = Transport::from_shared(format!("{scheme}://{}", self.address))?
+        let connection = Connection::from_shared(format!("{scheme}://{}", self.address))?
             .connect_timeout(CONNECT)
-            .tcp_nodelay(true)
             .http2_keep_alive_interval(KEEPALIVE_INTERVAL)
             .keep_alive_timeout(KEEPALIVE_TIMEOUT)
             .initial_stream_window_size(STREAM_WINDOW)
             .initial_connection_window_size(CONNECTION_WINDOW);
         match &self.tls_root_pem {
-            Some(root) => transport.tls_config(self.tls_config(root)),
-            None => Ok(transport),
+            Some(root) => connection.tls_config(self.tls_config(root)),
+            None => Ok(connection),
         }
     }
 

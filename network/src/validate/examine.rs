@@ -1,4 +1,4 @@
-//! All that can be said of each transaction of a block by itself: the part that runs on all cores.
+//! All that can be said of each transaction of a block by itself: the part that can run on all cores.
 
 use std::{
     collections::BTreeSet,
