@@ -28,6 +28,7 @@ mod files;
 mod history;
 mod index;
 mod keys;
+mod known_state;
 mod lifetime;
 mod log;
 mod meta;
@@ -67,6 +68,7 @@ pub use view::{RangeScan, View};
 
 use database::{HASHES, TRANSACTIONS};
 use index::BlockRecord;
+use known_state::KnownState;
 use log::{BlockLog, LogReader};
 use meta::Savepoint;
 use recovery::Identity;
@@ -82,6 +84,7 @@ pub struct Ledger {
     log: Mutex<BlockLog>,
     /// The tip that readers see; written by `commit` alone, after the block is in log and database.
     tip: RwLock<Savepoint>,
+    known_state: KnownState,
     /// Locked as long as the ledger is open, so that no other process opens it.
     _lock: File,
 }
@@ -98,9 +101,10 @@ impl Ledger {
         let mut log = self.log.lock();
         log.check_poison()?;
         let block = validated.seal(&self.tip.read())?;
-        let mut batch = index::prepare(&block, &self.view()?)?;
+        let (mut batch, changed) = index::prepare(&block, &self.view()?)?;
         let location = log.append(&block.encode()?)?;
         index::locate(&block.block, block.number, location, &self.database, &mut batch)?;
+        self.known_state.advance(block.number + 1, &changed);
         index::write(&self.database, batch).inspect_err(|error| log.poison(error))?;
         *self.tip.write() = block.savepoint();
         Ok(Arc::new(block))
@@ -132,7 +136,7 @@ impl Ledger {
 
     /// The state as of the last block.
     pub fn view(&self) -> Result<View<'_>, LedgerError> {
-        View::new(&self.database, &self.reader)
+        View::new(&self.database, &self.reader, Some(&self.known_state))
     }
 
     pub fn block(&self, number: u64) -> Result<Option<Block>, LedgerError> {

@@ -13,7 +13,7 @@ use super::{
     keys,
     lifetime::Lifetimes,
     private::{self, HashedKey},
-    state,
+    state::{self, StateRecordKey},
 };
 
 /// Notes for each hashed key the block writes with which block it goes away.
@@ -35,12 +35,13 @@ pub(super) fn schedule(
     Ok(())
 }
 
-/// Deletes what expires with the block.
+/// Deletes what expires with the block; gives the keys.
 pub(super) fn purge(
     block: &CommittedBlock,
     committed: &View<'_>,
     batch: &mut WriteBatch,
-) -> Result<(), LedgerError> {
+) -> Result<Vec<StateRecordKey>, LedgerError> {
+    let mut purged = Vec::new();
     for record in committed.scan(EXPIRY, block.number.to_be_bytes().to_vec())? {
         let (record, _) = record?;
         let bad = || LedgerError::BadRecord("expiry entry".to_owned());
@@ -48,12 +49,14 @@ pub(super) fn purge(
         let key = entry.key.state_key();
         let unchanged = committed.state(&key)?.is_some_and(|state| state.version.block == entry.written);
         if unchanged && block.updates.get(&key).is_none() {
-            batch.delete_cf(committed.family(STATE)?, state::encode_key(&key));
+            let key = state::encode_key(&key);
+            batch.delete_cf(committed.family(STATE)?, &key);
+            purged.push(key);
             private::keep_only(None, &entry.key, committed, batch)?;
         }
         batch.delete_cf(committed.family(EXPIRY)?, record);
     }
-    Ok(())
+    Ok(purged)
 }
 
 /// One hashed key that expires; the encoding sorts by the block it expires with.

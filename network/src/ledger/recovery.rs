@@ -18,6 +18,7 @@ use super::{
     CommittedBlock, Ledger, LedgerError, TornTail, Transaction, UpdateBatch, ValidatedBlock, View, database,
     files::{self, Files},
     index::{self, BlockRecord},
+    known_state::KnownState,
     log::{BlockLog, LogReader, LoggedBlock},
     meta::{self, Savepoint},
     transaction,
@@ -84,6 +85,7 @@ pub(super) fn open(
         database,
         reader,
         log: Mutex::new(log),
+        known_state: KnownState::new(tip.height),
         tip: RwLock::new(tip),
         _lock: lock,
     };
@@ -111,13 +113,13 @@ fn replay_block(database: &DB, reader: &LogReader, logged: LoggedBlock) -> Resul
     let block: Block =
         decode(bytes).map_err(|error| LedgerError::Unreadable { number, reason: error.to_string() })?;
     let recorded = CommittedBlock::recorded_commit_hash(&block);
-    let committed = View::new(database, reader)?;
+    let committed = View::new(database, reader, None)?;
     let block = ValidatedBlock::replay(block, &committed)?.seal(&savepoint(database)?)?;
     if block.commit_hash != recorded {
         let (recorded, derived) = (hex::encode(recorded), hex::encode(&block.commit_hash));
         return Err(LedgerError::ReplayDiffers { number, recorded, derived });
     }
-    let mut batch = index::prepare(&block, &committed)?;
+    let (mut batch, _) = index::prepare(&block, &committed)?;
     index::locate(&block.block, number, location, database, &mut batch)?;
     index::write(database, batch)
 }

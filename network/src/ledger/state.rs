@@ -32,19 +32,22 @@ pub struct StateValue {
     pub version: Height,
 }
 
+/// A key as it lies in the database.
+pub(super) type StateRecordKey = Vec<u8>;
+
 /// The key of a record in the database.
-pub(super) fn encode_key(key: &StateKey) -> Vec<u8> {
+pub(super) fn encode_key(key: &StateKey) -> StateRecordKey {
     match &key.item {
         StateItem::Public(name) => public_key(&key.namespace, name),
         StateItem::Hashed { collection, key_hash } => hashed_key(&key.namespace, collection, key_hash),
     }
 }
 
-pub(super) fn public_key(namespace: &str, key: &str) -> Vec<u8> {
+pub(super) fn public_key(namespace: &str, key: &str) -> StateRecordKey {
     [namespace.as_bytes(), &[SEPARATOR], key.as_bytes()].concat()
 }
 
-pub(super) fn hashed_key(namespace: &str, collection: &str, key_hash: &[u8]) -> Vec<u8> {
+pub(super) fn hashed_key(namespace: &str, collection: &str, key_hash: &[u8]) -> StateRecordKey {
     [namespace.as_bytes(), HASHED, collection.as_bytes(), &[SEPARATOR], key_hash].concat()
 }
 

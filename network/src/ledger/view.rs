@@ -7,6 +7,7 @@ use super::{
     LedgerError,
     database::{self, STATE},
     index::BlockRecord,
+    known_state::KnownState,
     log::LogReader,
     meta::Savepoint,
     state::{self, StateValue},
@@ -20,6 +21,7 @@ pub struct View<'a> {
     pub(super) log: &'a LogReader,
     pub(super) snapshot: Snapshot<'a>,
     height: u64,
+    known_state: Option<&'a KnownState>,
 }
 
 /// Iterates over public keys in the order of their bytes.
@@ -37,10 +39,14 @@ pub(super) struct RecordScan<'a> {
 }
 
 impl<'a> View<'a> {
-    pub(super) fn new(database: &'a DB, log: &'a LogReader) -> Result<Self, LedgerError> {
+    pub(super) fn new(
+        database: &'a DB,
+        log: &'a LogReader,
+        known_state: Option<&'a KnownState>,
+    ) -> Result<Self, LedgerError> {
         let snapshot = database.snapshot();
         let savepoint = Savepoint::read(database, &snapshot)?.unwrap_or_default();
-        Ok(Self { database, log, snapshot, height: savepoint.height })
+        Ok(Self { database, log, snapshot, height: savepoint.height, known_state })
     }
 
     /// The number of blocks committed in this view.
@@ -50,7 +56,7 @@ impl<'a> View<'a> {
 
     /// A public key.
     pub fn get(&self, namespace: &str, key: &str) -> Result<Option<StateValue>, LedgerError> {
-        self.record(&state::public_key(namespace, key))
+        self.record(state::public_key(namespace, key))
     }
 
     /// The hash of a private value, by the hash of its key.
@@ -60,11 +66,11 @@ impl<'a> View<'a> {
         collection: &str,
         key_hash: &[u8],
     ) -> Result<Option<StateValue>, LedgerError> {
-        self.record(&state::hashed_key(namespace, collection, key_hash))
+        self.record(state::hashed_key(namespace, collection, key_hash))
     }
 
     pub fn state(&self, key: &StateKey) -> Result<Option<StateValue>, LedgerError> {
-        self.record(&state::encode_key(key))
+        self.record(state::encode_key(key))
     }
 
     /// Public keys from `start` up to, without, `end`; an empty `end` is the end of the namespace.
@@ -109,9 +115,16 @@ impl<'a> View<'a> {
         Ok(RecordScan { iterator })
     }
 
-    fn record(&self, key: &[u8]) -> Result<Option<StateValue>, LedgerError> {
-        let record = self.snapshot.get_cf(self.family(STATE)?, key)?;
-        record.map(state::decode_value).transpose()
+    fn record(&self, key: Vec<u8>) -> Result<Option<StateValue>, LedgerError> {
+        if let Some(known) = self.known_state.and_then(|known| known.get(self.height, &key)) {
+            return Ok(known);
+        }
+        let record = self.snapshot.get_cf(self.family(STATE)?, &key)?;
+        let found = record.map(state::decode_value).transpose()?;
+        if let Some(known) = self.known_state {
+            known.note(self.height, key, &found);
+        }
+        Ok(found)
     }
 }
 
