@@ -13,6 +13,7 @@ pub mod decimal;
 pub mod demo;
 pub mod document;
 pub mod draft;
+pub mod json;
 pub mod keys;
 pub mod memory;
 pub mod multikey;

@@ -2,11 +2,12 @@
 //! Cryptosuites v1.0, section 3.3): canonical JSON, SHA-256, Ed25519.
 
 use ed25519_dalek::{Signature, Signer, SigningKey, VerifyingKey};
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 use crate::canonical::{CanonicalError, to_canonical, to_canonical_without};
 use crate::date_time::DateTime;
+use crate::json::{Json, Members};
 
 pub const CRYPTOSUITE: &str = "eddsa-jcs-2022";
 
@@ -49,7 +50,7 @@ pub fn sign(
     if let (Some(context), Some(proof)) = (unsigned.get("@context"), proof.as_object_mut()) {
         proof.insert("@context".into(), context.clone());
     }
-    let signature = key.sign(&hash_data(unsigned, &proof)?);
+    let signature = key.sign(&hash_data(&to_canonical(document)?, &to_canonical(&proof)?));
     let value = format!("z{}", bs58::encode(signature.to_bytes()).into_string());
     if let Some(proof) = proof.as_object_mut() {
         proof.insert("proofValue".into(), value.into());
@@ -63,33 +64,33 @@ pub fn sign(
 /// purpose, suite or time, which the rules for documents judge.
 ///
 /// Strict in the sense of ed25519-dalek: one verdict for one signature, whoever verifies it.
-pub fn verify(document: &Value, key: &VerifyingKey) -> Result<(), ProofError> {
+pub fn verify(document: &Json<'_>, key: &VerifyingKey) -> Result<(), ProofError> {
     let members = document.as_object().ok_or(ProofError::Document)?;
-    let mut proof = members.get("proof").and_then(Value::as_object).ok_or(ProofError::Absent)?.clone();
-    let signature = signature(&mut proof)?;
+    let proof = members.get("proof").and_then(Json::as_object).ok_or(ProofError::Absent)?;
+    let signature = signature(proof)?;
     if proof.get("@context").is_some_and(|context| members.get("@context") != Some(context)) {
         return Err(ProofError::Context);
     }
-    let data = hash_data(members, &proof.into())?;
+    let unsigned = to_canonical_without(members, "proof")?;
+    let data = hash_data(&unsigned, &to_canonical_without(proof, "proofValue")?);
     key.verify_strict(&data, &signature).map_err(|_| ProofError::Signature)
 }
 
-fn signature(proof: &mut Map<String, Value>) -> Result<Signature, ProofError> {
-    let Some(Value::String(text)) = proof.remove("proofValue") else {
-        return Err(ProofError::Absent);
-    };
+fn signature(proof: &Members<'_>) -> Result<Signature, ProofError> {
+    let text = proof.get("proofValue").and_then(Json::as_text).ok_or(ProofError::Absent)?;
     let encoded = text.strip_prefix('z').filter(|encoded| encoded.len() <= 88).ok_or(ProofError::Encoding)?;
     let bytes = bs58::decode(encoded).into_vec().map_err(|_| ProofError::Encoding)?;
     Signature::from_slice(&bytes).map_err(|_| ProofError::Encoding)
 }
 
-/// What is signed: the hash of the proof without its value, then the hash of the document without its proof.
-fn hash_data(document: &Map<String, Value>, proof: &Value) -> Result<[u8; 64], ProofError> {
+/// What is signed: the hash of the proof without its value, then the hash of the document without its proof, both
+/// in canonical form.
+fn hash_data(document: &[u8], proof: &[u8]) -> [u8; 64] {
     let mut data = [0; 64];
     let (proof_hash, document_hash) = data.split_at_mut(32);
-    proof_hash.copy_from_slice(&Sha256::digest(to_canonical(proof)?));
-    document_hash.copy_from_slice(&Sha256::digest(to_canonical_without(document, "proof")?));
-    Ok(data)
+    proof_hash.copy_from_slice(&Sha256::digest(proof));
+    document_hash.copy_from_slice(&Sha256::digest(document));
+    data
 }
 
 #[cfg(test)]
@@ -131,11 +132,12 @@ mod tests {
         assert_eq!(signed()["proof"]["proofValue"], PROOF_VALUE);
         let mut proof = signed()["proof"].clone();
         proof.as_object_mut().unwrap().remove("proofValue");
-        assert_eq!(hex::encode(hash_data(unsigned().as_object().unwrap(), &proof).unwrap()), HASH_DATA);
+        let data = hash_data(&to_canonical(&unsigned()).unwrap(), &to_canonical(&proof).unwrap());
+        assert_eq!(hex::encode(data), HASH_DATA);
         let key = multikey::private_from_text(PRIVATE_KEY).unwrap();
         assert_eq!(multikey::public_to_text(&key.verifying_key()), PUBLIC_KEY);
         assert_eq!(multikey::private_to_text(&key), PRIVATE_KEY);
-        assert_eq!(verify(&signed(), &multikey::public_from_text(PUBLIC_KEY).unwrap()), Ok(()));
+        assert_eq!(verify(&Json::from(&signed()), &multikey::public_from_text(PUBLIC_KEY).unwrap()), Ok(()));
     }
 
     #[test]
@@ -144,7 +146,7 @@ mod tests {
         let alter = |pointer: &str, value: Value| {
             let mut document = signed();
             *document.pointer_mut(pointer).unwrap() = value;
-            verify(&document, &key)
+            verify(&Json::from(&document), &key)
         };
         assert_eq!(alter("/name", "Alumni credential".into()), Err(ProofError::Signature));
         assert_eq!(alter("/credentialSubject/alumniOf", "Elsewhere".into()), Err(ProofError::Signature));
@@ -155,8 +157,8 @@ mod tests {
         assert_eq!(alter("/proof/proofValue", PROOF_VALUE[1..].into()), Err(ProofError::Encoding));
         assert_eq!(alter("/proof/proofValue", "z1".repeat(40_000).into()), Err(ProofError::Encoding));
         assert_eq!(alter("/proof", json!([])), Err(ProofError::Absent));
-        assert_eq!(verify(&unsigned(), &key), Err(ProofError::Absent));
-        assert_eq!(verify(&json!("text"), &key), Err(ProofError::Document));
+        assert_eq!(verify(&Json::from(&unsigned()), &key), Err(ProofError::Absent));
+        assert_eq!(verify(&Json::from("text"), &key), Err(ProofError::Document));
     }
 
     /// With a key of small order one signature verifies for many documents: such a key is no key.

@@ -1,12 +1,12 @@
 //! Rules for the members that every verifiable credential has (W3C VC Data Model 2.0), and for the proof.
 
 use ed25519_dalek::VerifyingKey;
-use serde_json::json;
 
 use super::identifiers::{is_channel, is_did_web, is_fingerprint, is_web_address};
 use super::report::{ADDRESS, LINE, Node, Object, Report};
 use crate::code::Code;
 use crate::date_time::DateTime;
+use crate::json::Json;
 use crate::{multikey, proof};
 
 pub const CONTEXT: [&str; 2] =
@@ -59,19 +59,14 @@ pub struct Proof {
 }
 
 pub fn constants(object: &Object<'_>, report: &mut Report) {
-    let schema = json!({"id": SCHEMA, "type": "JsonSchema"});
-    for (name, expected) in
-        [("@context", json!(CONTEXT)), ("type", json!(TYPE)), ("credentialSchema", schema)]
-    {
-        if let Some(node) = object.required(report, name) {
-            node.exactly(report, &expected);
-        }
-    }
+    constant(object, report, "@context", CONTEXT);
+    constant(object, report, "type", TYPE);
+    constant(object, report, "credentialSchema", [("id", SCHEMA.into()), ("type", "JsonSchema".into())]);
 }
 
 pub fn id(object: &Object<'_>, report: &mut Report) -> Option<Code> {
     let node = object.required(report, "id")?;
-    let code = node.value.as_str().and_then(Code::from_urn);
+    let code = node.value.as_text().and_then(Code::from_urn);
     if code.is_none() {
         report.refuse(&node, "must be urn:uuid: and a random (version 4) UUID in lower case");
     }
@@ -128,7 +123,7 @@ fn ledger_status(node: &Node<'_>, code: Option<Code>, report: &mut Report) -> Op
         )
     });
     if let Some(certificate) = entry.required(report, "certificate")
-        && code.is_some_and(|code| certificate.value.as_str() != Some(code.to_string().as_str()))
+        && code.is_some_and(|code| certificate.value.as_text() != Some(code.to_string().as_str()))
     {
         report.refuse(&certificate, "must be the public code of this certificate's id");
     }
@@ -141,7 +136,7 @@ fn bitstring_status(node: &Node<'_>, report: &mut Report) -> Option<StatusEntry>
     constant(&entry, report, "type", "BitstringStatusListEntry");
     constant(&entry, report, "statusPurpose", "revocation");
     let node = entry.required(report, "statusListIndex")?;
-    let index = node.value.as_str().and_then(natural).filter(|&index| index < STATUS_LIST_ENTRIES);
+    let index = node.value.as_text().and_then(natural).filter(|&index| index < STATUS_LIST_ENTRIES);
     if index.is_none() {
         report.refuse(&node, "must be a whole number from 0 to 131071, as text");
     }
@@ -174,9 +169,7 @@ pub fn proof(
         ["@context", "type", "cryptosuite", "created", "verificationMethod", "proofPurpose", "proofValue"];
     let node = object.required(report, "proof")?;
     let proof = node.object(report, &members)?;
-    if let Some(context) = proof.required(report, "@context") {
-        context.exactly(report, &json!(CONTEXT));
-    }
+    constant(&proof, report, "@context", CONTEXT);
     constant(&proof, report, "type", "DataIntegrityProof");
     constant(&proof, report, "cryptosuite", proof::CRYPTOSUITE);
     constant(&proof, report, "proofPurpose", "assertionMethod");
@@ -201,7 +194,7 @@ fn public_key(method: &Node<'_>, issuer: &Issuer, report: &mut Report) -> Option
     key
 }
 
-fn constant(object: &Object<'_>, report: &mut Report, name: &str, expected: &str) {
+fn constant<'e>(object: &Object<'_>, report: &mut Report, name: &str, expected: impl Into<Json<'e>>) {
     if let Some(node) = object.required(report, name) {
         node.exactly(report, expected);
     }

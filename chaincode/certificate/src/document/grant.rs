@@ -1,10 +1,9 @@
 //! Rules for what is granted to whom: scheme, accreditation, client, product, listing (ISO/IEC 17065, 7.7.1).
 
-use serde_json::Value;
-
 use super::identifiers::{is_country, is_eori, is_gs1_text, is_gtin14, is_lei, is_uri};
 use super::report::{LINE, Node, Object, Report};
 use crate::date_time::DateTime;
+use crate::json::Json;
 
 /// A product conforms to a handful of standards, not to a library.
 const MAXIMUM_STANDARDS: usize = 32;
@@ -114,8 +113,8 @@ pub fn listing(subject: &Object<'_>, report: &mut Report) -> Option<bool> {
 /// Absent, or true: "false" would be a second way to say the same.
 pub fn demonstration(subject: &Object<'_>, report: &mut Report) -> bool {
     let Some(node) = subject.optional("demonstration") else { return false };
-    node.exactly(report, &true);
-    node.value == &Value::Bool(true)
+    node.exactly(report, true);
+    *node.value == Json::Bool(true)
 }
 
 fn uri<'a>(node: &Node<'a>, report: &mut Report) -> Option<&'a str> {

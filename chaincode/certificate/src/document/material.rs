@@ -80,10 +80,10 @@ fn purity(subject: &Object<'_>, report: &mut Report) {
 /// REACH, Annex VI, 2.4.3: silence is not an answer, "none" is.
 fn surface_treatment(subject: &Object<'_>, report: &mut Report) {
     let Some(node) = subject.required(report, "surfaceTreatment") else { return };
-    if node.value == "none" {
+    if node.value.as_text() == Some("none") {
         return;
     }
-    if !node.value.is_array() {
+    if node.value.as_list().is_none() {
         return report.refuse(&node, "must be a list of agents, or \"none\"");
     }
     for element in node.list(report, 1, MAXIMUM_ELEMENTS).unwrap_or_default() {

@@ -20,6 +20,7 @@ use serde_json::Value;
 use crate::canonical::from_canonical;
 use crate::code::Code;
 use crate::date_time::DateTime;
+use crate::json::Json;
 use crate::refusal::Violation;
 pub use envelope::{
     CONTEXT, Issuer, LedgerBinding, Proof, SCHEMA, STATUS_LIST_ENTRIES, StatusEntry, TYPE, Validity,
@@ -121,15 +122,16 @@ pub fn check_signed(bytes: &[u8]) -> Result<SignedDocument, Vec<Violation>> {
 
 /// Judges a document before it is signed: every rule but those of spelling and proof.
 pub fn check_draft(value: &Value) -> Result<Document, Vec<Violation>> {
+    let value = Json::from(value);
     let mut report = Report::default();
-    let found = Node::root(value).object(&mut report, &MEMBERS).and_then(|object| {
+    let found = Node::root(&value).object(&mut report, &MEMBERS).and_then(|object| {
         let issuer = envelope::issuer(&object, &mut report);
         document(&object, issuer, &mut report)
     });
     conclude(found, report)
 }
 
-fn read(bytes: &[u8]) -> Result<Value, Vec<Violation>> {
+fn read(bytes: &[u8]) -> Result<Json<'_>, Vec<Violation>> {
     let refuse = |value: String, rule: String| vec![Violation { pointer: String::new(), value, rule }];
     if bytes.len() > MAXIMUM_BYTES {
         let rule = format!("must be at most {MAXIMUM_BYTES} bytes long");

@@ -103,7 +103,7 @@ fn safety_data_sheet(subject: &Object<'_>, report: &mut Report) {
         Some(nanoform) => {
             nanoform.text(report, LINE);
         }
-        None if concluded.is_some_and(|node| node.value == "yes") => {
+        None if concluded.is_some_and(|node| node.value.as_text() == Some("yes")) => {
             let rule = "is required where the nanomaterialConclusion is yes";
             report.require(&sheet, "nanoform", rule);
         }

@@ -3,11 +3,9 @@
 use std::fmt;
 use std::rc::Rc;
 
-use serde::Serialize;
-use serde_json::{Map, Value, json};
-
 use crate::date_time::DateTime;
 use crate::decimal::Decimal;
+use crate::json::{Json, Members};
 use crate::refusal::Violation;
 
 /// Names, agents, media, methods: what fits a line.
@@ -28,13 +26,13 @@ pub struct Report {
 /// One value of the document and where it stands.
 pub struct Node<'a> {
     place: Place<'a>,
-    pub value: &'a Value,
+    pub value: &'a Json<'a>,
 }
 
 /// A JSON object whose members are all known.
 pub struct Object<'a> {
     place: Rc<Place<'a>>,
-    members: &'a Map<String, Value>,
+    members: &'a Members<'a>,
 }
 
 /// Where a value stands. Its text, a JSON pointer (RFC 6901), is written only where a rule is broken: a good
@@ -82,17 +80,19 @@ pub fn shortened(text: &str) -> String {
 }
 
 impl<'a> Node<'a> {
-    pub fn root(value: &'a Value) -> Node<'a> {
+    pub fn root(value: &'a Json<'a>) -> Node<'a> {
         Node { place: Place::Root, value }
     }
 
     pub fn object(&self, report: &mut Report, known: &[&str]) -> Option<Object<'a>> {
-        let Value::Object(members) = self.value else {
+        let Json::Object(members) = self.value else {
             report.refuse(self, "must be an object");
             return None;
         };
         let object = Object { place: Rc::new(self.place.clone()), members };
-        for (name, value) in members.iter().filter(|(name, _)| !known.contains(&name.as_str())) {
+        let mut unknown: Vec<_> = members.iter().filter(|(name, _)| !known.contains(name)).collect();
+        unknown.sort_by_key(|(name, _)| *name);
+        for (name, value) in unknown {
             let unknown = Node { place: Place::Member(object.place.clone(), name), value };
             report.refuse(&unknown, &format!("is not a member here; members are {}", known.join(", ")));
         }
@@ -101,7 +101,7 @@ impl<'a> Node<'a> {
 
     /// The elements of a list of `minimum` to `maximum`.
     pub fn list(&self, report: &mut Report, minimum: usize, maximum: usize) -> Option<Vec<Node<'a>>> {
-        let elements = self.value.as_array();
+        let elements = self.value.as_list();
         let Some(elements) = elements.filter(|list| (minimum..=maximum).contains(&list.len())) else {
             report.refuse(self, &format!("must be a list of {minimum} to {maximum} elements"));
             return None;
@@ -113,7 +113,7 @@ impl<'a> Node<'a> {
 
     /// One to `maximum` visible characters, no blank at either end.
     pub fn text(&self, report: &mut Report, maximum: usize) -> Option<&'a str> {
-        let text = self.value.as_str().filter(|text| is_line(text, maximum) && text.trim() == *text);
+        let text = self.value.as_text().filter(|text| is_line(text, maximum) && text.trim() == *text);
         if text.is_none() {
             let rule = "characters, none of them invisible, no blank at its ends";
             report.refuse(self, &format!("must be a text of 1 to {maximum} {rule}"));
@@ -128,7 +128,7 @@ impl<'a> Node<'a> {
         holds: impl Fn(&str) -> bool,
         rule: &str,
     ) -> Option<&'a str> {
-        let text = self.value.as_str().filter(|text| text.len() <= ADDRESS && holds(text));
+        let text = self.value.as_text().filter(|text| text.len() <= ADDRESS && holds(text));
         if text.is_none() {
             report.refuse(self, rule);
         }
@@ -136,24 +136,22 @@ impl<'a> Node<'a> {
     }
 
     pub fn one_of(&self, report: &mut Report, choices: &[&str]) -> Option<&'a str> {
-        let text = self.value.as_str().filter(|text| choices.contains(text));
+        let text = self.value.as_text().filter(|text| choices.contains(text));
         if text.is_none() {
             report.refuse(self, &format!("must be one of {}", choices.join(", ")));
         }
         text
     }
 
-    pub fn exactly<T: Serialize + ?Sized>(&self, report: &mut Report, expected: &T)
-    where
-        Value: PartialEq<T>,
-    {
-        if self.value != expected {
-            report.refuse(self, &format!("must be {}", json!(expected)));
+    pub fn exactly<'e>(&self, report: &mut Report, expected: impl Into<Json<'e>>) {
+        let expected = expected.into();
+        if *self.value != expected {
+            report.refuse(self, &format!("must be {expected}"));
         }
     }
 
     pub fn decimal(&self, report: &mut Report) -> Option<Decimal> {
-        let number = self.value.as_str().and_then(Decimal::parse);
+        let number = self.value.as_text().and_then(Decimal::parse);
         if number.is_none() {
             let rule = "must be a decimal number as text, such as \"12.5\": no exponent, at most 18 digits";
             report.refuse(self, rule);
@@ -177,7 +175,7 @@ impl<'a> Node<'a> {
     }
 
     pub fn date_time(&self, report: &mut Report) -> Option<DateTime> {
-        let instant = self.value.as_str().and_then(DateTime::parse);
+        let instant = self.value.as_text().and_then(DateTime::parse);
         if instant.is_none() {
             report.refuse(self, "must be a UTC date-time in whole seconds, such as \"2026-01-31T12:00:00Z\"");
         }
@@ -185,7 +183,7 @@ impl<'a> Node<'a> {
     }
 
     pub fn date(&self, report: &mut Report) -> Option<DateTime> {
-        let day = self.value.as_str().and_then(DateTime::parse_date);
+        let day = self.value.as_text().and_then(DateTime::parse_date);
         if day.is_none() {
             report.refuse(self, "must be a date, such as \"2026-01-31\"");
         }
@@ -195,7 +193,7 @@ impl<'a> Node<'a> {
 
 impl<'a> Object<'a> {
     pub fn optional(&self, name: &str) -> Option<Node<'a>> {
-        let (name, value) = self.members.get_key_value(name)?;
+        let (name, value) = self.members.member(name)?;
         Some(Node { place: Place::Member(self.place.clone(), name), value })
     }
 
