@@ -31,12 +31,20 @@ pub fn to_canonical_without(object: &Members<'_>, left_out: &str) -> Result<Vec<
 
 /// Reads JSON that is already canonical, byte for byte.
 pub fn from_canonical(bytes: &[u8]) -> Result<Json<'_>, CanonicalError> {
-    let value = serde_json::from_slice(bytes).map_err(|error| CanonicalError::Json(error.to_string()))?;
+    let value = read(bytes).map_err(|error| CanonicalError::Json(error.to_string()))?;
     let mut comparison = Comparison { rest: bytes, differs: false };
     write(&value, &mut |piece| comparison.next(piece))?;
     match comparison {
         Comparison { rest: [], differs: false } => Ok(value),
         Comparison { rest, .. } => Err(CanonicalError::Form(bytes.len() - rest.len())),
+    }
+}
+
+/// One look at all bytes takes the place of one at each text.
+fn read(bytes: &[u8]) -> serde_json::Result<Json<'_>> {
+    match str::from_utf8(bytes) {
+        Ok(text) => serde_json::from_str(text),
+        Err(_) => serde_json::from_slice(bytes),
     }
 }
 

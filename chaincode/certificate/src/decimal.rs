@@ -37,7 +37,8 @@ impl Decimal {
         if whole.len() + fraction.len() > MAXIMUM_DIGITS {
             return None;
         }
-        let magnitude: i128 = format!("{whole}{fraction}").parse().ok()?;
+        let append = |number: i64, digit| 10 * number + i64::from(digit - b'0');
+        let magnitude = i128::from(whole.bytes().chain(fraction.bytes()).fold(0, append));
         let mantissa = if digits.len() < text.len() { -magnitude } else { magnitude };
         Some(Decimal { mantissa, scale: fraction.len() as u32 })
     }

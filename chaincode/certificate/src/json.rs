@@ -71,9 +71,10 @@ impl<'a> Members<'a> {
     }
 }
 
-/// The order of UTF-16 code units (RFC 8785, section 3.2.3), which for ASCII is that of bytes.
+/// The order of UTF-16 code units (RFC 8785, section 3.2.3), which is that of bytes unless two characters beyond ASCII
+/// meet.
 fn order(one: &str, other: &str) -> Ordering {
-    match one.is_ascii() && other.is_ascii() {
+    match one.is_ascii() || other.is_ascii() {
         true => one.cmp(other),
         false => one.encode_utf16().cmp(other.encode_utf16()),
     }

@@ -174,7 +174,8 @@ fn document(object: &Object<'_>, issuer: Option<Issuer>, report: &mut Report) ->
     material::rules(&subject, demonstration, report);
     let evidence = particles::rules(&subject, demonstration, report);
     conclusion::rules(&subject, &evidence, report);
-    papers::rules(&subject, &papers::Context { client, decided, demonstration }, report);
+    let context = papers::Context { client: client.map(papers::folded), decided, demonstration };
+    papers::rules(&subject, &context, report);
 
     let (ledger, status) = status?;
     Some(Document {

@@ -8,13 +8,14 @@ use crate::decimal::Decimal;
 const MAXIMUM_REPORTS: usize = 64;
 
 /// What the reports are measured against.
-pub struct Context<'a> {
-    pub client: Option<&'a str>,
+pub struct Context {
+    /// The name, [`folded`].
+    pub client: Option<String>,
     pub decided: Option<DateTime>,
     pub demonstration: bool,
 }
 
-pub fn rules(subject: &Object<'_>, context: &Context<'_>, report: &mut Report) {
+pub fn rules(subject: &Object<'_>, context: &Context, report: &mut Report) {
     let reports =
         subject.required(report, "testReports").and_then(|node| node.list(report, 1, MAXIMUM_REPORTS));
     for element in reports.unwrap_or_default() {
@@ -26,7 +27,7 @@ pub fn rules(subject: &Object<'_>, context: &Context<'_>, report: &mut Report) {
 
 /// ISO/IEC 17025, 7.8; UNTP DCC-07. A published figure that a demonstration carries has no accredited laboratory
 /// behind it.
-fn test_report(node: &Node<'_>, context: &Context<'_>, report: &mut Report) {
+fn test_report(node: &Node<'_>, context: &Context, report: &mut Report) {
     let known = ["lab", "labAccreditation", "method", "date", "sha256", "uri", "uncertainty"];
     let Some(paper) = node.object(report, &known) else { return };
     laboratory(&paper, context, report);
@@ -49,10 +50,10 @@ fn test_report(node: &Node<'_>, context: &Context<'_>, report: &mut Report) {
 }
 
 /// A client cannot vouch for itself.
-fn laboratory(paper: &Object<'_>, context: &Context<'_>, report: &mut Report) {
+fn laboratory(paper: &Object<'_>, context: &Context, report: &mut Report) {
     if let Some(node) = paper.required(report, "lab")
-        && let (Some(lab), Some(client)) = (node.text(report, LINE), context.client)
-        && folded(lab) == folded(client)
+        && let (Some(lab), Some(client)) = (node.text(report, LINE), &context.client)
+        && folded(lab) == *client
     {
         report.refuse(&node, "must not be the client");
     }
@@ -69,7 +70,7 @@ fn laboratory(paper: &Object<'_>, context: &Context<'_>, report: &mut Report) {
 }
 
 /// A name without regard to case and blanks.
-fn folded(name: &str) -> String {
+pub fn folded(name: &str) -> String {
     name.split_whitespace().collect::<Vec<_>>().join(" ").to_lowercase()
 }
 

@@ -69,7 +69,10 @@ pub fn is_line(text: &str, maximum: usize) -> bool {
             || matches!(character, '\u{ad}' | '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}')
             || matches!(character, '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{e0000}'..='\u{e007f}')
     };
-    (1..=maximum).contains(&text.chars().count()) && !text.chars().any(hidden)
+    // Nearly all texts are so, and this needs no look at single characters.
+    let plain = text.bytes().fold(true, |plain, byte| plain & matches!(byte, b' '..=b'~'));
+    let length = if plain { text.len() } else { text.chars().count() };
+    (1..=maximum).contains(&length) && (plain || !text.chars().any(hidden))
 }
 
 pub fn shortened(text: &str) -> String {
