@@ -21,10 +21,9 @@ use exit::{Exit, Failure};
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use tracing_subscriber::{EnvFilter, fmt::format::FmtSpan};
 
-/// Endorsement allocates many small messages on several threads; the C library's allocator took a sixth of
-/// the processor for it.
+/// Endorsement allocates many small messages on several threads, RocksDB too: see `docs/adr/0010-allocator.md`.
 #[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
 /// A Hyperledger Fabric node with an embedded public verifier for nanomaterial certificates.
 ///

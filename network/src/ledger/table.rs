@@ -9,6 +9,12 @@ const BLOCK_BYTES: usize = 16 << 10;
 /// A certificate is 4 to 5 kB, every other record less than one.
 const LONG_VALUE_BYTES: u64 = 1 << 10;
 
+/// The first two levels are rewritten soon: only what sinks below is worth compressing.
+const YOUNG_UNCOMPRESSED: [DBCompressionType; 3] =
+    [DBCompressionType::None, DBCompressionType::None, DBCompressionType::Lz4];
+/// Twice RocksDB's own: each compaction rewrites the whole first level, and filters make up for more tables.
+const FLUSHES_TO_A_COMPACTION: i32 = 8;
+
 /// A block cache of this many bytes, for data, indexes and filters together.
 pub fn cache(bytes: usize) -> Cache {
     let mut options = LruCacheOptions::default();
@@ -34,7 +40,8 @@ pub fn lay_out(options: &mut Options, cache: &Cache) {
     table.set_pin_top_level_index_and_filter(true);
     table.set_pin_l0_filter_and_index_blocks_in_cache(true);
     options.set_block_based_table_factory(&table);
-    options.set_compression_type(DBCompressionType::Lz4);
+    options.set_compression_per_level(&YOUNG_UNCOMPRESSED);
+    options.set_level_zero_file_num_compaction_trigger(FLUSHES_TO_A_COMPACTION);
     options.set_enable_blob_files(true);
     options.set_min_blob_size(LONG_VALUE_BYTES);
     options.set_blob_compression_type(DBCompressionType::Lz4);
