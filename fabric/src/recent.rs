@@ -2,10 +2,11 @@
 
 use std::{
     borrow::Borrow,
-    collections::HashMap,
     hash::Hash,
     sync::{Mutex, MutexGuard, PoisonError},
 };
+
+use foldhash::{HashMap, HashMapExt};
 
 /// [`Generations`] behind a lock.
 #[derive(Debug)]

@@ -8,8 +8,9 @@ use parking_lot::Mutex;
 
 use super::state::{StateRecordKey, StateValue};
 
-/// How many records are kept at most, and how long the value of one may be: some 2 MB in all.
-const CAPACITY: usize = 2048;
+/// How many records are kept at most. Each transaction in progress has six of its own, mostly that nothing is
+/// there yet, and hundreds are in progress; that makes some 2 MB, and 9 MB if all are as long as they may be.
+const CAPACITY: usize = 8192;
 const MAX_VALUE_BYTES: usize = 1024;
 
 #[derive(Debug)]

@@ -9,8 +9,8 @@ use super::{SignedDocument, check_signed};
 use crate::memo::Memo;
 use crate::refusal::Violation;
 
-/// More than the proposals that are in progress at one time; 7 MB of usual documents, 70 MB of the longest.
-const CAPACITY: usize = 1024;
+/// About as many as proposals are in progress at one time; 2 MB of usual documents, 17 MB of the longest.
+const CAPACITY: usize = 256;
 
 /// At the end of a document stands its signature, which no other document has.
 const ENDING: usize = 512;
