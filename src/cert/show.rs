@@ -20,7 +20,7 @@ pub struct ShowArgs {
     code: Code,
     /// Whether it was valid then: a moment such as 2026-01-31T12:00:00Z, or a date such as 2026-01-31, which stands
     /// for its first second, UTC.
-    #[arg(long, value_name = "DATE|DATE-TIME", value_parser = parse_date_time)]
+    #[arg(long, value_name = "DATE|DATE-TIME", value_parser = parse_past)]
     at: Option<DateTime>,
 }
 
@@ -151,6 +151,15 @@ fn print(code: Code, record: &Value) -> Result<(), Failure> {
 pub fn parse_date_time(text: &str) -> Result<DateTime, String> {
     let date_time = DateTime::parse(text).or_else(|| DateTime::parse_date(text));
     date_time.ok_or_else(|| "write it as 2026-01-31T12:00:00Z or 2026-01-31".into())
+}
+
+/// The verifier asks the same of its `?at=`.
+fn parse_past(text: &str) -> Result<DateTime, String> {
+    let moment = parse_date_time(text)?;
+    match moment > verifier::now() {
+        true => Err("it lies in the future, and nobody can tell what will be".into()),
+        false => Ok(moment),
+    }
 }
 
 #[cfg(test)]

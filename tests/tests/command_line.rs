@@ -77,6 +77,14 @@ fn an_empty_genesis_block_is_named() {
 }
 
 #[test]
+fn nobody_is_told_what_will_be() {
+    let folder = tempfile::tempdir().unwrap();
+    let (exit, _, message) = run(folder.path(), &["cert", "show", &code().to_string(), "--at", "9000-01-31"]);
+    assert_eq!(exit, Some(2), "{message}");
+    assert!(message.contains("--at") && message.contains("lies in the future"), "{message}");
+}
+
+#[test]
 fn nothing_is_withdrawn_unasked() {
     let folder = tempfile::tempdir().unwrap();
     let withdraw = ["cert", "withdraw", &code().to_string(), "--reason", "why"];

@@ -11,9 +11,17 @@ fn the_official_client_evaluates_submits_and_listens() {
     let network = Network::start();
     let output = witness("official-client.mjs", &[network.profile_file().to_str().unwrap()]);
     let said = assert_success(&output);
-    for step in
-        ["submitted", "evaluated", "refused", "repeated", "event", "block event", "filtered event", "offline"]
-    {
+    for step in [
+        "submitted",
+        "evaluated",
+        "refused",
+        "repeated",
+        "event",
+        "block event",
+        "filtered event",
+        "private data",
+        "offline",
+    ] {
         assert!(said.contains(&format!("\"step\":\"{step}\"")), "no step {step} in\n{said}");
     }
 }

@@ -90,7 +90,26 @@ for (const [form, listen] of [
   blocks.close();
 }
 
-// 6. Offline signing: everything survives a round trip through bytes.
+// 6. Blocks with private data: the approval of the chaincode is private to each organisation.
+const collections = new Set();
+const blocks = await accreditation.network.getBlockAndPrivateDataEvents({ startBlock: 0n });
+for await (const delivered of blocks) {
+  for (const [, writes] of delivered.getPrivateDataMapMap().entries()) {
+    for (const namespace of writes.getNsPvtRwsetList()) {
+      for (const set of namespace.getCollectionPvtRwsetList()) {
+        collections.add(`${namespace.getNamespace()} ${set.getCollectionName()}`);
+      }
+    }
+  }
+  if (BigInt(delivered.getBlock().getHeader().getNumber()) === status.blockNumber) {
+    break;
+  }
+}
+blocks.close();
+assert.deepEqual([...collections], ['_lifecycle _implicit_org_AccreditationMSP']);
+say('private data', { collections: [...collections] });
+
+// 7. Offline signing: everything survives a round trip through bytes.
 const unsigned = customs.gateway.newProposal(customs.contract.newProposal('scheme:get', { arguments: [scheme, '1'] }).getBytes());
 assert.equal(JSON.parse(text(await unsigned.evaluate())).id, scheme);
 say('offline');
