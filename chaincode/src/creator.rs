@@ -4,8 +4,9 @@ use std::sync::LazyLock;
 
 use bytes::Bytes;
 use certificate::{Creator, Role};
-use fabric::{proto::msp::SerializedIdentity, recent::Recent};
+use fabric::proto::msp::SerializedIdentity;
 use prost::Message;
+use recent::Recent;
 use x509_parser::{parse_x509_certificate, pem::parse_x509_pem};
 
 /// Why a creator cannot be read. A peer would not have passed such a proposal on.

@@ -8,6 +8,5 @@ pub mod crypto;
 pub mod msp;
 pub mod policy;
 pub mod proto;
-pub mod recent;
 pub mod types;
 mod wire;

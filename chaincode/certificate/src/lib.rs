@@ -15,7 +15,6 @@ pub mod document;
 pub mod draft;
 pub mod json;
 pub mod keys;
-mod memo;
 pub mod memory;
 pub mod multikey;
 pub mod parties;

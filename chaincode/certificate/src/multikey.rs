@@ -3,8 +3,7 @@
 use std::sync::LazyLock;
 
 use ed25519_dalek::{SigningKey, VerifyingKey};
-
-use crate::memo::Memo;
+use recent::Recent;
 
 /// `ed25519-pub` of the multicodec table, as a varint.
 const PUBLIC_HEADER: [u8; 2] = [0xed, 0x01];
@@ -14,7 +13,7 @@ const PRIVATE_HEADER: [u8; 2] = [0x80, 0x26];
 
 /// A handful of keys sign all documents, and to find the point that a key stands for takes a fifth of the time of
 /// verifying a signature.
-static PUBLIC_KEYS: LazyLock<Memo<String, VerifyingKey>> = LazyLock::new(|| Memo::new(64));
+static PUBLIC_KEYS: LazyLock<Recent<String, VerifyingKey>> = LazyLock::new(|| Recent::new(64));
 
 /// `z6Mk…`
 pub fn public_to_text(key: &VerifyingKey) -> String {
@@ -27,7 +26,7 @@ pub fn public_from_text(text: &str) -> Option<VerifyingKey> {
         return Some(key);
     }
     let key = decoded_public_key(text)?;
-    PUBLIC_KEYS.remember(text.to_owned(), key);
+    PUBLIC_KEYS.insert(text.to_owned(), key);
     Some(key)
 }
 

@@ -16,10 +16,10 @@ use prost::{Message, Name, bytes::Bytes};
 pub fn run(input: &[u8]) {
     let bytes = Bytes::copy_from_slice(input);
     let Some(envelope) = read::<Envelope>(&bytes) else {
-        assert!(wellformed(input).is_err());
+        assert!(wellformed(&bytes).is_err());
         return;
     };
-    if wellformed(input).is_ok() {
+    if wellformed(&bytes).is_ok() {
         // Unknown fields come last: the known ones must be the beginning of the bytes.
         assert!(input.starts_with(&envelope.encode_to_vec()));
     }

@@ -4,9 +4,8 @@
 //! to three times, and the endorsements that it made itself. Verification is a pure function of key,
 //! message and signature, so an answer may be kept; only good answers are.
 
+use recent::Recent;
 use sha2::{Digest, Sha256};
-
-use crate::recent::Recent;
 
 use super::{PrivateKey, PublicKey, SignatureError, hashed::Hashed};
 

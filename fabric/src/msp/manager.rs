@@ -3,10 +3,10 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use bytes::Bytes;
+use recent::Recent;
 
 use crate::{
     proto::{common::MspPrincipal, msp::SerializedIdentity},
-    recent::Recent,
     types::decode,
 };
 

@@ -2,9 +2,10 @@
 //! (`protoutil.VerifyTransactionsAreWellFormed`).
 
 use bytes::Bytes;
+use prost::encoding::{WireType, encode_key, encode_varint};
 use thiserror::Error;
 
-use crate::wire::{Field, FieldValue, Fields, put_bytes};
+use crate::wire::{Field, FieldValue, Fields};
 
 /// Why peers refuse a whole block because of one transaction's bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
@@ -24,9 +25,9 @@ pub enum NotWellFormed {
 ///
 /// Unknown fields are allowed where Go puts them: behind the known ones, in the order in which they came.
 /// The payload is not looked into.
-pub fn wellformed(envelope: &[u8]) -> Result<(), NotWellFormed> {
+pub fn wellformed(envelope: &Bytes) -> Result<(), NotWellFormed> {
     let (mut payload, mut signature, mut unknown) = (Bytes::new(), Bytes::new(), Vec::new());
-    for field in Fields::of(Bytes::copy_from_slice(envelope)) {
+    for field in Fields::of(envelope.clone()) {
         let field = field.map_err(|_| NotWellFormed::Undecodable)?;
         match (field.number, &field.value) {
             (1, FieldValue::Bytes(value)) => payload = value.clone(),
@@ -34,23 +35,29 @@ pub fn wellformed(envelope: &[u8]) -> Result<(), NotWellFormed> {
             _ => push_unknown(&mut unknown, &field),
         }
     }
-    let mut canonical = Vec::with_capacity(envelope.len());
-    put_bytes(&mut canonical, 1, &payload);
-    put_bytes(&mut canonical, 2, &signature);
-    canonical.extend(unknown);
-    match () {
-        () if payload.is_empty() => Err(NotWellFormed::NoPayload),
-        () if signature.is_empty() => Err(NotWellFormed::NoSignature),
-        () if canonical != envelope => Err(NotWellFormed::NotCanonical),
-        () => Ok(()),
+    if payload.is_empty() {
+        return Err(NotWellFormed::NoPayload);
     }
+    if signature.is_empty() {
+        return Err(NotWellFormed::NoSignature);
+    }
+    let rest = behind(1, &payload, envelope).and_then(|rest| behind(2, &signature, rest));
+    if rest == Some(&unknown) { Ok(()) } else { Err(NotWellFormed::NotCanonical) }
+}
+
+/// What stands behind a field at the beginning of `bytes`, if Go would write the field so.
+fn behind<'b>(number: u32, value: &[u8], bytes: &'b [u8]) -> Option<&'b [u8]> {
+    let mut head = Vec::new();
+    encode_key(number, WireType::LengthDelimited, &mut head);
+    encode_varint(value.len() as u64, &mut head);
+    bytes.strip_prefix(head.as_slice())?.strip_prefix(value)
 }
 
 /// Go writes the tag of an unknown field anew, in its shortest form, and keeps the value's bytes.
 fn push_unknown(out: &mut Vec<u8>, field: &Field) {
     let tag_length = field.raw.iter().take_while(|byte| **byte >= 0x80).count() + 1;
     let wire_type = field.raw.first().map_or(0, |byte| byte & 7);
-    prost::encoding::encode_varint(u64::from(field.number << 3) | u64::from(wire_type), out);
+    encode_varint(u64::from(field.number << 3) | u64::from(wire_type), out);
     out.extend_from_slice(field.raw.get(tag_length..).unwrap_or_default());
 }
 
@@ -59,7 +66,7 @@ mod tests {
     use super::*;
 
     fn check(envelope: &[u8], expected: Result<(), NotWellFormed>) {
-        assert_eq!(wellformed(envelope), expected, "{envelope:02x?}");
+        assert_eq!(wellformed(&Bytes::copy_from_slice(envelope)), expected, "{envelope:02x?}");
     }
 
     #[test]

@@ -3,8 +3,8 @@
 //! Each issue asks for the same few records a score of times (definitions, schemes, accreditations, keys), and
 //! several times whether its own are there yet: two simulations, two checks of its versions.
 
-use fabric::recent::Generations;
 use parking_lot::Mutex;
+use recent::Generations;
 
 use super::state::{StateRecordKey, StateValue};
 
