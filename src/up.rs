@@ -90,14 +90,15 @@ pub async fn run(args: Args, metrics: PrometheusHandle) -> Result<Exit, Failure>
     let profile = load_profile(&args.data_dir)?;
 
     let prepared = tokio::select! {
-        prepared = prepare(&args, &profile, &package) => prepared,
-        stopped = until_stopped(&mut node, &mut signals) => stopped.map(drop),
+        prepared = prepare(&args, &profile, &package) => prepared.map(|()| None),
+        stopped = until_stopped(&mut node, &mut signals) => stopped.map(Some),
     };
     let ended = match prepared {
-        Ok(()) => {
+        Ok(None) => {
             greeting::print(&args.data_dir, &profile, &node, &base, started.elapsed())?;
             until_stopped(&mut node, &mut signals).await
         }
+        Ok(Some(stopped)) => Ok(stopped),
         Err(failure) => Err(failure),
     };
     public.stop().await;

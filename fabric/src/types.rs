@@ -8,6 +8,6 @@ pub mod rwset;
 pub mod txid;
 pub mod wellformed;
 
-pub use decode::decode;
+pub use decode::{decode, decode_noting};
 pub use height::Height;
 pub use wellformed::wellformed;

@@ -114,12 +114,17 @@ impl Network {
 
     /// Stops the process as Ctrl-C does and says whether it ended well.
     pub fn stop(mut self) -> bool {
-        let pid = self.process.id().to_string();
-        assert!(Command::new("kill").args(["-INT", &pid]).status().unwrap().success());
+        interrupt(self.process.id());
         // What is left in the pipe must be read, or the process could wait for room in it.
         std::io::copy(&mut self.output, &mut std::io::sink()).unwrap();
         self.process.wait().unwrap().success()
     }
+}
+
+/// Asks a process to stop as Ctrl-C does. The shell has a `kill` of its own; not every machine has the program.
+pub fn interrupt(process: u32) {
+    let kill = Command::new("sh").args(["-c", &format!("kill -INT {process}")]).status();
+    assert!(kill.unwrap().success());
 }
 
 impl Drop for Network {

@@ -2,7 +2,12 @@
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
 
-use std::{fs, path::Path, process::Command};
+use std::{
+    fs,
+    path::Path,
+    process::{Command, Stdio},
+    thread,
+};
 
 use certificate::{
     Code, DateTime, canonical, demo,
@@ -11,7 +16,7 @@ use certificate::{
     multikey, proof,
 };
 use serde_json::{Value, json};
-use tests::nanotrace;
+use tests::{interrupt, nanotrace};
 
 /// Of Data Integrity EdDSA Cryptosuites v1.0, section B.2.
 const PRIVATE_KEY: &str = "z3u2en7t5LR2WtQH5PfFqMqwVHBeXouLzo6haApm8XHqvjxq";
@@ -74,6 +79,27 @@ fn an_empty_genesis_block_is_named() {
     let (exit, _, message) = run(folder.path(), &["up", "--port", "0", "--verifier", "127.0.0.1:0"]);
     assert_eq!(exit, Some(4), "{message}");
     assert!(message.contains("genesis.block is empty") && message.contains("--reset"), "{message}");
+}
+
+#[test]
+fn a_network_half_begun_stops_when_asked() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut up = Command::new(nanotrace())
+        .args(["up", "--port", "0", "--verifier", "127.0.0.1:0"])
+        .env("NANOTRACE_DATA", folder.path())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    // It is there before the contract is deployed, which takes far longer than to see it.
+    while !folder.path().join("network.json").exists() {
+        assert_eq!(up.try_wait().unwrap(), None);
+        thread::yield_now();
+    }
+    interrupt(up.id());
+    let output = up.wait_with_output().unwrap();
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success() && said.contains("Stopping"), "{said}");
+    assert!(!said.contains("NanoTrace is running"), "{said}");
 }
 
 #[test]

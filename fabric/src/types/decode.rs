@@ -38,12 +38,23 @@ const MAX_DEPTH: usize = 100;
 
 /// Decodes a message as Go does, but for the depth ([`MAX_DEPTH`]).
 pub fn decode<M: Message + Default + Name>(bytes: Bytes) -> Result<M, DecodeError> {
+    decode_noting(bytes, &mut false)
+}
+
+/// The same; notes where a field that is known comes with another wire type, which peers of different
+/// versions read differently.
+pub fn decode_noting<M: Message + Default + Name>(
+    bytes: Bytes,
+    mistyped: &mut bool,
+) -> Result<M, DecodeError> {
     if let Ok(message) = M::decode(bytes.clone()) {
         return Ok(message);
     }
     let error = |reason: String| DecodeError { message: M::full_name(), reason };
     let known = keep_known(&M::full_name(), bytes, MAX_DEPTH).map_err(|reason| error(reason.to_string()))?;
-    M::decode(Bytes::from(known)).map_err(|reason| error(reason.to_string()))
+    let message = M::decode(Bytes::from(known)).map_err(|reason| error(reason.to_string()))?;
+    *mistyped = true;
+    Ok(message)
 }
 
 /// The fields of a message that its descriptor names, with the wire type that it names.

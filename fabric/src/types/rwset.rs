@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 
-use super::decode::{DecodeError, decode};
+use super::decode::{DecodeError, decode_noting};
 use crate::proto::{
     kvrwset::{HashedRwSet, KvrwSet},
     rwset::{CollectionHashedReadWriteSet, NsReadWriteSet, TxReadWriteSet},
@@ -34,29 +34,30 @@ pub struct CollectionRwSet {
 impl TxRwSet {
     /// Decodes `ChaincodeAction.results` (`rwsetutil.TxRwSet.FromProtoBytes`).
     pub fn decode(results: Bytes) -> Result<Self, DecodeError> {
-        let wire: TxReadWriteSet = decode(results)?;
-        let namespaces = wire.ns_rwset.into_iter().map(NamespaceRwSet::decode);
+        Self::decode_noting(results, &mut false)
+    }
+
+    /// The same; notes fields of another wire type as [`decode_noting`] does.
+    pub fn decode_noting(results: Bytes, mistyped: &mut bool) -> Result<Self, DecodeError> {
+        let wire: TxReadWriteSet = decode_noting(results, mistyped)?;
+        let namespaces =
+            wire.ns_rwset.into_iter().map(|namespace| NamespaceRwSet::decode(namespace, mistyped));
         Ok(Self { namespaces: namespaces.collect::<Result<_, _>>()? })
     }
 }
 
 impl NamespaceRwSet {
-    fn decode(wire: NsReadWriteSet) -> Result<Self, DecodeError> {
-        let collections = wire.collection_hashed_rwset.into_iter().map(CollectionRwSet::decode);
-        Ok(Self {
-            namespace: wire.namespace,
-            public: decode::<KvrwSet>(wire.rwset)?,
-            collections: collections.collect::<Result<_, _>>()?,
-        })
+    fn decode(wire: NsReadWriteSet, mistyped: &mut bool) -> Result<Self, DecodeError> {
+        let public: KvrwSet = decode_noting(wire.rwset, mistyped)?;
+        let collections = wire.collection_hashed_rwset.into_iter();
+        let collections = collections.map(|collection| CollectionRwSet::decode(collection, mistyped));
+        Ok(Self { namespace: wire.namespace, public, collections: collections.collect::<Result<_, _>>()? })
     }
 }
 
 impl CollectionRwSet {
-    fn decode(wire: CollectionHashedReadWriteSet) -> Result<Self, DecodeError> {
-        Ok(Self {
-            collection: wire.collection_name,
-            hashed: decode::<HashedRwSet>(wire.hashed_rwset)?,
-            pvt_rwset_hash: wire.pvt_rwset_hash,
-        })
+    fn decode(wire: CollectionHashedReadWriteSet, mistyped: &mut bool) -> Result<Self, DecodeError> {
+        let hashed: HashedRwSet = decode_noting(wire.hashed_rwset, mistyped)?;
+        Ok(Self { collection: wire.collection_name, hashed, pvt_rwset_hash: wire.pvt_rwset_hash })
     }
 }

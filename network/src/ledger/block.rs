@@ -48,19 +48,13 @@ pub struct CommittedBlock {
 impl ValidatedBlock {
     /// Judges a block of the log again by the verdicts in its metadata: what recovery commits.
     pub(super) fn replay(block: Block, committed: &View<'_>) -> Result<Self, LedgerError> {
-        let number = block.header.as_ref().map_or(0, |header| header.number);
-        let codes = recorded_codes(&block)
-            .map_err(|reason| LedgerError::Unreadable { number, reason: reason.to_owned() })?;
+        let number = number(&block);
+        let (codes, transactions) = recorded(&block)?;
         let mut updates = UpdateBatch::default();
-        let mut transactions = Vec::with_capacity(codes.len());
-        let envelopes = block.data.iter().flat_map(|data| &data.data);
-        for (index, (envelope, code)) in envelopes.zip(&codes).enumerate() {
-            let at = Height::new(number, index as u64);
-            let transaction = Transaction::read(envelope, *code, at)?;
+        for (index, transaction) in transactions.iter().enumerate() {
             if let Some(rwset) = &transaction.rwset {
-                updates.apply(rwset, at, committed)?;
+                updates.apply(rwset, Height::new(number, index as u64), committed)?;
             }
-            transactions.push(transaction);
         }
         Ok(Self { block, codes, transactions, updates })
     }
@@ -105,11 +99,33 @@ impl CommittedBlock {
         }
     }
 
+    /// The transactions of a block that the ledger gave out, by the verdicts in its metadata.
+    pub fn recorded_transactions(block: &Block) -> Result<Vec<Transaction>, LedgerError> {
+        recorded(block).map(|(_, transactions)| transactions)
+    }
+
     /// The commit hash in a block's metadata; empty if there is none.
     pub fn recorded_commit_hash(block: &Block) -> Bytes {
         let entry = metadata(block, COMMIT_HASH).unwrap_or_default();
         Metadata::decode(entry).map(|metadata| metadata.value).unwrap_or_default()
     }
+}
+
+fn number(block: &Block) -> u64 {
+    block.header.as_ref().map_or(0, |header| header.number)
+}
+
+/// The transactions of a block of the log with the verdicts in its metadata.
+fn recorded(block: &Block) -> Result<(Vec<TxValidationCode>, Vec<Transaction>), LedgerError> {
+    let number = number(block);
+    let codes = recorded_codes(block)
+        .map_err(|reason| LedgerError::Unreadable { number, reason: reason.to_owned() })?;
+    let envelopes = block.data.iter().flat_map(|data| &data.data);
+    let transactions = envelopes.zip(&codes).enumerate().map(|(index, (envelope, code))| {
+        Transaction::read(envelope, *code, Height::new(number, index as u64))
+    });
+    let transactions = transactions.collect::<Result<_, Defect>>()?;
+    Ok((codes, transactions))
 }
 
 /// The verdicts in a block's metadata.

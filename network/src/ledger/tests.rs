@@ -4,6 +4,7 @@ mod chain;
 mod crash;
 mod faults;
 mod golden;
+mod known;
 mod log;
 mod private;
 mod semantics;

@@ -18,18 +18,15 @@ use fabric::{
             ChaincodeAction, ChaincodeActionPayload, ChaincodeHeaderExtension, ProposalResponsePayload,
             Transaction, TxValidationCode,
         },
-        rwset::{CollectionHashedReadWriteSet, NsReadWriteSet, TxReadWriteSet},
     },
     types::{
-        decode,
+        decode_noting,
         rwset::{CollectionRwSet, NamespaceRwSet, TxRwSet},
         txid,
     },
 };
 
 use crate::ledger::{Ledger, LedgerError};
-
-const RWSET: &str = "the read-write set";
 
 /// The state metadata entry that holds a key's own endorsement policy.
 const VALIDATION_PARAMETER: &str = "VALIDATION_PARAMETER";
@@ -113,7 +110,11 @@ pub fn examine(
     ledger: &Ledger,
     check_writes: &WritesCheck<'_>,
 ) -> Result<Footprint, Hazard> {
-    readable::<ChaincodeHeaderExtension>("the header's extension", header.extension.clone())?;
+    match part::<ChaincodeHeaderExtension>("the header's extension", header.extension.clone()) {
+        // That is a verdict, which all peers reach.
+        Ok(_) | Err(Hazard::Undecodable { .. }) => {}
+        Err(hazard) => return Err(hazard),
+    }
     let action = chaincode_action(data)?;
     // Peers mark a transaction with an unreadable read-write set invalid and go on.
     let Some(rwset) = rwset(action.results)? else { return Ok(Footprint::default()) };
@@ -142,52 +143,16 @@ fn chaincode_action(data: Bytes) -> Result<ChaincodeAction, Hazard> {
 
 /// Decodes a part, and refuses one in which a known field comes with another wire type.
 fn part<M: prost::Message + Default + prost::Name>(part: &'static str, bytes: Bytes) -> Result<M, Hazard> {
-    if let Ok(message) = M::decode(bytes.clone()) {
-        return Ok(message);
-    }
-    match decode::<M>(bytes) {
-        Ok(_) => Err(Hazard::Mistyped { part }),
-        Err(_) => Err(Hazard::Undecodable { part }),
-    }
+    let mut mistyped = false;
+    let message = decode_noting(bytes, &mut mistyped).map_err(|_| Hazard::Undecodable { part })?;
+    if mistyped { Err(Hazard::Mistyped { part }) } else { Ok(message) }
 }
 
-/// As [`part`], but the part may be unreadable: that is a verdict, which all peers reach.
-fn readable<M: prost::Message + Default + prost::Name>(
-    name: &'static str,
-    bytes: Bytes,
-) -> Result<Option<M>, Hazard> {
-    match part(name, bytes) {
-        Ok(message) => Ok(Some(message)),
-        Err(Hazard::Undecodable { .. }) => Ok(None),
-        Err(hazard) => Err(hazard),
-    }
-}
-
-/// The read-write set as [`TxRwSet::decode`] reads it; `None` where that fails. All its parts are looked at,
-/// also those behind one that is unreadable.
+/// As [`part`], but the set may be unreadable: that is a verdict, which all peers reach.
 fn rwset(results: Bytes) -> Result<Option<TxRwSet>, Hazard> {
-    let Some(set) = readable::<TxReadWriteSet>(RWSET, results)? else { return Ok(None) };
-    let namespaces = all(set.ns_rwset.into_iter().map(namespace_rwset))?;
-    Ok(namespaces.map(|namespaces| TxRwSet { namespaces }))
-}
-
-fn namespace_rwset(set: NsReadWriteSet) -> Result<Option<NamespaceRwSet>, Hazard> {
-    let public = readable(RWSET, set.rwset)?;
-    let collections = all(set.collection_hashed_rwset.into_iter().map(collection_rwset))?;
-    let namespace = set.namespace;
-    Ok(public.zip(collections).map(|(public, collections)| NamespaceRwSet { namespace, public, collections }))
-}
-
-fn collection_rwset(set: CollectionHashedReadWriteSet) -> Result<Option<CollectionRwSet>, Hazard> {
-    let (collection, pvt_rwset_hash) = (set.collection_name, set.pvt_rwset_hash);
-    let hashed = readable(RWSET, set.hashed_rwset)?;
-    Ok(hashed.map(|hashed| CollectionRwSet { collection, hashed, pvt_rwset_hash }))
-}
-
-/// All parts, if all are readable.
-fn all<T>(parts: impl Iterator<Item = Result<Option<T>, Hazard>>) -> Result<Option<Vec<T>>, Hazard> {
-    let parts: Vec<Option<T>> = parts.collect::<Result<_, _>>()?;
-    Ok(parts.into_iter().collect())
+    let mut mistyped = false;
+    let rwset = TxRwSet::decode_noting(results, &mut mistyped).ok();
+    if mistyped { Err(Hazard::Mistyped { part: "the read-write set" }) } else { Ok(rwset) }
 }
 
 /// Only a forger states a range query that peers cannot repeat.

@@ -1,0 +1,49 @@
+//! Views find what the database holds at their height, whatever was read before and is committed meanwhile.
+
+use std::thread;
+
+use super::{
+    super::{View, database::STATE, state},
+    chain::{Tx, begin, tx},
+};
+
+const KEYS: [&str; 3] = ["a", "b", "c"];
+const BLOCKS: usize = 200;
+
+#[test]
+fn readers_are_not_misled_by_what_is_known() {
+    let directory = tempfile::tempdir().unwrap();
+    let (mut chain, ledger) = begin(directory.path());
+    thread::scope(|scope| {
+        let committer = scope.spawn(|| {
+            for number in 0..BLOCKS {
+                chain.commit(&ledger, &[change(number)]).unwrap();
+            }
+        });
+        let mut older = ledger.view().unwrap();
+        while !committer.is_finished() {
+            let view = ledger.view().unwrap();
+            [&view, &older, &view].into_iter().for_each(check);
+            older = view;
+        }
+    });
+    check(&ledger.view().unwrap());
+    assert_eq!(ledger.height(), BLOCKS as u64 + 1);
+}
+
+/// Each key in turn is written, written again and deleted.
+fn change(number: usize) -> Tx {
+    let (transaction, key) = (tx(&number.to_string(), "cc"), KEYS[number % KEYS.len()]);
+    match number / KEYS.len() % 3 {
+        2 => transaction.delete(key),
+        _ => transaction.put(key, &number.to_string()),
+    }
+}
+
+fn check(view: &View<'_>) {
+    for key in KEYS {
+        let record = view.snapshot.get_cf(view.family(STATE).unwrap(), state::public_key("cc", key)).unwrap();
+        let stored = record.map(|record| state::decode_value(record).unwrap());
+        assert_eq!(view.get("cc", key).unwrap(), stored, "{key} at height {}", view.height());
+    }
+}
