@@ -21,7 +21,7 @@ use exit::{Exit, Failure};
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use tracing_subscriber::{EnvFilter, fmt::format::FmtSpan};
 
-/// Endorsement allocates many small messages on several threads, RocksDB too: see `docs/adr/0010-allocator.md`.
+/// Endorsement allocates many small messages on several threads: see `docs/adr/0010-allocator.md`.
 #[global_allocator]
 static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
