@@ -1,4 +1,4 @@
-//! What the command line says where it can do nothing yet: no network runs here.
+//! What the command line says and does where no network stands yet.
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
 
