@@ -28,7 +28,7 @@ mod files;
 mod history;
 mod index;
 mod keys;
-mod known_state;
+mod known;
 mod lifetime;
 mod log;
 mod meta;
@@ -45,7 +45,10 @@ mod view;
 use std::{
     fs::File,
     path::{Path, PathBuf},
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
 };
 
 use bytes::Bytes;
@@ -68,10 +71,11 @@ pub use view::{RangeScan, View};
 
 use database::{HASHES, TRANSACTIONS};
 use index::BlockRecord;
-use known_state::KnownState;
+use known::Known;
 use log::{BlockLog, LogReader};
 use meta::Savepoint;
 use recovery::Identity;
+use state::StateRecordKey;
 
 /// The ledger of one channel. Cheap to share; readers never wait for a commit.
 #[derive(Debug)]
@@ -84,7 +88,11 @@ pub struct Ledger {
     log: Mutex<BlockLog>,
     /// The tip that readers see; written by `commit` alone, after the block is in log and database.
     tip: RwLock<Savepoint>,
-    known_state: KnownState,
+    known_state: Known<StateValue>,
+    known_transactions: Known<TxLocation>,
+    /// The height that the last begun write to the database brings. Until `tip` is there too, the database may
+    /// be ahead of it.
+    begun: AtomicU64,
     /// Locked as long as the ledger is open, so that no other process opens it.
     _lock: File,
 }
@@ -104,10 +112,19 @@ impl Ledger {
         let (mut batch, changed) = index::prepare(&block, &self.view()?)?;
         let location = log.append(&block.encode()?)?;
         index::locate(&block.block, block.number, location, &self.database, &mut batch)?;
-        self.known_state.advance(block.number + 1, &changed);
+        self.begin(&block, &changed);
         index::write(&self.database, batch).inspect_err(|error| log.poison(error))?;
         *self.tip.write() = block.savepoint();
         Ok(Arc::new(block))
+    }
+
+    /// Before the block goes into the database: nobody trusts any more what it changes.
+    fn begin(&self, block: &CommittedBlock, changed: &[StateRecordKey]) {
+        let height = block.number + 1;
+        let ids = block.transactions.iter().map(|transaction| transaction.txid.as_bytes());
+        self.known_state.advance(height, changed.iter().map(Vec::as_slice));
+        self.known_transactions.advance(height, ids);
+        self.begun.store(height, Ordering::SeqCst);
     }
 
     pub fn channel_id(&self) -> &str {
@@ -136,7 +153,14 @@ impl Ledger {
 
     /// The state as of the last block.
     pub fn view(&self) -> Result<View<'_>, LedgerError> {
-        View::new(&self.database, &self.reader, Some(&self.known_state))
+        let tip = self.height();
+        let snapshot = self.database.snapshot();
+        let height = match self.begun.load(Ordering::SeqCst) {
+            begun if begun == tip => tip,
+            _ => Savepoint::read(&self.database, &snapshot)?.unwrap_or_default().height,
+        };
+        let (database, log) = (&self.database, &self.reader);
+        Ok(View { database, log, snapshot, height, known: Some(&self.known_state) })
     }
 
     pub fn block(&self, number: u64) -> Result<Option<Block>, LedgerError> {
@@ -164,9 +188,16 @@ impl Ledger {
 
     /// The first transaction with this id, valid or not.
     pub fn transaction(&self, txid: &str) -> Result<Option<TxLocation>, LedgerError> {
+        let height = self.height();
+        if let Some(known) = self.known_transactions.get(height, txid.as_bytes()) {
+            return Ok(known);
+        }
         let family = database::family(&self.database, TRANSACTIONS)?;
         let record = self.database.get_pinned_cf(family, txid)?;
-        record.map(|record| TxLocation::decode(&record)).transpose()
+        let found = record.map(|record| TxLocation::decode(&record)).transpose()?;
+        let since = found.map_or(height, |location| location.block + 1);
+        self.known_transactions.note(height, txid.as_bytes(), since, found);
+        Ok(found)
     }
 
     pub fn contains_txid(&self, txid: &str) -> Result<bool, LedgerError> {

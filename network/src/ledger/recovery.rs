@@ -4,7 +4,7 @@ use std::{
     fmt, fs,
     fs::{File, OpenOptions},
     path::Path,
-    sync::Arc,
+    sync::{Arc, atomic::AtomicU64},
 };
 
 use fabric::{
@@ -18,7 +18,7 @@ use super::{
     CommittedBlock, Ledger, LedgerError, TornTail, Transaction, UpdateBatch, ValidatedBlock, View, database,
     files::{self, Files},
     index::{self, BlockRecord},
-    known_state::KnownState,
+    known::Known,
     log::{BlockLog, LogReader, LoggedBlock},
     meta::{self, Savepoint},
     transaction,
@@ -85,7 +85,9 @@ pub(super) fn open(
         database,
         reader,
         log: Mutex::new(log),
-        known_state: KnownState::new(tip.height),
+        known_state: Known::new(tip.height),
+        known_transactions: Known::new(tip.height),
+        begun: AtomicU64::new(tip.height),
         tip: RwLock::new(tip),
         _lock: lock,
     };
@@ -113,8 +115,10 @@ fn replay_block(database: &DB, reader: &LogReader, logged: LoggedBlock) -> Resul
     let block: Block =
         decode(bytes).map_err(|error| LedgerError::Unreadable { number, reason: error.to_string() })?;
     let recorded = CommittedBlock::recorded_commit_hash(&block);
-    let committed = View::new(database, reader, None)?;
-    let block = ValidatedBlock::replay(block, &committed)?.seal(&savepoint(database)?)?;
+    let tip = savepoint(database)?;
+    let snapshot = database.snapshot();
+    let committed = View { database, log: reader, snapshot, height: tip.height, known: None };
+    let block = ValidatedBlock::replay(block, &committed)?.seal(&tip)?;
     if block.commit_hash != recorded {
         let (recorded, derived) = (hex::encode(recorded), hex::encode(&block.commit_hash));
         return Err(LedgerError::ReplayDiffers { number, recorded, derived });

@@ -7,9 +7,8 @@ use super::{
     LedgerError,
     database::{self, STATE},
     index::BlockRecord,
-    known_state::KnownState,
+    known::Known,
     log::LogReader,
-    meta::Savepoint,
     state::{self, StateValue},
     updates::StateKey,
 };
@@ -20,8 +19,9 @@ pub struct View<'a> {
     pub(super) database: &'a DB,
     pub(super) log: &'a LogReader,
     pub(super) snapshot: Snapshot<'a>,
-    height: u64,
-    known_state: Option<&'a KnownState>,
+    pub(super) height: u64,
+    /// Where to look first, and to note what was found.
+    pub(super) known: Option<&'a Known<StateValue>>,
 }
 
 /// Iterates over public keys in the order of their bytes.
@@ -29,6 +29,9 @@ pub struct RangeScan<'a> {
     iterator: DBRawIterator<'a>,
     prefix: usize,
 }
+
+/// Longer values are not kept in memory.
+const MAX_KNOWN_BYTES: usize = 1024;
 
 /// A raw record, key and value.
 pub(super) type Record = (Vec<u8>, Vec<u8>);
@@ -39,16 +42,6 @@ pub(super) struct RecordScan<'a> {
 }
 
 impl<'a> View<'a> {
-    pub(super) fn new(
-        database: &'a DB,
-        log: &'a LogReader,
-        known_state: Option<&'a KnownState>,
-    ) -> Result<Self, LedgerError> {
-        let snapshot = database.snapshot();
-        let savepoint = Savepoint::read(database, &snapshot)?.unwrap_or_default();
-        Ok(Self { database, log, snapshot, height: savepoint.height, known_state })
-    }
-
     /// The number of blocks committed in this view.
     pub fn height(&self) -> u64 {
         self.height
@@ -116,15 +109,23 @@ impl<'a> View<'a> {
     }
 
     fn record(&self, key: Vec<u8>) -> Result<Option<StateValue>, LedgerError> {
-        if let Some(known) = self.known_state.and_then(|known| known.get(self.height, &key)) {
+        if let Some(known) = self.known.and_then(|known| known.get(self.height, &key)) {
             return Ok(known);
         }
         let record = self.snapshot.get_cf(self.family(STATE)?, &key)?;
         let found = record.map(state::decode_value).transpose()?;
-        if let Some(known) = self.known_state {
-            known.note(self.height, key, &found);
+        if let Some(known) = self.known {
+            self.note(known, &key, found.as_ref());
         }
         Ok(found)
+    }
+
+    /// Long values are left to the database.
+    fn note(&self, known: &Known<StateValue>, key: &[u8], found: Option<&StateValue>) {
+        let since = found.map_or(self.height, |state| state.version.block.saturating_add(1));
+        if found.is_none_or(|state| state.value.len() + state.metadata.len() <= MAX_KNOWN_BYTES) {
+            known.note(self.height, key, since, found.cloned());
+        }
     }
 }
 

@@ -3,7 +3,7 @@
 use std::thread;
 
 use super::{
-    super::{View, database::STATE, state},
+    super::{Ledger, View, database::STATE, state},
     chain::{Tx, begin, tx},
 };
 
@@ -22,11 +22,13 @@ fn readers_are_not_misled_by_what_is_known() {
         });
         let mut older = ledger.view().unwrap();
         while !committer.is_finished() {
+            check_ids(&ledger);
             let view = ledger.view().unwrap();
             [&view, &older, &view].into_iter().for_each(check);
             older = view;
         }
     });
+    check_ids(&ledger);
     check(&ledger.view().unwrap());
     assert_eq!(ledger.height(), BLOCKS as u64 + 1);
 }
@@ -37,6 +39,18 @@ fn change(number: usize) -> Tx {
     match number / KEYS.len() % 3 {
         2 => transaction.delete(key),
         _ => transaction.put(key, &number.to_string()),
+    }
+}
+
+/// Asks for the ids of the newest blocks, and for those that come next.
+fn check_ids(ledger: &Ledger) {
+    let height = ledger.height();
+    for block in height.saturating_sub(3).max(1)..height + 3 {
+        let found = ledger.transaction(&(block - 1).to_string()).unwrap().map(|location| location.block);
+        assert!(
+            found == Some(block) || found.is_none() && block >= height,
+            "block {block} at height {height}"
+        );
     }
 }
 
