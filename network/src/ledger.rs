@@ -196,7 +196,7 @@ impl Ledger {
         let record = self.database.get_pinned_cf(family, txid)?;
         let found = record.map(|record| TxLocation::decode(&record)).transpose()?;
         let since = found.map_or(height, |location| location.block + 1);
-        self.known_transactions.note(height, txid.as_bytes(), since, found);
+        self.known_transactions.note(height, txid.as_bytes().to_vec(), since, found);
         Ok(found)
     }
 

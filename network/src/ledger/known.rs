@@ -47,10 +47,11 @@ impl<V: Clone> Known<V> {
 
     /// Notes what was found at this height, and has been there since that one, unless the key may have changed
     /// after it.
-    pub(super) fn note(&self, height: u64, key: &[u8], since: u64, found: Option<V>) {
+    pub(super) fn note(&self, height: u64, key: Vec<u8>, since: u64, found: Option<V>) {
         let mut known = self.0.lock();
-        if key.len() <= MAX_KEY_BYTES && known.last_changes[place(key)] <= height {
-            known.entries.insert(key.to_vec(), Entry { since, found });
+        let unchanged = known.last_changes.get(place(&key)).is_some_and(|last| *last <= height);
+        if unchanged && key.len() <= MAX_KEY_BYTES {
+            known.entries.insert(key, Entry { since, found });
         }
     }
 
@@ -60,7 +61,9 @@ impl<V: Clone> Known<V> {
         let mut known = self.0.lock();
         for key in changed {
             known.entries.remove(key);
-            known.last_changes[place(key)] = height;
+            if let Some(last) = known.last_changes.get_mut(place(key)) {
+                *last = height;
+            }
         }
     }
 }
@@ -77,8 +80,8 @@ mod tests {
     #[test]
     fn a_view_gets_what_it_would_have_read() {
         let known = Known::new(5);
-        known.note(5, b"there", 3, Some("a"));
-        known.note(5, b"not there", 5, None);
+        known.note(5, b"there".to_vec(), 3, Some("a"));
+        known.note(5, b"not there".to_vec(), 5, None);
         assert_eq!(known.get(5, b"there"), Some(Some("a")));
         assert_eq!(known.get(3, b"there"), Some(Some("a")), "it was written in block 2");
         assert_eq!(known.get(2, b"there"), None, "a view of blocks 0 and 1 must look for itself");
@@ -90,12 +93,12 @@ mod tests {
     #[test]
     fn what_a_block_changes_is_forgotten_and_not_learnt_again_from_older_views() {
         let known = Known::new(5);
-        known.note(5, b"changed", 3, Some("old"));
-        known.note(5, b"kept", 3, Some("a"));
+        known.note(5, b"changed".to_vec(), 3, Some("old"));
+        known.note(5, b"kept".to_vec(), 3, Some("a"));
         known.advance(6, [&b"changed"[..]].into_iter());
-        known.note(5, b"changed", 3, Some("old"));
+        known.note(5, b"changed".to_vec(), 3, Some("old"));
         assert_eq!((known.get(6, b"changed"), known.get(6, b"kept")), (None, Some(Some("a"))));
-        known.note(6, b"changed", 6, Some("new"));
+        known.note(6, b"changed".to_vec(), 6, Some("new"));
         assert_eq!(known.get(6, b"changed"), Some(Some("new")));
         assert_eq!(known.get(5, b"changed"), None);
     }
@@ -104,21 +107,21 @@ mod tests {
     fn what_no_block_changed_is_learnt_from_older_views() {
         let known = Known::new(5);
         known.advance(6, [&b"changed"[..]].into_iter());
-        known.note(5, b"unchanged", 5, None::<&str>);
+        known.note(5, b"unchanged".to_vec(), 5, None::<&str>);
         assert_eq!((known.get(6, b"unchanged"), known.get(4, b"unchanged")), (Some(None), None));
     }
 
     #[test]
     fn nothing_is_learnt_from_before_the_start() {
         let known = Known::new(5);
-        known.note(4, b"key", 4, None::<&str>);
+        known.note(4, b"key".to_vec(), 4, None::<&str>);
         assert_eq!(known.get(5, b"key"), None);
     }
 
     #[test]
     fn long_keys_are_left_to_the_database() {
-        let (known, long) = (Known::new(1), [0; MAX_KEY_BYTES + 1]);
-        known.note(1, &long, 1, Some("a"));
+        let (known, long) = (Known::new(1), vec![0; MAX_KEY_BYTES + 1]);
+        known.note(1, long.clone(), 1, Some("a"));
         assert_eq!(known.get(1, &long), None);
     }
 }

@@ -9,7 +9,7 @@ use super::{
     index::BlockRecord,
     known::Known,
     log::LogReader,
-    state::{self, StateValue},
+    state::{self, StateRecordKey, StateValue},
     updates::StateKey,
 };
 
@@ -115,13 +115,13 @@ impl<'a> View<'a> {
         let record = self.snapshot.get_cf(self.family(STATE)?, &key)?;
         let found = record.map(state::decode_value).transpose()?;
         if let Some(known) = self.known {
-            self.note(known, &key, found.as_ref());
+            self.note(known, key, found.as_ref());
         }
         Ok(found)
     }
 
     /// Long values are left to the database.
-    fn note(&self, known: &Known<StateValue>, key: &[u8], found: Option<&StateValue>) {
+    fn note(&self, known: &Known<StateValue>, key: StateRecordKey, found: Option<&StateValue>) {
         let since = found.map_or(self.height, |state| state.version.block.saturating_add(1));
         if found.is_none_or(|state| state.value.len() + state.metadata.len() <= MAX_KNOWN_BYTES) {
             known.note(self.height, key, since, found.cloned());
