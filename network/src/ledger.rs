@@ -195,7 +195,7 @@ impl Ledger {
         let family = database::family(&self.database, TRANSACTIONS)?;
         let record = self.database.get_pinned_cf(family, txid)?;
         let found = record.map(|record| TxLocation::decode(&record)).transpose()?;
-        let since = found.map_or(height, |location| location.block + 1);
+        let since = found.map_or(height, |location| location.block.saturating_add(1));
         self.known_transactions.note(height, txid.as_bytes().to_vec(), since, found);
         Ok(found)
     }

@@ -31,7 +31,7 @@ pub struct RangeScan<'a> {
 }
 
 /// Longer values are not kept in memory.
-const MAX_KNOWN_BYTES: usize = 1024;
+pub(super) const MAX_KNOWN_BYTES: usize = 1024;
 
 /// A raw record, key and value.
 pub(super) type Record = (Vec<u8>, Vec<u8>);

@@ -110,10 +110,10 @@ pub fn examine(
     ledger: &Ledger,
     check_writes: &WritesCheck<'_>,
 ) -> Result<Footprint, Hazard> {
-    match part::<ChaincodeHeaderExtension>("the header's extension", header.extension.clone()) {
-        // That is a verdict, which all peers reach.
-        Ok(_) | Err(Hazard::Undecodable { .. }) => {}
-        Err(hazard) => return Err(hazard),
+    // An unreadable extension is a verdict, which all peers reach.
+    let extension = part::<ChaincodeHeaderExtension>("the header's extension", header.extension.clone());
+    if let Err(hazard @ Hazard::Mistyped { .. }) = extension {
+        return Err(hazard);
     }
     let action = chaincode_action(data)?;
     // Peers mark a transaction with an unreadable read-write set invalid and go on.

@@ -3,7 +3,12 @@
 use std::thread;
 
 use super::{
-    super::{Ledger, View, database::STATE, state},
+    super::{
+        Ledger,
+        database::STATE,
+        state,
+        view::{MAX_KNOWN_BYTES, View},
+    },
     chain::{Tx, begin, tx},
 };
 
@@ -31,6 +36,19 @@ fn readers_are_not_misled_by_what_is_known() {
     check_ids(&ledger);
     check(&ledger.view().unwrap());
     assert_eq!(ledger.height(), BLOCKS as u64 + 1);
+}
+
+#[test]
+fn long_values_are_left_to_the_database() {
+    let directory = tempfile::tempdir().unwrap();
+    let (mut chain, ledger) = begin(directory.path());
+    let (short, long) = (vec![b'a'; MAX_KNOWN_BYTES], vec![b'a'; MAX_KNOWN_BYTES + 1]);
+    chain.commit(&ledger, &[tx("1", "cc").put_bytes("short", &short).put_bytes("long", &long)]).unwrap();
+    let view = ledger.view().unwrap();
+    let read = |key| view.get("cc", key).unwrap().unwrap().value;
+    assert_eq!((read("short"), read("long")), (short.into(), long.into()));
+    let known = |key| ledger.known_state.get(view.height(), &state::public_key("cc", key)).is_some();
+    assert_eq!((known("short"), known("long")), (true, false));
 }
 
 /// Each key in turn is written, written again and deleted.
