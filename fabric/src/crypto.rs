@@ -6,7 +6,9 @@
 pub mod der;
 mod ecdsa;
 mod hashed;
+mod known_key;
 mod memo;
+mod multiples;
 mod private_key;
 mod public_key;
 

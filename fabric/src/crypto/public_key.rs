@@ -3,8 +3,7 @@
 use std::{fmt, sync::Arc};
 
 use aws_lc_rs::signature::{
-    ECDSA_P256_SHA256_ASN1, ECDSA_P384_SHA256_ASN1, ECDSA_P521_SHA256_ASN1, EcdsaVerificationAlgorithm,
-    ParsedPublicKey,
+    ECDSA_P384_SHA256_ASN1, ECDSA_P521_SHA256_ASN1, EcdsaVerificationAlgorithm, ParsedPublicKey,
 };
 use sha2::{Digest, Sha256};
 
@@ -13,6 +12,7 @@ use super::{
     der::{DerError, Reader, SEQUENCE},
     ecdsa::Signature,
     hashed::Hashed,
+    known_key::KnownKey,
 };
 use spki_algorithm::*;
 
@@ -29,6 +29,7 @@ struct Inner {
 }
 
 enum Kind {
+    P256(KnownKey),
     Ecdsa(Curve, ParsedPublicKey),
     /// The one curve of Go's that AWS-LC does not offer; so rare that its speed does not matter.
     P224(p224::ecdsa::VerifyingKey),
@@ -55,6 +56,9 @@ impl PublicKey {
 
     pub(super) fn verify_hashed(&self, signed: &Hashed<'_>, signature: &[u8]) -> Result<(), SignatureError> {
         match &self.0.kind {
+            Kind::P256(key) => {
+                key.verify(&self.0.fingerprint, &signed.sha256, low_s(Curve::P256, signature)?)
+            }
             Kind::Ecdsa(curve, key) => {
                 let signature = low_s(*curve, signature)?.to_der();
                 key.verify_digest_sig(&signed.sha256, &signature).map_err(|_| SignatureError::Mismatch)
@@ -70,8 +74,9 @@ impl PublicKey {
     /// The curve of an ECDSA key; none for Ed25519.
     pub fn curve(&self) -> Option<Curve> {
         match &self.0.kind {
-            Kind::Ecdsa(curve, _) => Some(*curve),
             Kind::P224(_) => Some(Curve::P224),
+            Kind::P256(_) => Some(Curve::P256),
+            Kind::Ecdsa(curve, _) => Some(*curve),
             Kind::Ed25519(_) => None,
         }
     }
@@ -113,7 +118,7 @@ impl Kind {
                 p224::ecdsa::VerifyingKey::from_sec1_bytes(point)
                     .map_err(|_| SignatureError::Key("point"))?,
             )),
-            PRIME256V1 => parsed(Curve::P256, &ECDSA_P256_SHA256_ASN1, point),
+            PRIME256V1 => Ok(Self::P256(KnownKey::new(point).ok_or(SignatureError::Key("point"))?)),
             SECP384R1 => parsed(Curve::P384, &ECDSA_P384_SHA256_ASN1, point),
             SECP521R1 => parsed(Curve::P521, &ECDSA_P521_SHA256_ASN1, point),
             _ => Err(SignatureError::Key("curve")),
