@@ -107,6 +107,7 @@ fn builder(tls: Option<ServerTls>) -> Result<Transport, ServerError> {
     let builder = Transport::builder()
         .http2_keepalive_interval(Some(limits::KEEPALIVE_INTERVAL))
         .http2_keepalive_timeout(Some(limits::KEEPALIVE_TIMEOUT))
+        .max_frame_size(transport::FRAME_BYTES)
         .initial_stream_window_size(limits::WINDOW_BYTES)
         .initial_connection_window_size(limits::WINDOW_BYTES);
     match tls {

@@ -15,6 +15,10 @@ use tonic::transport::{Channel, Endpoint, Error, server::TcpIncoming};
 
 pub use coalescing::Coalescing;
 
+/// The largest HTTP/2 frame that our ends accept. With the default of 16 KiB an endorsed transaction comes in
+/// two pieces, which are then put together in a buffer that has to grow.
+pub const FRAME_BYTES: u32 = 64 * 1024;
+
 /// The connections that a server accepts.
 pub fn incoming(listener: TcpListener) -> impl Stream<Item = io::Result<Coalescing<TcpStream>>> {
     let accepted = TcpIncoming::from(listener).with_nodelay(Some(true));

@@ -9,13 +9,10 @@ use aws_lc_rs::{
     digest::Digest,
     signature::{ECDSA_P256_SHA256_ASN1, ParsedPublicKey},
 };
+use crypto_bigint::{Odd, U256};
 use p256::{
-    AffinePoint, EncodedPoint, FieldBytes, NonZeroScalar, Scalar, U256,
-    elliptic_curve::{
-        PrimeField,
-        ops::{Invert, Reduce},
-        sec1::FromEncodedPoint,
-    },
+    AffinePoint, EncodedPoint, FieldBytes, NonZeroScalar, Scalar,
+    elliptic_curve::{PrimeField, ops::Reduce, sec1::FromEncodedPoint},
 };
 use recent::Recent;
 
@@ -27,6 +24,10 @@ use super::{
 
 /// So many verifications pay for the table, even if it is soon forgotten.
 const FAMILIAR: u32 = 1000;
+
+/// The order of the base point (SEC 2, 2.4.2).
+const ORDER: Odd<U256> =
+    Odd::<U256>::from_be_hex("ffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632551");
 
 /// The tables of at most 32 keys, half a megabyte each.
 static TABLES: LazyLock<Recent<[u8; 32], Arc<Multiples>>> = LazyLock::new(|| Recent::new(32));
@@ -78,8 +79,8 @@ impl KnownKey {
 /// FIPS 186-5, 6.4.2, for a digest of 32 bytes and the table of the signer's point.
 fn accepts(table: &Multiples, digest: &[u8], signature: Signature<'_>) -> Option<()> {
     let (r, s) = (scalar(signature.r)?, scalar(signature.s)?);
-    let e = <Scalar as Reduce<U256>>::reduce_bytes(&padded(digest)?);
-    let inverse = s.invert_vartime().into_option()?;
+    let e = <Scalar as Reduce<p256::U256>>::reduce_bytes(&padded(digest)?);
+    let inverse = inverse(s)?;
     let (u, v) = ((e * inverse).to_repr(), (r * inverse).to_repr());
     sum_has_x((&BASE, &u), (table, &v), &r.to_repr()).then_some(())
 }
@@ -87,6 +88,12 @@ fn accepts(table: &Multiples, digest: &[u8], signature: Signature<'_>) -> Option
 /// A magnitude above zero and below the order.
 fn scalar(magnitude: &[u8]) -> Option<Scalar> {
     NonZeroScalar::from_repr(padded(magnitude)?).into_option().map(|scalar| *scalar)
+}
+
+/// p256's own inversion takes a quarter of the whole verification, this one a tenth.
+fn inverse(scalar: Scalar) -> Option<Scalar> {
+    let inverse = U256::from_be_slice(&scalar.to_repr()).invert_odd_mod_vartime(&ORDER).into_option()?;
+    Scalar::from_repr(padded(inverse.to_be_bytes().as_ref())?).into_option()
 }
 
 fn padded(magnitude: &[u8]) -> Option<FieldBytes> {

@@ -55,7 +55,9 @@ pub(super) fn sum_has_x(
     x: &FieldBytes,
 ) -> bool {
     let Some(x) = FieldElement::from_bytes(x).into_option() else { return false };
-    let summands: Vec<Affine> = p.summands(a).chain(q.summands(b)).collect();
+    // All are fetched first: one by one, each addition would wait for memory.
+    let mut summands = Vec::with_capacity(2 * BYTES);
+    summands.extend(p.summands(a).chain(q.summands(b)));
     let mut summands = summands.into_iter();
     let first = summands.next().map(Jacobian::from);
     let sum = first.and_then(|first| summands.try_fold(first, Jacobian::add));

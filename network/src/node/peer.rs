@@ -89,6 +89,7 @@ pub async fn serve(
     Server::builder()
         .tls_config(tls)
         .map_err(ServeError::Tls)?
+        .max_frame_size(transport::FRAME_BYTES)
         .initial_stream_window_size(STREAM_WINDOW)
         .initial_connection_window_size(CONNECTION_WINDOW)
         .add_routes(services.add_service(health_service))
