@@ -21,7 +21,10 @@ use fabric::{
     },
     types::{decode, txid},
 };
-use prost::{Message, Name};
+use prost::{
+    Message, Name,
+    encoding::{WireType, encode_key, encode_varint},
+};
 use sha2::{Digest, Sha256};
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
@@ -98,16 +101,16 @@ impl Headers {
             .chaincode_spec
             .ok_or_else(|| Rejected::new("chaincode invocation spec did not contain chaincode spec"))?;
         let input = spec.input.ok_or_else(|| Rejected::new("chaincode input did not contain any input"))?;
-        let proposal_hash = self.proposal_hash(payload.input);
+        let proposal_hash = self.proposal_hash(&payload.input);
         Ok(UnpackedProposal { chaincode: id.name, input, proposal_hash })
     }
 
-    fn proposal_hash(&self, input: Bytes) -> [u8; 32] {
-        let visible = ChaincodeProposalPayload { input, ..Default::default() };
+    fn proposal_hash(&self, input: &Bytes) -> [u8; 32] {
         Sha256::new()
             .chain_update(&self.header.channel_header)
             .chain_update(&self.header.signature_header)
-            .chain_update(visible.encode_to_vec())
+            .chain_update(visible_prefix(input.len()))
+            .chain_update(input)
             .finalize()
             .into()
     }
@@ -166,6 +169,16 @@ impl Headers {
         }
         Ok(())
     }
+}
+
+/// What precedes the input in a `ChaincodeProposalPayload` without transient data.
+fn visible_prefix(input: usize) -> Vec<u8> {
+    let mut prefix = Vec::new();
+    if input > 0 {
+        encode_key(1, WireType::LengthDelimited, &mut prefix);
+        encode_varint(input as u64, &mut prefix);
+    }
+    prefix
 }
 
 fn invalid(rejected: Rejected) -> Rejected {
