@@ -2,7 +2,8 @@
 //!
 //! It is fed with committed blocks that this process validated itself, answers while every peer is down, and can be
 //! thrown away: everything in it can be read from the ledger again. One batch a block carries the block's changes
-//! and the savepoint, so that after a crash it stands at the end of some block.
+//! and the savepoint, so that after a crash it stands at the end of some block, and reads the blocks after it from the
+//! ledger's log.
 
 mod database;
 mod error;
@@ -33,6 +34,7 @@ use crate::standing::{AsOf, Doubt, Head, Standing};
 const STATE: u8 = b's';
 const PRODUCT: u8 = b'p';
 const SAVEPOINT: &[u8] = b"m";
+const CONFIRMATION: &[u8] = b"c";
 
 /// Seconds between two writes of a confirmation that came without a block.
 const CONFIRMATION_INTERVAL: i64 = 10;
@@ -89,7 +91,12 @@ impl ReadModel {
             Some(record) => belonging(&record, &channel, directory)?,
             None => begin(&database, &channel)?,
         };
-        let standing = Mutex::new(Standing::restored(savepoint.height, savepoint.confirmed_at));
+        let mut standing = Standing::restored(savepoint.height, savepoint.confirmed_at);
+        if let Some(record) = database.get(CONFIRMATION)? {
+            // After a crash it may be about blocks that are still to be read from the ledger again.
+            standing.confirm(savepoint::decode_head(&record)?);
+        }
+        let standing = Mutex::new(standing);
         let directory = directory.to_owned();
         Ok(Self { channel, directory, database, savepoint: Mutex::new(savepoint), standing })
     }
@@ -163,7 +170,7 @@ impl ReadModel {
         batch.delete_range([0u8].as_slice(), [u8::MAX].as_slice());
         let empty = empty(&self.channel);
         batch.put(SAVEPOINT, empty.encode());
-        self.database.write(batch)?;
+        self.database.write_opt(batch, &database::replayable())?;
         *savepoint = empty;
         *self.standing.lock() = Standing::default();
         Ok(())
@@ -184,16 +191,21 @@ impl ReadModel {
         let next =
             Savepoint { height: block.number + 1, block_hash: block.hash, confirmed_at, ..last.clone() };
         batch.put(SAVEPOINT, next.encode());
-        self.database.write(batch)?;
+        self.database.write_opt(batch, &database::replayable())?;
         Ok(next)
     }
 
+    /// In RocksDB's own log, since nothing else holds it.
     fn keep_confirmation(&self, as_of: AsOf) -> Result<(), ModelError> {
         let mut savepoint = self.savepoint.lock();
         let due = savepoint.confirmed_at.map(|kept| kept.plus_seconds(CONFIRMATION_INTERVAL));
-        if as_of.height == savepoint.height && as_of.confirmed_at >= due && as_of.confirmed_at.is_some() {
+        if let Some(confirmed_at) = as_of.confirmed_at
+            && as_of.height == savepoint.height
+            && as_of.confirmed_at >= due
+        {
+            let head = Head { height: as_of.height, confirmed_at };
+            self.database.put(CONFIRMATION, savepoint::encode_head(head))?;
             savepoint.confirmed_at = as_of.confirmed_at;
-            self.database.put(SAVEPOINT, savepoint.encode())?;
         }
         Ok(())
     }

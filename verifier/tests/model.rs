@@ -4,6 +4,8 @@
 
 mod common;
 
+use std::fs;
+
 use bytes::Bytes;
 use certificate::keys;
 use common::*;
@@ -150,4 +152,25 @@ fn other_namespaces_are_not_ours() {
     let write = KvWrite { key: keys::certificate(code), is_delete: false, value: Bytes::from(document) };
     world.model.apply(&world.commit("other", vec![write], TxValidationCode::Valid)).unwrap();
     assert!(world.model.read(world.now(), DAY).unwrap().entry(code).unwrap().is_none());
+}
+
+#[test]
+fn after_a_crash_it_reads_the_ledger_again_and_still_knows_its_last_confirmation() {
+    let mut world = World::new();
+    let code = world.issue(1, |_| {});
+    world.set_time(start().plus_seconds(3600));
+    world.confirm();
+    // What a process leaves that does not come to close its files.
+    let crashed = TempDir::new().unwrap();
+    for file in fs::read_dir(world.directory.path().join("model")).unwrap() {
+        let file = file.unwrap();
+        fs::copy(file.path(), crashed.path().join(file.file_name())).unwrap();
+    }
+    let model = ReadModel::open(crashed.path(), channel(world.genesis)).unwrap();
+    assert!(model.height() < world.model.height(), "blocks are in the ledger's log alone");
+    assert_eq!(model.doubt(world.now(), DAY), Some(Doubt::NeverConfirmed));
+    assert!(!model.catch_up(&world.ledger).unwrap().rebuilt);
+    assert_eq!(model.as_of(), world.model.as_of());
+    assert_eq!(model.doubt(world.now(), DAY), None);
+    assert!(model.read(world.now(), DAY).unwrap().entry(code).unwrap().is_some());
 }

@@ -3,13 +3,13 @@
 use std::path::Path;
 
 use network::ledger::table;
-use rocksdb::{DB, Options};
+use rocksdb::{DB, Options, WriteOptions};
 
 use super::ModelError;
 
 /// Blocks read lately, indexes and filters, all together.
 const CACHE_BYTES: usize = 8 << 20;
-/// Written and not flushed yet; also bounds the replay at open.
+/// Written and not flushed yet; also bounds what a crash leaves to be read from the ledger again.
 const WRITE_BUFFER_BYTES: usize = 4 << 20;
 const OPEN_FILES: i32 = 128;
 
@@ -22,6 +22,13 @@ pub(super) fn open(directory: &Path) -> Result<DB, ModelError> {
     options.set_keep_log_file_num(2);
     options.set_max_log_file_size(1 << 20);
     DB::open(&options, directory).map_err(|error| named(error, directory))
+}
+
+/// For what the ledger's log holds.
+pub(super) fn replayable() -> WriteOptions {
+    let mut options = WriteOptions::default();
+    options.disable_wal(true);
+    options
 }
 
 /// RocksDB names a held lock only in the text of its error.

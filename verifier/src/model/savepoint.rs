@@ -3,6 +3,7 @@
 use certificate::DateTime;
 
 use super::ModelError;
+use crate::standing::Head;
 
 /// Raised when the meaning of any stored record changes; the model is then rebuilt.
 pub(super) const FORMAT: u8 = 1;
@@ -16,7 +17,7 @@ pub(super) struct Savepoint {
     pub block_hash: [u8; 32],
     pub genesis: [u8; 32],
     pub channel: String,
-    /// When the newest block was last confirmed as the head; kept so that a restart in the dark can say so.
+    /// When the newest block was last confirmed as the head, or one before it.
     pub confirmed_at: Option<DateTime>,
 }
 
@@ -45,6 +46,20 @@ impl Savepoint {
         let confirmed_at = (seconds != i64::MIN).then(|| DateTime::from_seconds(seconds));
         Some(Self { height, block_hash, genesis, channel, confirmed_at })
     }
+}
+
+/// The newest head that the model had reached when it was confirmed.
+pub(super) fn encode_head(head: Head) -> Vec<u8> {
+    [head.height.to_be_bytes(), head.confirmed_at.seconds().to_be_bytes()].concat()
+}
+
+pub(super) fn decode_head(mut record: &[u8]) -> Result<Head, ModelError> {
+    let height = take(&mut record).map(u64::from_be_bytes);
+    let confirmed_at = take(&mut record).map(i64::from_be_bytes).map(DateTime::from_seconds);
+    height
+        .zip(confirmed_at)
+        .map(|(height, confirmed_at)| Head { height, confirmed_at })
+        .ok_or(ModelError::Savepoint)
 }
 
 /// Splits an array off the front.
