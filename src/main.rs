@@ -7,6 +7,7 @@ mod channel;
 mod crypto;
 mod exit;
 mod listen;
+mod processor;
 mod prompt;
 mod replay;
 mod signals;
@@ -66,6 +67,7 @@ fn main() -> ExitCode {
 }
 
 fn start(cli: Cli) -> Result<Exit, Failure> {
+    processor::check()?;
     let filter = EnvFilter::builder()
         .parse(&cli.log)
         .map_err(|error| Failure::usage(format!("--log {:?}: {error}", cli.log)))?;

@@ -55,7 +55,6 @@ impl Endpoint {
             .connect_timeout(CONNECT)
             .http2_keep_alive_interval(KEEPALIVE_INTERVAL)
             .keep_alive_timeout(KEEPALIVE_TIMEOUT)
-            .max_frame_size(transport::FRAME_BYTES)
             .initial_stream_window_size(STREAM_WINDOW)
             .initial_connection_window_size(CONNECTION_WINDOW);
         match &self.tls_root_pem {

@@ -198,6 +198,8 @@ pub async fn start_verifier(
     };
     let model = ReadModel::open(&data_dir.join("verifier"), identity)
         .map_err(|error| Failure::during(doing, error))?;
+    // Before anybody is answered: after a crash the model is behind what it answered then.
+    model.catch_up(channel.ledger()).map_err(|error| Failure::during(doing, error))?;
     let model = Arc::new(model);
     let config = verifier::Config {
         public_base,
@@ -238,8 +240,8 @@ async fn feed(model: Arc<ReadModel>, channel: Arc<Channel>) {
 }
 
 fn catch_up(model: &ReadModel, channel: &Channel) {
-    if let Err(error) = model.catch_up(channel.ledger()) {
-        tracing::error!(%error, "the read model cannot catch up with the ledger");
+    match model.catch_up(channel.ledger()) {
+        Ok(_) => model.confirm(Head { height: channel.ledger().height(), confirmed_at: verifier::now() }),
+        Err(error) => tracing::error!(%error, "the read model cannot catch up with the ledger"),
     }
-    model.confirm(Head { height: channel.ledger().height(), confirmed_at: verifier::now() });
 }

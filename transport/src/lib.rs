@@ -15,7 +15,7 @@ use tonic::transport::{Channel, Endpoint, Error, server::TcpIncoming};
 
 pub use coalescing::Coalescing;
 
-/// The largest HTTP/2 frame that our ends accept. With the default of 16 KiB an endorsed transaction comes in
+/// The largest HTTP/2 frame that our ends accept; servers state it in their settings. With the default of 16 KiB an endorsed transaction comes in
 /// two pieces, which are then put together in a buffer that has to grow.
 pub const FRAME_BYTES: u32 = 64 * 1024;
 
@@ -27,7 +27,7 @@ pub fn incoming(listener: TcpListener) -> impl Stream<Item = io::Result<Coalesci
 
 /// Opens a connection. The channel reconnects by itself when it breaks later.
 pub async fn connect(endpoint: Endpoint) -> Result<Channel, Error> {
-    endpoint.connect_with_connector(tower::service_fn(dial)).await
+    endpoint.max_frame_size(FRAME_BYTES).connect_with_connector(tower::service_fn(dial)).await
 }
 
 async fn dial(address: Uri) -> io::Result<TokioIo<Coalescing<TcpStream>>> {

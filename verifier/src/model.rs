@@ -36,7 +36,7 @@ const PRODUCT: u8 = b'p';
 const SAVEPOINT: &[u8] = b"m";
 const CONFIRMATION: &[u8] = b"c";
 
-/// Seconds between two writes of a confirmation that came without a block.
+/// Seconds between two confirmations that are kept.
 const CONFIRMATION_INTERVAL: i64 = 10;
 
 /// The channel that a read model belongs to.
@@ -79,6 +79,8 @@ pub struct ReadModel {
     database: DB,
     /// Taken by whoever applies a block, for as long as that takes: blocks come one after the other.
     savepoint: Mutex<Savepoint>,
+    /// When the confirmation was given that was kept last.
+    kept: Mutex<Option<DateTime>>,
     /// Changed after the database, so that an answer never claims a newer block than it read.
     standing: Mutex<Standing>,
 }
@@ -92,13 +94,19 @@ impl ReadModel {
             None => begin(&database, &channel)?,
         };
         let mut standing = Standing::restored(savepoint.height, savepoint.confirmed_at);
-        if let Some(record) = database.get(CONFIRMATION)? {
+        let kept = database.get(CONFIRMATION)?.map(|record| savepoint::decode_head(&record)).transpose()?;
+        if let Some(head) = kept {
             // After a crash it may be about blocks that are still to be read from the ledger again.
-            standing.confirm(savepoint::decode_head(&record)?);
+            standing.confirm(head);
         }
-        let standing = Mutex::new(standing);
-        let directory = directory.to_owned();
-        Ok(Self { channel, directory, database, savepoint: Mutex::new(savepoint), standing })
+        Ok(Self {
+            channel,
+            directory: directory.to_owned(),
+            database,
+            savepoint: Mutex::new(savepoint),
+            kept: Mutex::new(kept.map(|head| head.confirmed_at)),
+            standing: Mutex::new(standing),
+        })
     }
 
     pub fn channel(&self) -> &Channel {
@@ -127,12 +135,8 @@ impl ReadModel {
     /// Takes in what the source of blocks says about the end of the chain. Call it whenever the source has answered,
     /// also when there was no new block: only that keeps answers from growing old.
     pub fn confirm(&self, head: Head) {
-        let as_of = {
-            let mut standing = self.standing.lock();
-            standing.confirm(head);
-            standing.as_of()
-        };
-        if let Err(error) = self.keep_confirmation(as_of) {
+        self.standing.lock().confirm(head);
+        if let Err(error) = self.keep_confirmation() {
             tracing::warn!(%error, "the confirmation of the head could not be kept for the next start");
         }
     }
@@ -170,8 +174,10 @@ impl ReadModel {
         batch.delete_range([0u8].as_slice(), [u8::MAX].as_slice());
         let empty = empty(&self.channel);
         batch.put(SAVEPOINT, empty.encode());
-        self.database.write_opt(batch, &database::replayable())?;
+        // In RocksDB's own log, so that no later confirmation is read beside what was thrown away.
+        self.database.write(batch)?;
         *savepoint = empty;
+        *self.kept.lock() = None;
         *self.standing.lock() = Standing::default();
         Ok(())
     }
@@ -196,16 +202,12 @@ impl ReadModel {
     }
 
     /// In RocksDB's own log, since nothing else holds it.
-    fn keep_confirmation(&self, as_of: AsOf) -> Result<(), ModelError> {
-        let mut savepoint = self.savepoint.lock();
-        let due = savepoint.confirmed_at.map(|kept| kept.plus_seconds(CONFIRMATION_INTERVAL));
-        if let Some(confirmed_at) = as_of.confirmed_at
-            && as_of.height == savepoint.height
-            && as_of.confirmed_at >= due
-        {
-            let head = Head { height: as_of.height, confirmed_at };
-            self.database.put(CONFIRMATION, savepoint::encode_head(head))?;
-            savepoint.confirmed_at = as_of.confirmed_at;
+    fn keep_confirmation(&self) -> Result<(), ModelError> {
+        let mut kept = self.kept.lock();
+        let AsOf { height, confirmed_at: Some(confirmed_at) } = self.as_of() else { return Ok(()) };
+        if kept.is_none_or(|kept| kept.plus_seconds(CONFIRMATION_INTERVAL) <= confirmed_at) {
+            self.database.put(CONFIRMATION, savepoint::encode_head(Head { height, confirmed_at }))?;
+            *kept = Some(confirmed_at);
         }
         Ok(())
     }

@@ -32,11 +32,13 @@ struct Jacobian {
 }
 
 impl Multiples {
-    /// Takes some milliseconds. The point is not the one at infinity.
-    pub fn of(point: AffinePoint) -> Self {
-        let places = iter::successors(Some(point), |base| Some(twice(base, 8)));
-        let table = places.take(BYTES).flat_map(|base| normalized(&multiples(&base)));
-        Self(table.collect())
+    /// Takes some milliseconds. The point at infinity has no table.
+    pub fn of(point: AffinePoint) -> Option<Self> {
+        let places = iter::successors(Some(point), |base| Some(doubled(base, 8)));
+        let rows = places.take(BYTES).map(|base| normalized(&multiples(&base)));
+        let table = rows.collect::<Option<Vec<_>>>()?.concat();
+        // A digit without an entry would silently count as zero.
+        (table.len() == BYTES * DIGITS).then_some(Self(table))
     }
 
     /// The multiples whose sum is `scalar * P`, with the scalar in big-endian order.
@@ -68,24 +70,24 @@ pub(super) fn sum_has_x(
 fn multiples(point: &AffinePoint) -> Vec<Jacobian> {
     let base = Affine::of(point);
     let from_two =
-        iter::successors(Affine::of(&twice(point, 1)).map(Jacobian::from), |multiple| multiple.add(base?));
+        iter::successors(Affine::of(&doubled(point, 1)).map(Jacobian::from), |multiple| multiple.add(base?));
     base.map(Jacobian::from).into_iter().chain(from_two).take(DIGITS).collect()
 }
 
-/// `2^times P`
-fn twice(point: &AffinePoint, times: usize) -> AffinePoint {
+/// `2^times * P`
+fn doubled(point: &AffinePoint, times: usize) -> AffinePoint {
     (0..times).fold(ProjectivePoint::from(point), |point, _| point.double()).to_affine()
 }
 
 /// With one inversion for all (Montgomery's trick), which p256 0.13 does not offer for its own points.
-fn normalized(points: &[Jacobian]) -> Vec<Affine> {
+fn normalized(points: &[Jacobian]) -> Option<Vec<Affine>> {
     let mut product = FieldElement::ONE;
     let mut before = Vec::with_capacity(points.len());
     for point in points {
         before.push(product);
         product *= point.z;
     }
-    let mut inverse = product.invert().unwrap_or(FieldElement::ZERO);
+    let mut inverse = product.invert().into_option()?;
     let mut out = Vec::with_capacity(points.len());
     for (point, before) in points.iter().zip(before).rev() {
         let z = inverse * before;
@@ -94,7 +96,7 @@ fn normalized(points: &[Jacobian]) -> Vec<Affine> {
         inverse *= point.z;
     }
     out.reverse();
-    out
+    Some(out)
 }
 
 impl Affine {
@@ -132,6 +134,7 @@ impl Jacobian {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use p256::{Scalar, elliptic_curve::PrimeField};
 
@@ -144,7 +147,7 @@ mod tests {
     #[test]
     fn each_multiple_is_the_library_s() {
         let point = ProjectivePoint::GENERATOR * Scalar::from(7_u64);
-        let table = Multiples::of(point.to_affine());
+        let table = Multiples::of(point.to_affine()).unwrap();
         assert_eq!(table.0.len(), BYTES * DIGITS);
         let mut place = point;
         for row in table.0.chunks_exact(DIGITS) {
@@ -161,8 +164,8 @@ mod tests {
     #[test]
     fn what_the_formula_does_not_cover_is_refused() {
         let base = ProjectivePoint::GENERATOR;
-        let plus = Multiples::of(base.to_affine());
-        let minus = Multiples::of((-base).to_affine());
+        let plus = Multiples::of(base.to_affine()).unwrap();
+        let minus = Multiples::of((-base).to_affine()).unwrap();
         let bytes = |number: u64| Scalar::from(number).to_repr();
         let holds = |q, a, b, point| sum_has_x((&plus, &bytes(a)), (q, &bytes(b)), &x(point));
         assert!(holds(&plus, 2, 1, base * Scalar::from(3_u64)));
@@ -170,6 +173,7 @@ mod tests {
         assert!(holds(&plus, 0, 5, base * Scalar::from(5_u64)));
         assert!(!holds(&plus, 2, 1, base * Scalar::from(4_u64)));
         assert!(!holds(&plus, 1, 1, base.double()), "a point and itself");
+        assert!(Multiples::of(AffinePoint::IDENTITY).is_none());
         for x in [base, base.double(), ProjectivePoint::IDENTITY] {
             assert!(!holds(&minus, 1, 1, x), "a point and its opposite");
             assert!(!holds(&plus, 0, 0, x), "no point at all");

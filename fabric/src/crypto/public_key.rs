@@ -56,9 +56,7 @@ impl PublicKey {
 
     pub(super) fn verify_hashed(&self, signed: &Hashed<'_>, signature: &[u8]) -> Result<(), SignatureError> {
         match &self.0.kind {
-            Kind::P256(key) => {
-                key.verify(&self.0.fingerprint, &signed.sha256, low_s(Curve::P256, signature)?)
-            }
+            Kind::P256(key) => key.verify(&signed.sha256, low_s(Curve::P256, signature)?),
             Kind::Ecdsa(curve, key) => {
                 let signature = low_s(*curve, signature)?.to_der();
                 key.verify_digest_sig(&signed.sha256, &signature).map_err(|_| SignatureError::Mismatch)

@@ -105,7 +105,7 @@ impl Headers {
         Ok(UnpackedProposal { chaincode: id.name, input, proposal_hash })
     }
 
-    fn proposal_hash(&self, input: &Bytes) -> [u8; 32] {
+    fn proposal_hash(&self, input: &[u8]) -> [u8; 32] {
         Sha256::new()
             .chain_update(&self.header.channel_header)
             .chain_update(&self.header.signature_header)
@@ -172,11 +172,11 @@ impl Headers {
 }
 
 /// What precedes the input in a `ChaincodeProposalPayload` without transient data.
-fn visible_prefix(input: usize) -> Vec<u8> {
+fn visible_prefix(length: usize) -> Vec<u8> {
     let mut prefix = Vec::new();
-    if input > 0 {
+    if length > 0 {
         encode_key(1, WireType::LengthDelimited, &mut prefix);
-        encode_varint(input as u64, &mut prefix);
+        encode_varint(length as u64, &mut prefix);
     }
     prefix
 }
@@ -196,4 +196,17 @@ fn filter_part<M: Message + Default + Name>(what: &str, name: &str, bytes: &Byte
 
 fn part<M: Message + Default + Name>(name: &str, bytes: &Bytes) -> Result<M, Rejected> {
     decode(bytes.clone()).map_err(|error| Rejected(format!("error unmarshalling {name}: {error}")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_visible_payload_is_its_prefix_and_the_input() {
+        for length in [0, 1, 127, 128, 16_383, 16_384] {
+            let payload = ChaincodeProposalPayload { input: vec![7; length].into(), ..Default::default() };
+            assert_eq!([visible_prefix(length), payload.input.to_vec()].concat(), payload.encode_to_vec());
+        }
+    }
 }

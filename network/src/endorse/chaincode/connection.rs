@@ -97,7 +97,6 @@ impl Connection {
             .http2_keep_alive_interval(PING_INTERVAL)
             .keep_alive_timeout(PING_TIMEOUT)
             .keep_alive_while_idle(true)
-            .max_frame_size(transport::FRAME_BYTES)
             .initial_stream_window_size(WINDOW_BYTES)
             .initial_connection_window_size(WINDOW_BYTES);
         if self.tls_required { endpoint.tls_config(self.tls()) } else { Ok(endpoint) }
