@@ -15,8 +15,8 @@ use tonic::transport::{Channel, Endpoint, Error, server::TcpIncoming};
 
 pub use coalescing::Coalescing;
 
-/// The largest HTTP/2 frame that our ends accept; servers state it in their settings. With the default of 16 KiB an endorsed transaction comes in
-/// two pieces, which are then put together in a buffer that has to grow.
+/// The largest HTTP/2 frame that our ends accept, in bytes. With the default of 16 KiB an endorsed transaction
+/// comes in two pieces, which are then put together in a buffer that has to grow.
 pub const FRAME_BYTES: u32 = 64 * 1024;
 
 /// The connections that a server accepts.
