@@ -58,6 +58,7 @@ use rocksdb::DB;
 
 pub use block::{CommittedBlock, ValidatedBlock};
 pub use check::{Check, check_ledger};
+pub use database::replayable;
 pub use error::{Defect, DefectKind, LedgerError};
 pub use history::{HistoryScan, Modification};
 pub use index::TxLocation;

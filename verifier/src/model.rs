@@ -17,6 +17,7 @@ use std::path::{Path, PathBuf};
 use bytes::Bytes;
 use certificate::{Code, DateTime, keys, record};
 use fabric::types::Height;
+use network::ledger::replayable;
 use parking_lot::Mutex;
 use rocksdb::{DB, WriteBatch};
 
@@ -197,7 +198,7 @@ impl ReadModel {
         let next =
             Savepoint { height: block.number + 1, block_hash: block.hash, confirmed_at, ..last.clone() };
         batch.put(SAVEPOINT, next.encode());
-        self.database.write_opt(batch, &database::replayable())?;
+        self.database.write_opt(batch, &replayable())?;
         Ok(next)
     }
 

@@ -80,8 +80,8 @@ pub(super) fn flush(database: &DB) -> Result<(), LedgerError> {
     Ok(database.flush_cfs_opt(&families, &FlushOptions::default())?)
 }
 
-/// For what can be replayed from the block log.
-pub(super) fn replayable() -> WriteOptions {
+/// For what can be replayed from the block log: RocksDB need not log it too.
+pub fn replayable() -> WriteOptions {
     let mut options = WriteOptions::default();
     options.disable_wal(true);
     options

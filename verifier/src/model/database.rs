@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use network::ledger::table;
-use rocksdb::{DB, Options, WriteOptions};
+use rocksdb::{DB, Options};
 
 use super::ModelError;
 
@@ -22,13 +22,6 @@ pub(super) fn open(directory: &Path) -> Result<DB, ModelError> {
     options.set_keep_log_file_num(2);
     options.set_max_log_file_size(1 << 20);
     DB::open(&options, directory).map_err(|error| named(error, directory))
-}
-
-/// For what the ledger's log holds.
-pub(super) fn replayable() -> WriteOptions {
-    let mut options = WriteOptions::default();
-    options.disable_wal(true);
-    options
 }
 
 /// RocksDB names a held lock only in the text of its error.
