@@ -6,16 +6,13 @@ use std::{
     time::{SystemTime, UNIX_EPOCH},
 };
 
+use bytes::Bytes;
 use fabric::{
     channel::{
         genesis::{self, Stamp},
         inspect,
     },
-    proto::common::Block,
-    types::{
-        block::{data_hash, header_hash},
-        blockfile::BlockFile,
-    },
+    types::{HeadedBlock, block::data_hash, blockfile::BlockFile},
 };
 use prost::Message;
 
@@ -70,10 +67,9 @@ pub fn run(args: Args) -> Result<Exit, Failure> {
             }
             let block = genesis::from_configtx_yaml(&config, &profile, &channel, stamp()?)
                 .map_err(|error| Failure::usage(error.to_string()))?;
-            fs::write(&output, block.encode_to_vec())
+            fs::write(&output, block.message().encode_to_vec())
                 .map_err(|error| Failure::during(output.display(), error))?;
-            let hash = header_hash(&block.header.unwrap_or_default());
-            println!("{} sha256:{}", output.display(), hex::encode(hash));
+            println!("{} sha256:{}", output.display(), hex::encode(block.hash()));
             Ok(Exit::Ok)
         }
         Command::Inspect { file } => {
@@ -114,12 +110,11 @@ fn is_block_file(bytes: &[u8]) -> bool {
 }
 
 /// The genesis block in a file's bytes, or what they are instead.
-pub fn genesis_block(bytes: &[u8]) -> Result<Block, String> {
+pub fn genesis_block(bytes: &[u8]) -> Result<HeadedBlock, String> {
     if bytes.is_empty() {
         return Err("is empty: there is no genesis block in it".to_owned());
     }
-    let block = Block::decode(bytes).map_err(|error| format!("is no block: {error}"))?;
-    if block.header.is_none() { Err("is no block: it has no header".to_owned()) } else { Ok(block) }
+    HeadedBlock::decode(Bytes::copy_from_slice(bytes)).map_err(|error| format!("is no block: {error}"))
 }
 
 /// Now, and a fresh nonce: what makes two genesis blocks of one profile different.
@@ -134,6 +129,8 @@ pub fn stamp() -> Result<Stamp, Failure> {
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
+    use fabric::proto::common::Block;
+
     use super::*;
 
     fn inspect(bytes: &[u8]) -> Result<Exit, Failure> {

@@ -10,7 +10,7 @@ use std::{
 };
 
 use certificate::DateTime;
-use fabric::{msp::SigningIdentity, proto::common::Block, types::block::header_hash};
+use fabric::{msp::SigningIdentity, types::HeadedBlock};
 use metrics_exporter_prometheus::PrometheusHandle;
 use network::{
     ledger::Ledger,
@@ -231,12 +231,11 @@ fn address(text: &str) -> Result<String, String> {
     }
 }
 
-fn read_genesis(path: &Path, fingerprint: Option<&str>) -> Result<Block, Failure> {
+fn read_genesis(path: &Path, fingerprint: Option<&str>) -> Result<HeadedBlock, Failure> {
     let bytes = fs::read(path).map_err(|error| Failure::usage(format!("{}: {error}", path.display())))?;
     let block =
         genesis_block(&bytes).map_err(|reason| Failure::usage(format!("{} {reason}", path.display())))?;
-    let header = block.header.clone().unwrap_or_default();
-    let actual = format!("sha256:{}", hex::encode(header_hash(&header)));
+    let actual = format!("sha256:{}", hex::encode(block.hash()));
     match fingerprint {
         Some(expected) if expected != actual => Err(Failure::new(
             Exit::No,

@@ -19,7 +19,7 @@ pub(crate) use self::{
 pub use self::{
     ecdsa::{Curve, to_low_s},
     memo::SignatureMemo,
-    private_key::{KeyError, PrivateKey},
+    private_key::{KeyError, PrivateKey, SigningError},
     public_key::PublicKey,
 };
 

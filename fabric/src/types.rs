@@ -8,6 +8,7 @@ pub mod rwset;
 pub mod txid;
 pub mod wellformed;
 
+pub use block::HeadedBlock;
 pub use decode::{decode, decode_noting};
 pub use height::Height;
 pub use wellformed::wellformed;

@@ -74,7 +74,8 @@ fn write_msp(folder: &Path, msp: &FabricMspConfig) {
 fn make(folder: &Path, yaml: &str, stamp: Stamp) -> Result<Block, String> {
     let path = folder.join("configtx.yaml");
     fs::write(&path, yaml).unwrap();
-    from_configtx_yaml(&path, "Small", "small", stamp).map_err(|error| error.to_string())
+    let block = from_configtx_yaml(&path, "Small", "small", stamp).map_err(|error| error.to_string())?;
+    Ok(block.into_message())
 }
 
 fn payload(block: &Block) -> Payload {

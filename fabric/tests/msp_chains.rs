@@ -53,7 +53,7 @@ impl<'a> Draft<'a> {
 
     fn der(&self) -> Vec<u8> {
         let signed = self.signed_part();
-        let signature = self.signer.sign(&signed);
+        let signature = self.signer.sign(&signed).unwrap();
         assemble(&signed, &signature)
     }
 
@@ -251,7 +251,7 @@ fn a_certificate_with_a_high_s_is_the_same_identity_as_its_low_twin() {
     let (ca, user) = (key(), key());
     let msp = msp(&[Draft::root(&ca).pem()], &[]).unwrap();
     let signed = Draft::leaf(&user, &ca).signed_part();
-    let low = ca.sign(&signed);
+    let low = ca.sign(&signed).unwrap();
     let identities = [low.clone(), high_twin(&low)].map(|signature| {
         let id_bytes = pem(&assemble(&signed, &signature));
         let serialized = SerializedIdentity { mspid: "MSP".to_owned(), id_bytes };

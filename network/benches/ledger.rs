@@ -15,12 +15,12 @@ use bytes::Bytes;
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use fabric::{
     proto::{
-        common::{Block, BlockData, BlockHeader, ChannelHeader, Envelope, Header, HeaderType, Payload},
+        common::{BlockHeader, BlockMetadata, ChannelHeader, Envelope, Header, HeaderType, Payload},
         kvrwset::{KvWrite, KvrwSet},
         protos::TxValidationCode,
     },
     types::{
-        Height,
+        HeadedBlock, Height,
         block::data_hash,
         rwset::{NamespaceRwSet, TxRwSet},
     },
@@ -77,7 +77,7 @@ fn commit_one(ledger: &Arc<Ledger>) -> Duration {
     begin.elapsed()
 }
 
-fn next_block(ledger: &Ledger) -> (Block, Vec<Transaction>) {
+fn next_block(ledger: &Ledger) -> (HeadedBlock, Vec<Transaction>) {
     let number = ledger.height();
     let transactions: Vec<_> = (0..TRANSACTIONS).map(|index| transaction(number, index)).collect();
     let data: Vec<_> = transactions.iter().map(|transaction| envelope(&transaction.txid)).collect();
@@ -93,7 +93,7 @@ fn transaction(number: u64, index: usize) -> Transaction {
     Transaction { txid, rwset: Some(TxRwSet { namespaces: vec![namespace] }) }
 }
 
-fn genesis() -> Block {
+fn genesis() -> HeadedBlock {
     let channel_header = ChannelHeader {
         r#type: HeaderType::Config as i32,
         channel_id: "bench".to_owned(),
@@ -106,10 +106,10 @@ fn genesis() -> Block {
     block(0, &[], vec![envelope.encode_to_vec().into()])
 }
 
-fn block(number: u64, previous: &[u8], data: Vec<Bytes>) -> Block {
+fn block(number: u64, previous: &[u8], data: Vec<Bytes>) -> HeadedBlock {
     let data_hash = Bytes::copy_from_slice(&data_hash(&data));
     let header = BlockHeader { number, previous_hash: Bytes::copy_from_slice(previous), data_hash };
-    Block { header: Some(header), data: Some(BlockData { data }), metadata: None }
+    HeadedBlock::new(header, data, BlockMetadata::default())
 }
 
 fn envelope(txid: &str) -> Bytes {

@@ -123,13 +123,13 @@ impl Endorser {
             self.check_admission(&transaction)?;
         }
         let outcome = self.run(&transaction, input).await;
-        Ok(match outcome {
-            Ok(outcome) => self.respond(&transaction, outcome, proposal_hash),
-            Err(reason) => {
-                tracing::warn!(%txid, %chaincode, %reason, "proposal failed");
-                failure(reason)
-            }
-        })
+        let response = outcome.and_then(|outcome| {
+            self.respond(&transaction, outcome, proposal_hash).map_err(|error| error.to_string())
+        });
+        Ok(response.unwrap_or_else(|reason| {
+            tracing::warn!(%txid, %chaincode, %reason, "proposal failed");
+            failure(reason)
+        }))
     }
 
     /// A proposal must be new, and its creator may write to the channel; system chaincodes check for

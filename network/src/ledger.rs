@@ -52,7 +52,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use fabric::{proto::common::Block, types::decode};
+use fabric::types::HeadedBlock;
 use parking_lot::{Mutex, RwLock};
 use rocksdb::DB;
 
@@ -101,7 +101,10 @@ pub struct Ledger {
 impl Ledger {
     /// Opens the ledger in `directory`, or begins one there with the genesis block, and brings the
     /// database up to the block log. A genesis block given for an existing ledger must be its own.
-    pub fn open(directory: &Path, genesis: Option<&Block>) -> Result<(Arc<Self>, Recovery), LedgerError> {
+    pub fn open(
+        directory: &Path,
+        genesis: Option<&HeadedBlock>,
+    ) -> Result<(Arc<Self>, Recovery), LedgerError> {
         recovery::open(directory, genesis, files::Files::default())
     }
 
@@ -112,7 +115,7 @@ impl Ledger {
         let block = validated.seal(&self.tip.read())?;
         let (mut batch, changed) = index::prepare(&block, &self.view()?)?;
         let location = log.append(&block.encode()?)?;
-        index::locate(&block.block, block.number, location, &self.database, &mut batch)?;
+        index::locate(&block.block, location, &self.database, &mut batch)?;
         self.begin(&block, &changed);
         index::write(&self.database, batch).inspect_err(|error| log.poison(error))?;
         *self.tip.write() = block.savepoint();
@@ -164,10 +167,10 @@ impl Ledger {
         Ok(View { database, log, snapshot, height, known: Some(&self.known_state) })
     }
 
-    pub fn block(&self, number: u64) -> Result<Option<Block>, LedgerError> {
+    pub fn block(&self, number: u64) -> Result<Option<HeadedBlock>, LedgerError> {
         let Some(bytes) = self.block_bytes(number)? else { return Ok(None) };
         let unreadable = |reason: String| LedgerError::Unreadable { number, reason };
-        decode(bytes).map(Some).map_err(|error| unreadable(error.to_string()))
+        HeadedBlock::decode(bytes).map(Some).map_err(|error| unreadable(error.to_string()))
     }
 
     /// A marshalled `common.Block`, with our filter and commit hash in its metadata. Cheap: one look into
@@ -178,7 +181,7 @@ impl Ledger {
     }
 
     /// A block by its header hash.
-    pub fn block_by_hash(&self, hash: &[u8]) -> Result<Option<Block>, LedgerError> {
+    pub fn block_by_hash(&self, hash: &[u8]) -> Result<Option<HeadedBlock>, LedgerError> {
         let record = self.database.get_cf(database::family(&self.database, HASHES)?, hash)?;
         let bad = |_| LedgerError::BadRecord("block hash index".to_owned());
         match record {

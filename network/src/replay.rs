@@ -16,7 +16,10 @@ use fabric::{
     channel::{Bundle, ConfigError},
     crypto::SignatureMemo,
     proto::common::Block,
-    types::block::{data_hash, header_hash},
+    types::{
+        HeadedBlock,
+        block::{NotABlock, data_hash},
+    },
 };
 
 use self::report::Recorded;
@@ -43,8 +46,8 @@ pub enum ReplayError {
     Gap { last: u64, next: u64 },
     #[error("block {0} is another one than the block of that number in the ledger: two chains are mixed")]
     OtherChain(u64),
-    #[error("a block has no header")]
-    NoHeader,
+    #[error(transparent)]
+    NotABlock(#[from] NotABlock),
     #[error("the genesis block's data hash is not that of its data")]
     GenesisDataHash,
     #[error("block {number} is refused: {reason}")]
@@ -83,32 +86,33 @@ impl Replay {
     /// Judges the next block and commits it. A block that is in the ledger already is only compared.
     pub fn block(&mut self, mut block: Block) -> Result<BlockReport, ReplayError> {
         let recorded = Recorded::take(&mut block);
-        let header = block.header.clone().ok_or(ReplayError::NoHeader)?;
+        let block = HeadedBlock::try_from(block)?;
+        let number = block.number();
         let channel = match &mut self.channel {
             Some(channel) => channel,
-            none => none.insert(Channel::open(&self.directory, &block, header.number)?),
+            none => none.insert(Channel::open(&self.directory, &block)?),
         };
         let height = channel.ledger.height();
-        if header.number > height {
-            return Err(ReplayError::Gap { last: height.saturating_sub(1), next: header.number });
+        if number > height {
+            return Err(ReplayError::Gap { last: height.saturating_sub(1), next: number });
         }
-        let (block, reasons) = if header.number < height {
-            (channel.known(&block, header.number)?, Vec::new())
+        let (block, reasons) = if number < height {
+            (channel.known(&block)?, Vec::new())
         } else {
-            channel.commit(block, header.number, &self.memo)?
+            channel.commit(block, &self.memo)?
         };
-        Ok(BlockReport::new(header.number, Outcome::of(&block), recorded, &block, reasons))
+        Ok(BlockReport::new(recorded, &block, reasons))
     }
 }
 
 impl Channel {
-    fn open(directory: &Path, first: &Block, number: u64) -> Result<Self, ReplayError> {
-        let genesis = (number == 0).then_some(first);
+    fn open(directory: &Path, first: &HeadedBlock) -> Result<Self, ReplayError> {
+        let genesis = (first.number() == 0).then_some(first);
         if let Some(block) = genesis {
             check_genesis(block)?;
         }
         let (ledger, _) = match Ledger::open(directory, genesis) {
-            Err(LedgerError::NoGenesis { .. }) => return Err(ReplayError::NoGenesis(number)),
+            Err(LedgerError::NoGenesis { .. }) => return Err(ReplayError::NoGenesis(first.number())),
             opened => opened?,
         };
         let bundle = current_bundle(&ledger)?;
@@ -116,17 +120,17 @@ impl Channel {
     }
 
     /// The block of this number as we committed it, which must be the same block.
-    fn known(&self, block: &Block, number: u64) -> Result<Block, ReplayError> {
-        let known = self.ledger.block(number)?.filter(|known| hash(known) == hash(block));
-        known.ok_or(ReplayError::OtherChain(number))
+    fn known(&self, block: &HeadedBlock) -> Result<HeadedBlock, ReplayError> {
+        let known = self.ledger.block(block.number())?.filter(|known| known.hash() == block.hash());
+        known.ok_or(ReplayError::OtherChain(block.number()))
     }
 
     fn commit(
         &mut self,
-        block: Block,
-        number: u64,
+        block: HeadedBlock,
         memo: &SignatureMemo,
-    ) -> Result<(Block, Vec<String>), ReplayError> {
+    ) -> Result<(HeadedBlock, Vec<String>), ReplayError> {
+        let number = block.number();
         let ordered = validate::verify_ordered(block, &self.bundle, &self.ledger, memo)
             .map_err(|reason| ReplayError::Rejected { number, reason })?;
         let validation = validate::validate(ordered, &self.bundle, &self.ledger, memo)?;
@@ -138,13 +142,11 @@ impl Channel {
     }
 }
 
-fn check_genesis(block: &Block) -> Result<(), ReplayError> {
-    let stated = block.header.as_ref().map(|header| header.data_hash.as_ref()).unwrap_or_default();
-    let envelopes = block.data.as_ref().map(|data| data.data.as_slice()).unwrap_or_default();
-    if data_hash(envelopes).as_slice() != stated {
+fn check_genesis(block: &HeadedBlock) -> Result<(), ReplayError> {
+    if data_hash(block.envelopes()).as_slice() != block.header().data_hash {
         return Err(ReplayError::GenesisDataHash);
     }
-    Bundle::from_block(block)?;
+    Bundle::from_block(block.message())?;
     Ok(())
 }
 
@@ -152,10 +154,6 @@ fn check_genesis(block: &Block) -> Result<(), ReplayError> {
 fn current_bundle(ledger: &Ledger) -> Result<Arc<Bundle>, ReplayError> {
     let config = ledger.view()?.get(CONFIG_NAMESPACE, CONFIG_KEY)?;
     let number = config.map_or(0, |config| config.version.block);
-    let block = ledger.block(number)?.unwrap_or_default();
-    Ok(Bundle::from_block(&block)?)
-}
-
-fn hash(block: &Block) -> Option<[u8; 32]> {
-    block.header.as_ref().map(header_hash)
+    let block = ledger.block(number)?.ok_or(ReplayError::NoGenesis(number))?;
+    Ok(Bundle::from_block(block.message())?)
 }

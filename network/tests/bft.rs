@@ -81,7 +81,7 @@ impl Signer {
         let signature = MetadataSignature {
             signature_header: self.signature_header,
             identifier_header: self.identifier_header,
-            signature: channel.orderer.sign(&signed).into(),
+            signature: channel.orderer.sign(&signed).unwrap().into(),
         };
         let metadata = Metadata { value, signatures: vec![signature] };
         block.metadata.as_mut().unwrap().metadata[0] = metadata.encode_to_vec().into();

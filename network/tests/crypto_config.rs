@@ -225,7 +225,7 @@ fn roles(msp: &Msp, folder: &Path) -> Vec<MspRoleType> {
     let signer = SigningIdentity::from_msp_dir(folder, msp.name()).unwrap();
     let identity = msp.deserialize(&signer.serialized()).unwrap();
     msp.validate(&identity).unwrap();
-    identity.verify(b"message", &signer.sign(b"message")).unwrap();
+    identity.verify(b"message", &signer.sign(b"message").unwrap()).unwrap();
     let roles = [MspRoleType::Client, MspRoleType::Peer, MspRoleType::Admin, MspRoleType::Orderer];
     let satisfied = |role: &MspRoleType| {
         let principal = MspRole { msp_identifier: msp.name().to_owned(), role: *role as i32 };

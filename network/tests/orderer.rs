@@ -68,7 +68,7 @@ impl Ordering {
         }
         self.channel.close();
         self.pipeline.run().unwrap();
-        let size = |number| test.ledger.block(number).unwrap().unwrap().data.unwrap().data.len();
+        let size = |number| test.ledger.block(number).unwrap().unwrap().envelopes().len();
         (before..test.ledger.height()).map(size).collect()
     }
 }

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use fabric::crypto::SigningError;
 use prost::{DecodeError, Message};
 use tonic::{Code, Status};
 
@@ -20,6 +21,8 @@ pub enum Error {
     NotSigned(&'static str),
     #[error("no randomness from the operating system: {0}")]
     Random(getrandom::Error),
+    #[error(transparent)]
+    Signing(#[from] SigningError),
     #[error("cannot decode {what}")]
     Decode { what: &'static str, source: DecodeError },
     #[error("{what} lacks {part}")]

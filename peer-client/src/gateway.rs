@@ -120,8 +120,7 @@ impl Gateway {
     /// Signs if there is a key to sign with.
     pub(crate) fn try_sign(&self, message: &[u8]) -> Result<Option<Bytes>, Error> {
         let Some(signer) = &self.signer else { return Ok(None) };
-        let signature = signer.sign(message);
-        Ok(Some(signature.into()))
+        Ok(Some(signer.sign(message)?.into()))
     }
 
     pub(crate) fn request<M>(&self, message: M, timeout: Duration) -> Request<M> {

@@ -204,21 +204,23 @@ async fn each_step_can_be_signed_elsewhere() {
     assert!(matches!(proposal.endorse().await.unwrap_err(), Error::NotSigned(_)));
     let unsigned = proposal.to_bytes();
     let message = fabric::proto::gateway::ProposedTransaction::decode(unsigned.clone()).unwrap();
-    let signature = key.sign(&message.proposal.unwrap().proposal_bytes);
+    let signature = key.sign(&message.proposal.unwrap().proposal_bytes).unwrap();
     let proposal = gateway.proposal_from_bytes(unsigned).unwrap().with_signature(signature);
 
     let transaction = proposal.endorse().await.unwrap();
     assert!(matches!(transaction.submit().await.unwrap_err(), Error::NotSigned(_)));
     let message = fabric::proto::gateway::PreparedTransaction::decode(transaction.to_bytes()).unwrap();
-    let signature = key.sign(&message.envelope.unwrap().payload);
+    let signature = key.sign(&message.envelope.unwrap().payload).unwrap();
     let transaction =
         gateway.transaction_from_bytes(transaction.to_bytes()).unwrap().with_signature(signature);
 
     let commit = transaction.submit().await.unwrap();
     assert!(matches!(commit.status().await.unwrap_err(), Error::NotSigned(_)));
     let message = fabric::proto::gateway::SignedCommitStatusRequest::decode(commit.to_bytes()).unwrap();
-    let commit =
-        gateway.commit_from_bytes(commit.to_bytes()).unwrap().with_signature(key.sign(&message.request));
+    let commit = gateway
+        .commit_from_bytes(commit.to_bytes())
+        .unwrap()
+        .with_signature(key.sign(&message.request).unwrap());
     assert_eq!(commit.status().await.unwrap().block_number, 1);
 
     let (proposal, envelope) = fake.script(|script| (script.proposals.remove(0), script.envelopes.remove(0)));

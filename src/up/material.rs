@@ -7,8 +7,7 @@ use std::{
 
 use fabric::{
     channel::{Bundle, genesis},
-    proto::common::Block,
-    types::block::header_hash,
+    types::HeadedBlock,
 };
 use network::crypto_config::{self, CryptoConfig, Kind, Validity};
 use prost::Message;
@@ -36,7 +35,7 @@ const DEFAULT_CRYPTO_CONFIG: &str = include_str!("../../crypto-config/crypto-con
 
 /// What a network is made of before it runs.
 pub struct Material {
-    pub genesis: Block,
+    pub genesis: HeadedBlock,
     pub orderer: Host,
     /// One peer for each organisation.
     pub peers: Vec<Host>,
@@ -56,8 +55,7 @@ pub struct Host {
 impl Material {
     /// The genesis fingerprint: what a verifier of this network is told once and checks for ever.
     pub fn fingerprint(&self) -> String {
-        let header = self.genesis.header.clone().unwrap_or_default();
-        format!("sha256:{}", hex::encode(header_hash(&header)))
+        format!("sha256:{}", hex::encode(self.genesis.hash()))
     }
 }
 
@@ -113,7 +111,7 @@ pub fn prepare(data_dir: &Path) -> Result<Material, Failure> {
             .map_err(|error| Failure::during("making keys and certificates", error))?;
     }
     let genesis = genesis_block(data_dir)?;
-    let bundle = Bundle::from_block(&genesis)
+    let bundle = Bundle::from_block(genesis.message())
         .map_err(|error| damaged(&data_dir.join(GENESIS), &format!("is no genesis block: {error}")))?;
     hosts(&config, &folder, &bundle, genesis)
 }
@@ -125,7 +123,7 @@ fn write_missing(path: &Path, content: &str) -> Result<(), Failure> {
     fs::write(path, content).map_err(|error| Failure::during(path.display(), error))
 }
 
-fn genesis_block(data_dir: &Path) -> Result<Block, Failure> {
+fn genesis_block(data_dir: &Path) -> Result<HeadedBlock, Failure> {
     let path = data_dir.join(GENESIS);
     match fs::read(&path) {
         Ok(bytes) => crate::channel::genesis_block(&bytes).map_err(|reason| damaged(&path, &reason)),
@@ -138,7 +136,7 @@ fn genesis_block(data_dir: &Path) -> Result<Block, Failure> {
             )
             .map_err(|error| Failure::usage(error.to_string()))?;
             let draft = path.with_extension("new");
-            fs::write(&draft, block.encode_to_vec())
+            fs::write(&draft, block.message().encode_to_vec())
                 .and_then(|()| fs::rename(&draft, &path))
                 .map_err(|error| Failure::during(path.display(), error))?;
             Ok(block)
@@ -153,7 +151,12 @@ fn damaged(genesis: &Path, reason: &str) -> Failure {
 }
 
 /// Matches the organisations of the keys with those of the channel, by their names in both files.
-fn hosts(config: &CryptoConfig, folder: &Path, bundle: &Bundle, genesis: Block) -> Result<Material, Failure> {
+fn hosts(
+    config: &CryptoConfig,
+    folder: &Path,
+    bundle: &Bundle,
+    genesis: HeadedBlock,
+) -> Result<Material, Failure> {
     let members = bundle.application().map(|application| &application.orgs);
     let mut peers = Vec::new();
     let mut orderer = None;

@@ -17,7 +17,7 @@ use std::{
 };
 
 use clap::Parser;
-use fabric::proto::common::Block;
+use fabric::types::HeadedBlock;
 use network::replay::{self, Difference, Replay};
 use prost::Message;
 use tests::mutants::{
@@ -113,8 +113,8 @@ fn write_records(log: &mut fs::File, number: u64, records: &[Record]) {
     }
 }
 
-fn write_block(args: &Args, block: &Block, number: u64) {
-    fs::write(block_file(&args.directory.join("blocks"), number), block.encode_to_vec()).unwrap();
+fn write_block(args: &Args, block: &HeadedBlock, number: u64) {
+    fs::write(block_file(&args.directory.join("blocks"), number), block.message().encode_to_vec()).unwrap();
 }
 
 /// Lets the peer commit the chain, and compares what it has recorded with our verdicts.

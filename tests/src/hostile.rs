@@ -74,7 +74,7 @@ impl Forgery<'_> {
         };
         let data = Transaction { actions: vec![action] }.encode_to_vec();
         let payload: Bytes = Payload { header: Some(header), data: data.into() }.encode_to_vec().into();
-        let signature = client.sign(&payload).into();
+        let signature = client.sign(&payload).unwrap().into();
         (Envelope { payload, signature }, transaction)
     }
 
@@ -143,6 +143,6 @@ fn endorse(profile: &ConnectionProfile, organisation: &str, payload: &Bytes) -> 
     let peer =
         SigningIdentity::from_msp_dir(&profile.crypto_config.join(folder), &organisation.msp_id).unwrap();
     let endorser = peer.serialized();
-    let signature = peer.sign(&[payload.as_ref(), endorser.as_ref()].concat()).into();
+    let signature = peer.sign(&[payload.as_ref(), endorser.as_ref()].concat()).unwrap().into();
     Endorsement { endorser, signature }
 }

@@ -18,13 +18,13 @@ fn check(level: Level, seed: u64) {
     let channel = Channel::create(directory.path(), level, 7050);
     let replayed = tempfile::tempdir().unwrap();
     let mut replay = Replay::new(replayed.path().to_owned());
-    replay.block(channel.genesis.clone()).unwrap();
+    replay.block(channel.genesis.message().clone()).unwrap();
     let mut generator = Generator::new(channel, seed);
     let (mut made, mut codes) = (0, BTreeSet::new());
     while made < TRANSACTIONS {
         let Made::Judged(block, records) = generator.next_block() else { panic!("no halt was wanted") };
         let filter: Vec<u8> = records.iter().map(|record| record.code as i32 as u8).collect();
-        assert_eq!(replay.block(block).unwrap().ours.filter, filter);
+        assert_eq!(replay.block(block.into_message()).unwrap().ours.filter, filter);
         made += records.len();
         codes.extend(filter);
     }

@@ -46,7 +46,9 @@ fn blocks_out_of_order_or_of_another_chain_are_refused_and_make_it_doubtful() {
     let ahead = world.commit(CHANNEL, Vec::new(), TxValidationCode::Valid);
     assert!(matches!(world.model.apply(&ahead), Err(ModelError::WrongNumber { expected: 7, got: 8 })));
     let mut other = CommittedBlock::clone(&skipped);
-    other.block.header.as_mut().unwrap().previous_hash = Bytes::from_static(&[9; 32]);
+    let mut message = other.block.into_message();
+    message.header.as_mut().unwrap().previous_hash = Bytes::from_static(&[9; 32]);
+    other.block = message.try_into().unwrap();
     assert!(matches!(world.model.apply(&other), Err(ModelError::OtherChain { number: 7 })));
     assert_eq!(world.model.doubt(world.now(), DAY), Some(Doubt::Broken));
     assert_eq!(world.model.height(), 7);

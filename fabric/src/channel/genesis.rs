@@ -19,10 +19,10 @@ use crate::{
     msp::MspError,
     policy::DslError,
     proto::common::{
-        Block, BlockData, BlockHeader, BlockMetadata, ChannelHeader, Config, ConfigEnvelope, ConfigGroup,
-        Envelope, Header, HeaderType, LastConfig, Metadata, OrdererBlockMetadata, Payload, SignatureHeader,
+        BlockHeader, BlockMetadata, ChannelHeader, Config, ConfigEnvelope, ConfigGroup, Envelope, Header,
+        HeaderType, LastConfig, Metadata, OrdererBlockMetadata, Payload, SignatureHeader,
     },
-    types::{block, txid},
+    types::{HeadedBlock, block, txid},
 };
 
 /// A `configtx.yaml` that no genesis block can be made from. Keys are named by their path in the file.
@@ -69,7 +69,7 @@ pub fn from_configtx_yaml(
     profile: &str,
     channel_id: &str,
     stamp: Stamp,
-) -> Result<Block, GenesisError> {
+) -> Result<HeadedBlock, GenesisError> {
     let text = read(path)?;
     let text = String::from_utf8(text)
         .map_err(|error| GenesisError::Yaml { path: path.to_owned(), error: error.to_string() })?;
@@ -86,11 +86,11 @@ fn from_document(
     profile: &str,
     channel_id: &str,
     stamp: Stamp,
-) -> Result<Block, GenesisError> {
+) -> Result<HeadedBlock, GenesisError> {
     let profile = Profile::read(document, profile)?;
     check_capabilities(&profile)?;
     let block = genesis_block(channel_id, groups::channel_group(&profile, folder)?, stamp);
-    Bundle::from_block(&block)?;
+    Bundle::from_block(block.message())?;
     Ok(block)
 }
 
@@ -106,7 +106,7 @@ fn check_capabilities(profile: &Profile) -> Result<(), ConfigError> {
 }
 
 /// The genesis block of a configuration tree (`common/genesis/genesis.go`).
-fn genesis_block(channel_id: &str, channel_group: ConfigGroup, stamp: Stamp) -> Block {
+fn genesis_block(channel_id: &str, channel_group: ConfigGroup, stamp: Stamp) -> HeadedBlock {
     let config = Config { sequence: 0, channel_group: Some(channel_group) };
     let channel_header = ChannelHeader {
         r#type: HeaderType::Config.into(),
@@ -126,14 +126,8 @@ fn genesis_block(channel_id: &str, channel_group: ConfigGroup, stamp: Stamp) -> 
     };
     let envelope = Envelope { payload: payload.encode_to_vec().into(), ..Default::default() };
     let data = vec![envelope.encode_to_vec().into()];
-    Block {
-        header: Some(BlockHeader {
-            data_hash: block::data_hash(&data).to_vec().into(),
-            ..Default::default()
-        }),
-        data: Some(BlockData { data }),
-        metadata: Some(genesis_metadata()),
-    }
+    let header = BlockHeader { data_hash: block::data_hash(&data).to_vec().into(), ..Default::default() };
+    HeadedBlock::new(header, data, genesis_metadata())
 }
 
 fn genesis_metadata() -> BlockMetadata {

@@ -7,7 +7,7 @@
 use recent::Recent;
 use sha2::{Digest, Sha256};
 
-use super::{PrivateKey, PublicKey, SignatureError, hashed::Hashed};
+use super::{PrivateKey, PublicKey, SignatureError, SigningError, hashed::Hashed};
 
 /// A bounded set of (key, message, signature) that hold.
 #[derive(Debug)]
@@ -39,14 +39,11 @@ impl SignatureMemo {
     }
 
     /// Signs, and knows the signature from now on.
-    pub fn sign(&self, key: &PrivateKey, message: &[u8]) -> Vec<u8> {
+    pub fn sign(&self, key: &PrivateKey, message: &[u8]) -> Result<Vec<u8>, SigningError> {
         let message = Hashed::of(message);
-        let signature = key.sign_hashed(&message);
-        // Without random numbers there is none.
-        if !signature.is_empty() {
-            self.good.insert(name(&key.public_key(), &message, &signature), ());
-        }
-        signature
+        let signature = key.sign_hashed(&message)?;
+        self.good.insert(name(&key.public_key(), &message, &signature), ());
+        Ok(signature)
     }
 }
 
@@ -79,7 +76,7 @@ mod tests {
         let memo = SignatureMemo::new(10);
         assert!(memo.verify(&key.public_key(), b"m", b"s").is_err());
         assert!(memo.verify(&key.public_key(), b"m", b"s").is_err());
-        let signature = key.sign(b"m");
+        let signature = key.sign(b"m").unwrap();
         memo.verify(&key.public_key(), b"m", &signature).unwrap();
         assert!(memo.good.get(&name(&key.public_key(), &Hashed::of(b"m"), &signature)).is_some());
     }
@@ -88,7 +85,7 @@ mod tests {
     fn an_own_signature_holds_and_is_known() {
         let key = PrivateKey::generate().unwrap();
         let memo = SignatureMemo::new(10);
-        let signature = memo.sign(&key, b"m");
+        let signature = memo.sign(&key, b"m").unwrap();
         key.public_key().verify(b"m", &signature).unwrap();
         assert!(memo.good.get(&name(&key.public_key(), &Hashed::of(b"m"), &signature)).is_some());
     }
@@ -97,7 +94,7 @@ mod tests {
     fn disabled_keeps_nothing() {
         let key = PrivateKey::generate().unwrap();
         let memo = SignatureMemo::disabled();
-        let signature = memo.sign(&key, b"m");
+        let signature = memo.sign(&key, b"m").unwrap();
         let name = name(&key.public_key(), &Hashed::of(b"m"), &signature);
         assert!(memo.good.get(&name).is_none());
     }

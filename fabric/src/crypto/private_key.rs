@@ -24,6 +24,11 @@ pub enum KeyError {
     Library,
 }
 
+/// Signing failed: the cryptographic library gave no signature, for want of random numbers say.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the message could not be signed: the cryptographic library gave no signature")]
+pub struct SigningError;
+
 /// A key that signs. Never printed.
 pub struct PrivateKey {
     kind: Kind,
@@ -68,18 +73,16 @@ impl PrivateKey {
     }
 
     /// Signs: ECDSA over the message's SHA-256, DER with a low S; Ed25519 over the message itself.
-    pub fn sign(&self, message: &[u8]) -> Vec<u8> {
+    pub fn sign(&self, message: &[u8]) -> Result<Vec<u8>, SigningError> {
         self.sign_hashed(&Hashed::of(message))
     }
 
-    pub(super) fn sign_hashed(&self, message: &Hashed<'_>) -> Vec<u8> {
+    pub(super) fn sign_hashed(&self, message: &Hashed<'_>) -> Result<Vec<u8>, SigningError> {
         match &self.kind {
-            Kind::Ed25519(key) => key.sign(message.message).to_bytes().to_vec(),
+            Kind::Ed25519(key) => Ok(key.sign(message.message).to_bytes().to_vec()),
             Kind::P256(pair) => {
-                // Signing fails only without random numbers, without which nothing here can go on.
-                let signature = pair.sign_digest(&message.sha256);
-                let low = signature.map(|signature| ecdsa::to_low_s(Curve::P256, signature.as_ref()));
-                low.ok().and_then(Result::ok).unwrap_or_default()
+                let signature = pair.sign_digest(&message.sha256).map_err(|_| SigningError)?;
+                ecdsa::to_low_s(Curve::P256, signature.as_ref()).map_err(|_| SigningError)
             }
         }
     }
@@ -157,7 +160,7 @@ mod tests {
     fn signatures_are_low_and_hold() {
         let key = PrivateKey::generate().unwrap();
         for index in 0..64_u8 {
-            let signature = key.sign(&[index]);
+            let signature = key.sign(&[index]).unwrap();
             assert!(Curve::P256.is_low(Signature::parse(&signature).unwrap().s));
             key.public_key().verify(&[index], &signature).unwrap();
         }
@@ -168,7 +171,7 @@ mod tests {
         for key in [PrivateKey::generate().unwrap(), PrivateKey::from_pem(ED25519_PEM.as_bytes()).unwrap()] {
             let again = PrivateKey::from_pem(key.to_pkcs8_pem().unwrap().as_bytes()).unwrap();
             assert_eq!(again.public_key(), key.public_key());
-            key.public_key().verify(b"message", &again.sign(b"message")).unwrap();
+            key.public_key().verify(b"message", &again.sign(b"message").unwrap()).unwrap();
         }
     }
 

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use prost::Message;
 
 use crate::{
-    crypto::{PrivateKey, PublicKey},
+    crypto::{PrivateKey, PublicKey, SigningError},
     proto::msp::SerializedIdentity,
 };
 
@@ -95,7 +95,7 @@ impl SigningIdentity {
     }
 
     /// Signs as [`PrivateKey::sign`] does.
-    pub fn sign(&self, message: &[u8]) -> Vec<u8> {
+    pub fn sign(&self, message: &[u8]) -> Result<Vec<u8>, SigningError> {
         self.key.sign(message)
     }
 }

@@ -1,8 +1,10 @@
-//! Block hashes (`protoutil/blockutils.go`).
+//! Blocks that have a header, and block hashes (`protoutil/blockutils.go`).
 
+use bytes::Bytes;
 use sha2::{Digest, Sha256};
 
-use crate::proto::common::{BlockHeader, BlockMetadataIndex};
+use super::decode::{DecodeError, decode};
+use crate::proto::common::{Block, BlockData, BlockHeader, BlockMetadata, BlockMetadataIndex};
 
 /// The least number of metadata entries a block carries; a peer refuses fewer.
 pub const METADATA_ENTRIES: usize = 5;
@@ -12,6 +14,84 @@ pub const SIGNATURES: usize = BlockMetadataIndex::Signatures as usize;
 pub const TRANSACTIONS_FILTER: usize = BlockMetadataIndex::TransactionsFilter as usize;
 /// Index of the commit hash, a `Metadata` whose value is the hash.
 pub const COMMIT_HASH: usize = BlockMetadataIndex::CommitHash as usize;
+
+/// A block with a header. The message alone may come without one, and then has neither number nor hash.
+#[derive(Clone, Debug, PartialEq)]
+pub struct HeadedBlock {
+    /// That of `message`, which never changes.
+    header: BlockHeader,
+    message: Block,
+}
+
+/// Why bytes or a message are no [`HeadedBlock`].
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NotABlock {
+    #[error("the block has no header")]
+    NoHeader,
+    #[error(transparent)]
+    Malformed(#[from] DecodeError),
+}
+
+impl HeadedBlock {
+    /// A block put together from its parts; its data are `envelopes`.
+    pub fn new(header: BlockHeader, envelopes: Vec<Bytes>, metadata: BlockMetadata) -> Self {
+        let data = Some(BlockData { data: envelopes });
+        let message = Block { header: Some(header.clone()), data, metadata: Some(metadata) };
+        Self { header, message }
+    }
+
+    pub fn decode(bytes: Bytes) -> Result<Self, NotABlock> {
+        Self::try_from(decode::<Block>(bytes)?)
+    }
+
+    pub fn header(&self) -> &BlockHeader {
+        &self.header
+    }
+
+    pub fn number(&self) -> u64 {
+        self.header.number
+    }
+
+    pub fn hash(&self) -> [u8; 32] {
+        header_hash(&self.header)
+    }
+
+    /// The encoded envelopes of its transactions.
+    pub fn envelopes(&self) -> &[Bytes] {
+        self.message.data.as_ref().map(|data| data.data.as_slice()).unwrap_or_default()
+    }
+
+    /// The metadata entry at this index, if there is one.
+    pub fn metadata(&self, index: usize) -> Option<&Bytes> {
+        self.message.metadata.as_ref()?.metadata.get(index)
+    }
+
+    /// The message's metadata entries, at least [`METADATA_ENTRIES`] of them.
+    pub fn metadata_mut(&mut self) -> &mut Vec<Bytes> {
+        let entries = &mut self.message.metadata.get_or_insert_with(BlockMetadata::default).metadata;
+        if entries.len() < METADATA_ENTRIES {
+            entries.resize(METADATA_ENTRIES, Bytes::new());
+        }
+        entries
+    }
+
+    pub fn message(&self) -> &Block {
+        &self.message
+    }
+
+    pub fn into_message(self) -> Block {
+        self.message
+    }
+}
+
+impl TryFrom<Block> for HeadedBlock {
+    type Error = NotABlock;
+
+    fn try_from(message: Block) -> Result<Self, NotABlock> {
+        let header = message.header.clone().ok_or(NotABlock::NoHeader)?;
+        Ok(Self { header, message })
+    }
+}
 
 /// The header as it is hashed and signed: DER SEQUENCE of INTEGER and two OCTET STRINGs.
 pub fn header_bytes(header: &BlockHeader) -> Vec<u8> {
@@ -60,4 +140,24 @@ fn push_length(out: &mut Vec<u8>, length: usize) {
     let significant: Vec<u8> = bytes.iter().copied().skip_while(|byte| *byte == 0).collect();
     out.push(0x80 | significant.len() as u8);
     out.extend(significant);
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use prost::Message;
+
+    use super::*;
+
+    #[test]
+    fn a_message_without_header_is_no_block() {
+        let headless = Block { header: None, data: Some(BlockData::default()), metadata: None };
+        assert_eq!(HeadedBlock::try_from(headless.clone()), Err(NotABlock::NoHeader));
+        assert_eq!(HeadedBlock::decode(headless.encode_to_vec().into()), Err(NotABlock::NoHeader));
+        assert_eq!(HeadedBlock::decode(Bytes::new()), Err(NotABlock::NoHeader));
+        let garbage = HeadedBlock::decode(Bytes::from_static(&[0x0a, 9]));
+        assert!(matches!(garbage, Err(NotABlock::Malformed(_))));
+        let block = Block { header: Some(BlockHeader { number: 7, ..Default::default() }), ..headless };
+        assert_eq!(HeadedBlock::decode(block.encode_to_vec().into()).unwrap().number(), 7);
+    }
 }

@@ -53,7 +53,8 @@ impl Channel {
         let path = folder.join("configtx.yaml");
         fs::write(&path, CONFIGTX).unwrap();
         let stamp = Stamp { unix_seconds: 0, nonce: [1; 24] };
-        Bundle::from_block(&from_configtx_yaml(&path, "NanoTrace", "nanotrace", stamp).unwrap()).unwrap()
+        Bundle::from_block(from_configtx_yaml(&path, "NanoTrace", "nanotrace", stamp).unwrap().message())
+            .unwrap()
     }
 
     pub fn admins(&self, orgs: &[&'static str]) -> Vec<&SigningIdentity> {
@@ -108,7 +109,7 @@ pub fn signed(bundle: &Bundle, config_update: Vec<u8>, signers: &[&SigningIdenti
 pub fn sign(signer: &SigningIdentity, config_update: &Bytes) -> ConfigSignature {
     let header = SignatureHeader { creator: signer.serialized(), nonce: Bytes::from_static(&[3; 24]) };
     let signature_header: Bytes = header.encode_to_vec().into();
-    let signature = signer.sign(&[&signature_header[..], config_update].concat()).into();
+    let signature = signer.sign(&[&signature_header[..], config_update].concat()).unwrap().into();
     ConfigSignature { signature_header, signature }
 }
 

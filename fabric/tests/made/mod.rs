@@ -75,7 +75,7 @@ pub fn certificate(key: &PrivateKey, ca: &PrivateKey, org: &str, role: Option<&s
         public.spki_der(),
         &extensions,
     ]);
-    let signature = [&[0][..], &ca.sign(&body)].concat();
+    let signature = [&[0][..], &ca.sign(&body).unwrap()].concat();
     let certificate = sequence(&[&body, &algorithm, &tagged(0x03, &signature)]);
     pem::encode(&pem::Pem::new("CERTIFICATE", certificate))
 }

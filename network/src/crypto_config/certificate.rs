@@ -320,7 +320,7 @@ impl Keypair for Issuer<'_> {
 
 impl Signer<Signature> for Issuer<'_> {
     fn try_sign(&self, message: &[u8]) -> Result<Signature, signature::Error> {
-        Ok(Signature(self.0.sign(message)))
+        self.0.sign(message).map(Signature).map_err(|_| signature::Error::new())
     }
 }
 

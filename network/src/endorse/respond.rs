@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use bytes::Bytes;
 use fabric::{
-    crypto::SignatureMemo,
+    crypto::{SignatureMemo, SigningError},
     msp::SigningIdentity,
     proto::{
         common::SignaturePolicyEnvelope,
@@ -34,22 +34,23 @@ impl Endorser {
         transaction: &Transaction<'_>,
         outcome: Outcome,
         proposal_hash: [u8; 32],
-    ) -> ProposalResponse {
+    ) -> Result<ProposalResponse, SigningError> {
         let failed = outcome.response.status >= system::ERROR;
         let refused = outcome.response.status >= system::ERROR_THRESHOLD;
         if !failed && (refused || transaction.channel_id.is_empty()) {
-            return ProposalResponse { response: Some(outcome.response), ..ProposalResponse::default() };
+            return Ok(ProposalResponse { response: Some(outcome.response), ..ProposalResponse::default() });
         }
         let payload = payload(proposal_hash, &outcome, transaction.invoked);
-        let endorsement = (!failed).then(|| endorse(&payload, &self.setup.signer, &self.setup.memo));
-        ProposalResponse {
+        let endorsement =
+            (!failed).then(|| endorse(&payload, &self.setup.signer, &self.setup.memo)).transpose()?;
+        Ok(ProposalResponse {
             version: i32::from(endorsement.is_some()),
             response: Some(outcome.response),
             payload,
             endorsement,
             interest: outcome.interest,
             ..ProposalResponse::default()
-        }
+        })
     }
 }
 
@@ -70,11 +71,15 @@ fn payload(proposal_hash: [u8; 32], outcome: &Outcome, chaincode: &str) -> Bytes
 }
 
 /// Signs the payload. The memo knows the signature, since this process may come to validate it.
-fn endorse(payload: &Bytes, signer: &SigningIdentity, memo: &SignatureMemo) -> Endorsement {
+fn endorse(
+    payload: &Bytes,
+    signer: &SigningIdentity,
+    memo: &SignatureMemo,
+) -> Result<Endorsement, SigningError> {
     let endorser = signer.serialized();
     let signed = [&payload[..], &endorser[..]].concat();
-    let signature = memo.sign(signer.key(), &signed).into();
-    Endorsement { endorser, signature }
+    let signature = memo.sign(signer.key(), &signed)?.into();
+    Ok(Endorsement { endorser, signature })
 }
 
 /// Which chaincodes and collections the transaction touched and which keys have policies of their own: what

@@ -44,8 +44,8 @@ impl Gateway {
                 .into_iter()
                 .filter(|event| matcher.matches(event))
                 .collect();
-            let block_number = block.header.as_ref().map_or(0, |header| header.number);
-            ready(Ok((!events.is_empty()).then_some(ChaincodeEventsResponse { events, block_number })))
+            let response = ChaincodeEventsResponse { events, block_number: block.number() };
+            ready(Ok((!response.events.is_empty()).then_some(response)))
         }))
     }
 

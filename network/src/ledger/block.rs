@@ -3,12 +3,12 @@
 use bytes::Bytes;
 use fabric::{
     proto::{
-        common::{Block, BlockHeader, BlockMetadata, Metadata},
+        common::{BlockHeader, Metadata},
         protos::TxValidationCode,
     },
     types::{
-        Height,
-        block::{COMMIT_HASH, METADATA_ENTRIES, TRANSACTIONS_FILTER, header_hash},
+        HeadedBlock, Height,
+        block::{COMMIT_HASH, TRANSACTIONS_FILTER},
     },
 };
 use prost::Message;
@@ -22,7 +22,7 @@ use super::{
 #[derive(Clone, Debug, PartialEq)]
 pub struct ValidatedBlock {
     /// As the orderer made it. Whatever filter and commit hash stand in its metadata are replaced.
-    pub block: Block,
+    pub block: HeadedBlock,
     /// One for each transaction.
     pub codes: Vec<TxValidationCode>,
     /// One for each transaction; invalid ones have no read-write set.
@@ -36,7 +36,7 @@ pub struct ValidatedBlock {
 pub struct CommittedBlock {
     pub number: u64,
     /// With our filter and commit hash in its metadata.
-    pub block: Block,
+    pub block: HeadedBlock,
     pub header_hash: [u8; 32],
     /// Empty for block 0.
     pub commit_hash: Bytes,
@@ -47,8 +47,8 @@ pub struct CommittedBlock {
 
 impl ValidatedBlock {
     /// Judges a block of the log again by the verdicts in its metadata: what recovery commits.
-    pub(super) fn replay(block: Block, committed: &View<'_>) -> Result<Self, LedgerError> {
-        let number = number(&block);
+    pub(super) fn replay(block: HeadedBlock, committed: &View<'_>) -> Result<Self, LedgerError> {
+        let number = block.number();
         let (codes, transactions) = recorded(&block)?;
         let mut updates = UpdateBatch::default();
         for (index, transaction) in transactions.iter().enumerate() {
@@ -62,10 +62,9 @@ impl ValidatedBlock {
     /// Checks that the block continues the chain, and puts filter and commit hash into its metadata.
     pub(super) fn seal(self, tip: &Savepoint) -> Result<CommittedBlock, LedgerError> {
         let Self { mut block, codes, transactions, updates } = self;
-        let header = block.header.clone().unwrap_or_default();
-        let number = header.number;
-        check_continues(&header, tip)?;
-        let count = block.data.as_ref().map_or(0, |data| data.data.len());
+        let number = block.number();
+        check_continues(block.header(), tip)?;
+        let count = block.envelopes().len();
         if count != codes.len() || count != transactions.len() {
             return Err(LedgerError::WrongVerdicts { number, transactions: count, codes: codes.len() });
         }
@@ -76,7 +75,7 @@ impl ValidatedBlock {
             _ => commit_hash::derive(&filter, &updates, &tip.commit_hash),
         };
         write_metadata(&mut block, filter.into(), &commit_hash);
-        let header_hash = header_hash(&header);
+        let header_hash = block.hash();
         Ok(CommittedBlock { number, block, header_hash, commit_hash, codes, transactions, updates })
     }
 }
@@ -84,11 +83,11 @@ impl ValidatedBlock {
 impl CommittedBlock {
     /// The bytes that go into the log.
     pub(super) fn encode(&self) -> Result<Vec<u8>, LedgerError> {
-        let size = self.block.encoded_len();
+        let size = self.block.message().encoded_len();
         if size > MAX_BLOCK_BYTES {
             return Err(LedgerError::TooLarge { number: self.number, size, limit: MAX_BLOCK_BYTES });
         }
-        Ok(self.block.encode_to_vec())
+        Ok(self.block.message().encode_to_vec())
     }
 
     pub(super) fn savepoint(&self) -> Savepoint {
@@ -100,28 +99,23 @@ impl CommittedBlock {
     }
 
     /// The transactions of a block that the ledger gave out, by the verdicts in its metadata.
-    pub fn recorded_transactions(block: &Block) -> Result<Vec<Transaction>, LedgerError> {
+    pub fn recorded_transactions(block: &HeadedBlock) -> Result<Vec<Transaction>, LedgerError> {
         recorded(block).map(|(_, transactions)| transactions)
     }
 
     /// The commit hash in a block's metadata; empty if there is none.
-    pub fn recorded_commit_hash(block: &Block) -> Bytes {
-        let entry = metadata(block, COMMIT_HASH).unwrap_or_default();
+    pub fn recorded_commit_hash(block: &HeadedBlock) -> Bytes {
+        let entry = block.metadata(COMMIT_HASH).cloned().unwrap_or_default();
         Metadata::decode(entry).map(|metadata| metadata.value).unwrap_or_default()
     }
 }
 
-fn number(block: &Block) -> u64 {
-    block.header.as_ref().map_or(0, |header| header.number)
-}
-
 /// The transactions of a block of the log with the verdicts in its metadata.
-fn recorded(block: &Block) -> Result<(Vec<TxValidationCode>, Vec<Transaction>), LedgerError> {
-    let number = number(block);
+fn recorded(block: &HeadedBlock) -> Result<(Vec<TxValidationCode>, Vec<Transaction>), LedgerError> {
+    let number = block.number();
     let codes = recorded_codes(block)
         .map_err(|reason| LedgerError::Unreadable { number, reason: reason.to_owned() })?;
-    let envelopes = block.data.iter().flat_map(|data| &data.data);
-    let transactions = envelopes.zip(&codes).enumerate().map(|(index, (envelope, code))| {
+    let transactions = block.envelopes().iter().zip(&codes).enumerate().map(|(index, (envelope, code))| {
         Transaction::read(envelope, *code, Height::new(number, index as u64))
     });
     let transactions = transactions.collect::<Result<_, Defect>>()?;
@@ -129,9 +123,9 @@ fn recorded(block: &Block) -> Result<(Vec<TxValidationCode>, Vec<Transaction>), 
 }
 
 /// The verdicts in a block's metadata.
-fn recorded_codes(block: &Block) -> Result<Vec<TxValidationCode>, &'static str> {
-    let filter = metadata(block, TRANSACTIONS_FILTER).unwrap_or_default();
-    if filter.len() != block.data.as_ref().map_or(0, |data| data.data.len()) {
+fn recorded_codes(block: &HeadedBlock) -> Result<Vec<TxValidationCode>, &'static str> {
+    let filter = block.metadata(TRANSACTIONS_FILTER).cloned().unwrap_or_default();
+    if filter.len() != block.envelopes().len() {
         return Err("it has not one validation code for each transaction");
     }
     let codes = filter.iter().map(|code| TxValidationCode::try_from(i32::from(*code)));
@@ -148,11 +142,8 @@ fn check_continues(header: &BlockHeader, tip: &Savepoint) -> Result<(), LedgerEr
     Ok(())
 }
 
-fn write_metadata(block: &mut Block, filter: Bytes, commit_hash: &Bytes) {
-    let entries = &mut block.metadata.get_or_insert_with(BlockMetadata::default).metadata;
-    if entries.len() < METADATA_ENTRIES {
-        entries.resize(METADATA_ENTRIES, Bytes::new());
-    }
+fn write_metadata(block: &mut HeadedBlock, filter: Bytes, commit_hash: &Bytes) {
+    let entries = block.metadata_mut();
     let commit_hash = match commit_hash.is_empty() {
         true => Bytes::new(),
         false => Metadata { value: commit_hash.clone(), signatures: Vec::new() }.encode_to_vec().into(),
@@ -162,10 +153,6 @@ fn write_metadata(block: &mut Block, filter: Bytes, commit_hash: &Bytes) {
             *place = entry;
         }
     }
-}
-
-fn metadata(block: &Block, index: usize) -> Option<Bytes> {
-    block.metadata.as_ref()?.metadata.get(index).cloned()
 }
 
 /// For callers that find, while they validate, that a block stops the channel.

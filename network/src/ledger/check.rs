@@ -3,13 +3,7 @@
 
 use std::{fmt, path::Path};
 
-use fabric::{
-    proto::common::Block,
-    types::{
-        block::{data_hash, header_hash},
-        decode,
-    },
-};
+use fabric::types::{HeadedBlock, block::data_hash};
 use rocksdb::{DB, IteratorMode};
 
 use super::{
@@ -46,20 +40,20 @@ fn check_chain(reader: &LogReader, check: &mut Check) -> Result<(), LedgerError>
     for block in reader.blocks(0)? {
         let LoggedBlock { number, bytes, .. } = block?;
         let unreadable = |reason: String| LedgerError::Unreadable { number, reason };
-        let block: Block = decode(bytes).map_err(|error| unreadable(error.to_string()))?;
-        let (header, data) = (block.header.unwrap_or_default(), block.data.unwrap_or_default());
+        let block = HeadedBlock::decode(bytes).map_err(|error| unreadable(error.to_string()))?;
+        let header = block.header();
         if number != check.blocks || header.number != number {
             return Err(LedgerError::WrongNumber { expected: check.blocks, got: header.number });
         }
         if previous.is_some_and(|hash: [u8; 32]| header.previous_hash != hash.as_slice()) {
             return Err(LedgerError::WrongPrevious { number });
         }
-        if header.data_hash != data_hash(&data.data).as_slice() {
+        if header.data_hash != data_hash(block.envelopes()).as_slice() {
             return Err(unreadable("its transactions do not have the hash its header says".to_owned()));
         }
-        previous = Some(header_hash(&header));
+        previous = Some(block.hash());
         check.blocks += 1;
-        check.transactions += data.data.len() as u64;
+        check.transactions += block.envelopes().len() as u64;
     }
     Ok(())
 }

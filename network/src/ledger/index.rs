@@ -7,8 +7,8 @@ use std::collections::HashSet;
 
 use bytes::Bytes;
 use fabric::{
-    proto::{common::Block, protos::TxValidationCode},
-    types::Height,
+    proto::protos::TxValidationCode,
+    types::{HeadedBlock, Height},
 };
 use prost::{Message, encoding::encoded_len_varint};
 use rocksdb::{DB, WriteBatch};
@@ -69,14 +69,13 @@ pub(super) fn prepare(
 
 /// Adds the block's place in the log.
 pub(super) fn locate(
-    block: &Block,
-    number: u64,
+    block: &HeadedBlock,
     location: Location,
     database: &DB,
     batch: &mut WriteBatch,
 ) -> Result<(), LedgerError> {
     let record = BlockRecord { location, envelopes: envelope_spans(block) };
-    batch.put_cf(database::family(database, BLOCKS)?, number.to_be_bytes(), record.encode());
+    batch.put_cf(database::family(database, BLOCKS)?, block.number().to_be_bytes(), record.encode());
     Ok(())
 }
 
@@ -139,14 +138,11 @@ fn put_history(block: &CommittedBlock, database: &DB, batch: &mut WriteBatch) ->
 
 /// Where the envelopes lie in the block's protobuf encoding: behind the header comes the data, field 2,
 /// whose field 1 is repeated; all fields have one byte of tag.
-fn envelope_spans(block: &Block) -> Vec<EnvelopeSpan> {
+fn envelope_spans(block: &HeadedBlock) -> Vec<EnvelopeSpan> {
     let field = |length: usize| 1 + encoded_len_varint(length as u64);
-    let header = block.header.as_ref().map_or(0, |header| {
-        let length = header.encoded_len();
-        field(length) + length
-    });
-    let Some(data) = &block.data else { return Vec::new() };
-    let mut offset = header + field(data.encoded_len());
+    let Some(data) = &block.message().data else { return Vec::new() };
+    let header = block.header().encoded_len();
+    let mut offset = field(header) + header + field(data.encoded_len());
     let span = |envelope: &Bytes| {
         offset += field(envelope.len());
         let checksum = crc32c::crc32c(envelope);

@@ -8,8 +8,8 @@ use std::{
 };
 
 use fabric::{
-    proto::{common::Block, protos::TxValidationCode},
-    types::{Height, block::header_hash, decode},
+    proto::protos::TxValidationCode,
+    types::{HeadedBlock, Height},
 };
 use parking_lot::{Mutex, RwLock};
 use rocksdb::DB;
@@ -59,7 +59,7 @@ impl fmt::Display for Recovery {
 
 pub(super) fn open(
     directory: &Path,
-    genesis: Option<&Block>,
+    genesis: Option<&HeadedBlock>,
     files: Files,
 ) -> Result<(Arc<Ledger>, Recovery), LedgerError> {
     files.create_directory(directory)?;
@@ -112,8 +112,8 @@ pub(super) fn replay(database: &DB, reader: &LogReader) -> Result<u64, LedgerErr
 
 fn replay_block(database: &DB, reader: &LogReader, logged: LoggedBlock) -> Result<(), LedgerError> {
     let LoggedBlock { number, location, bytes } = logged;
-    let block: Block =
-        decode(bytes).map_err(|error| LedgerError::Unreadable { number, reason: error.to_string() })?;
+    let block = HeadedBlock::decode(bytes)
+        .map_err(|error| LedgerError::Unreadable { number, reason: error.to_string() })?;
     let recorded = CommittedBlock::recorded_commit_hash(&block);
     let tip = savepoint(database)?;
     let snapshot = database.snapshot();
@@ -124,7 +124,7 @@ fn replay_block(database: &DB, reader: &LogReader, logged: LoggedBlock) -> Resul
         return Err(LedgerError::ReplayDiffers { number, recorded, derived });
     }
     let (mut batch, _) = index::prepare(&block, &committed)?;
-    index::locate(&block.block, number, location, database, &mut batch)?;
+    index::locate(&block.block, location, database, &mut batch)?;
     index::write(database, batch)
 }
 
@@ -136,11 +136,10 @@ pub(super) fn savepoint(database: &DB) -> Result<Savepoint, LedgerError> {
 pub(super) fn identity(reader: &LogReader) -> Result<Identity, LedgerError> {
     let unreadable = |reason: &dyn fmt::Display| LedgerError::BadGenesis { reason: reason.to_string() };
     let block = reader.blocks(0)?.next().ok_or_else(|| unreadable(&"there is none"))??;
-    let block: Block = decode(block.bytes).map_err(|error| unreadable(&error))?;
-    let envelope = block.data.iter().flat_map(|data| &data.data).next();
-    let envelope = envelope.ok_or_else(|| unreadable(&"it has no transaction"))?;
+    let block = HeadedBlock::decode(block.bytes).map_err(|error| unreadable(&error))?;
+    let envelope = block.envelopes().first().ok_or_else(|| unreadable(&"it has no transaction"))?;
     let channel_id = transaction::channel_id(envelope).map_err(|error| unreadable(&error))?;
-    Ok(Identity { channel_id, genesis_hash: header_hash(&block.header.unwrap_or_default()) })
+    Ok(Identity { channel_id, genesis_hash: block.hash() })
 }
 
 /// Refuses a directory that another process has open.
@@ -166,13 +165,12 @@ pub(super) fn open_database(directory: &Path) -> Result<DB, LedgerError> {
 }
 
 /// The genesis block with its one verdict; its effect shows when it is replayed.
-fn validated_genesis(genesis: &Block) -> Result<ValidatedBlock, LedgerError> {
+fn validated_genesis(genesis: &HeadedBlock) -> Result<ValidatedBlock, LedgerError> {
     let bad = |reason: &str| LedgerError::BadGenesis { reason: reason.to_owned() };
-    let header = genesis.header.as_ref().ok_or_else(|| bad("it has no header"))?;
-    let [envelope] = genesis.data.as_ref().map_or(&[][..], |data| &data.data) else {
+    let [envelope] = genesis.envelopes() else {
         return Err(bad("it has not exactly one transaction"));
     };
-    if header.number != 0 {
+    if genesis.number() != 0 {
         return Err(bad("its number is not 0"));
     }
     let codes = vec![TxValidationCode::Valid];
@@ -181,9 +179,12 @@ fn validated_genesis(genesis: &Block) -> Result<ValidatedBlock, LedgerError> {
     Ok(ValidatedBlock { block, codes, transactions, updates: UpdateBatch::default() })
 }
 
-fn check_channel(directory: &Path, genesis: Option<&Block>, identity: &Identity) -> Result<(), LedgerError> {
-    let Some(header) = genesis.and_then(|genesis| genesis.header.as_ref()) else { return Ok(()) };
-    let asked = header_hash(header);
+fn check_channel(
+    directory: &Path,
+    genesis: Option<&HeadedBlock>,
+    identity: &Identity,
+) -> Result<(), LedgerError> {
+    let Some(asked) = genesis.map(HeadedBlock::hash) else { return Ok(()) };
     if asked == identity.genesis_hash {
         return Ok(());
     }
@@ -201,8 +202,8 @@ fn check_same_chain(database: &DB, reader: &LogReader) -> Result<(), LedgerError
     let Some(number) = tip.height.checked_sub(1) else { return Ok(()) };
     let differs = || LedgerError::IndexDiffers { number };
     let record = BlockRecord::read(database, number)?.ok_or_else(differs)?;
-    let block: Block = decode(reader.read(record.location)?).map_err(|_| differs())?;
-    match block.header.is_some_and(|header| header_hash(&header) == tip.header_hash) {
+    let block = HeadedBlock::decode(reader.read(record.location)?).map_err(|_| differs())?;
+    match block.hash() == tip.header_hash {
         true => Ok(()),
         false => Err(differs()),
     }

@@ -12,8 +12,8 @@ use fabric::{
     crypto::SignatureMemo,
     msp::SigningIdentity,
     policy::{Policy, PolicyError, SignedData, valid_identities},
-    proto::common::{Block, Envelope},
-    types::rwset::TxRwSet,
+    proto::common::Envelope,
+    types::{HeadedBlock, rwset::TxRwSet},
 };
 use futures::{Stream, stream};
 use parking_lot::Mutex;
@@ -55,7 +55,7 @@ pub struct Channel {
     height: watch::Sender<u64>,
     committed: broadcast::Sender<Arc<CommittedBlock>>,
     /// Owned by `publish`; readers take a copy of the handle under the lock.
-    recent: Mutex<VecDeque<Arc<Block>>>,
+    recent: Mutex<VecDeque<Arc<HeadedBlock>>>,
 }
 
 impl Channel {
@@ -176,7 +176,7 @@ impl Channel {
     pub fn blocks_from(
         self: &Arc<Self>,
         start: u64,
-    ) -> impl Stream<Item = Result<Arc<Block>, LedgerError>> + Send + use<> {
+    ) -> impl Stream<Item = Result<Arc<HeadedBlock>, LedgerError>> + Send + use<> {
         let cursor = (self.clone(), self.height(), start);
         stream::try_unfold(cursor, |(channel, mut height, number)| async move {
             if height.wait_for(|height| *height > number).await.is_err() {
@@ -205,9 +205,8 @@ impl Channel {
         let _ = self.committed.send(committed);
     }
 
-    fn block(&self, number: u64) -> Result<Option<Arc<Block>>, LedgerError> {
-        let is_wanted =
-            |block: &&Arc<Block>| block.header.as_ref().is_some_and(|header| header.number == number);
+    fn block(&self, number: u64) -> Result<Option<Arc<HeadedBlock>>, LedgerError> {
+        let is_wanted = |block: &&Arc<HeadedBlock>| block.number() == number;
         let recent = self.recent.lock().iter().rev().find(is_wanted).cloned();
         match recent {
             Some(block) => Ok(Some(block)),
@@ -215,7 +214,7 @@ impl Channel {
         }
     }
 
-    fn remember(&self, block: Arc<Block>) {
+    fn remember(&self, block: Arc<HeadedBlock>) {
         let mut recent = self.recent.lock();
         if recent.len() == RECENT_BLOCKS {
             recent.pop_front();

@@ -13,10 +13,11 @@ use std::{pin::Pin, sync::Arc};
 use fabric::{
     policy::SignedData,
     proto::{
-        common::{Block, BlockMetadataIndex, Envelope, Status as DeliverStatus},
+        common::{BlockMetadataIndex, Envelope, Status as DeliverStatus},
         orderer::{self, BroadcastResponse, atomic_broadcast_server::AtomicBroadcast},
         protos::{self, BlockAndPrivateData, deliver_server::Deliver},
     },
+    types::HeadedBlock,
 };
 use futures::Stream;
 use tokio::sync::mpsc;
@@ -72,7 +73,7 @@ impl Deliver for PeerDeliver {
         request: Request<Streaming<Envelope>>,
     ) -> Result<Response<Self::DeliverWithPrivateDataStream>, Status> {
         let (channel, organisation) = (self.channel.clone(), self.organisation.clone());
-        let block = move |block: &Block, client: &SignedData| {
+        let block = move |block: &HeadedBlock, client: &SignedData| {
             peer_private_block(&channel, &organisation, block, client)
         };
         let form = Form { resource: "event/Block", block: Box::new(block), status: peer_status };
@@ -146,11 +147,11 @@ fn peer_status(status: DeliverStatus) -> protos::DeliverResponse {
     protos::DeliverResponse { r#type: Some(protos::deliver_response::Type::Status(status as i32)) }
 }
 
-fn peer_block(block: &Block) -> protos::DeliverResponse {
-    protos::DeliverResponse { r#type: Some(protos::deliver_response::Type::Block(block.clone())) }
+fn peer_block(block: &HeadedBlock) -> protos::DeliverResponse {
+    protos::DeliverResponse { r#type: Some(protos::deliver_response::Type::Block(block.message().clone())) }
 }
 
-fn peer_filtered_block(block: &Block) -> protos::DeliverResponse {
+fn peer_filtered_block(block: &HeadedBlock) -> protos::DeliverResponse {
     let block = filtered::filtered_block(block);
     protos::DeliverResponse { r#type: Some(protos::deliver_response::Type::FilteredBlock(block)) }
 }
@@ -158,14 +159,13 @@ fn peer_filtered_block(block: &Block) -> protos::DeliverResponse {
 fn peer_private_block(
     channel: &Channel,
     organisation: &str,
-    block: &Block,
+    block: &HeadedBlock,
     client: &SignedData,
 ) -> Result<protos::DeliverResponse, PrivateDataError> {
-    let (bundle, number) = (channel.bundle(), block.header.as_ref().map_or(0, |header| header.number));
-    let (ledger, memo) = (channel.ledger(), channel.memo());
+    let (bundle, ledger, memo) = (channel.bundle(), channel.ledger(), channel.memo());
     let reader = Reader { ledger, bundle: &bundle, memo, organisation, client };
-    let private_data_map = reader.private_data(number)?;
-    let block = BlockAndPrivateData { block: Some(block.clone()), private_data_map };
+    let private_data_map = reader.private_data(block.number())?;
+    let block = BlockAndPrivateData { block: Some(block.message().clone()), private_data_map };
     Ok(protos::DeliverResponse { r#type: Some(protos::deliver_response::Type::BlockAndPrivateData(block)) })
 }
 
@@ -174,8 +174,8 @@ fn orderer_status(status: DeliverStatus) -> orderer::DeliverResponse {
 }
 
 /// An orderer's blocks carry no verdicts: each peer reaches its own.
-fn ordered_block(block: &Block) -> orderer::DeliverResponse {
-    let mut block = block.clone();
+fn ordered_block(block: &HeadedBlock) -> orderer::DeliverResponse {
+    let mut block = block.message().clone();
     for index in [BlockMetadataIndex::TransactionsFilter, BlockMetadataIndex::CommitHash] {
         let entries = block.metadata.as_mut().map(|metadata| &mut metadata.metadata);
         if let Some(entry) = entries.and_then(|entries| entries.get_mut(index as usize)) {

@@ -18,10 +18,10 @@ use std::{
 use bytes::Bytes;
 use fabric::{
     channel::Bundle,
-    crypto::SignatureMemo,
+    crypto::{SignatureMemo, SigningError},
     msp::SigningIdentity,
     proto::{
-        common::{Block, ChannelHeader, Envelope, Header, HeaderType, Payload, SignatureHeader},
+        common::{ChannelHeader, Envelope, Header, HeaderType, Payload, SignatureHeader},
         orderer::{
             SeekInfo, SeekNewest, SeekPosition, SeekSpecified,
             atomic_broadcast_client::AtomicBroadcastClient, deliver_response, seek_info::SeekBehavior,
@@ -29,7 +29,7 @@ use fabric::{
         },
         protos::{self, deliver_client::DeliverClient},
     },
-    types::block::header_hash,
+    types::{HeadedBlock, block::NotABlock},
 };
 use futures::{Stream, StreamExt, stream, stream::BoxStream};
 use prost::Message;
@@ -106,6 +106,8 @@ pub enum SourceError {
     Forbidden,
     #[error("it refused to deliver: {0}")]
     Refused(&'static str),
+    #[error("it delivered no block: {0}")]
+    NotABlock(#[from] NotABlock),
     #[error("it delivered a block that is refused: {0}")]
     Rejected(#[from] BlockRejected),
     #[error("its block {0} is not the one that follows from the blocks before")]
@@ -114,6 +116,8 @@ pub enum SourceError {
     Silent,
     #[error("no randomness from the operating system: {0}")]
     Randomness(#[from] getrandom::Error),
+    #[error(transparent)]
+    Signing(#[from] SigningError),
     #[error(transparent)]
     Fatal(#[from] FollowError),
 }
@@ -186,7 +190,7 @@ impl Follower {
         }
     }
 
-    fn take(&mut self, block: Block, listener: &mut impl FnMut(News<'_>)) -> Result<(), SourceError> {
+    fn take(&mut self, block: HeadedBlock, listener: &mut impl FnMut(News<'_>)) -> Result<(), SourceError> {
         let heard_at = SystemTime::now();
         let ordered = validate::verify_ordered(block, &self.bundle, &self.ledger, &self.memo)?;
         let validation =
@@ -224,23 +228,22 @@ impl Follower {
         Ok(())
     }
 
-    async fn newest(&self, connection: Connection, kind: SourceKind) -> Result<Block, SourceError> {
+    async fn newest(&self, connection: Connection, kind: SourceKind) -> Result<HeadedBlock, SourceError> {
         let newest = Position::Newest(SeekNewest {});
         let mut blocks = deliver(connection, kind, self.seek(newest, newest)?).await?;
         blocks.next().await.unwrap_or(Err(SourceError::Refused("nothing instead of its newest block")))
     }
 
     /// How many blocks a chain has that ends with `newest`.
-    fn height_of(&self, newest: &Block) -> Result<u64, SourceError> {
-        let header = newest.header.as_ref().ok_or(BlockRejected::NoHeader)?;
+    fn height_of(&self, newest: &HeadedBlock) -> Result<u64, SourceError> {
         let ours = self.ledger.height();
-        match header.number.checked_add(1) {
+        match newest.number().checked_add(1) {
             Some(height) if height > ours => {
                 validate::verify_origin(newest, &self.bundle, &self.memo)?;
                 Ok(height)
             }
-            Some(height) if height < ours || header_hash(header) == self.ledger.last_hash() => Ok(height),
-            _ => Err(SourceError::OtherChain(header.number)),
+            Some(height) if height < ours || newest.hash() == self.ledger.last_hash() => Ok(height),
+            _ => Err(SourceError::OtherChain(newest.number())),
         }
     }
 
@@ -271,12 +274,12 @@ impl Follower {
         };
         let payload: Bytes =
             Payload { header: Some(header), data: info.encode_to_vec().into() }.encode_to_vec().into();
-        let signature = self.identity.sign(&payload).into();
+        let signature = self.identity.sign(&payload)?.into();
         Ok(Envelope { payload, signature })
     }
 }
 
-type Blocks = BoxStream<'static, Result<Block, SourceError>>;
+type Blocks = BoxStream<'static, Result<HeadedBlock, SourceError>>;
 
 /// A request that stays open: a deliver client sends one envelope and never half-closes.
 fn request(seek: Envelope) -> impl Stream<Item = Envelope> {
@@ -295,7 +298,7 @@ async fn from_peer(connection: Connection, seek: Envelope) -> Result<Blocks, Sou
     let responses = client.deliver(request(seek)).await?.into_inner();
     Ok(responses
         .map(|response| match response?.r#type {
-            Some(protos::deliver_response::Type::Block(block)) => Ok(block),
+            Some(protos::deliver_response::Type::Block(block)) => Ok(block.try_into()?),
             Some(protos::deliver_response::Type::Status(status)) => Err(refused(status)),
             _ => Err(SourceError::Refused("something that is no block")),
         })
@@ -307,7 +310,7 @@ async fn from_orderer(connection: Connection, seek: Envelope) -> Result<Blocks, 
     let responses = client.deliver(request(seek)).await?.into_inner();
     Ok(responses
         .map(|response| match response?.r#type {
-            Some(deliver_response::Type::Block(block)) => Ok(block),
+            Some(deliver_response::Type::Block(block)) => Ok(block.try_into()?),
             Some(deliver_response::Type::Status(status)) => Err(refused(status)),
             None => Err(SourceError::Refused("an empty response")),
         })

@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 
-use fabric::proto::common::Block;
+use fabric::{crypto::SigningError, types::HeadedBlock};
 use tokio::sync::mpsc::Receiver;
 
 use super::{Channel, metrics};
@@ -27,6 +27,8 @@ pub enum PipelineError {
     Ledger(#[from] LedgerError),
     #[error("no randomness from the operating system: {0}")]
     Randomness(#[from] getrandom::Error),
+    #[error("the block cannot be signed: {0}")]
+    Signing(#[from] SigningError),
 }
 
 /// Orders, validates and commits until every sender of envelopes is gone.
@@ -71,7 +73,7 @@ impl Pipeline {
         while !batch.is_empty() {
             let is_config = batch.iter().any(Admitted::is_config);
             let block = self.order(&batch, is_config)?;
-            let header = block.header.clone().unwrap_or_default();
+            let header = block.header().clone();
             match self.validate(block) {
                 Ok(validation) => match divider(&batch, &validation) {
                     Some(index) => leave_out(&mut batch, index, "its verdict would divide the peers"),
@@ -91,20 +93,19 @@ impl Pipeline {
         Ok(())
     }
 
-    fn order(&self, batch: &[Admitted], is_config: bool) -> Result<Block, PipelineError> {
+    fn order(&self, batch: &[Admitted], is_config: bool) -> Result<HeadedBlock, PipelineError> {
         let _stage = metrics::stage("order", batch.len());
         let envelopes = batch.iter().map(|envelope| envelope.encoded.clone()).collect();
         let mut nonce = [0; 24];
         getrandom::fill(&mut nonce)?;
         let nonce = bytes::Bytes::copy_from_slice(&nonce);
-        Ok(self.writer.write(envelopes, is_config, nonce, self.channel.memo()))
+        Ok(self.writer.write(envelopes, is_config, nonce, self.channel.memo())?)
     }
 
-    fn validate(&self, block: Block) -> Result<Validation, PipelineError> {
+    fn validate(&self, block: HeadedBlock) -> Result<Validation, PipelineError> {
         let channel = &self.channel;
         let bundle = channel.bundle();
-        let transactions = block.data.as_ref().map_or(0, |data| data.data.len());
-        let _stage = metrics::stage("validate", transactions);
+        let _stage = metrics::stage("validate", block.envelopes().len());
         let ordered = validate::verify_written(block, &bundle, channel.ledger(), channel.memo())?;
         Ok(validate::validate(ordered, &bundle, channel.ledger(), channel.memo())?)
     }

@@ -7,7 +7,7 @@ use fabric::{
     channel::{Bundle, ConfigError},
     crypto::SignatureMemo,
     msp::{self, Msp, MspError, MspManager, MspVersion, SigningIdentity},
-    proto::common::Block,
+    types::HeadedBlock,
 };
 use tokio::{
     sync::{mpsc, watch},
@@ -38,7 +38,7 @@ const REMEMBERED_SIGNATURES: usize = 1 << 15;
 pub struct Config {
     /// Holds the block log, the database and the installed packages.
     pub directory: PathBuf,
-    pub genesis: Block,
+    pub genesis: HeadedBlock,
     pub orderer: ServerConfig,
     pub peers: Vec<ServerConfig>,
     /// Where chaincodes listen, in place of what their packages say.
@@ -165,7 +165,7 @@ pub(super) fn current_config(ledger: &Ledger) -> Result<(Arc<Bundle>, u64), Star
     let state = ledger.view()?.get(CONFIG_NAMESPACE, CONFIG_KEY)?.ok_or(StartError::NoConfig)?;
     let number = state.version.block;
     let block = ledger.block(number)?.ok_or(StartError::NoConfig)?;
-    Ok((Bundle::from_block(&block)?, number))
+    Ok((Bundle::from_block(block.message())?, number))
 }
 
 fn identity(server: &ServerConfig) -> Result<SigningIdentity, StartError> {

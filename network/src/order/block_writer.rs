@@ -4,13 +4,13 @@
 
 use bytes::Bytes;
 use fabric::{
-    crypto::SignatureMemo,
+    crypto::{SignatureMemo, SigningError},
     msp::SigningIdentity,
     proto::common::{
-        Block, BlockData, BlockHeader, BlockMetadata, LastConfig, Metadata, MetadataSignature,
-        OrdererBlockMetadata, SignatureHeader,
+        BlockHeader, BlockMetadata, LastConfig, Metadata, MetadataSignature, OrdererBlockMetadata,
+        SignatureHeader,
     },
-    types::block::{self, METADATA_ENTRIES},
+    types::block::{self, HeadedBlock, METADATA_ENTRIES},
 };
 use prost::Message;
 
@@ -34,15 +34,21 @@ impl BlockWriter {
     /// comes to know the block's signature.
     ///
     /// The block is not part of the chain before [`BlockWriter::advance`] says so.
-    pub fn write(&self, envelopes: Vec<Bytes>, is_config: bool, nonce: Bytes, memo: &SignatureMemo) -> Block {
+    pub fn write(
+        &self,
+        envelopes: Vec<Bytes>,
+        is_config: bool,
+        nonce: Bytes,
+        memo: &SignatureMemo,
+    ) -> Result<HeadedBlock, SigningError> {
         let header = BlockHeader {
             number: self.next_number,
             previous_hash: Bytes::copy_from_slice(&self.previous_hash),
             data_hash: Bytes::copy_from_slice(&block::data_hash(&envelopes)),
         };
         let last_config = if is_config { header.number } else { self.last_config };
-        let metadata = self.metadata(&header, last_config, nonce, memo);
-        Block { header: Some(header), data: Some(BlockData { data: envelopes }), metadata: Some(metadata) }
+        let metadata = self.metadata(&header, last_config, nonce, memo)?;
+        Ok(HeadedBlock::new(header, envelopes, metadata))
     }
 
     /// The next block follows this one.
@@ -60,7 +66,7 @@ impl BlockWriter {
         last_config: u64,
         nonce: Bytes,
         memo: &SignatureMemo,
-    ) -> BlockMetadata {
+    ) -> Result<BlockMetadata, SigningError> {
         let last_config = LastConfig { index: last_config };
         let value: Bytes = OrdererBlockMetadata {
             last_config: Some(last_config),
@@ -71,7 +77,7 @@ impl BlockWriter {
         let signature_header: Bytes =
             SignatureHeader { creator: self.signer.serialized(), nonce }.encode_to_vec().into();
         let signed = [value.as_ref(), signature_header.as_ref(), &block::header_bytes(header)].concat();
-        let signature = memo.sign(self.signer.key(), &signed).into();
+        let signature = memo.sign(self.signer.key(), &signed)?.into();
         let signatures = vec![MetadataSignature { signature_header, signature, ..Default::default() }];
 
         let mut entries = vec![Bytes::new(); METADATA_ENTRIES];
@@ -80,6 +86,6 @@ impl BlockWriter {
         for (entry, content) in entries.iter_mut().zip([signed, unsigned.encode_to_vec().into()]) {
             *entry = content;
         }
-        BlockMetadata { metadata: entries }
+        Ok(BlockMetadata { metadata: entries })
     }
 }

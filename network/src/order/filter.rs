@@ -119,7 +119,7 @@ impl Filter<'_> {
                 "error applying config update to existing channel '{channel}': {error}"
             ))
         })?;
-        let (envelope, signature_header) = self.config_transaction(config.envelope, nonce);
+        let (envelope, signature_header) = self.config_transaction(config.envelope, nonce)?;
         self.apply_rules(&envelope, &signature_header).map_err(|refusal| context("final", refusal))?;
         Ok(self.admitted(envelope, String::new(), Footprint::default(), Some(update)))
     }
@@ -178,7 +178,7 @@ impl Filter<'_> {
     }
 
     /// With its encoded signature header.
-    fn config_transaction(&self, config: Bytes, nonce: [u8; 24]) -> (Envelope, Bytes) {
+    fn config_transaction(&self, config: Bytes, nonce: [u8; 24]) -> Result<(Envelope, Bytes), Refusal> {
         let creator = self.signer.serialized();
         let channel_header = ChannelHeader {
             r#type: HeaderType::Config as i32,
@@ -195,8 +195,8 @@ impl Filter<'_> {
             signature_header: signature_header.clone(),
         };
         let payload: Bytes = Payload { header: Some(header), data: config }.encode_to_vec().into();
-        let signature = self.signer.sign(&payload).into();
-        (Envelope { payload, signature }, signature_header)
+        let signed = self.signer.sign(&payload).map_err(|error| Refusal::unavailable(error.to_string()));
+        Ok((Envelope { payload, signature: signed?.into() }, signature_header))
     }
 }
 

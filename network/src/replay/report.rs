@@ -9,6 +9,7 @@ use fabric::{
         protos::TxValidationCode,
     },
     types::{
+        HeadedBlock,
         block::{COMMIT_HASH, TRANSACTIONS_FILTER},
         decode,
     },
@@ -94,7 +95,7 @@ impl Recorded {
         Self(Outcome::new(entry(TRANSACTIONS_FILTER), entry(COMMIT_HASH)))
     }
 
-    fn difference(&self, ours: &Outcome, block: &Block, reasons: &[String]) -> Option<Difference> {
+    fn difference(&self, ours: &Outcome, block: &HeadedBlock, reasons: &[String]) -> Option<Difference> {
         let Self(recorded) = self;
         if recorded.filter.len() != ours.filter.len() {
             let transactions = ours.filter.len();
@@ -104,7 +105,7 @@ impl Recorded {
         if let Some((index, (ours, recorded))) =
             codes.enumerate().find(|(_, (ours, recorded))| ours != recorded)
         {
-            let envelope = block.data.as_ref().and_then(|data| data.data.get(index));
+            let envelope = block.envelopes().get(index);
             return Some(Difference::Code {
                 index,
                 txid: envelope.map(transaction::id).unwrap_or_default(),
@@ -121,10 +122,8 @@ impl Recorded {
 
 impl Outcome {
     /// The outcome in the metadata of a committed block.
-    pub fn of(block: &Block) -> Self {
-        let entries =
-            block.metadata.as_ref().map(|metadata| metadata.metadata.as_slice()).unwrap_or_default();
-        let entry = |index: usize| entries.get(index).cloned().unwrap_or_default();
+    pub fn of(block: &HeadedBlock) -> Self {
+        let entry = |index: usize| block.metadata(index).cloned().unwrap_or_default();
         Self::new(entry(TRANSACTIONS_FILTER), entry(COMMIT_HASH))
     }
 
@@ -135,17 +134,12 @@ impl Outcome {
 }
 
 impl BlockReport {
-    pub(super) fn new(
-        number: u64,
-        ours: Outcome,
-        recorded: Recorded,
-        block: &Block,
-        reasons: Vec<String>,
-    ) -> Self {
+    pub(super) fn new(recorded: Recorded, block: &HeadedBlock, reasons: Vec<String>) -> Self {
+        let ours = Outcome::of(block);
         let is_recorded = !recorded.0.filter.is_empty();
         let difference = if is_recorded { recorded.difference(&ours, block, &reasons) } else { None };
         Self {
-            number,
+            number: block.number(),
             transactions: ours.filter.len(),
             ours,
             equal: is_recorded.then_some(difference.is_none()),

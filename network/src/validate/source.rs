@@ -10,13 +10,13 @@ use fabric::{
     policy::{PolicyError, SignedData},
     proto::{
         common::{
-            Block, BlockHeader, ChannelHeader, Consenter, Envelope, HeaderType, IdentifierHeader, Metadata,
+            BlockHeader, ChannelHeader, Consenter, Envelope, HeaderType, IdentifierHeader, Metadata,
             MetadataSignature, Payload, SignatureHeader,
         },
         msp::SerializedIdentity,
     },
     types::{
-        block::{METADATA_ENTRIES, SIGNATURES, data_hash, header_bytes},
+        block::{HeadedBlock, METADATA_ENTRIES, SIGNATURES, data_hash, header_bytes},
         decode::{DecodeError, decode},
         wellformed::{NotWellFormed, wellformed},
     },
@@ -30,31 +30,25 @@ const BLOCK_VALIDATION: &str = "/Channel/Orderer/BlockValidation";
 /// A block that the channel's orderers signed and that continues our chain. Nothing has been said yet of
 /// its transactions.
 #[derive(Clone, Debug)]
-pub struct OrderedBlock(Block);
+pub struct OrderedBlock(HeadedBlock);
 
 impl OrderedBlock {
     pub fn number(&self) -> u64 {
-        self.0.header.as_ref().map_or(0, |header| header.number)
+        self.0.number()
     }
 
-    pub(crate) fn into_inner(self) -> Block {
+    pub(crate) fn into_inner(self) -> HeadedBlock {
         self.0
     }
 
     pub(crate) fn envelopes(&self) -> &[Bytes] {
-        envelopes(&self.0)
+        self.0.envelopes()
     }
-}
-
-fn envelopes(block: &Block) -> &[Bytes] {
-    block.data.as_ref().map(|data| data.data.as_slice()).unwrap_or_default()
 }
 
 /// Why a block is not taken at all. It is not ours to judge: another source may have the right one.
 #[derive(Debug, thiserror::Error)]
 pub enum BlockRejected {
-    #[error("the block has no header")]
-    NoHeader,
     #[error("the block has number {got}, expected {expected}")]
     Number { expected: u64, got: u64 },
     #[error("the block names {got} as the hash of its predecessor, which is {expected}")]
@@ -82,39 +76,40 @@ pub enum BlockRejected {
 /// Checks that `block` is the next one of the chain in `ledger`, signed as the current configuration
 /// demands. The validation codes and the commit hash that it may carry are not looked at.
 pub fn verify_ordered(
-    block: Block,
+    block: HeadedBlock,
     bundle: &Bundle,
     ledger: &Ledger,
     memo: &SignatureMemo,
 ) -> Result<OrderedBlock, BlockRejected> {
-    check_continues(block.header.as_ref().ok_or(BlockRejected::NoHeader)?, ledger)?;
+    check_continues(block.header(), ledger)?;
     verify_origin(&block, bundle, memo)?;
     Ok(OrderedBlock(block))
 }
 
 /// As [`verify_ordered`], for a block that this process has just written: its data were hashed for that.
 pub fn verify_written(
-    block: Block,
+    block: HeadedBlock,
     bundle: &Bundle,
     ledger: &Ledger,
     memo: &SignatureMemo,
 ) -> Result<OrderedBlock, BlockRejected> {
-    let header = block.header.as_ref().ok_or(BlockRejected::NoHeader)?;
-    check_continues(header, ledger)?;
-    check_transactions(envelopes(&block), bundle)?;
-    check_signatures(&block, header, bundle, memo)?;
+    check_continues(block.header(), ledger)?;
+    check_transactions(block.envelopes(), bundle)?;
+    check_signatures(&block, bundle, memo)?;
     Ok(OrderedBlock(block))
 }
 
 /// Checks that `block`, wherever on the chain it stands, is whole and comes from the channel's orderers.
-pub fn verify_origin(block: &Block, bundle: &Bundle, memo: &SignatureMemo) -> Result<(), BlockRejected> {
-    let header = block.header.as_ref().ok_or(BlockRejected::NoHeader)?;
-    let envelopes = envelopes(block);
-    check_transactions(envelopes, bundle)?;
-    if data_hash(envelopes).as_slice() != header.data_hash.as_ref() {
+pub fn verify_origin(
+    block: &HeadedBlock,
+    bundle: &Bundle,
+    memo: &SignatureMemo,
+) -> Result<(), BlockRejected> {
+    check_transactions(block.envelopes(), bundle)?;
+    if data_hash(block.envelopes()).as_slice() != block.header().data_hash.as_ref() {
         return Err(BlockRejected::DataHash);
     }
-    check_signatures(block, header, bundle, memo)
+    check_signatures(block, bundle, memo)
 }
 
 fn check_continues(header: &BlockHeader, ledger: &Ledger) -> Result<(), BlockRejected> {
@@ -171,19 +166,15 @@ fn channel_header(envelope: &Bytes) -> Result<Option<ChannelHeader>, DecodeError
     payload.header.map(|header| decode(header.channel_header)).transpose()
 }
 
-fn check_signatures(
-    block: &Block,
-    header: &BlockHeader,
-    bundle: &Bundle,
-    memo: &SignatureMemo,
-) -> Result<(), BlockRejected> {
-    let entries = block.metadata.as_ref().map(|metadata| metadata.metadata.as_slice()).unwrap_or_default();
+fn check_signatures(block: &HeadedBlock, bundle: &Bundle, memo: &SignatureMemo) -> Result<(), BlockRejected> {
+    let entries =
+        block.message().metadata.as_ref().map(|metadata| metadata.metadata.as_slice()).unwrap_or_default();
     if entries.len() < METADATA_ENTRIES {
         return Err(BlockRejected::Metadata(entries.len()));
     }
     let entry = entries.get(SIGNATURES).cloned().unwrap_or_default();
     let metadata: Metadata = decode(entry).map_err(BlockRejected::Signatures)?;
-    let signed = SignedBlock { value: &metadata.value, header: header_bytes(header), bundle };
+    let signed = SignedBlock { value: &metadata.value, header: header_bytes(block.header()), bundle };
     let mut signatures = Vec::with_capacity(metadata.signatures.len());
     for signature in &metadata.signatures {
         signatures.extend(signed.by(signature).map_err(BlockRejected::Signatures)?);

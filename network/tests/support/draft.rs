@@ -125,7 +125,7 @@ impl<'a> Draft<'a> {
     }
 
     fn sign(&self, payload: Vec<u8>, change: Change<'_>) -> Bytes {
-        let signature = self.creator.sign(&payload).into();
+        let signature = self.creator.sign(&payload).unwrap().into();
         let envelope = Envelope { payload: payload.into(), signature };
         change(Layer::Envelope, envelope.encode_to_vec()).into()
     }
@@ -190,6 +190,6 @@ impl<'a> Draft<'a> {
 
 fn endorse(endorser: &SigningIdentity, response: &[u8]) -> Endorsement {
     let identity = endorser.serialized();
-    let signature = endorser.sign(&[response, &identity].concat()).into();
+    let signature = endorser.sign(&[response, &identity].concat()).unwrap().into();
     Endorsement { endorser: identity, signature }
 }

@@ -36,7 +36,10 @@ use fabric::{
             collection_config::Payload as Collection, collection_policy_config::Payload as Members,
         },
     },
-    types::block::{data_hash, header_bytes},
+    types::{
+        HeadedBlock,
+        block::{data_hash, header_bytes},
+    },
 };
 use network::{
     crypto_config::{CryptoConfig, Validity, generate},
@@ -170,15 +173,17 @@ impl TestChannel {
         let configtx = CONFIGTX.replace("V2_5", level);
         std::fs::write(root.join("configtx.yaml"), configtx).unwrap();
         let stamp = Stamp { unix_seconds: 1_700_000_000, nonce: [7; 24] };
-        let mut genesis = from_configtx_yaml(&root.join("configtx.yaml"), "Test", CHANNEL, stamp).unwrap();
+        let mut genesis =
+            from_configtx_yaml(&root.join("configtx.yaml"), "Test", CHANNEL, stamp).unwrap().into_message();
         change_config(&mut genesis, |config| change(config, &read_orderer(root)));
+        let genesis = HeadedBlock::try_from(genesis).unwrap();
         let (ledger, _) = Ledger::open(&root.join("ledger"), Some(&genesis)).unwrap();
         Self {
             a: Org::read(root, "a.test", "AMSP"),
             b: Org::read(root, "b.test", "BMSP"),
             orderer: read_orderer(root),
             ledger,
-            bundle: Bundle::from_block(&genesis).unwrap(),
+            bundle: Bundle::from_block(genesis.message()).unwrap(),
             memo: SignatureMemo::disabled(),
             nonces: AtomicU64::new(0),
             directory,
@@ -255,7 +260,7 @@ impl TestChannel {
             SignatureHeader { creator, nonce: Bytes::from_static(b"nonce") }.encode_to_vec();
         let signed = [signature_header.as_slice(), &header_bytes(&header)].concat();
         let signature = MetadataSignature {
-            signature: self.orderer.sign(&signed).into(),
+            signature: self.orderer.sign(&signed).unwrap().into(),
             signature_header: signature_header.into(),
             ..Default::default()
         };
@@ -271,6 +276,7 @@ impl TestChannel {
 
     /// Judges a block without committing it.
     pub fn judge(&self, block: Block) -> Result<Validation, Stopped> {
+        let block = HeadedBlock::try_from(block).unwrap();
         let ordered = validate::verify_ordered(block, &self.bundle, &self.ledger, &self.memo)
             .map_err(Stopped::Rejected)?;
         validate::validate(ordered, &self.bundle, &self.ledger, &self.memo).map_err(Stopped::Halted)

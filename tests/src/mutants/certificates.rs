@@ -91,7 +91,11 @@ fn key_identifier(authority: &PrivateKey) -> Vec<u8> {
 
 fn signed(content: Vec<u8>, algorithm: &[u8], authority: &PrivateKey) -> Vec<u8> {
     let mut signature = Vec::new();
-    der::push(&mut signature, der::BIT_STRING, &[&[0], authority.sign(&content).as_slice()].concat());
+    der::push(
+        &mut signature,
+        der::BIT_STRING,
+        &[&[0], authority.sign(&content).unwrap().as_slice()].concat(),
+    );
     sequence(&[&content, algorithm, &signature])
 }
 

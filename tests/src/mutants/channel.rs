@@ -14,7 +14,7 @@ use fabric::{
     },
     crypto::SignatureMemo,
     msp::SigningIdentity,
-    proto::common::Block,
+    types::HeadedBlock,
 };
 use network::{
     crypto_config::{CryptoConfig, Validity, generate},
@@ -46,7 +46,7 @@ pub enum Level {
 pub struct Channel {
     pub directory: PathBuf,
     pub level: Level,
-    pub genesis: Block,
+    pub genesis: HeadedBlock,
     pub people: People,
     pub ledger: Arc<Ledger>,
     pub bundle: Arc<Bundle>,
@@ -76,7 +76,7 @@ impl Channel {
         let (ledger, _) = Ledger::open(&directory.join("ledger"), Some(&genesis)).unwrap();
         Self {
             people: People::read(&crypto),
-            bundle: Bundle::from_block(&genesis).unwrap(),
+            bundle: Bundle::from_block(genesis.message()).unwrap(),
             directory: directory.to_owned(),
             level,
             genesis,
@@ -92,15 +92,15 @@ impl Channel {
     }
 
     /// The next block of the chain.
-    pub fn block(&self, envelopes: Vec<Bytes>, is_config: bool) -> Block {
+    pub fn block(&self, envelopes: Vec<Bytes>, is_config: bool) -> HeadedBlock {
         let (height, hash) = (self.ledger.height(), self.ledger.last_hash());
         let nonce = Bytes::copy_from_slice(&height.to_be_bytes());
         let writer = BlockWriter::new(self.orderer(), height, hash, self.last_config);
-        writer.write(envelopes, is_config, nonce, &SignatureMemo::disabled())
+        writer.write(envelopes, is_config, nonce, &SignatureMemo::disabled()).unwrap()
     }
 
     /// Judges a block without committing it.
-    pub fn judge(&self, block: Block) -> Result<Validation, Stopped> {
+    pub fn judge(&self, block: HeadedBlock) -> Result<Validation, Stopped> {
         let ordered = validate::verify_ordered(block, &self.bundle, &self.ledger, &self.memo)
             .map_err(Stopped::Rejected)?;
         validate::validate(ordered, &self.bundle, &self.ledger, &self.memo).map_err(Stopped::Halted)

@@ -98,7 +98,7 @@ impl Change {
         let update: Bytes = update.encode_to_vec().into();
         let header = SignatureHeader { creator: admin.serialized(), nonce: Bytes::from_static(b"config") };
         let signature_header: Bytes = header.encode_to_vec().into();
-        let signature = admin.sign(&[signature_header.as_ref(), update.as_ref()].concat()).into();
+        let signature = admin.sign(&[signature_header.as_ref(), update.as_ref()].concat()).unwrap().into();
         let update = ConfigUpdateEnvelope {
             config_update: update,
             signatures: vec![ConfigSignature { signature_header, signature }],
@@ -150,7 +150,7 @@ fn envelope(kind: HeaderType, signer: &SigningIdentity, data: Bytes, rng: &mut R
         signature_header: signature_header.encode_to_vec().into(),
     };
     let payload: Bytes = Payload { header: Some(header), data }.encode_to_vec().into();
-    let signature = signer.sign(&payload).into();
+    let signature = signer.sign(&payload).unwrap().into();
     Envelope { payload, signature }
 }
 

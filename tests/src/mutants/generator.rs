@@ -3,7 +3,10 @@
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
-use fabric::proto::{common::Block, kvrwset::KvWrite, protos::TxValidationCode};
+use fabric::{
+    proto::{kvrwset::KvWrite, protos::TxValidationCode},
+    types::HeadedBlock,
+};
 use fastrand::Rng;
 use network::validate::{BlockRejected, Defect, Halt, Validation};
 
@@ -34,9 +37,9 @@ pub struct Record {
 
 /// A block, and what our validator says of it.
 pub enum Made {
-    Judged(Block, Vec<Record>),
+    Judged(HeadedBlock, Vec<Record>),
     /// It stops peers, in the way that was wanted, and is not committed: the chain ends here.
-    Halting(Block, Halt),
+    Halting(HeadedBlock, Halt),
 }
 
 /// A chain in the making.
@@ -57,7 +60,7 @@ pub struct Generator {
 type Candidate = (String, Bytes);
 
 /// A block with our verdicts, and how its transactions were made.
-type Judged = (Block, Validation, Vec<String>);
+type Judged = (HeadedBlock, Validation, Vec<String>);
 
 impl Generator {
     pub fn new(channel: Channel, seed: u64) -> Self {
@@ -207,7 +210,7 @@ impl Generator {
         &mut self,
         mut candidates: Vec<Candidate>,
         is_config: bool,
-    ) -> Result<Judged, Box<(Block, Halt)>> {
+    ) -> Result<Judged, Box<(HeadedBlock, Halt)>> {
         // Peers of both versions can follow a channel of the older level, and do not agree on these.
         if self.channel.level == Level::V2_5 {
             candidates.retain(|(_, envelope)| !Layers::of(envelope).has_mistyped_field);
@@ -232,7 +235,11 @@ impl Generator {
         }
     }
 
-    fn judge(&mut self, candidates: &[Candidate], is_config: bool) -> (Block, Result<Validation, Flaw>) {
+    fn judge(
+        &mut self,
+        candidates: &[Candidate],
+        is_config: bool,
+    ) -> (HeadedBlock, Result<Validation, Flaw>) {
         let envelopes: Vec<Bytes> = candidates.iter().map(|(_, envelope)| envelope.clone()).collect();
         let block = self.channel.block(envelopes.clone(), is_config);
         let flaw = |index, name: &str| Err(Flaw { index, name: name.to_owned(), halt: None });
@@ -256,7 +263,12 @@ impl Generator {
     }
 
     /// The smallest block with this defect.
-    fn isolate(&mut self, mut candidates: Vec<Candidate>, is_config: bool, defect: &str) -> (Block, Halt) {
+    fn isolate(
+        &mut self,
+        mut candidates: Vec<Candidate>,
+        is_config: bool,
+        defect: &str,
+    ) -> (HeadedBlock, Halt) {
         let mut index = 0;
         while index < candidates.len() {
             let removed = candidates.remove(index);

@@ -83,7 +83,7 @@ impl<'a> Signer<'a> {
     }
 
     fn sign(&self, message: &[u8]) -> Bytes {
-        (self.tamper)(self.person.key.sign(message)).into()
+        (self.tamper)(self.person.key.sign(message).unwrap()).into()
     }
 
     fn endorse(&self, response: &[u8]) -> Endorsement {

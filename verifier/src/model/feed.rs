@@ -3,9 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use fabric::proto::common::Block;
-use fabric::types::Height;
-use fabric::types::block::header_hash;
+use fabric::types::{HeadedBlock, Height};
 use network::ledger::{CommittedBlock, Ledger, LedgerError, Transaction};
 
 use super::{BlockChanges, Change, ModelError, ReadModel};
@@ -24,7 +22,7 @@ pub struct CaughtUp {
 impl ReadModel {
     /// Applies the next block. It must be one that this process validated itself. On an error nothing was applied.
     pub fn apply(&self, block: &CommittedBlock) -> Result<(), ModelError> {
-        self.apply_transactions(&block.block, block.number, &block.transactions)
+        self.apply_transactions(&block.block, &block.transactions)
     }
 
     /// Applies every block of the ledger that is not in the model yet. The ledger must be of the model's channel.
@@ -40,7 +38,7 @@ impl ReadModel {
             let block = ledger.block(number).map_err(unreadable)?;
             let block = block.ok_or_else(|| ModelError::Ledger(format!("block {number} is missing")))?;
             let transactions = CommittedBlock::recorded_transactions(&block).map_err(unreadable)?;
-            self.apply_transactions(&block, number, &transactions)?;
+            self.apply_transactions(&block, &transactions)?;
         }
         Ok(CaughtUp { from: if rebuilt { 0 } else { from }, to, rebuilt })
     }
@@ -49,17 +47,15 @@ impl ReadModel {
     fn is_beginning_of(&self, ledger: &Ledger) -> Result<bool, ModelError> {
         let Some(newest) = self.height().checked_sub(1) else { return Ok(true) };
         let block = ledger.block(newest).map_err(unreadable)?;
-        let header = block.and_then(|block| block.header);
-        Ok(header.is_some_and(|header| header_hash(&header) == self.block_hash()))
+        Ok(block.is_some_and(|block| block.hash() == self.block_hash()))
     }
 
     fn apply_transactions(
         &self,
-        block: &Block,
-        number: u64,
+        block: &HeadedBlock,
         transactions: &[Transaction],
     ) -> Result<(), ModelError> {
-        let header = block.header.as_ref().ok_or(ModelError::OtherChain { number })?;
+        let number = block.number();
         let mut changes = BTreeMap::new();
         for (index, transaction) in transactions.iter().enumerate() {
             let version = Height::new(number, index as u64);
@@ -74,8 +70,8 @@ impl ReadModel {
         let changes = changes.into_iter().map(|(key, (value, version))| Change { key, value, version });
         self.apply_changes(&BlockChanges {
             number,
-            hash: header_hash(header),
-            previous_hash: &header.previous_hash,
+            hash: block.hash(),
+            previous_hash: &block.header().previous_hash,
             changes: changes.collect(),
         })
     }

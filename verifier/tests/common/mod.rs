@@ -14,7 +14,7 @@ use certificate::parties::{ACCREDITATION_BODY, CERTIFICATION_BODY};
 use certificate::{Code, Creator, DateTime, Role, State, canonical, demo, multikey, proof};
 use ed25519_dalek::SigningKey;
 use fabric::proto::common::{
-    Block, BlockData, BlockHeader, ChannelHeader, Envelope, Header, HeaderType, Payload,
+    BlockHeader, BlockMetadata, ChannelHeader, Envelope, Header, HeaderType, Payload,
 };
 use fabric::proto::kvrwset::{KvWrite, KvrwSet};
 use fabric::proto::protos::{
@@ -22,9 +22,9 @@ use fabric::proto::protos::{
     Transaction as ActionList, TransactionAction, TxValidationCode,
 };
 use fabric::proto::rwset::{NsReadWriteSet, TxReadWriteSet};
-use fabric::types::Height;
 use fabric::types::block::data_hash;
 use fabric::types::rwset::TxRwSet;
+use fabric::types::{HeadedBlock, Height};
 use futures::executor::block_on;
 use network::ledger::{CommittedBlock, Ledger, Transaction, UpdateBatch, ValidatedBlock};
 use prost::Message;
@@ -228,11 +228,11 @@ pub fn channel(genesis: [u8; 32]) -> Channel {
     Channel { name: CHANNEL.into(), genesis, chaincode: CHANNEL.into() }
 }
 
-fn block(number: u64, previous_hash: Bytes, envelope: Bytes) -> Block {
+fn block(number: u64, previous_hash: Bytes, envelope: Bytes) -> HeadedBlock {
     let data = vec![envelope];
     let data_hash = Bytes::copy_from_slice(&data_hash(&data));
     let header = BlockHeader { number, previous_hash, data_hash };
-    Block { header: Some(header), data: Some(BlockData { data }), metadata: None }
+    HeadedBlock::new(header, data, BlockMetadata::default())
 }
 
 fn envelope(kind: HeaderType, data: Bytes) -> Bytes {

@@ -3,10 +3,10 @@
 use bytes::Bytes;
 use fabric::{
     proto::{
-        common::{Block, BlockMetadataIndex, LastConfig, Metadata, OrdererBlockMetadata},
+        common::{BlockMetadataIndex, LastConfig, Metadata, OrdererBlockMetadata},
         protos::{ChannelInfo, ChannelQueryResponse, JoinBySnapshotStatus, Response},
     },
-    types::decode,
+    types::{HeadedBlock, decode},
 };
 use prost::Message;
 
@@ -82,10 +82,9 @@ fn config_block(ledger: &Ledger) -> Response {
 }
 
 /// `protoutil.GetLastConfigIndexFromBlock`: the deprecated metadata counts only where the other says nothing.
-fn last_config_index(block: &Block) -> Option<u64> {
-    let entries = &block.metadata.as_ref()?.metadata;
+fn last_config_index(block: &HeadedBlock) -> Option<u64> {
     let value = |index: BlockMetadataIndex| {
-        let entry = entries.get(index as usize)?;
+        let entry = block.metadata(index as usize)?;
         decode::<Metadata>(entry.clone()).ok().map(|metadata| metadata.value)
     };
     let signed: Option<OrdererBlockMetadata> = decode(value(BlockMetadataIndex::Signatures)?).ok();

@@ -2,10 +2,10 @@
 
 use bytes::Bytes;
 use fabric::proto::{
-    common::{Block, BlockchainInfo, Envelope},
+    common::{BlockchainInfo, Envelope},
     protos::{ProcessedTransaction, Response},
 };
-use fabric::types::decode;
+use fabric::types::{HeadedBlock, decode};
 use prost::Message;
 
 use super::{error, success, text};
@@ -52,8 +52,7 @@ fn chain_info(ledger: &Ledger) -> Response {
     let info = || -> Result<BlockchainInfo, LedgerError> {
         let height = ledger.height();
         let head = ledger.block(height.saturating_sub(1))?;
-        let previous =
-            head.and_then(|head| head.header).map(|header| header.previous_hash).unwrap_or_default();
+        let previous = head.map(|head| head.header().previous_hash.clone()).unwrap_or_default();
         Ok(BlockchainInfo {
             height,
             current_block_hash: Bytes::copy_from_slice(&ledger.last_hash()),
@@ -82,7 +81,8 @@ fn block_by_number(ledger: &Ledger, number: &str) -> Response {
 }
 
 fn block_by_hash(ledger: &Ledger, hash: &[u8]) -> Response {
-    let block = ledger.block_by_hash(hash).map(|block| block.map(|block| block.encode_to_vec().into()));
+    let block =
+        ledger.block_by_hash(hash).map(|block| block.map(|block| block.message().encode_to_vec().into()));
     let missing = format!("no such block hash [{}] in index", hex::encode(hash));
     answer(block, &missing, |reason| {
         format!("Failed to get block hash {}, error {reason}", String::from_utf8_lossy(hash))
@@ -103,7 +103,7 @@ fn transaction_by_id(ledger: &Ledger, txid: &str) -> Response {
     let find = || -> Result<Option<(Bytes, i32)>, LedgerError> {
         let Some(location) = ledger.transaction(txid)? else { return Ok(None) };
         let block = ledger.block(location.block)?;
-        let envelope = block.and_then(|block| envelope(block, location.index));
+        let envelope = block.and_then(|block| envelope(&block, location.index));
         Ok(envelope.map(|envelope| (envelope, location.code as i32)))
     };
     match find() {
@@ -120,9 +120,8 @@ fn transaction_by_id(ledger: &Ledger, txid: &str) -> Response {
     }
 }
 
-fn envelope(block: Block, index: u64) -> Option<Bytes> {
-    let index = usize::try_from(index).ok()?;
-    block.data?.data.get(index).cloned()
+fn envelope(block: &HeadedBlock, index: u64) -> Option<Bytes> {
+    block.envelopes().get(usize::try_from(index).ok()?).cloned()
 }
 
 fn answer(

@@ -55,8 +55,10 @@ async fn malformed_and_forged_proposals() {
     assert_eq!(refusal(&network, &txid).await, expected);
     let nameless = altered(|header| header.extension = Bytes::new());
     assert_eq!(refusal(&network, &nameless).await, "ChaincodeHeaderExtension.ChaincodeId is nil");
-    let forged =
-        SignedProposal { signature: user("Lab", "User1").sign(b"x").into(), ..proposed.signed.clone() };
+    let forged = SignedProposal {
+        signature: user("Lab", "User1").sign(b"x").unwrap().into(),
+        ..proposed.signed.clone()
+    };
     assert_eq!(
         refusal(&network, &forged).await,
         "error validating proposal: access denied: channel [test-channel] creator org [CertBodyMSP]"
@@ -144,7 +146,7 @@ async fn the_peer_tells_of_its_ledger() {
     assert_eq!(info.current_block_hash, Bytes::copy_from_slice(&network.ledger.last_hash()));
     let last = info.height - 1;
     let by_number: Block = decode(ask("GetBlockByNumber", last.to_string().into()).await.payload).unwrap();
-    assert_eq!(by_number, network.ledger.block(last).unwrap().unwrap());
+    assert_eq!(by_number, network.ledger.block(last).unwrap().unwrap().into_message());
     let by_hash: Block =
         decode(ask("GetBlockByHash", info.current_block_hash.clone()).await.payload).unwrap();
     assert_eq!(by_hash, by_number);
@@ -175,7 +177,10 @@ async fn the_peer_tells_of_its_configuration() {
     assert_eq!(channels.channels[0].channel_id, CHANNEL);
     let args = [Bytes::from("GetConfigBlock"), Bytes::from(CHANNEL)];
     let block = call(&network, "", "cscc", ("CertBody", "User1"), &args).await;
-    assert_eq!(decode::<Block>(block.payload).unwrap(), network.ledger.block(0).unwrap().unwrap());
+    assert_eq!(
+        decode::<Block>(block.payload).unwrap(),
+        network.ledger.block(0).unwrap().unwrap().into_message()
+    );
     let args = [Bytes::from("GetChannelConfig"), Bytes::from(CHANNEL)];
     let config = call(&network, "", "cscc", ("CertBody", "User1"), &args).await;
     assert_eq!(decode::<Config>(config.payload).unwrap().sequence, 0);

@@ -14,14 +14,14 @@ use fabric::{
     crypto::SignatureMemo,
     msp::{self, Msp, MspManager, MspVersion, SigningIdentity},
     proto::{
-        common::{Block, ChannelHeader, Envelope, Header, HeaderType, Payload, SignatureHeader},
+        common::{ChannelHeader, Envelope, Header, HeaderType, Payload, SignatureHeader},
         protos::{
             ChaincodeActionPayload, ChaincodeEndorsedAction, ChaincodeHeaderExtension, ChaincodeId,
             ChaincodeInput, ChaincodeInvocationSpec, ChaincodeProposalPayload, ChaincodeSpec, Proposal,
             ProposalResponse, SignedProposal, Transaction, TransactionAction, TxValidationCode,
         },
     },
-    types::{decode, txid},
+    types::{HeadedBlock, decode, txid},
 };
 use prost::Message;
 
@@ -43,7 +43,7 @@ struct Material {
     _directory: tempfile::TempDir,
     crypto: PathBuf,
     config: CryptoConfig,
-    genesis: Block,
+    genesis: HeadedBlock,
 }
 
 /// A channel with its endorsers.
@@ -68,7 +68,7 @@ impl Network {
         let material = material();
         let directory = tempfile::tempdir().unwrap();
         let (ledger, _) = Ledger::open(&directory.path().join("ledger"), Some(&material.genesis)).unwrap();
-        let bundle = Bundle::from_block(&material.genesis).unwrap();
+        let bundle = Bundle::from_block(material.genesis.message()).unwrap();
         let organisations = material.config.organizations.iter().filter(|known| known.name != "Orderer");
         let msp_ids: Vec<String> = organisations.clone().map(|known| format!("{}MSP", known.name)).collect();
         let endorsers = organisations.map(|known| {
@@ -128,8 +128,8 @@ impl Network {
     /// Puts transactions into a block, validates and commits it.
     pub fn commit(&mut self, transactions: Vec<Bytes>) -> Vec<TxValidationCode> {
         let memo = SignatureMemo::disabled();
-        let block = self.writer.write(transactions, false, Bytes::from_static(b"nonce"), &memo);
-        self.writer.advance(block.header.as_ref().unwrap(), false);
+        let block = self.writer.write(transactions, false, Bytes::from_static(b"nonce"), &memo).unwrap();
+        self.writer.advance(block.header(), false);
         let ordered = validate::verify_ordered(block, &self.bundle, &self.ledger, &memo).unwrap();
         let validation = validate::validate(ordered, &self.bundle, &self.ledger, &memo).unwrap();
         self.ledger.commit(validation.block).unwrap().codes.clone()
@@ -201,7 +201,7 @@ impl Proposed {
             TransactionAction { header: self.header.signature_header.clone(), payload: encode(&payload) };
         let data = encode(&Transaction { actions: vec![action] });
         let payload = encode(&Payload { header: Some(self.header.clone()), data });
-        let signature = sender.sign(&payload).into();
+        let signature = sender.sign(&payload).unwrap().into();
         encode(&Envelope { payload, signature })
     }
 
@@ -235,7 +235,7 @@ pub fn encode(message: &impl Message) -> Bytes {
 
 fn sign(sender: &SigningIdentity, proposal: &Proposal) -> SignedProposal {
     let proposal_bytes = encode(proposal);
-    SignedProposal { signature: sender.sign(&proposal_bytes).into(), proposal_bytes }
+    SignedProposal { signature: sender.sign(&proposal_bytes).unwrap().into(), proposal_bytes }
 }
 
 /// Folder of the TLS files of an organisation's peer, which names localhost.

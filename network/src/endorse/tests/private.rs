@@ -149,7 +149,7 @@ async fn initialisation_comes_first_and_once() {
 fn delivered(running: &Running, organisation: &str, client: &SigningIdentity) -> Vec<(String, Vec<String>)> {
     let (ledger, bundle) = (&running.network.ledger, running.network.bundle());
     let data = Bytes::from_static(b"a request");
-    let (identity, signature) = (client.serialized(), client.sign(&data).into());
+    let (identity, signature) = (client.serialized(), client.sign(&data).unwrap().into());
     let client = SignedData { data, identity, signature };
     let (organisation, memo) = (format!("{organisation}MSP"), SignatureMemo::disabled());
     let reader = Reader { ledger, bundle, memo: &memo, organisation: &organisation, client: &client };

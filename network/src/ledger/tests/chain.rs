@@ -6,10 +6,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use fabric::{
     proto::{
-        common::{
-            Block, BlockData, BlockHeader, BlockMetadata, ChannelHeader, Envelope, Header, HeaderType,
-            Payload,
-        },
+        common::{BlockHeader, BlockMetadata, ChannelHeader, Envelope, Header, HeaderType, Payload},
         kvrwset::{
             HashedRwSet, KvMetadataEntry, KvMetadataWrite, KvMetadataWriteHash, KvWrite, KvWriteHash, KvrwSet,
         },
@@ -21,7 +18,10 @@ use fabric::{
         },
         rwset::{CollectionHashedReadWriteSet, NsReadWriteSet, TxReadWriteSet},
     },
-    types::block::{data_hash, header_hash},
+    types::{
+        HeadedBlock,
+        block::{data_hash, header_hash},
+    },
 };
 use prost::Message;
 use sha2::{Digest, Sha256};
@@ -140,7 +140,7 @@ pub(super) struct Chain {
 
 impl Chain {
     /// A chain and its genesis block.
-    pub(super) fn begin(channel: &str) -> (Self, Block) {
+    pub(super) fn begin(channel: &str) -> (Self, HeadedBlock) {
         let mut chain = Self { number: 0, previous_hash: Bytes::new() };
         let config = envelope(channel, HeaderType::Config, BlockHeader { number: 7, ..Default::default() });
         let genesis = chain.assemble(vec![config], vec![0]);
@@ -148,7 +148,7 @@ impl Chain {
     }
 
     /// The next block, with its verdicts in its metadata.
-    pub(super) fn block(&mut self, transactions: &[Tx]) -> Block {
+    pub(super) fn block(&mut self, transactions: &[Tx]) -> HeadedBlock {
         let filter = transactions.iter().map(|tx| tx.code as i32 as u8).collect();
         self.assemble(transactions.iter().map(Tx::envelope).collect(), filter)
     }
@@ -163,7 +163,7 @@ impl Chain {
         commit(ledger, block)
     }
 
-    fn assemble(&mut self, data: Vec<Bytes>, filter: Vec<u8>) -> Block {
+    fn assemble(&mut self, data: Vec<Bytes>, filter: Vec<u8>) -> HeadedBlock {
         let previous_hash = self.previous_hash.clone();
         let data_hash = Bytes::copy_from_slice(&data_hash(&data));
         let header = BlockHeader { number: self.number, previous_hash, data_hash };
@@ -171,15 +171,11 @@ impl Chain {
         self.previous_hash = Bytes::copy_from_slice(&header_hash(&header));
         let mut metadata = vec![Bytes::new(); 5];
         metadata[2] = filter.into();
-        Block {
-            header: Some(header),
-            data: Some(BlockData { data }),
-            metadata: Some(BlockMetadata { metadata }),
-        }
+        HeadedBlock::new(header, data, BlockMetadata { metadata })
     }
 }
 
-pub(super) fn commit(ledger: &Ledger, block: Block) -> Result<Arc<CommittedBlock>, LedgerError> {
+pub(super) fn commit(ledger: &Ledger, block: HeadedBlock) -> Result<Arc<CommittedBlock>, LedgerError> {
     let validated = ValidatedBlock::replay(block, &ledger.view()?)?;
     ledger.commit(validated)
 }

@@ -113,7 +113,7 @@ fn chain_up_to(height: u64) -> Chain {
 
 fn open(
     directory: &Path,
-    genesis: Option<&fabric::proto::common::Block>,
+    genesis: Option<&fabric::types::HeadedBlock>,
     faults: &Faults,
 ) -> Result<(Arc<Ledger>, recovery::Recovery), LedgerError> {
     recovery::open(directory, genesis, Files { segment_bytes: 400, faults: faults.clone() })

@@ -6,7 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use fabric::{proto::common::Block, types::blockfile::BlockFile};
+use fabric::types::{HeadedBlock, blockfile::BlockFile};
 use flate2::read::GzDecoder;
 
 use super::super::{CommittedBlock, Ledger, ValidatedBlock, check_ledger};
@@ -49,8 +49,8 @@ fn replay(chain: &str, file: &str) {
 }
 
 /// Commits a block by its recorded verdicts and compares the commit hashes.
-fn commit(ledger: &Ledger, recorded: Block) {
-    let number = recorded.header.as_ref().unwrap().number;
+fn commit(ledger: &Ledger, recorded: HeadedBlock) {
+    let number = recorded.number();
     let validated = ValidatedBlock::replay(recorded.clone(), &ledger.view().unwrap()).unwrap();
     let committed = ledger.commit(validated).unwrap();
     assert_eq!(committed.number, number);
@@ -59,13 +59,13 @@ fn commit(ledger: &Ledger, recorded: Block) {
     assert_eq!(ledger.block(number).unwrap().unwrap(), recorded);
 }
 
-fn read(path: &Path) -> Vec<Block> {
+fn read(path: &Path) -> Vec<HeadedBlock> {
     let file = BufReader::new(File::open(path).unwrap());
     let reader: Box<dyn Read> = match path.extension().is_some_and(|extension| extension == "gz") {
         true => Box::new(GzDecoder::new(file)),
         false => Box::new(file),
     };
-    BlockFile::new(reader).collect::<Result<_, _>>().unwrap()
+    BlockFile::new(reader).map(|block| block.unwrap().try_into().unwrap()).collect()
 }
 
 /// The recorded chains lie beside the repository; without them there is nothing to compare with.

@@ -206,7 +206,7 @@ fn blocks_are_found_by_number_and_hash() {
     assert_eq!(ledger.block_by_hash(b"nothing").unwrap(), None);
     assert_eq!(ledger.block(2).unwrap(), None);
     let envelope = ledger.view().unwrap().envelope(1, 0).unwrap();
-    assert_eq!(Some(&envelope), committed.block.data.as_ref().unwrap().data.first());
+    assert_eq!(Some(&envelope), committed.block.envelopes().first());
     assert!(ledger.view().unwrap().envelope(1, 1).is_err());
 }
 

@@ -3,23 +3,23 @@
 use bytes::Bytes;
 use fabric::{
     proto::{
-        common::{Block, ChannelHeader, Envelope, HeaderType, Payload},
+        common::{ChannelHeader, Envelope, HeaderType, Payload},
         protos::{
             ChaincodeAction, ChaincodeActionPayload, ChaincodeEvent, FilteredBlock, FilteredChaincodeAction,
             FilteredTransaction, FilteredTransactionActions, ProposalResponsePayload, Transaction,
             TxValidationCode, filtered_transaction,
         },
     },
-    types::{block::TRANSACTIONS_FILTER, decode},
+    types::{HeadedBlock, block::TRANSACTIONS_FILTER, decode},
 };
 
 /// The block as `protos.Deliver/DeliverFiltered` sends it.
-pub fn filtered_block(block: &Block) -> FilteredBlock {
+pub fn filtered_block(block: &HeadedBlock) -> FilteredBlock {
     let transactions: Vec<_> = parsed(block).collect();
     let channel_id = transactions.last().map_or_else(String::new, |tx| tx.header.channel_id.clone());
     FilteredBlock {
         channel_id,
-        number: block.header.as_ref().map_or(0, |header| header.number),
+        number: block.number(),
         filtered_transactions: transactions.into_iter().map(filtered_transaction).collect(),
     }
 }
@@ -28,7 +28,7 @@ pub fn filtered_block(block: &Block) -> FilteredBlock {
 ///
 /// An event counts where it names a chaincode, an event and a transaction
 /// (`internal/pkg/gateway/event`).
-pub fn chaincode_events(block: &Block) -> Vec<ChaincodeEvent> {
+pub fn chaincode_events(block: &HeadedBlock) -> Vec<ChaincodeEvent> {
     let valid = parsed(block).filter(|tx| tx.code == TxValidationCode::Valid as i32);
     valid.flat_map(|tx| tx.events()).collect()
 }
@@ -39,10 +39,9 @@ struct ParsedTransaction {
     code: i32,
 }
 
-fn parsed(block: &Block) -> impl Iterator<Item = ParsedTransaction> {
-    let envelopes = block.data.iter().flat_map(|data| &data.data);
-    let filter = block.metadata.as_ref().and_then(|metadata| metadata.metadata.get(TRANSACTIONS_FILTER));
-    envelopes.enumerate().filter_map(move |(index, envelope)| {
+fn parsed(block: &HeadedBlock) -> impl Iterator<Item = ParsedTransaction> {
+    let filter = block.metadata(TRANSACTIONS_FILTER);
+    block.envelopes().iter().enumerate().filter_map(move |(index, envelope)| {
         let envelope: Envelope = decode(envelope.clone()).ok()?;
         let payload: Payload = decode(envelope.payload).ok()?;
         let header = decode(payload.header?.channel_header).ok()?;

@@ -8,10 +8,10 @@ use std::{
 use fabric::{
     policy::SignedData,
     proto::{
-        common::{Block, ChannelHeader, Envelope, Header, Payload, SignatureHeader, Status as DeliverStatus},
+        common::{ChannelHeader, Envelope, Header, Payload, SignatureHeader, Status as DeliverStatus},
         orderer::{SeekInfo, SeekPosition, seek_info::SeekBehavior, seek_position::Type as Position},
     },
-    types::decode,
+    types::{HeadedBlock, decode},
 };
 use futures::StreamExt;
 use prost_types::Timestamp;
@@ -35,11 +35,11 @@ pub struct Form<R> {
 }
 
 /// What is made of a block for the client who signed the request.
-type BlockForm<R> = Box<dyn Fn(&Block, &SignedData) -> Result<R, PrivateDataError> + Send + Sync>;
+type BlockForm<R> = Box<dyn Fn(&HeadedBlock, &SignedData) -> Result<R, PrivateDataError> + Send + Sync>;
 
 impl<R: 'static> Form<R> {
     /// For a stream on which all clients see the same.
-    pub fn new(resource: &'static str, block: fn(&Block) -> R, status: fn(DeliverStatus) -> R) -> Self {
+    pub fn new(resource: &'static str, block: fn(&HeadedBlock) -> R, status: fn(DeliverStatus) -> R) -> Self {
         Self { resource, block: Box::new(move |of, _| Ok(block(of))), status }
     }
 }
