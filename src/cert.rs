@@ -6,7 +6,7 @@ pub mod contract;
 pub mod files;
 mod issue;
 mod key;
-mod ledger;
+pub mod ledger;
 mod network;
 pub mod output;
 mod qr;
@@ -65,7 +65,7 @@ enum Command {
     /// Accreditations of certification bodies.
     #[command(subcommand)]
     Accreditation(accreditation::Command),
-    /// The binding of the contract to its ledger.
+    /// The binding of the contract to its ledger, and ledger time.
     #[command(subcommand)]
     Ledger(ledger::Command),
 }

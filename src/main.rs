@@ -14,6 +14,7 @@ mod signals;
 mod status;
 mod up;
 mod verifier;
+mod visible;
 
 use std::{io::IsTerminal, process::ExitCode};
 

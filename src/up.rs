@@ -4,6 +4,7 @@ mod data_dir;
 mod demonstration;
 mod deploy;
 mod greeting;
+mod ledger_time;
 mod material;
 mod servers;
 
@@ -82,7 +83,7 @@ pub async fn run(args: Args, metrics: PrometheusHandle) -> Result<Exit, Failure>
     let chaincode = servers::start_chaincode(chaincode, &package)?;
     let chaincode_address = format!("127.0.0.1:{}", ports.chaincode);
     let mut node = servers::start_node(&args.data_dir, &material, orderer, peers, chaincode_address)?;
-    let (public, base) =
+    let (public, base, model) =
         servers::start_verifier(&args.data_dir, args.verifier, public_url, &node.channel, metrics).await?;
     servers::profile(&args.data_dir, &material, &ports, &base)
         .store(&args.data_dir.join(PROFILE))
@@ -96,7 +97,10 @@ pub async fn run(args: Args, metrics: PrometheusHandle) -> Result<Exit, Failure>
     let ended = match prepared {
         Ok(None) => {
             greeting::print(&args.data_dir, &profile, &node, &base, started.elapsed())?;
-            until_stopped(&mut node, &mut signals).await
+            tokio::select! {
+                stopped = until_stopped(&mut node, &mut signals) => stopped,
+                never = ledger_time::keep_moving(&profile, &model) => match never {},
+            }
         }
         Ok(Some(stopped)) => Ok(stopped),
         Err(failure) => Err(failure),

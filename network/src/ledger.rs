@@ -67,7 +67,7 @@ pub use private::{PrivateStore, PrivateWrites};
 pub use recovery::Recovery;
 pub use state::StateValue;
 pub use transaction::Transaction;
-pub use updates::{StateItem, StateKey, Update, UpdateBatch};
+pub use updates::{CommittedState, StateItem, StateKey, Update, UpdateBatch};
 pub use view::{RangeScan, View};
 
 use database::{HASHES, TRANSACTIONS};

@@ -24,6 +24,7 @@ mod definitions;
 mod dispatch;
 mod duplicates;
 mod endorsement;
+mod endorsers;
 mod examine;
 mod key_policies;
 mod merkle;
@@ -46,6 +47,7 @@ use fabric::{
 
 pub use self::{
     defect::{Defect, Halt},
+    endorsers::is_endorsed,
     source::{BlockRejected, OrderedBlock, verify_ordered, verify_origin, verify_written},
     verdict::Verdict,
 };

@@ -1,18 +1,28 @@
-//! `cert ledger`: binds the contract to its ledger, once, before the first certificate.
+//! `cert ledger`: binds the contract to its ledger, once, before the first certificate, and keeps ledger time moving.
+
+use std::time::Duration;
 
 use serde_json::Value;
+use tokio::time::MissedTickBehavior;
 
 use super::{
     network::{ACCREDITOR, Network, OFFICER},
     output::{self, text_at},
 };
-use crate::exit::{Exit, Failure};
+use crate::{
+    exit::{Exit, Failure},
+    signals::Signals,
+};
+
+/// The function of the contract that writes nothing.
+pub const TICK: &str = "ledger:tick";
 
 #[derive(clap::Subcommand)]
 pub enum Command {
     Bind(Bind),
     /// Show the ledger that the contract is bound to.
     Show,
+    Tick(Tick),
 }
 
 /// Bind the contract to its ledger, so that it refuses certificates of any other. By default as Admin of
@@ -21,6 +31,18 @@ pub enum Command {
 pub struct Bind {
     /// sha256: and the hash of the genesis block's header. [default: the connection profile's]
     genesis: Option<String>,
+}
+
+/// Move ledger time, by a transaction that writes nothing and that both bodies endorse. By default as User1 of
+/// CertBody.
+///
+/// Events count from no earlier than 15 minutes before the ledger time of their block. On a quiet channel a body lets
+/// this run as a service, with --every 10; `nanotrace up` does it by itself.
+#[derive(clap::Args)]
+pub struct Tick {
+    /// Go on, once in so many minutes, until Ctrl-C; a failure is printed and tried again.
+    #[arg(long, value_name = "MINUTES", value_parser = clap::value_parser!(u64).range(1..=1440))]
+    every: Option<u64>,
 }
 
 pub async fn run(command: Command, network: &Network, json: bool) -> Result<Exit, Failure> {
@@ -33,6 +55,7 @@ pub async fn run(command: Command, network: &Network, json: bool) -> Result<Exit
             let committed = network.contract(ACCREDITOR).await?.submit("ledger:bind", &[&genesis]).await?;
             output::committed("bound", &committed, json)?;
         }
+        Command::Tick(Tick { every }) => tick(every, network, json).await?,
         Command::Show => {
             let ledger: Value = network.contract(OFFICER).await?.read("ledger:get", &[]).await?;
             match json {
@@ -45,4 +68,28 @@ pub async fn run(command: Command, network: &Network, json: bool) -> Result<Exit
         }
     }
     Ok(Exit::Ok)
+}
+
+async fn tick(every: Option<u64>, network: &Network, json: bool) -> Result<(), Failure> {
+    let Some(minutes) = every else {
+        let committed = network.contract(OFFICER).await?.submit(TICK, &[]).await?;
+        return output::committed("moved", &committed, json);
+    };
+    let mut signals = Signals::listen()?;
+    let mut interval = tokio::time::interval(Duration::from_secs(60 * minutes));
+    interval.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            () = signals.received() => return Ok(()),
+            _ = interval.tick() => {}
+        }
+        let moved = match network.contract(OFFICER).await {
+            Ok(contract) => contract.submit(TICK, &[]).await.map_err(Failure::from),
+            Err(failure) => Err(failure),
+        };
+        match moved {
+            Ok(committed) => output::committed("moved", &committed, json)?,
+            Err(failure) => eprintln!("{failure}\nIt is tried again in {minutes} minutes."),
+        }
+    }
 }

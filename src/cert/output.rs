@@ -7,18 +7,21 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::contract::Committed;
-use crate::exit::Failure;
+use crate::{
+    exit::Failure,
+    visible::{visible, visible_json},
+};
 
 /// Prints one JSON value.
 pub fn json(value: &impl Serialize) -> Result<(), Failure> {
     let text =
         serde_json::to_string_pretty(value).map_err(|error| Failure::during("printing JSON", error))?;
-    line(text)
+    line(visible_json(&text))
 }
 
-/// Prints text, and no panic where nobody reads it any more.
+/// Prints text, its hidden characters spelled out; and no panic where nobody reads it any more.
 pub fn line(text: impl AsRef<str>) -> Result<(), Failure> {
-    match writeln!(io::stdout(), "{}", text.as_ref()) {
+    match writeln!(io::stdout(), "{}", visible(text.as_ref())) {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(Failure::during("printing", error)),
         _ => Ok(()),
     }
@@ -48,10 +51,10 @@ pub fn violations(violations: &[Violation]) -> Result<(), Failure> {
     violations.iter().try_for_each(|violation| line(violation.to_string()))
 }
 
-/// The text of a member at a JSON pointer, empty where there is none.
+/// The text of a member at a JSON pointer, on one line; empty where there is none.
 pub fn text_at(value: &Value, pointer: &str) -> String {
     match value.pointer(pointer) {
-        Some(Value::String(text)) => text.clone(),
+        Some(Value::String(text)) => text.replace('\n', "\\n"),
         Some(Value::Null) | None => String::new(),
         Some(other) => other.to_string(),
     }

@@ -96,12 +96,20 @@ pub fn exit(record: &Value) -> Exit {
 
 /// The verdict in words: each reason on a line of its own.
 pub fn verdict(record: &Value) -> String {
-    if text_at(record, "/verdict/result") == "valid" {
-        return "VALID".into();
+    match text_at(record, "/verdict/result").as_str() {
+        "valid" => return "VALID".into(),
+        "cannotTell" => return format!("CANNOT TELL\n  unreadable: records of {}", unreadable(record)),
+        _ => {}
     }
     let reasons = record.pointer("/verdict/reasons").and_then(Value::as_array);
     let reasons = reasons.into_iter().flatten().map(reason);
     reasons.fold("NOT VALID".into(), |text, reason| format!("{text}\n  {reason}"))
+}
+
+fn unreadable(record: &Value) -> String {
+    let bodies = record.pointer("/verdict/unreadable").and_then(Value::as_array);
+    let bodies: Vec<&str> = bodies.into_iter().flatten().filter_map(Value::as_str).collect();
+    bodies.join(", ")
 }
 
 /// `suspended since 2026-01-31T12:00:00Z by CertBodyMSP: a closer look`
@@ -110,6 +118,7 @@ fn reason(reason: &Value) -> String {
         "accreditationSuspended" => "the accreditation is suspended since",
         "notYetValid" => "not valid before",
         "withdrawn" => "withdrawn on",
+        "issuedOutsideAccreditation" => "issued outside the term of the accreditation, on",
         "expired" => "expired on",
         _ => "suspended since",
     };
@@ -133,6 +142,7 @@ fn print(code: Code, record: &Value) -> Result<(), Failure> {
         ("certificate", code.grouped()),
         ("result", verdict(record)),
         ("as of", text_at(record, "/at")),
+        ("times", "as claimed by each transaction; the verifier's page counts by ledger time".into()),
         ("demonstration", demonstration.into()),
         ("product", subject("product/name")),
         ("substance", subject("substance/name")),

@@ -189,7 +189,7 @@ pub async fn start_verifier(
     public_base: Option<BaseUrl>,
     channel: &Arc<Channel>,
     metrics: PrometheusHandle,
-) -> Result<(Running, BaseUrl), Failure> {
+) -> Result<(Running, BaseUrl, Arc<ReadModel>), Failure> {
     let doing = "starting the verifier";
     let identity = verifier::Channel {
         name: NAME.into(),
@@ -210,13 +210,13 @@ pub async fn start_verifier(
     let server =
         verifier::Server::bind(config, model.clone()).await.map_err(|error| Failure::during(doing, error))?;
     let public_base = server.public_base().clone();
-    let feed = tokio::spawn(feed(model, channel.clone()));
+    let feed = tokio::spawn(feed(model.clone(), channel.clone()));
     let (stop, stopped) = oneshot::channel::<()>();
     let task = tokio::spawn(async move {
         server.run(async { drop(stopped.await) }).await;
         feed.abort();
     });
-    Ok((Running { stop, task }, public_base))
+    Ok((Running { stop, task }, public_base, model))
 }
 
 /// Keeps the read model at the ledger's head. When it falls behind it catches up from the ledger.

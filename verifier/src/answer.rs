@@ -4,11 +4,11 @@
 mod json;
 
 use certificate::verdict::Verdict;
-use certificate::{Code, DateTime};
+use certificate::{Code, DateTime, Moment};
 
 pub(crate) use json::{Rendered, Shared};
 
-use crate::model::{Entry, Reading};
+use crate::model::{Entry, ModelError, Reading};
 use crate::standing::{AsOf, Doubt};
 
 /// What somebody asks.
@@ -23,8 +23,10 @@ pub(crate) struct Question {
 pub(crate) struct Answer {
     pub question: Question,
     pub as_of: AsOf,
+    /// Of the newest block that the answer rests on.
+    pub ledger_time: Option<DateTime>,
     /// The moment the verdict is for.
-    pub moment: DateTime,
+    pub moment: Moment,
     /// Where set, the answer is "cannot tell", and what was found is the last known result.
     pub doubt: Option<Doubt>,
     pub found: Found,
@@ -64,14 +66,26 @@ impl Outcome {
 
 impl Answer {
     pub fn new(reading: &Reading<'_>, question: Question, now: DateTime) -> Self {
-        let moment = question.at.unwrap_or(now);
+        let moment = question.at.map_or(Moment::Now(now), Moment::At);
         let mut doubt = reading.doubt().cloned();
-        let found = match reading.entry(question.code) {
+        let mut ledger_time = None;
+        let found = reading.ledger_time().and_then(|time| {
+            ledger_time = time;
+            reading.entry(question.code)
+        });
+        let found = match found {
             Ok(Some(entry)) => {
                 let verdict = entry.verdict(moment);
+                if let Verdict::CannotTell { unreadable } = &verdict {
+                    doubt.get_or_insert_with(|| Doubt::Unreadable(unreadable.clone()));
+                }
                 Found::Certificate(Box::new(entry), verdict)
             }
             Ok(None) => Found::Nothing,
+            Err(ModelError::Certificate { .. }) => {
+                doubt.get_or_insert(Doubt::Spoilt);
+                Found::Unreadable
+            }
             Err(error) => {
                 tracing::error!(code = %question.code, %error, "a certificate's records cannot be read");
                 doubt = Some(Doubt::Broken);
@@ -79,7 +93,7 @@ impl Answer {
             }
         };
         let turns_at = reading.turns_at.into_iter().chain(found.turns_at(now)).min();
-        Self { question, as_of: reading.as_of(), moment, doubt, found, turns_at }
+        Self { question, as_of: reading.as_of(), ledger_time, moment, doubt, found, turns_at }
     }
 
     pub fn outcome(&self) -> Outcome {
@@ -96,7 +110,7 @@ impl Answer {
             Found::Certificate(_, Verdict::Valid) => Some(Outcome::Valid),
             Found::Certificate(_, Verdict::NotValid { .. }) => Some(Outcome::NotValid),
             Found::Nothing => Some(Outcome::Unknown),
-            Found::Unreadable => None,
+            Found::Certificate(_, Verdict::CannotTell { .. }) | Found::Unreadable => None,
         }
     }
 }

@@ -5,35 +5,48 @@
 //! and the savepoint, so that after a crash it stands at the end of some block, and reads the blocks after it from the
 //! ledger's log.
 
+mod block;
 mod database;
 mod error;
 mod feed;
+mod issue;
 mod product;
 mod reading;
 mod savepoint;
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use bytes::Bytes;
-use certificate::{Code, DateTime, keys, record};
-use fabric::types::Height;
+use certificate::{DateTime, parties};
+use fabric::channel::Bundle;
+use fabric::crypto::SignatureMemo;
+use fabric::policy::{self, SignaturePolicy};
+use fabric::types::{HeadedBlock, Height};
 use network::ledger::replayable;
+use network::validate::is_endorsed;
 use parking_lot::Mutex;
 use rocksdb::{DB, WriteBatch};
 
+use block::{BlockChanges, IncomingBlock};
 pub use error::ModelError;
 pub use feed::CaughtUp;
 pub(crate) use product::product_facts;
 pub use product::product_link;
 pub use reading::{Entry, Reading};
-use savepoint::{FORMAT, Savepoint};
+use savepoint::{FORMAT, Savepoint, take};
 
-use crate::limits;
 use crate::standing::{AsOf, Doubt, Head, Standing};
 
 /// First byte of every key in the database.
 const STATE: u8 = b's';
 const PRODUCT: u8 = b'p';
+/// Before a certificate's code: how and when it was issued.
+const ISSUE: u8 = b'i';
+/// Before the key of a record: what its owner has done.
+const LOG: u8 = b'l';
+/// The channel's configuration, an encoded `Config`.
+const CONFIG: &[u8] = b"g";
 const SAVEPOINT: &[u8] = b"m";
 const CONFIRMATION: &[u8] = b"c";
 
@@ -57,20 +70,12 @@ impl Channel {
     }
 }
 
-/// What one block leaves of one key.
-pub(crate) struct Change<'a> {
-    pub key: &'a str,
-    /// `None`: deleted.
-    pub value: Option<&'a Bytes>,
-    pub version: Height,
-}
-
-/// A block as the read model needs it.
-pub(crate) struct BlockChanges<'a> {
-    pub number: u64,
-    pub hash: [u8; 32],
-    pub previous_hash: &'a [u8],
-    pub changes: Vec<Change<'a>>,
+/// Where the model stands on its chain.
+#[derive(Clone)]
+struct Tip {
+    savepoint: Savepoint,
+    /// In force for the next block; `None` before block 0.
+    bundle: Option<Arc<Bundle>>,
 }
 
 /// The read model. Shared by the feed, which writes, and by the server, which reads; each answer reads one snapshot.
@@ -78,8 +83,10 @@ pub struct ReadModel {
     channel: Channel,
     directory: PathBuf,
     database: DB,
+    /// Peers of the accreditation body and of a certification body.
+    both_bodies: SignaturePolicy,
     /// Taken by whoever applies a block, for as long as that takes: blocks come one after the other.
-    savepoint: Mutex<Savepoint>,
+    tip: Mutex<Tip>,
     /// When the confirmation was given that was kept last.
     kept: Mutex<Option<DateTime>>,
     /// Changed after the database, so that an answer never claims a newer block than it read.
@@ -92,8 +99,10 @@ impl ReadModel {
         let database = database::open(directory)?;
         let savepoint = match database.get(SAVEPOINT)? {
             Some(record) => belonging(&record, &channel, directory)?,
-            None => begin(&database, &channel)?,
+            None => None,
         };
+        let savepoint = savepoint.map_or_else(|| begin(&database, &channel), Ok)?;
+        let bundle = database.get(CONFIG)?.map(|config| stored_bundle(&savepoint, config)).transpose()?;
         let mut standing = Standing::restored(savepoint.height, savepoint.confirmed_at);
         let kept = database.get(CONFIRMATION)?.map(|record| savepoint::decode_head(&record)).transpose()?;
         if let Some(head) = kept {
@@ -104,7 +113,8 @@ impl ReadModel {
             channel,
             directory: directory.to_owned(),
             database,
-            savepoint: Mutex::new(savepoint),
+            both_bodies: both_bodies()?,
+            tip: Mutex::new(Tip { savepoint, bundle }),
             kept: Mutex::new(kept.map(|head| head.confirmed_at)),
             standing: Mutex::new(standing),
         })
@@ -120,7 +130,12 @@ impl ReadModel {
 
     /// Number of blocks applied.
     pub fn height(&self) -> u64 {
-        self.savepoint.lock().height
+        self.tip.lock().savepoint.height
+    }
+
+    /// The ledger time of the newest block; see `docs/adr/0013-ledger-time.md`.
+    pub fn ledger_time(&self) -> Option<DateTime> {
+        self.tip.lock().savepoint.ledger_time
     }
 
     /// As of which block answers are given.
@@ -151,14 +166,14 @@ impl ReadModel {
 
     /// Applies a block's changes and the savepoint in one batch. On an error nothing was applied, and answers are
     /// "cannot tell" until a block goes in again.
-    pub(crate) fn apply_changes(&self, block: &BlockChanges<'_>) -> Result<(), ModelError> {
-        let mut savepoint = self.savepoint.lock();
-        let applied = self.write_block(&savepoint, block);
+    fn apply_block(&self, block: &IncomingBlock<'_>) -> Result<(), ModelError> {
+        let mut tip = self.tip.lock();
+        let applied = self.write_block(&tip, block);
         let mut standing = self.standing.lock();
         match applied {
             Ok(next) => {
-                standing.advance(next.height);
-                *savepoint = next;
+                standing.advance(next.savepoint.height);
+                *tip = next;
                 Ok(())
             }
             Err(error) => {
@@ -170,14 +185,8 @@ impl ReadModel {
 
     /// Throws everything away, to be filled again from block 0.
     pub(crate) fn clear(&self) -> Result<(), ModelError> {
-        let mut savepoint = self.savepoint.lock();
-        let mut batch = WriteBatch::default();
-        batch.delete_range([0u8].as_slice(), [u8::MAX].as_slice());
-        let empty = empty(&self.channel);
-        batch.put(SAVEPOINT, empty.encode());
-        // In RocksDB's own log, so that no later confirmation is read beside what was thrown away.
-        self.database.write(batch)?;
-        *savepoint = empty;
+        let mut tip = self.tip.lock();
+        *tip = Tip { savepoint: begin(&self.database, &self.channel)?, bundle: None };
         *self.kept.lock() = None;
         *self.standing.lock() = Standing::default();
         Ok(())
@@ -185,21 +194,47 @@ impl ReadModel {
 
     /// Header hash of the newest block applied.
     pub(crate) fn block_hash(&self) -> [u8; 32] {
-        self.savepoint.lock().block_hash
+        self.tip.lock().savepoint.block_hash
     }
 
-    fn write_block(&self, last: &Savepoint, block: &BlockChanges<'_>) -> Result<Savepoint, ModelError> {
-        check_follows(last, block)?;
-        let mut batch = WriteBatch::default();
-        for change in &block.changes {
-            write_change(&mut batch, change);
+    fn write_block(&self, tip: &Tip, block: &IncomingBlock<'_>) -> Result<Tip, ModelError> {
+        check_follows(&tip.savepoint, block.block)?;
+        let ledger_time = self.ledger_time_after(tip, block);
+        let config = block.config()?;
+        let mut changes = BlockChanges::new(&self.database, &self.channel.chaincode, ledger_time);
+        changes.apply(block)?;
+        let mut batch = changes.into_batch()?;
+        if let Some(bundle) = &config {
+            batch.put(CONFIG, bundle.config());
         }
-        let confirmed_at = self.standing.lock().as_of().confirmed_at;
-        let next =
-            Savepoint { height: block.number + 1, block_hash: block.hash, confirmed_at, ..last.clone() };
+        let next = Savepoint {
+            height: block.block.number() + 1,
+            block_hash: block.block.hash(),
+            confirmed_at: self.standing.lock().as_of().confirmed_at,
+            ledger_time,
+            ..tip.savepoint.clone()
+        };
         batch.put(SAVEPOINT, next.encode());
         self.database.write_opt(batch, &replayable())?;
-        Ok(next)
+        Ok(Tip { savepoint: next, bundle: config.or_else(|| tip.bundle.clone()) })
+    }
+
+    /// The greatest timestamp, up to and in this block, of valid transactions of this chaincode that both bodies
+    /// endorsed. Only timestamps that would move it have their endorsements verified: at most one a second.
+    fn ledger_time_after(&self, tip: &Tip, block: &IncomingBlock<'_>) -> Option<DateTime> {
+        let before = tip.savepoint.ledger_time;
+        let Some(bundle) = &tip.bundle else { return before };
+        block.claims().fold(before, |time, (claimed, envelope)| {
+            let moves = time.is_none_or(|time| claimed > time)
+                && is_endorsed(
+                    envelope,
+                    &self.channel.chaincode,
+                    &self.both_bodies,
+                    bundle,
+                    &SignatureMemo::disabled(),
+                );
+            if moves { Some(claimed) } else { time }
+        })
     }
 
     /// In RocksDB's own log, since nothing else holds it.
@@ -219,31 +254,55 @@ pub fn fingerprint(hash: &[u8; 32]) -> String {
     format!("sha256:{}", hex::encode(hash))
 }
 
-fn check_follows(last: &Savepoint, block: &BlockChanges<'_>) -> Result<(), ModelError> {
-    if block.number != last.height {
-        return Err(ModelError::WrongNumber { expected: last.height, got: block.number });
+fn check_follows(last: &Savepoint, block: &HeadedBlock) -> Result<(), ModelError> {
+    let number = block.number();
+    if number != last.height {
+        return Err(ModelError::WrongNumber { expected: last.height, got: number });
     }
-    let follows = match block.number {
-        0 => block.hash == last.genesis,
-        _ => block.previous_hash == last.block_hash,
+    let follows = match number {
+        0 => block.hash() == last.genesis,
+        _ => block.header().previous_hash.as_ref() == last.block_hash,
     };
-    if follows { Ok(()) } else { Err(ModelError::OtherChain { number: block.number }) }
+    if follows { Ok(()) } else { Err(ModelError::OtherChain { number }) }
 }
 
+/// An empty model, whatever was there before. It goes through RocksDB's own log, so that no later confirmation is read
+/// beside what was thrown away.
 fn begin(database: &DB, channel: &Channel) -> Result<Savepoint, ModelError> {
-    let savepoint = empty(channel);
-    database.put(SAVEPOINT, savepoint.encode())?;
+    let Channel { name, genesis, .. } = channel.clone();
+    let savepoint = Savepoint {
+        height: 0,
+        block_hash: [0; 32],
+        genesis,
+        channel: name,
+        confirmed_at: None,
+        ledger_time: None,
+    };
+    let mut batch = WriteBatch::default();
+    batch.delete_range([0u8].as_slice(), [u8::MAX].as_slice());
+    batch.put(SAVEPOINT, savepoint.encode());
+    database.write(batch)?;
     Ok(savepoint)
 }
 
-fn empty(channel: &Channel) -> Savepoint {
-    let Channel { name, genesis, .. } = channel.clone();
-    Savepoint { height: 0, block_hash: [0; 32], genesis, channel: name, confirmed_at: None }
+fn stored_bundle(savepoint: &Savepoint, config: Vec<u8>) -> Result<Arc<Bundle>, ModelError> {
+    Bundle::from_config(&savepoint.channel, Bytes::from(config)).map_err(|_| ModelError::Savepoint)
 }
 
-fn belonging(record: &[u8], channel: &Channel, directory: &Path) -> Result<Savepoint, ModelError> {
+fn both_bodies() -> Result<SignaturePolicy, ModelError> {
+    let text = format!("AND('{}.peer','{}.peer')", parties::CERTIFICATION_BODY, parties::ACCREDITATION_BODY);
+    let policy = policy::parse(&text).map_err(|error| ModelError::Policy(error.to_string()))?;
+    SignaturePolicy::from_proto(&policy).map_err(|error| ModelError::Policy(error.to_string()))
+}
+
+/// The savepoint, if the model is of this channel; `None` where an older program wrote it, to be filled anew.
+fn belonging(record: &[u8], channel: &Channel, directory: &Path) -> Result<Option<Savepoint>, ModelError> {
     let found = record.first().copied().unwrap_or_default();
-    if found != FORMAT {
+    if found < FORMAT {
+        tracing::warn!(found, expected = FORMAT, "the read model is of an older format and is built anew");
+        return Ok(None);
+    }
+    if found > FORMAT {
         return Err(ModelError::Format { directory: directory.to_owned(), found, expected: FORMAT });
     }
     let savepoint = Savepoint::decode(record)?;
@@ -256,46 +315,22 @@ fn belonging(record: &[u8], channel: &Channel, directory: &Path) -> Result<Savep
             asked_genesis: channel.fingerprint(),
         });
     }
-    Ok(savepoint)
-}
-
-fn write_change(batch: &mut WriteBatch, change: &Change<'_>) {
-    let key = state_key(change.key);
-    let Some(value) = change.value else {
-        batch.delete(key);
-        return;
-    };
-    if value.len() > limits::VALUE_BYTES {
-        // No record of the contract is so long; what it would have replaced must not be answered from.
-        tracing::warn!(key = change.key, bytes = value.len(), "a record is too long to be one of ours");
-        batch.delete(key);
-        return;
-    }
-    if let Some(code) = certificate_code(change.key) {
-        for row in product_rows(value, code, change) {
-            batch.put(row, []);
-        }
-    }
-    let version = [change.version.block.to_be_bytes(), change.version.tx.to_be_bytes()].concat();
-    batch.put(key, [&version, value.as_ref()].concat());
-}
-
-/// A certificate is written once. Were it written again, a second row would only list it twice. One that cannot be
-/// read is not listed; whoever asks for it by its code is told that this verifier cannot tell.
-fn product_rows(value: &Bytes, code: Code, change: &Change<'_>) -> Vec<Vec<u8>> {
-    match record::Certificate::decode(value) {
-        Ok(certificate) => product::rows(&certificate.document, code, change.version),
-        Err(error) => {
-            tracing::error!(key = change.key, %error, "a certificate record cannot be read");
-            Vec::new()
-        }
-    }
-}
-
-fn certificate_code(key: &str) -> Option<Code> {
-    key.strip_prefix(keys::CERTIFICATE)?.parse().ok()
+    Ok(Some(savepoint))
 }
 
 fn state_key(key: &str) -> Vec<u8> {
     [&[STATE], key.as_bytes()].concat()
+}
+
+fn log_key(key: &str) -> Vec<u8> {
+    [&[LOG], key.as_bytes()].concat()
+}
+
+/// A record's version and its value.
+fn split_version(stored: Bytes) -> Option<(Height, Bytes)> {
+    let mut rest: &[u8] = &stored;
+    let block = u64::from_be_bytes(take(&mut rest)?);
+    let tx = u64::from_be_bytes(take(&mut rest)?);
+    let value = stored.slice_ref(rest);
+    Some((Height::new(block, tx), value))
 }

@@ -36,7 +36,7 @@ pub(crate) const DEMONSTRATION_CERTIFICATE: &str =
 
 impl Frame {
     pub fn at(mut self, as_of: AsOf) -> Self {
-        self.as_of = as_of_sentence(as_of);
+        self.as_of = as_of_sentence(as_of, None);
         self
     }
 }
@@ -91,14 +91,24 @@ pub(crate) struct ProductItem {
     pub issued: String,
 }
 
+/// Seconds of lag of the ledger's own time that a page mentions: twice as long as a body's service lets it stand still.
+const NOTABLE_LAG: i64 = 20 * 60;
+
 /// The sentence that stands on every answer.
-pub(crate) fn as_of_sentence(as_of: AsOf) -> String {
+pub(crate) fn as_of_sentence(as_of: AsOf, ledger_time: Option<DateTime>) -> String {
     let block =
         as_of.height.checked_sub(1).map_or("no block yet".to_owned(), |block| format!("block {block}"));
-    match as_of.confirmed_at {
-        Some(at) => format!("As of {block}, confirmed as the newest on {}.", moment(at)),
-        None => format!("As of {block}, not yet confirmed as the newest."),
-    }
+    let Some(at) = as_of.confirmed_at else {
+        return format!("As of {block}, not yet confirmed as the newest.");
+    };
+    let lag = ledger_time.map(|time| (time, at.seconds().saturating_sub(time.seconds())));
+    let lag = match lag {
+        Some((time, seconds)) if seconds > NOTABLE_LAG => {
+            format!(" The ledger's own time stands at {}.", moment(time))
+        }
+        _ => String::new(),
+    };
+    format!("As of {block}, confirmed as the newest on {}.{lag}", moment(at))
 }
 
 /// Templates can only fail to be written to a full memory.

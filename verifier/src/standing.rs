@@ -35,6 +35,10 @@ pub enum Doubt {
     Behind(u64),
     #[error("this verifier's copy of the ledger is damaged")]
     Broken,
+    #[error("what {} wrote on the ledger about this certificate cannot be read", .0.join(" and "))]
+    Unreadable(Vec<String>),
+    #[error("the certificate's own record on the ledger was overwritten, which the contract never does")]
+    Spoilt,
 }
 
 /// What is known about the place of the read model on the chain. Owned by the read model, which changes it as

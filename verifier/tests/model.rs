@@ -7,9 +7,11 @@ mod common;
 use std::fs;
 
 use bytes::Bytes;
-use certificate::keys;
+use certificate::parties::{ACCREDITATION_BODY, CERTIFICATION_BODY};
+use certificate::record::{Accreditation, Event, Stop, Suspension, Withdrawal};
+use certificate::{DateTime, Moment, Verdict, demo, keys};
 use common::*;
-use fabric::proto::kvrwset::KvWrite;
+use fabric::proto::kvrwset::{KvWrite, KvrwSet};
 use fabric::proto::protos::TxValidationCode;
 use network::ledger::CommittedBlock;
 use tempfile::TempDir;
@@ -83,8 +85,7 @@ fn what_was_missed_is_read_from_the_ledger_and_comes_to_the_same() {
 #[test]
 fn a_model_that_does_not_fit_the_ledger_is_built_anew() {
     let mut one = World::new();
-    let mut other = World::new();
-    assert_eq!(one.genesis, other.genesis, "two courses of one channel");
+    let mut other = World::beside(&one);
     let code = one.issue(1, |_| {});
     other.issue(2, |_| {});
     one.issue(3, |_| {});
@@ -110,7 +111,7 @@ fn it_comes_back_with_its_height_and_its_last_confirmation() {
     assert_eq!(model.as_of().confirmed_at, Some(now));
     assert_eq!(model.doubt(now, DAY), None, "answers go on while nobody can be asked");
     let entry = model.read(now, DAY).unwrap().entry(code).unwrap().unwrap();
-    assert_eq!(entry.verdict(now), certificate::Verdict::Valid);
+    assert_eq!(entry.verdict(Moment::Now(now)), Verdict::Valid);
 }
 
 #[test]
@@ -121,29 +122,272 @@ fn records_that_cannot_be_read_stop_one_answer_and_not_the_verifier() {
     let garbage = |key: String| KvWrite { key, is_delete: false, value: Bytes::from_static(b"\xffgarbage") };
     world.add_block(vec![garbage(keys::certificate(bad)), garbage("certificate/not-a-code".into())]);
     let reading = world.model.read(world.now(), DAY).unwrap();
-    assert!(matches!(reading.entry(bad), Err(ModelError::Record { .. })));
+    assert!(matches!(reading.entry(bad), Err(ModelError::Certificate { .. })));
     assert!(reading.entry(good).unwrap().is_some());
 }
 
+/// Only both bodies together can do it, and the contract never does.
 #[tokio::test]
-async fn a_certificate_with_damaged_records_is_answered_cannot_tell() {
+async fn a_certificate_that_is_written_again_or_deleted_is_answered_cannot_tell() {
+    let mut world = World::new();
+    let overwritten = world.issue(1, |_| {});
+    let deleted = world.issue(2, |_| {});
+    let value = Bytes::from(certificate_record(&world, 3).encode());
+    world.add_block(vec![
+        KvWrite { key: keys::certificate(overwritten), is_delete: false, value },
+        KvWrite { key: keys::certificate(deleted), is_delete: true, value: Bytes::new() },
+    ]);
+    let site = world.serve().await;
+    for code in [overwritten, deleted] {
+        let (status, answer) = site.json(&format!("/c/{code}")).await;
+        assert_eq!((status, answer["result"].as_str()), (503, Some("cannotTell")));
+        assert!(answer["doubt"].as_str().unwrap().contains("overwritten"), "{answer}");
+    }
+}
+
+fn certificate_record(world: &World, number: u8) -> certificate::record::Certificate {
+    certificate::record::Certificate {
+        body: CERTIFICATION_BODY.into(),
+        scheme_id: demo::SCHEME_ID.into(),
+        valid_from: start(),
+        valid_until: start().plus_days(365),
+        issued: event(world.now(), ""),
+        document: world.document(number, |_| {}).into(),
+    }
+}
+
+fn event(claimed: DateTime, reason: &str) -> Event {
+    Event {
+        effective_at: claimed,
+        by: "LabMSP".into(),
+        reason: reason.into(),
+        transaction_id: "ff".repeat(32),
+    }
+}
+
+fn put(key: String, value: Vec<u8>) -> KvWrite {
+    KvWrite { key, is_delete: false, value: value.into() }
+}
+
+/// What each body can write into its own keys past the contract, and what a scan then says.
+#[tokio::test]
+async fn a_bodys_own_unreadable_record_is_cannot_tell_unless_the_other_says_not_valid() {
+    let mut world = World::new();
+    let code = world.issue(1, |document| {
+        document["credentialSubject"]["product"]["gtin"] = serde_json::json!("09520123456788");
+    });
+    // With one certificate the link leads to it; a list takes two.
+    world.issue(2, |document| {
+        document["credentialSubject"]["product"]["gtin"] = serde_json::json!("09520123456788");
+    });
+    world.alone(
+        CERTIFICATION_BODY,
+        world.now(),
+        vec![put(keys::stop(code, CERTIFICATION_BODY), b"\xff".into())],
+    );
+    let site = world.serve().await;
+    let (status, answer) = site.json(&format!("/c/{code}")).await;
+    assert_eq!((status, answer["result"].as_str()), (503, Some("cannotTell")));
+    assert!(answer["doubt"].as_str().unwrap().contains(CERTIFICATION_BODY), "{answer}");
+    assert!(answer.get("lastKnown").is_none());
+    // It stays on its product's list.
+    site.get("/01/09520123456788").await.says("Cannot tell").says(&code.grouped());
+    world.submit(accreditation_client(), "certificate:stop", &[&code.to_string(), "A closer look"]);
+    let (status, answer) = site.json(&format!("/c/{code}")).await;
+    assert_eq!((status, answer["result"].as_str()), (200, Some("notValid")));
+    assert_eq!(answer["reasons"][0]["by"], ACCREDITATION_BODY);
+}
+
+/// A withdrawal of the year 9999, by the body that issued: in force at once, and the other body's power is whole.
+#[tokio::test]
+async fn a_withdrawal_dated_into_the_future_counts_from_its_block() {
     let mut world = World::new();
     let code = world.issue(1, |_| {});
-    let key = keys::stop(code, "AccreditationMSP");
-    world.add_block(vec![KvWrite { key, is_delete: false, value: Bytes::from_static(b"\xff") }]);
-    let (status, answer) = world.serve().await.json(&format!("/c/{code}")).await;
-    assert_eq!((status, answer["result"].as_str()), (503, Some("cannotTell")));
-    assert!(answer.get("lastKnown").is_none());
+    let site = world.serve().await;
+    let far = DateTime::parse("9999-12-31T23:59:59Z").unwrap();
+    let withdrawal = Withdrawal { withdrawn: Some(event(far, "never")) }.encode();
+    let key = keys::withdrawal(code, CERTIFICATION_BODY);
+    world.set_time(start().plus_seconds(3600));
+    world.tick();
+    world.alone(CERTIFICATION_BODY, world.now(), vec![put(key, withdrawal)]);
+    let (_, answer) = site.json(&format!("/c/{code}")).await;
+    assert_eq!(answer["result"], "notValid");
+    assert_eq!(answer["reasons"][0]["cause"], "withdrawn");
+    assert_eq!(answer["reasons"][0]["since"], start().plus_seconds(3600).to_string());
+    // Who acted is who owns the key, whatever the record says.
+    assert_eq!(answer["reasons"][0]["by"], CERTIFICATION_BODY);
+    world.submit(accreditation_client(), "certificate:stop", &[&code.to_string(), "A closer look"]);
+    world.submit(accreditation_client(), "certificate:withdraw", &[&code.to_string(), "Proven"]);
+}
+
+/// A stop that a clock some minutes fast dated: its page does not go on saying valid until then.
+#[tokio::test]
+async fn a_stop_dated_minutes_ahead_is_in_force_at_once() {
+    let mut world = World::new();
+    let code = world.issue(1, |_| {});
+    let stop =
+        Stop { suspensions: vec![Suspension { placed: event(start().plus_seconds(600), ""), lifted: None }] };
+    world.alone(
+        CERTIFICATION_BODY,
+        world.now(),
+        vec![put(keys::stop(code, CERTIFICATION_BODY), stop.encode())],
+    );
+    let (_, answer) = world.serve().await.json(&format!("/c/{code}")).await;
+    assert_eq!(
+        (answer["result"].as_str(), answer["reasons"][0]["since"].as_str()),
+        (Some("notValid"), Some(NOW))
+    );
+}
+
+#[tokio::test]
+async fn a_reason_that_deceives_or_floods_reaches_no_page() {
+    let mut world = World::new();
+    let code = world.issue(1, |_| {});
+    for reason in ["\u{1b}[2K\u{1b}[1GVALID".to_owned(), "x".repeat(1 << 20)] {
+        let stop = Stop { suspensions: vec![Suspension { placed: event(start(), &reason), lifted: None }] };
+        world.alone(
+            CERTIFICATION_BODY,
+            world.now(),
+            vec![put(keys::stop(code, CERTIFICATION_BODY), stop.encode())],
+        );
+        let page = world.serve().await.get(&format!("/c/{code}")).await;
+        assert_eq!(page.status, 503);
+        assert!(page.body.len() < 50_000 && !page.body.contains(&0x1b), "{} bytes", page.body.len());
+    }
+}
+
+/// Issued under an accreditation that ends, endorsed in time, held back and submitted when it had ended.
+#[tokio::test]
+async fn an_issue_that_was_held_back_until_the_accreditation_had_ended_is_not_valid() {
+    let mut world = World::new();
+    let accreditation = Accreditation {
+        body: CERTIFICATION_BODY.into(),
+        scheme_id: demo::SCHEME_ID.into(),
+        number: demo::ACCREDITATION_NUMBER.into(),
+        valid_from: start().plus_days(-60),
+        valid_until: start().plus_days(1),
+        registered: event(start().plus_days(-60), ""),
+        suspensions: Vec::new(),
+    };
+    let key = keys::accreditation(CERTIFICATION_BODY, demo::SCHEME_ID);
+    world.alone(ACCREDITATION_BODY, world.now(), vec![put(key, accreditation.encode())]);
+    let held_back = world.execute(certification_client(), "certificate:issue", &[&world.document(1, |_| {})]);
+    let in_time = world.issue(2, |_| {});
+    world.set_time(start().plus_days(30));
+    world.tick();
+    world.add_block(held_back);
+    let site = world.serve().await;
+    let (_, answer) = site.json(&format!("/c/{}", code(1))).await;
+    assert_eq!(answer["result"], "notValid", "{answer}");
+    assert_eq!(answer["reasons"][0]["cause"], "issuedOutsideAccreditation");
+    site.get(&format!("/c/{}", code(1))).await.says("was not accredited when the ledger took it in");
+    let (_, answer) = site.json(&format!("/c/{in_time}")).await;
+    assert_eq!(answer["result"], "valid");
+}
+
+/// A lift that was endorsed at once and submitted a month later does not make the month between a valid one.
+#[tokio::test]
+async fn a_lift_that_was_held_back_does_not_change_the_past() {
+    let mut world = World::new();
+    let code = world.issue(1, |_| {}).to_string();
+    world.submit(certification_client(), "certificate:stop", &[&code, "A closer look"]);
+    let lifted = world.execute(certification_client(), "certificate:lift", &[&code, "All is well"]);
+    let site = world.serve().await;
+    world.set_time(start().plus_days(30));
+    world.tick();
+    let middle = format!("/c/{code}?at={}", start().plus_days(15));
+    let (_, then) = site.json(&middle).await;
+    assert_eq!(then["result"], "notValid");
+    world.add_block(lifted);
+    let (_, now) = site.json(&format!("/c/{code}")).await;
+    assert_eq!(now["result"], "valid");
+    let (_, then) = site.json(&middle).await;
+    assert_eq!(then["result"], "notValid", "{then}");
+    let response = site.get_with(&middle, &[("Accept", "application/json")]).await;
+    assert_eq!(response.header("content-location"), middle);
+}
+
+/// One clock a year ahead, in the hands of one body, moves nothing; nor do another chaincode's transactions, an
+/// endorsement that does not verify, or a transaction that is not valid.
+#[test]
+fn one_honest_body_keeps_ledger_time_honest() {
+    let mut world = World::new();
+    let code = world.issue(1, |_| {});
+    assert_eq!(world.model.ledger_time(), Some(start()));
+    let ahead = start().plus_days(365);
+    let rwset = || KvrwSet {
+        writes: vec![put(keys::stop(code, CERTIFICATION_BODY), Stop::default().encode())],
+        ..KvrwSet::default()
+    };
+    let draft = |namespace, endorsers, forged_endorsers| Draft {
+        namespace,
+        rwset: rwset(),
+        claimed: ahead,
+        endorsers,
+        forged_endorsers,
+    };
+    let (valid, invalid) = (TxValidationCode::Valid, TxValidationCode::MvccReadConflict);
+    for (draft, verdict) in [
+        (draft(CHANNEL, &[CERTIFICATION_BODY], &[]), valid),
+        (draft(CHANNEL, &[ACCREDITATION_BODY], &[]), valid),
+        (draft(CHANNEL, &[CERTIFICATION_BODY], &[ACCREDITATION_BODY]), valid),
+        (draft(CHANNEL, &[CERTIFICATION_BODY, "LabMSP"], &[]), valid),
+        (draft("other", BOTH, &[]), valid),
+        (draft(CHANNEL, BOTH, &[]), invalid),
+    ] {
+        let block = world.commit_all(vec![(draft, verdict)]);
+        world.model.apply(&block).unwrap();
+        assert_eq!(world.model.ledger_time(), Some(start()));
+    }
+    let block = world.commit_all(vec![(draft(CHANNEL, BOTH, &[]), valid)]);
+    world.model.apply(&block).unwrap();
+    assert_eq!(world.model.ledger_time(), Some(ahead));
 }
 
 #[test]
-fn a_deleted_certificate_is_unknown() {
+fn a_tick_moves_ledger_time_and_writes_nothing() {
+    let mut world = World::new();
+    world.set_time(start().plus_seconds(700));
+    let before = world.ledger.height();
+    world.tick();
+    assert_eq!(world.model.ledger_time(), Some(start().plus_seconds(700)));
+    let block = world.ledger.block(before).unwrap().unwrap();
+    let (_, transactions) = CommittedBlock::recorded(&block).unwrap();
+    let namespaces = transactions.iter().flat_map(|it| &it.rwset).flat_map(|rwset| &rwset.namespaces);
+    assert!(namespaces.clone().all(|namespace| namespace.public.writes.is_empty()));
+}
+
+/// The ledger joins what a transaction does to a key as Fabric does: two puts leave the old value, a put after a
+/// delete deletes.
+#[test]
+fn what_a_transaction_does_twice_is_read_as_the_ledger_commits_it() {
     let mut world = World::new();
     let code = world.issue(1, |_| {});
-    let key = keys::certificate(code);
-    world.add_block(vec![KvWrite { key, is_delete: true, value: Bytes::new() }]);
+    let key = || keys::stop(code, CERTIFICATION_BODY);
+    let stopped =
+        Stop { suspensions: vec![Suspension { placed: event(start(), "why"), lifted: None }] }.encode();
+    world.alone(CERTIFICATION_BODY, world.now(), vec![put(key(), stopped)]);
+    let free = || put(key(), Stop::default().encode());
+    world.alone(CERTIFICATION_BODY, world.now(), vec![free(), free()]);
+    let entry = world.model.read(world.now(), DAY).unwrap().entry(code).unwrap().unwrap();
+    assert!(matches!(entry.verdict(Moment::Now(world.now())), Verdict::NotValid { .. }));
+    assert_records_are_the_ledgers(&world);
+    let delete = KvWrite { key: key(), is_delete: true, value: Bytes::new() };
+    world.alone(CERTIFICATION_BODY, world.now(), vec![delete, free()]);
+    assert_records_are_the_ledgers(&world);
+}
+
+fn assert_records_are_the_ledgers(world: &World) {
+    let view = world.ledger.view().unwrap();
+    let state: Vec<(String, Bytes)> = view
+        .range(CHANNEL, "", "")
+        .unwrap()
+        .map(|entry| entry.unwrap())
+        .map(|(key, state)| (key, state.value))
+        .collect();
     let reading = world.model.read(world.now(), DAY).unwrap();
-    assert!(reading.entry(code).unwrap().is_none());
+    let records: Vec<(String, Bytes)> = reading.records().collect::<Result<_, _>>().unwrap();
+    assert_eq!(records, state);
 }
 
 #[test]

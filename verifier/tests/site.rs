@@ -51,7 +51,7 @@ async fn a_valid_certificate_as_page_and_as_json() {
         let (status, answer) = site.json(&path).await;
         assert_eq!((status, &answer["result"]), (200, &json!("valid")), "{path}");
         assert_eq!(answer["code"], json!(code));
-        assert_eq!(answer["asOf"], json!({"block": 6, "confirmedAt": NOW}));
+        assert_eq!(answer["asOf"], json!({"block": 6, "confirmedAt": NOW, "ledgerTime": NOW}));
         assert_eq!(answer["ledger"]["issued"]["block"], 6);
         assert_eq!(answer["certificate"]["credentialSubject"]["size"]["mean"], "70");
         assert_eq!(answer["links"]["page"], format!("https://check.example/c/{code}"));

@@ -49,6 +49,39 @@ pub fn issuer_key(body: &str, key: &str) -> String {
     format!("{ISSUER_KEY}{}/{}", escaped(body), escaped(key))
 }
 
+/// What a key's record is about, for readers that take in every record. The other way round from the functions above.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Subject {
+    Certificate(Code),
+    Stop { certificate: Code, owner: String },
+    Withdrawal { certificate: Code, owner: String },
+    Accreditation,
+    Other,
+}
+
+pub fn subject(key: &str) -> Subject {
+    if let Some(code) = key.strip_prefix(CERTIFICATE).and_then(whole_code) {
+        return Subject::Certificate(code);
+    }
+    if let Some((certificate, owner)) = key.strip_prefix(STOP).and_then(owned) {
+        return Subject::Stop { certificate, owner };
+    }
+    if let Some((certificate, owner)) = key.strip_prefix(WITHDRAWAL).and_then(owned) {
+        return Subject::Withdrawal { certificate, owner };
+    }
+    if key.starts_with(ACCREDITATION) { Subject::Accreditation } else { Subject::Other }
+}
+
+/// A code as keys spell it, and in no other spelling.
+fn whole_code(text: &str) -> Option<Code> {
+    text.parse::<Code>().ok().filter(|code| code.to_string() == text)
+}
+
+fn owned(rest: &str) -> Option<(Code, String)> {
+    let (code, owner) = rest.split_once('/')?;
+    Some((whole_code(code)?, unescaped(owner)))
+}
+
 /// The keys that begin with `prefix`, as a range.
 pub fn range_of(prefix: &str) -> (String, String) {
     // '0' is the character after '/'.
@@ -59,9 +92,32 @@ fn escaped(part: &str) -> String {
     part.replace('%', "%25").replace('/', "%2F")
 }
 
+fn unescaped(part: &str) -> String {
+    part.replace("%2F", "/").replace("%25", "%")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_key_tells_its_subject() {
+        let code = Code::from_random([7; 16]);
+        assert_eq!(subject(&certificate(code)), Subject::Certificate(code));
+        for owner in ["CertBodyMSP", "a/b", "a%2Fb", "%25"] {
+            let owner = owner.to_owned();
+            let expected = Subject::Stop { certificate: code, owner: owner.clone() };
+            assert_eq!(subject(&stop(code, &owner)), expected);
+            assert_eq!(subject(&withdrawal(code, &owner)), Subject::Withdrawal { certificate: code, owner });
+        }
+        assert_eq!(subject(&accreditation("CertBodyMSP", "urn:x:y")), Subject::Accreditation);
+        // Another spelling of a code is another key.
+        for other in
+            [&certificate(code).to_lowercase(), LEDGER, "stop/", &format!("{STOP}{code}"), "certificate/x"]
+        {
+            assert_eq!(subject(other), Subject::Other, "{other}");
+        }
+    }
 
     #[test]
     fn parts_cannot_reach_over_their_border() {

@@ -24,6 +24,7 @@ pub struct Memory {
     /// All values of each key, oldest first.
     values: BTreeMap<String, Vec<Modification>>,
     policies: BTreeMap<String, KeyPolicy>,
+    read: Vec<String>,
     written: BTreeMap<String, Vec<u8>>,
     policies_written: BTreeMap<String, KeyPolicy>,
     event: Option<(String, Vec<u8>)>,
@@ -46,6 +47,7 @@ impl Memory {
             transaction_id: String::new(),
             values: BTreeMap::new(),
             policies: BTreeMap::new(),
+            read: Vec::new(),
             written: BTreeMap::new(),
             policies_written: BTreeMap::new(),
             event: None,
@@ -58,6 +60,7 @@ impl Memory {
         self.transaction_id = format!("{:064x}", self.transactions);
         self.creator = creator;
         self.timestamp = timestamp;
+        self.read.clear();
         self.written.clear();
         self.policies_written.clear();
         self.event = None;
@@ -112,6 +115,11 @@ impl Memory {
         self.event.as_ref()
     }
 
+    /// The keys that the open transaction reads: a write to any of them meanwhile would make it fail.
+    pub fn keys_read(&self) -> &[String] {
+        &self.read
+    }
+
     /// The keys that the open transaction writes, values and policies alike.
     pub fn keys_written(&self) -> Vec<&str> {
         let mut keys: Vec<&str> =
@@ -138,6 +146,7 @@ impl Memory {
 
 impl State for Memory {
     async fn get(&mut self, keys: &[&str]) -> Result<Vec<Option<Bytes>>, StateError> {
+        self.read.extend(keys.iter().map(|&key| key.to_owned()));
         Ok(keys.iter().map(|key| self.value(key)).collect())
     }
 

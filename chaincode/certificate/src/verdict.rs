@@ -4,17 +4,19 @@
 use serde::Serialize;
 
 use crate::date_time::DateTime;
-use crate::record::{Accreditation, Certificate, Effect, Event, Stop, Withdrawal};
+use crate::event_log::{EventLog, Kind, Moment, Period};
 
-/// The records that decide about one certificate.
+/// What decides about one certificate.
 #[derive(Debug, Clone, Copy)]
-pub struct Records<'a> {
-    pub certificate: &'a Certificate,
-    /// Of the certification body and of the accreditation body.
-    pub stops: &'a [Stop],
-    pub withdrawals: &'a [Withdrawal],
-    /// The accreditation of the certificate's body for its scheme.
-    pub accreditation: &'a Accreditation,
+pub struct Case<'a> {
+    pub valid_from: DateTime,
+    pub valid_until: DateTime,
+    /// From when the issue counts.
+    pub issued: DateTime,
+    /// Whether the issue counts from within the term of the accreditation on which the certificate rests.
+    pub within_accreditation: bool,
+    /// What was done to the certificate and to its accreditation: MSP id of who did it, and its log.
+    pub logs: &'a [(&'a str, &'a EventLog)],
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -24,6 +26,11 @@ pub enum Verdict {
     /// At least one reason, the weightiest first.
     NotValid {
         reasons: Vec<Reason>,
+    },
+    /// Nothing is known that stops the certificate, but not everything is known.
+    CannotTell {
+        /// MSP ids of the organisations of which a record cannot be read.
+        unreadable: Vec<String>,
     },
 }
 
@@ -45,70 +52,61 @@ pub struct Reason {
 #[serde(rename_all = "camelCase")]
 pub enum Cause {
     Withdrawn,
+    /// The ledger took the issue in when the accreditation had ended or not begun.
+    IssuedOutsideAccreditation,
     Expired,
     Suspended,
     AccreditationSuspended,
     NotYetValid,
 }
 
-/// The verdict on a certificate at the time `at`, from the records as they stand today: they keep all that
-/// was ever done, so that past dates need no other source.
+/// The verdict on a certificate at a moment.
 ///
 /// Before its issue a certificate is not yet valid, even where its document dates its validity back to the
 /// decision: until then no ledger vouched for it.
-pub fn verdict(records: Records<'_>, at: DateTime) -> Verdict {
-    let mut reasons: Vec<Reason> = withdrawals(records, at)
-        .chain(expiry(records, at))
-        .chain(suspensions(records, at))
-        .chain(accreditation_suspensions(records, at))
-        .chain(beginning(records, at))
+pub fn verdict(case: Case<'_>, moment: Moment) -> Verdict {
+    let mut reasons: Vec<Reason> = dates(case, moment.time())
+        .chain(case.logs.iter().flat_map(|(by, log)| stops(by, log, moment)))
         .collect();
     reasons.sort_by_key(|reason| (reason.cause, reason.since));
-    if reasons.is_empty() { Verdict::Valid } else { Verdict::NotValid { reasons } }
-}
-
-fn withdrawals(records: Records<'_>, at: DateTime) -> impl Iterator<Item = Reason> + '_ {
-    records
-        .withdrawals
+    if !reasons.is_empty() {
+        return Verdict::NotValid { reasons };
+    }
+    let mut unreadable: Vec<String> = case
+        .logs
         .iter()
-        .filter_map(|record| record.withdrawn.as_ref())
-        .filter(move |event| event.effective_at <= at)
-        .map(|event| by_event(Cause::Withdrawn, event))
+        .filter(|(_, log)| log.in_force(Kind::Unreadable, moment).is_some())
+        .map(|(by, _)| (*by).to_owned())
+        .collect();
+    unreadable.dedup();
+    if unreadable.is_empty() { Verdict::Valid } else { Verdict::CannotTell { unreadable } }
 }
 
-fn suspensions(records: Records<'_>, at: DateTime) -> impl Iterator<Item = Reason> + '_ {
-    records
-        .stops
-        .iter()
-        .flat_map(|stop| &stop.suspensions)
-        .filter(move |suspension| suspension.in_force(at))
-        .map(|suspension| by_event(Cause::Suspended, &suspension.placed))
+/// At most one reason of each kind: the earliest stop that stands says enough.
+fn stops<'a>(by: &'a str, log: &'a EventLog, moment: Moment) -> impl Iterator<Item = Reason> + 'a {
+    [
+        (Kind::Withdrawn, Cause::Withdrawn),
+        (Kind::Suspended, Cause::Suspended),
+        (Kind::AllCertificatesSuspended, Cause::AccreditationSuspended),
+    ]
+    .into_iter()
+    .filter_map(move |(kind, cause)| Some(reason(cause, by, log.in_force(kind, moment)?, moment)))
 }
 
-fn accreditation_suspensions(records: Records<'_>, at: DateTime) -> impl Iterator<Item = Reason> + '_ {
-    records
-        .accreditation
-        .suspensions
-        .iter()
-        .filter(move |suspension| suspension.effect == Effect::AllCertificates && suspension.in_force(at))
-        .map(|suspension| by_event(Cause::AccreditationSuspended, &suspension.placed))
+fn reason(cause: Cause, by: &str, period: &Period, moment: Moment) -> Reason {
+    let why = period.began.as_ref().map(|event| event.reason.clone()).filter(|reason| !reason.is_empty());
+    // A stop that a fast clock dated ahead is in force already.
+    Reason { cause, since: period.from.min(moment.time()), by: Some(by.to_owned()), why }
 }
 
-fn expiry(records: Records<'_>, at: DateTime) -> Option<Reason> {
-    let until = records.certificate.valid_until;
-    (at >= until).then(|| by_date(Cause::Expired, until))
-}
-
-fn beginning(records: Records<'_>, at: DateTime) -> Option<Reason> {
-    let from = records.certificate.valid_from.max(records.certificate.issued.effective_at);
-    (at < from).then(|| by_date(Cause::NotYetValid, from))
-}
-
-fn by_event(cause: Cause, event: &Event) -> Reason {
-    let why = Some(event.reason.clone()).filter(|reason| !reason.is_empty());
-    Reason { cause, since: event.effective_at, by: Some(event.by.clone()), why }
-}
-
-fn by_date(cause: Cause, since: DateTime) -> Reason {
-    Reason { cause, since, by: None, why: None }
+fn dates(case: Case<'_>, at: DateTime) -> impl Iterator<Item = Reason> {
+    let from = case.valid_from.max(case.issued);
+    [
+        (Cause::IssuedOutsideAccreditation, case.issued, !case.within_accreditation),
+        (Cause::Expired, case.valid_until, at >= case.valid_until),
+        (Cause::NotYetValid, from, at < from),
+    ]
+    .into_iter()
+    .filter(|(.., holds)| *holds)
+    .map(|(cause, since, _)| Reason { cause, since, by: None, why: None })
 }

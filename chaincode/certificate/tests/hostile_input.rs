@@ -102,9 +102,10 @@ fn collect(value: &Value, here: String, pointers: &mut Vec<String>) {
     pointers.push(here);
 }
 
-const FUNCTIONS: [&str; 23] = [
+const FUNCTIONS: [&str; 24] = [
     "ledger:bind",
     "ledger:get",
+    "ledger:tick",
     "scheme:register",
     "scheme:get",
     "scheme:list",
@@ -209,7 +210,7 @@ proptest! {
         altered[at] = to;
         for record in [altered, original[..cut.index(original.len())].to_vec()] {
             let bytes = Bytes::from(record.clone());
-            let _ = (Certificate::decode(&bytes), Stop::decode(&bytes), Withdrawal::decode(&bytes), Status::decode(&bytes));
+            let _ = (Certificate::decode(&bytes), Stop::decode(&bytes, "A"), Withdrawal::decode(&bytes, "A"), Status::decode(&bytes));
             let _ = (Ledger::decode(&bytes), Scheme::decode(&bytes), Accreditation::decode(&bytes), IssuerKey::decode(&bytes));
             ledger.begin(certification_client(), now());
             ledger.put(&keys[which], record);

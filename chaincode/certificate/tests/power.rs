@@ -7,8 +7,9 @@ mod common;
 
 use certificate::memory::Memory;
 use certificate::parties::{ACCREDITATION_BODY as ACCREDITATION, CERTIFICATION_BODY as BODY};
+use certificate::record::{Event, Stop, Suspension, Withdrawal};
 use certificate::state::{KeyPolicy, State};
-use certificate::{Creator, demo, keys};
+use certificate::{Creator, DateTime, demo, keys};
 use common::*;
 
 fn issued() -> Memory {
@@ -118,6 +119,113 @@ fn a_stop_writes_one_key() {
         futures::executor::block_on(certificate::dispatch(&mut ledger, function, &arguments));
         assert_eq!(ledger.keys_written(), [format!("{prefix}{code}/{ACCREDITATION}")]);
     }
+}
+
+/// A key of the other body in a stop's read set would let that body make every stop fail, by writing it again and
+/// again.
+#[test]
+fn a_stop_reads_its_own_keys_and_the_certificate_alone() {
+    for (owner, caller) in [(BODY, certification_client()), (ACCREDITATION, accreditation_client())] {
+        for function in ["certificate:stop", "certificate:withdraw"] {
+            let mut ledger = issued();
+            ledger.begin(caller.clone(), now());
+            let arguments = [code(1).to_string(), "why".to_owned()].map(Into::into);
+            let response =
+                futures::executor::block_on(certificate::dispatch(&mut ledger, function, &arguments));
+            assert_eq!(response.status, 200, "{}", response.message);
+            let code = code(1);
+            let allowed = [keys::certificate(code), keys::stop(code, owner), keys::withdrawal(code, owner)];
+            for key in ledger.keys_read() {
+                assert!(allowed.contains(key), "{function} by {owner} reads {key}");
+            }
+        }
+    }
+}
+
+/// What a body can write into its own keys past the contract: a withdrawal of the year 9999, garbage, a stop of the
+/// year 9999 under its own policy. None of it hinders the other body, nor the body itself.
+#[test]
+fn no_record_of_one_body_hinders_the_others_stop() {
+    let far = DateTime::parse("9999-12-31T23:59:59Z").unwrap();
+    let event =
+        || Event { effective_at: far, by: BODY.into(), reason: "later".into(), transaction_id: "ff".into() };
+    let withdrawn = Withdrawal { withdrawn: Some(event()) }.encode();
+    let stopped = Stop { suspensions: vec![Suspension { placed: event(), lifted: None }] }.encode();
+    for (attacker, victim, caller) in [
+        (BODY, ACCREDITATION, accreditation_client as fn() -> Creator),
+        (ACCREDITATION, BODY, certification_client),
+    ] {
+        let code = code(1);
+        let attacks = [
+            (keys::withdrawal(code, attacker), withdrawn.clone()),
+            (keys::withdrawal(code, attacker), b"garbage".to_vec()),
+            (keys::stop(code, attacker), stopped.clone()),
+            (keys::stop(code, attacker), b"\xff".to_vec()),
+        ];
+        for (key, value) in attacks {
+            for functions in [
+                ["certificate:stop"].as_slice(),
+                &["certificate:withdraw"],
+                &["certificate:stop", "certificate:withdraw"],
+            ] {
+                let mut ledger = issued();
+                ledger.begin(certification_client(), now());
+                ledger.put(&key, value.clone());
+                ledger.commit(&[attacker]).unwrap();
+                for function in functions {
+                    let arguments = [&code.to_string(), "why"];
+                    assert!(
+                        endorsed_by(&mut ledger, &[victim], caller(), now(), function, &arguments),
+                        "{key}"
+                    );
+                }
+            }
+        }
+    }
+}
+
+/// A body whose own record was spoilt can still stop, and the record is whole again.
+#[test]
+fn a_spoilt_record_of_ones_own_does_not_keep_one_from_stopping() {
+    let mut ledger = issued();
+    let key = keys::stop(code(1), BODY);
+    ledger.begin(certification_client(), now());
+    ledger.put(&key, b"garbage".to_vec());
+    ledger.commit(&[BODY]).unwrap();
+    let arguments = [&code(1).to_string(), "why"];
+    assert!(endorsed_by(&mut ledger, &[BODY], certification_client(), now(), "certificate:stop", &arguments));
+    let answer = done(&mut ledger, certification_client(), "certificate:get", &[&code(1).to_string()]);
+    assert_eq!(answer["verdict"]["reasons"][0]["cause"], "suspended");
+}
+
+/// A stop is never refused for its time: not for that of the issue, nor for that of an earlier stop.
+#[test]
+fn a_stop_is_not_refused_for_its_time() {
+    let mut ledger = issued();
+    let earlier = now().plus_seconds(-900);
+    let arguments = [&code(1).to_string(), "why"];
+    assert!(endorsed_by(
+        &mut ledger,
+        &[BODY],
+        certification_client(),
+        earlier,
+        "certificate:stop",
+        &arguments
+    ));
+    assert!(endorsed_by(
+        &mut ledger,
+        &[BODY],
+        certification_client(),
+        earlier,
+        "certificate:withdraw",
+        &arguments
+    ));
+    let later = now().plus_seconds(600);
+    let about = [BODY, demo::SCHEME_ID, "newGrants", "why"];
+    let alone = [ACCREDITATION];
+    assert!(endorsed_by(&mut ledger, &alone, accreditation_client(), later, "accreditation:suspend", &about));
+    let about = [BODY, demo::SCHEME_ID, "allCertificates", "why"];
+    assert!(endorsed_by(&mut ledger, &alone, accreditation_client(), now(), "accreditation:suspend", &about));
 }
 
 #[test]

@@ -6,6 +6,7 @@
 mod common;
 
 use bytes::Bytes;
+use certificate::parties::ACCREDITATION_BODY;
 use certificate::record::{
     Accreditation, AccreditationSuspension, Certificate, Effect, Event, IssuerKey, Ledger, RecordError,
     Scheme, Status, Stop, Suspension, Withdrawal,
@@ -13,10 +14,11 @@ use certificate::record::{
 use certificate::{Code, DateTime};
 use proptest::prelude::*;
 
+/// As the contract writes it: visible texts. `by` is of the one organisation that owns the records here.
 fn event() -> impl Strategy<Value = Event> {
-    (any::<i64>(), ".*", ".*", ".*").prop_map(|(seconds, by, reason, transaction_id)| Event {
+    (any::<i64>(), "[ -~é日]{0,80}", "[0-9a-f]{0,64}").prop_map(|(seconds, reason, transaction_id)| Event {
         effective_at: DateTime::from_seconds(seconds),
-        by,
+        by: ACCREDITATION_BODY.to_owned(),
         reason,
         transaction_id,
     })
@@ -29,7 +31,7 @@ fn suspension() -> impl Strategy<Value = Suspension> {
 proptest! {
     #[test]
     fn what_is_written_is_read(
-        event in event(), other in prop::option::of(event()), texts in prop::array::uniform5(".*"), seconds: [i64; 2],
+        event in event(), other in prop::option::of(event()), texts in prop::array::uniform5("[ -~é日]{0,80}"), seconds: [i64; 2],
         document: Vec<u8>, list in prop::collection::vec(".*", 0..5), suspensions in prop::collection::vec(suspension(), 0..5),
     ) {
         let [a, b, c, d, e] = texts;
@@ -58,8 +60,8 @@ proptest! {
         let ledger = Ledger { channel: a, genesis: b, bound: event };
         prop_assert_eq!(Ledger::decode(&ledger.encode().into()), Ok(ledger));
         let (stop, withdrawal) = (Stop { suspensions }, Withdrawal { withdrawn: other });
-        prop_assert_eq!(Stop::decode(&stop.encode().into()), Ok(stop));
-        prop_assert_eq!(Withdrawal::decode(&withdrawal.encode().into()), Ok(withdrawal));
+        prop_assert_eq!(Stop::decode(&stop.encode().into(), ACCREDITATION_BODY), Ok(stop));
+        prop_assert_eq!(Withdrawal::decode(&withdrawal.encode().into(), ACCREDITATION_BODY), Ok(withdrawal));
     }
 }
 
@@ -104,13 +106,57 @@ fn the_form_is_frozen() {
 
 #[test]
 fn other_versions_and_lengths_are_errors() {
-    let decode = |hex: &str| Stop::decode(&hex::decode(hex).unwrap().into());
+    let decode = |hex: &str| Stop::decode(&hex::decode(hex).unwrap().into(), ACCREDITATION_BODY);
     assert_eq!(decode("020000"), Err(RecordError::Version(2)));
     assert_eq!(decode("01000000"), Err(RecordError::Long));
     assert_eq!(decode("0100"), Err(RecordError::Short));
     assert_eq!(decode(""), Err(RecordError::Short));
     assert_eq!(decode("01ffff"), Err(RecordError::Short));
-    assert_eq!(Withdrawal::decode(&Bytes::from_static(&[1, 2])), Err(RecordError::Content));
+    assert_eq!(
+        Withdrawal::decode(&Bytes::from_static(&[1, 2]), ACCREDITATION_BODY),
+        Err(RecordError::Content)
+    );
     let huge = [&[1u8, 1][..], &[0; 8], &[0xff; 4]].concat();
-    assert_eq!(Withdrawal::decode(&huge.into()), Err(RecordError::Short));
+    assert_eq!(Withdrawal::decode(&huge.into(), ACCREDITATION_BODY), Err(RecordError::Short));
+}
+
+/// A record under an organisation's own key can say what it likes; who acted is read from the key.
+#[test]
+fn the_actor_is_who_owns_the_key() {
+    let claimed = |by: &str| Event {
+        effective_at: DateTime::from_seconds(0),
+        by: by.into(),
+        reason: "bribery".into(),
+        transaction_id: "ff".into(),
+    };
+    let lifted = Some(claimed(ACCREDITATION_BODY));
+    let stop = Stop { suspensions: vec![Suspension { placed: claimed(ACCREDITATION_BODY), lifted }] };
+    let read = Stop::decode(&stop.encode().into(), "CertBodyMSP").unwrap();
+    assert_eq!(read.suspensions[0].placed.by, "CertBodyMSP");
+    assert_eq!(read.suspensions[0].lifted.as_ref().unwrap().by, "CertBodyMSP");
+    let withdrawal = Withdrawal { withdrawn: Some(claimed(ACCREDITATION_BODY)) };
+    let read = Withdrawal::decode(&withdrawal.encode().into(), "CertBodyMSP").unwrap();
+    assert_eq!(read.withdrawn.unwrap().by, "CertBodyMSP");
+}
+
+/// People read these texts, in a terminal too: what the contract would not write is not read either.
+#[test]
+fn texts_that_deceive_are_not_read() {
+    let stop = |reason: &str| {
+        let placed = Event {
+            effective_at: DateTime::from_seconds(0),
+            by: "CertBodyMSP".into(),
+            reason: reason.into(),
+            transaction_id: "ff".into(),
+        };
+        Stop::decode(
+            &Stop { suspensions: vec![Suspension { placed, lifted: None }] }.encode().into(),
+            "CertBodyMSP",
+        )
+    };
+    stop("A closer look").unwrap();
+    stop(&"é".repeat(500)).unwrap();
+    for reason in ["\u{1b}[2K\u{1b}[1GVALID", "a\nb", "a\u{202e}b", &"x".repeat(501), &"x".repeat(1 << 20)] {
+        assert_eq!(stop(reason), Err(RecordError::Content), "{:?}", reason.get(..20));
+    }
 }

@@ -98,9 +98,9 @@ impl CommittedBlock {
         }
     }
 
-    /// The transactions of a block that the ledger gave out, by the verdicts in its metadata.
-    pub fn recorded_transactions(block: &HeadedBlock) -> Result<Vec<Transaction>, LedgerError> {
-        recorded(block).map(|(_, transactions)| transactions)
+    /// The verdicts in the metadata of a block that the ledger gave out, and its transactions by them.
+    pub fn recorded(block: &HeadedBlock) -> Result<(Vec<TxValidationCode>, Vec<Transaction>), LedgerError> {
+        recorded(block)
     }
 
     /// The commit hash in a block's metadata; empty if there is none.

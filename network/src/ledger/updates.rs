@@ -12,9 +12,12 @@ use std::{
 };
 
 use bytes::Bytes;
-use fabric::types::{Height, rwset::TxRwSet};
+use fabric::types::{
+    Height,
+    rwset::{NamespaceRwSet, TxRwSet},
+};
 
-use super::{Defect, LedgerError, View, error::DefectKind};
+use super::{Defect, LedgerError, StateValue, View, error::DefectKind};
 use operations::Operation;
 pub(super) use operations::is_delete;
 
@@ -43,6 +46,18 @@ pub struct Update {
     pub version: Height,
 }
 
+/// The state that a block is applied to. The ledger's own is a [`View`]; whoever keeps a copy of some keys applies
+/// the same writes to it with the same outcome.
+pub trait CommittedState {
+    fn state(&self, key: &StateKey) -> Result<Option<StateValue>, LedgerError>;
+}
+
+impl CommittedState for View<'_> {
+    fn state(&self, key: &StateKey) -> Result<Option<StateValue>, LedgerError> {
+        View::state(self, key)
+    }
+}
+
 /// All changes of the valid transactions of one block so far.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct UpdateBatch {
@@ -56,10 +71,20 @@ impl UpdateBatch {
         &mut self,
         rwset: &TxRwSet,
         version: Height,
-        committed: &View<'_>,
+        committed: &impl CommittedState,
+    ) -> Result<(), LedgerError> {
+        self.apply_namespaces(rwset.namespaces.iter(), version, committed)
+    }
+
+    /// The same for some namespaces of the read-write set, in their order.
+    pub fn apply_namespaces<'a>(
+        &mut self,
+        namespaces: impl Iterator<Item = &'a NamespaceRwSet>,
+        version: Height,
+        committed: &impl CommittedState,
     ) -> Result<(), LedgerError> {
         let mut updates = Vec::new();
-        for (key, operation) in operations::collect(rwset) {
+        for (key, operation) in operations::collect(namespaces) {
             if let Some(update) = self.merge(&key, operation, version, committed)? {
                 updates.push((key, update));
             }
@@ -122,7 +147,7 @@ impl UpdateBatch {
         key: &StateKey,
         operation: Operation,
         version: Height,
-        committed: &View<'_>,
+        committed: &impl CommittedState,
     ) -> Result<Option<Update>, LedgerError> {
         if operation.is_delete() {
             return Ok(Some(Update { value: None, metadata: Bytes::new(), version }));
@@ -145,7 +170,7 @@ impl UpdateBatch {
     }
 
     /// The key as earlier transactions of the block left it, else as committed.
-    fn latest(&self, key: &StateKey, committed: &View<'_>) -> Result<Option<Update>, LedgerError> {
+    fn latest(&self, key: &StateKey, committed: &impl CommittedState) -> Result<Option<Update>, LedgerError> {
         if let Some(update) = self.updates.get(key) {
             return Ok(Some(update.clone()));
         }

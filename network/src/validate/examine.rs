@@ -11,17 +11,13 @@ use std::{
 };
 
 use bytes::Bytes;
-use fabric::{
-    channel::Bundle,
-    crypto::SignatureMemo,
-    msp::Identity,
-    policy::{SignedData, valid_identities},
-};
+use fabric::{channel::Bundle, crypto::SignatureMemo, msp::Identity};
 
 use super::{
     Defect, Stop, dispatch, duplicates,
+    endorsers::endorsers,
     structure::{self, Type},
-    unpack::{Endorsed, Unpacked},
+    unpack::Unpacked,
     verdict::{Failure, Verdict},
 };
 use crate::ledger::{Ledger, Transaction};
@@ -107,20 +103,9 @@ impl Examiner<'_> {
                 self.bundle.capabilities().require_v2().map_err(Defect::OldCapability)?;
                 duplicates::check_ledger(unpacked, self.ledger)?;
                 let namespaces = dispatch::check(unpacked, endorsed)?;
-                Ok(Kind::Endorser { namespaces, endorsers: self.endorsers(endorsed) })
+                Ok(Kind::Endorser { namespaces, endorsers: endorsers(endorsed, self.bundle, self.memo) })
             }
         }
-    }
-
-    /// Those whose endorsement verifies. An endorser signs the response payload and its own identity.
-    fn endorsers(self, endorsed: &Endorsed) -> Vec<Arc<Identity>> {
-        let signed = |endorsement: &fabric::proto::protos::Endorsement| SignedData {
-            data: [endorsed.response_payload_bytes.as_ref(), endorsement.endorser.as_ref()].concat().into(),
-            identity: endorsement.endorser.clone(),
-            signature: endorsement.signature.clone(),
-        };
-        let signed: Vec<_> = endorsed.endorsements.iter().map(signed).collect();
-        valid_identities(&signed, self.bundle.msps(), self.memo)
     }
 }
 

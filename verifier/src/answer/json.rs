@@ -1,8 +1,7 @@
 //! The answer as JSON: `docs` of the API are the field comments here.
 
-use certificate::record::Accreditation;
 use certificate::verdict::{Reason, Verdict};
-use certificate::{Code, DateTime};
+use certificate::{Code, DateTime, Moment};
 use serde::Serialize;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
@@ -92,7 +91,10 @@ struct Ledger<'a> {
 struct Issued<'a> {
     block: u64,
     transaction_id: &'a str,
+    /// From when the issue counts.
     effective_at: DateTime,
+    /// What its transaction claims.
+    claimed_at: DateTime,
 }
 
 #[derive(Serialize)]
@@ -111,6 +113,9 @@ struct AsOfBody {
     /// When this verifier last learned, by its own clock, that the block was the newest.
     #[serde(skip_serializing_if = "Option::is_none")]
     confirmed_at: Option<DateTime>,
+    /// The ledger's own time in that block; the events of newer blocks can count from 15 minutes before it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ledger_time: Option<DateTime>,
 }
 
 /// An answer, rendered.
@@ -124,7 +129,7 @@ impl Rendered {
     pub fn new(answer: &Answer, shared: Shared<'_>) -> Self {
         let mut body = Body::new(answer, shared);
         let meaning = short_hash(&[&render(&body)]);
-        body.as_of = Some(answer.as_of.into());
+        body.as_of = Some(AsOfBody::new(answer.as_of, answer.ledger_time));
         Self { body: render(&body), meaning }
     }
 }
@@ -148,7 +153,7 @@ impl<'a> Body<'a> {
             code: answer.question.code,
             at: answer.question.at,
             certificate: entry.map(Certificate::new),
-            accreditation: entry.map(|entry| AccreditationAt::new(&entry.accreditation, answer.moment)),
+            accreditation: entry.and_then(|entry| AccreditationAt::new(entry, answer.moment)),
             ledger: Ledger::new(shared.channel, entry),
             links: Links::new(answer.question.code, entry.is_some(), shared.base),
             demonstration: shared.demonstration,
@@ -159,7 +164,7 @@ impl<'a> Body<'a> {
 
 fn reasons(verdict: &Verdict) -> &[Reason] {
     match verdict {
-        Verdict::Valid => &[],
+        Verdict::Valid | Verdict::CannotTell { .. } => &[],
         Verdict::NotValid { reasons } => reasons,
     }
 }
@@ -182,16 +187,16 @@ impl Certificate {
 }
 
 impl<'a> AccreditationAt<'a> {
-    fn new(accreditation: &'a Accreditation, moment: DateTime) -> Self {
-        let suspended = accreditation.suspensions.iter().any(|suspension| suspension.in_force(moment));
-        Self {
+    fn new(entry: &'a Entry, moment: Moment) -> Option<Self> {
+        let accreditation = entry.accreditation.as_ref()?;
+        Some(Self {
             body: &accreditation.body,
             scheme: &accreditation.scheme_id,
             number: &accreditation.number,
             valid_from: accreditation.valid_from,
             valid_until: accreditation.valid_until,
-            in_force: accreditation.covers(moment) && !suspended,
-        }
+            in_force: entry.accreditation_in_force(moment),
+        })
     }
 }
 
@@ -200,7 +205,8 @@ impl<'a> Ledger<'a> {
         let issued = entry.map(|entry| Issued {
             block: entry.issued.block,
             transaction_id: &entry.certificate.issued.transaction_id,
-            effective_at: entry.certificate.issued.effective_at,
+            effective_at: entry.issued_at,
+            claimed_at: entry.certificate.issued.effective_at,
         });
         Self { channel: &channel.name, genesis: channel.fingerprint(), issued }
     }
@@ -213,8 +219,8 @@ impl Links {
     }
 }
 
-impl From<AsOf> for AsOfBody {
-    fn from(as_of: AsOf) -> Self {
-        Self { block: as_of.height.checked_sub(1), confirmed_at: as_of.confirmed_at }
+impl AsOfBody {
+    fn new(as_of: AsOf, ledger_time: Option<DateTime>) -> Self {
+        Self { block: as_of.height.checked_sub(1), confirmed_at: as_of.confirmed_at, ledger_time }
     }
 }

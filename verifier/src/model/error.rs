@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use certificate::Code;
 use certificate::record::RecordError;
 
 /// An error of the read model. None of them is a verdict on a certificate: the public sees "cannot tell".
@@ -22,8 +23,8 @@ pub enum ModelError {
         asked_genesis: String,
     },
     #[error(
-        "{} has read model format {found}, this program writes format {expected}; remove the directory: it can \
-         be rebuilt from the ledger",
+        "{} has read model format {found}, which a newer program wrote; this one writes format {expected}. Use the \
+         newer program, or choose another directory: the read model is rebuilt from the ledger",
         .directory.display()
     )]
     Format { directory: PathBuf, found: u8, expected: u8 },
@@ -31,12 +32,16 @@ pub enum ModelError {
     WrongNumber { expected: u64, got: u64 },
     #[error("block {number} does not follow from block {} as the read model knows it: another chain", .number.saturating_sub(1))]
     OtherChain { number: u64 },
+    #[error("the configuration in block {number} cannot be read: {reason}")]
+    Config { number: u64, reason: String },
+    #[error("certificate {code} was written again past the contract, or cannot be read")]
+    Certificate { code: Code },
     #[error("record {key:?} cannot be read: {source}")]
     Record { key: String, source: RecordError },
-    #[error("record {key:?}, on which a certificate rests, is missing")]
-    Missing { key: String },
     #[error("the read model's record of its own place is damaged")]
     Savepoint,
+    #[error("the policy of both bodies cannot be built: {0}")]
+    Policy(String),
     #[error("the read model's database failed: {0}")]
     Database(#[from] rocksdb::Error),
     #[error("the ledger could not be read: {0}")]

@@ -1,12 +1,10 @@
 //! Where the read model's blocks come from: the ledger beside it, block by block as they are committed, and for what
 //! it missed from the ledger's log.
 
-use std::collections::BTreeMap;
+use network::ledger::{CommittedBlock, Ledger, LedgerError};
 
-use fabric::types::{HeadedBlock, Height};
-use network::ledger::{CommittedBlock, Ledger, LedgerError, Transaction};
-
-use super::{BlockChanges, Change, ModelError, ReadModel};
+use super::block::IncomingBlock;
+use super::{ModelError, ReadModel};
 
 /// What [`ReadModel::catch_up`] did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,7 +20,7 @@ pub struct CaughtUp {
 impl ReadModel {
     /// Applies the next block. It must be one that this process validated itself. On an error nothing was applied.
     pub fn apply(&self, block: &CommittedBlock) -> Result<(), ModelError> {
-        self.apply_transactions(&block.block, &block.transactions)
+        self.apply_block(&IncomingBlock::new(&block.block, &block.codes, &block.transactions))
     }
 
     /// Applies every block of the ledger that is not in the model yet. The ledger must be of the model's channel.
@@ -37,8 +35,8 @@ impl ReadModel {
         for number in self.height()..to {
             let block = ledger.block(number).map_err(unreadable)?;
             let block = block.ok_or_else(|| ModelError::Ledger(format!("block {number} is missing")))?;
-            let transactions = CommittedBlock::recorded_transactions(&block).map_err(unreadable)?;
-            self.apply_transactions(&block, &transactions)?;
+            let (codes, transactions) = CommittedBlock::recorded(&block).map_err(unreadable)?;
+            self.apply_block(&IncomingBlock::new(&block, &codes, &transactions))?;
         }
         Ok(CaughtUp { from: if rebuilt { 0 } else { from }, to, rebuilt })
     }
@@ -48,32 +46,6 @@ impl ReadModel {
         let Some(newest) = self.height().checked_sub(1) else { return Ok(true) };
         let block = ledger.block(newest).map_err(unreadable)?;
         Ok(block.is_some_and(|block| block.hash() == self.block_hash()))
-    }
-
-    fn apply_transactions(
-        &self,
-        block: &HeadedBlock,
-        transactions: &[Transaction],
-    ) -> Result<(), ModelError> {
-        let number = block.number();
-        let mut changes = BTreeMap::new();
-        for (index, transaction) in transactions.iter().enumerate() {
-            let version = Height::new(number, index as u64);
-            let namespaces = transaction.rwset.iter().flat_map(|rwset| &rwset.namespaces);
-            for namespace in namespaces.filter(|candidate| candidate.namespace == self.channel.chaincode) {
-                for write in &namespace.public.writes {
-                    let value = (!write.is_delete).then_some(&write.value);
-                    changes.insert(write.key.as_str(), (value, version));
-                }
-            }
-        }
-        let changes = changes.into_iter().map(|(key, (value, version))| Change { key, value, version });
-        self.apply_changes(&BlockChanges {
-            number,
-            hash: block.hash(),
-            previous_hash: &block.header().previous_hash,
-            changes: changes.collect(),
-        })
     }
 }
 

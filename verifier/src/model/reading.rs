@@ -3,14 +3,17 @@
 use std::collections::BTreeSet;
 
 use bytes::Bytes;
-use certificate::record::{Accreditation, Certificate, IssuerKey, RecordError, Scheme, Stop, Withdrawal};
-use certificate::verdict::{Records, Verdict, verdict};
-use certificate::{Code, DateTime, keys, parties};
+use certificate::event_log::{EventLog, Kind, Moment, Period};
+use certificate::record::{Accreditation, Certificate, IssuerKey, RecordError, Scheme};
+use certificate::verdict::{Case, Verdict, verdict};
+use certificate::{Code, DateTime, LedgerTime, keys, parties};
 use fabric::types::Height;
 use rocksdb::{Direction, IteratorMode, ReadOptions, SnapshotWithThreadMode};
 
-use super::savepoint::take;
-use super::{ModelError, ReadModel, product, state_key};
+use super::block::read_log;
+use super::issue::Issue;
+use super::savepoint::Savepoint;
+use super::{ModelError, ReadModel, SAVEPOINT, product, split_version, state_key};
 use crate::limits;
 use crate::link::DigitalLink;
 use crate::standing::{AsOf, Doubt, Standing};
@@ -31,9 +34,14 @@ pub struct Entry {
     pub certificate: Certificate,
     /// Where on the chain it was issued.
     pub issued: Height,
-    pub stops: Vec<Stop>,
-    pub withdrawals: Vec<Withdrawal>,
-    pub accreditation: Accreditation,
+    /// From when the issue counts: not from long before its block.
+    pub issued_at: DateTime,
+    /// Whether that lay within the term of the accreditation, as the ledger had it then.
+    pub within_accreditation: bool,
+    /// `None` where the record cannot be read.
+    pub accreditation: Option<Accreditation>,
+    /// What was done to the certificate and to its accreditation: who did it, and the log of it.
+    pub logs: Vec<(String, EventLog)>,
 }
 
 impl<'a> Reading<'a> {
@@ -61,21 +69,67 @@ impl<'a> Reading<'a> {
 
     /// The certificate with this code, or `None` where the ledger has none.
     pub fn entry(&self, code: Code) -> Result<Option<Entry>, ModelError> {
-        let Some((certificate, issued)) = self.record(&keys::certificate(code), Certificate::decode)? else {
-            return Ok(None);
+        let Some(issue) = Issue::read(code, |key| self.snapshot.get(key))? else { return Ok(None) };
+        let Issue { version, at: Some(issued_at), within_accreditation, spoilt: false } = issue else {
+            return Err(ModelError::Certificate { code });
         };
-        let bodies = [certificate.body.as_str(), parties::ACCREDITATION_BODY];
-        let stops = bodies.map(|body| self.required(&keys::stop(code, body), Stop::decode));
-        let withdrawals = bodies.map(|body| self.required(&keys::withdrawal(code, body), Withdrawal::decode));
-        let accreditation = keys::accreditation(&certificate.body, &certificate.scheme_id);
+        let record = self.record(&keys::certificate(code), Certificate::decode)?;
+        let (certificate, _) = record.ok_or(ModelError::Certificate { code })?;
+        let key = keys::accreditation(&certificate.body, &certificate.scheme_id);
+        let accreditation = self.record(&key, Accreditation::decode);
+        let accreditation = match accreditation {
+            Ok(found) => found.map(|(record, _)| record),
+            Err(ModelError::Record { .. }) => None,
+            Err(error) => return Err(error),
+        };
+        let mut logs = vec![(parties::ACCREDITATION_BODY.to_owned(), self.log(&key, issued_at)?)];
+        for body in [certificate.body.as_str(), parties::ACCREDITATION_BODY] {
+            for key in [keys::stop(code, body), keys::withdrawal(code, body)] {
+                logs.push((body.to_owned(), self.log(&key, issued_at)?));
+            }
+        }
         Ok(Some(Entry {
             code,
-            issued,
-            stops: stops.into_iter().collect::<Result<_, _>>()?,
-            withdrawals: withdrawals.into_iter().collect::<Result<_, _>>()?,
-            accreditation: self.required(&accreditation, Accreditation::decode)?,
+            issued: version,
+            issued_at,
+            within_accreditation,
+            accreditation,
+            logs,
             certificate,
         }))
+    }
+
+    /// What a record's owner did. A record that was never there, which an issue by the contract makes, or is there
+    /// no more counts as unreadable.
+    fn log(&self, key: &str, issued_at: DateTime) -> Result<EventLog, ModelError> {
+        let mut log = read_log(key, |key| self.snapshot.get_pinned(key))?;
+        if log.is_empty() && self.snapshot.get_pinned(state_key(key))?.is_none() {
+            log.see_stop(None, "", LedgerTime(Some(issued_at)));
+        }
+        Ok(log)
+    }
+
+    /// The ledger time of the newest block.
+    pub fn ledger_time(&self) -> Result<Option<DateTime>, ModelError> {
+        let record = self.snapshot.get_pinned(SAVEPOINT)?;
+        Ok(record
+            .map(|record| Savepoint::decode(&record))
+            .transpose()?
+            .and_then(|savepoint| savepoint.ledger_time))
+    }
+
+    /// Every record of the contract, as the ledger's state has it, in the order of their keys.
+    pub fn records(&self) -> impl Iterator<Item = Result<(String, Bytes), ModelError>> {
+        let prefix = state_key("");
+        let mut options = ReadOptions::default();
+        options.set_iterate_range(rocksdb::PrefixRange(prefix.as_slice()));
+        let rows = self.snapshot.iterator_opt(IteratorMode::From(&prefix, Direction::Forward), options);
+        rows.map(|row| {
+            let (key, stored) = row?;
+            let key = String::from_utf8_lossy(key.get(1..).unwrap_or_default()).into_owned();
+            let (_, value) = split_version(Bytes::from(stored.into_vec())).ok_or(ModelError::Savepoint)?;
+            Ok((key, value))
+        })
     }
 
     /// The key with which a certificate was signed, by its Multikey text.
@@ -102,15 +156,6 @@ impl<'a> Reading<'a> {
         Ok((found.into_iter().map(|(_, code)| code).take(limits::LISTED).collect(), more))
     }
 
-    fn required<T>(
-        &self,
-        key: &str,
-        decode: impl FnOnce(&Bytes) -> Result<T, RecordError>,
-    ) -> Result<T, ModelError> {
-        let found = self.record(key, decode)?;
-        found.map(|(record, _)| record).ok_or_else(|| ModelError::Missing { key: key.to_owned() })
-    }
-
     fn record<T>(
         &self,
         key: &str,
@@ -119,46 +164,45 @@ impl<'a> Reading<'a> {
         let Some(stored) = self.snapshot.get(state_key(key))? else { return Ok(None) };
         let unreadable = |source| ModelError::Record { key: key.to_owned(), source };
         let (version, value) = split_version(Bytes::from(stored)).ok_or(unreadable(RecordError::Short))?;
+        if value.len() > limits::VALUE_BYTES {
+            return Err(unreadable(RecordError::Long));
+        }
         Ok(Some((decode(&value).map_err(unreadable)?, version)))
     }
 }
 
 impl Entry {
-    /// Whether the certificate held at `at`, from the records as they stand in this reading.
-    pub fn verdict(&self, at: DateTime) -> Verdict {
-        verdict(self.records(), at)
+    /// Whether the certificate held at that moment, from what this reading has.
+    pub fn verdict(&self, moment: Moment) -> Verdict {
+        let logs: Vec<(&str, &EventLog)> = self.logs.iter().map(|(by, log)| (by.as_str(), log)).collect();
+        let case = Case {
+            valid_from: self.certificate.valid_from,
+            valid_until: self.certificate.valid_until,
+            issued: self.issued_at,
+            within_accreditation: self.within_accreditation,
+            logs: &logs,
+        };
+        verdict(case, moment)
+    }
+
+    /// Whether the accreditation let its body decide at that moment.
+    pub fn accreditation_in_force(&self, moment: Moment) -> bool {
+        let suspended = [Kind::NewGrantsSuspended, Kind::AllCertificatesSuspended]
+            .iter()
+            .any(|kind| self.logs.iter().any(|(_, log)| log.in_force(*kind, moment).is_some()));
+        !suspended && self.accreditation.as_ref().is_some_and(|term| term.covers(moment.time()))
+    }
+
+    /// Everything that was done, with who did it.
+    pub fn periods(&self) -> impl Iterator<Item = (&str, &Period)> {
+        self.logs.iter().flat_map(|(by, log)| log.periods().iter().map(|period| (by.as_str(), period)))
     }
 
     /// The first moment after `now` at which the verdict may change though nothing more is written.
     pub fn turns_at(&self, now: DateTime) -> Option<DateTime> {
         let certificate = &self.certificate;
-        let dates = [certificate.valid_from, certificate.valid_until, certificate.issued.effective_at];
-        let suspensions = self.stops.iter().flat_map(|stop| &stop.suspensions);
-        let accreditation = self.accreditation.suspensions.iter();
-        let events = suspensions
-            .flat_map(|suspension| [Some(&suspension.placed), suspension.lifted.as_ref()])
-            .chain(
-                accreditation.flat_map(|suspension| [Some(&suspension.placed), suspension.lifted.as_ref()]),
-            )
-            .chain(self.withdrawals.iter().map(|withdrawal| withdrawal.withdrawn.as_ref()));
-        let effective = events.flatten().map(|event| event.effective_at);
-        dates.into_iter().chain(effective).filter(|moment| *moment > now).min()
+        let dates = [certificate.valid_from, certificate.valid_until, self.issued_at];
+        let events = self.periods().flat_map(|(_, period)| [Some(period.from), period.until]);
+        dates.into_iter().chain(events.flatten()).filter(|moment| *moment > now).min()
     }
-
-    fn records(&self) -> Records<'_> {
-        Records {
-            certificate: &self.certificate,
-            stops: &self.stops,
-            withdrawals: &self.withdrawals,
-            accreditation: &self.accreditation,
-        }
-    }
-}
-
-fn split_version(stored: Bytes) -> Option<(Height, Bytes)> {
-    let mut rest: &[u8] = &stored;
-    let block = u64::from_be_bytes(take(&mut rest)?);
-    let tx = u64::from_be_bytes(take(&mut rest)?);
-    let value = stored.slice_ref(rest);
-    Some((Height::new(block, tx), value))
 }

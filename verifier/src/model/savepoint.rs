@@ -6,7 +6,7 @@ use super::ModelError;
 use crate::standing::Head;
 
 /// Raised when the meaning of any stored record changes; the model is then rebuilt.
-pub(super) const FORMAT: u8 = 1;
+pub(super) const FORMAT: u8 = 2;
 
 /// One block's end, on one channel.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,6 +19,8 @@ pub(super) struct Savepoint {
     pub channel: String,
     /// When the newest block was last confirmed as the head, or one before it.
     pub confirmed_at: Option<DateTime>,
+    /// Of the newest block; `None` before the first transaction that moves it.
+    pub ledger_time: Option<DateTime>,
 }
 
 impl Savepoint {
@@ -27,7 +29,8 @@ impl Savepoint {
         out.extend(self.height.to_be_bytes());
         out.extend(self.block_hash);
         out.extend(self.genesis);
-        out.extend(self.confirmed_at.map_or(i64::MIN, DateTime::seconds).to_be_bytes());
+        out.extend(encode_time(self.confirmed_at));
+        out.extend(encode_time(self.ledger_time));
         out.extend(self.channel.as_bytes());
         out
     }
@@ -41,11 +44,20 @@ impl Savepoint {
         let height = u64::from_be_bytes(take(&mut record)?);
         let block_hash = take(&mut record)?;
         let genesis = take(&mut record)?;
-        let seconds = i64::from_be_bytes(take(&mut record)?);
+        let confirmed_at = decode_time(take(&mut record)?);
+        let ledger_time = decode_time(take(&mut record)?);
         let channel = String::from_utf8(record.to_vec()).ok()?;
-        let confirmed_at = (seconds != i64::MIN).then(|| DateTime::from_seconds(seconds));
-        Some(Self { height, block_hash, genesis, channel, confirmed_at })
+        Some(Self { height, block_hash, genesis, channel, confirmed_at, ledger_time })
     }
+}
+
+/// The least number stands for no time.
+pub(super) fn encode_time(time: Option<DateTime>) -> [u8; 8] {
+    time.map_or(i64::MIN, DateTime::seconds).to_be_bytes()
+}
+
+pub(super) fn decode_time(bytes: [u8; 8]) -> Option<DateTime> {
+    Some(i64::from_be_bytes(bytes)).filter(|seconds| *seconds != i64::MIN).map(DateTime::from_seconds)
 }
 
 /// How high the model stood when it was confirmed, and when that was.
@@ -83,6 +95,7 @@ mod tests {
                 genesis: [2; 32],
                 channel: "nanotrace".into(),
                 confirmed_at,
+                ledger_time: confirmed_at.map(|time| time.plus_seconds(-7)),
             };
             let bytes = savepoint.encode();
             assert_eq!(Savepoint::decode(&bytes).unwrap(), savepoint);

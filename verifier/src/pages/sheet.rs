@@ -1,8 +1,9 @@
 //! The page of one certificate: the answer, what to compare, what was found, who vouches for it, how to check it.
 
 use askama::Template;
-use certificate::DateTime;
-use certificate::record::{AccreditationSuspension, Event, IssuerKey, Scheme, Suspension};
+use certificate::event_log::Kind;
+use certificate::record::{Event, IssuerKey, Scheme};
+use certificate::{DateTime, Moment};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
@@ -76,7 +77,7 @@ impl CertificatePage {
         Self {
             frame,
             status: Status::of(answer),
-            as_of: as_of_sentence(answer.as_of),
+            as_of: as_of_sentence(answer.as_of, answer.ledger_time),
             code: code.grouped(),
             href: link::page_path(code),
             api: format!("/api/v1/certificates/{code}"),
@@ -128,7 +129,7 @@ impl Document {
 }
 
 impl Known {
-    fn new(entry: &Entry, document: &Document, extras: &Extras, moment: DateTime, frame: &Frame) -> Self {
+    fn new(entry: &Entry, document: &Document, extras: &Extras, moment: Moment, frame: &Frame) -> Self {
         let facts = document.facts();
         let mut product = facts.product();
         product.push(Row::code("Certificate code", Some(&entry.code.grouped())));
@@ -150,7 +151,7 @@ impl Known {
 }
 
 /// Who granted what, by which rules, for how long.
-fn grant(entry: &Entry, document: &Document, extras: &Extras, at: DateTime) -> Vec<Row> {
+fn grant(entry: &Entry, document: &Document, extras: &Extras, at: Moment) -> Vec<Row> {
     let facts = document.facts();
     let scheme_id = facts.text("/scheme/id");
     let version = facts.text("/scheme/version").map(|version| format!("version {version}"));
@@ -161,7 +162,7 @@ fn grant(entry: &Entry, document: &Document, extras: &Extras, at: DateTime) -> V
         .map(|name| Fact::new(name).noted([document.text("/issuer/id").map(str::to_owned)]));
     vec![
         Row::new("Issued by", issuer),
-        Row::new("Accreditation", Some(accreditation(entry, at))),
+        Row::new("Accreditation", accreditation(entry, at)),
         Row::new("Scheme", scheme),
         facts.standards(),
         Row::moment("Decided on", facts.text("/decisionDate")),
@@ -171,17 +172,19 @@ fn grant(entry: &Entry, document: &Document, extras: &Extras, at: DateTime) -> V
     ]
 }
 
-fn accreditation(entry: &Entry, at: DateTime) -> Fact {
-    let accreditation = &entry.accreditation;
-    let suspended = accreditation.suspensions.iter().any(|suspension| suspension.in_force(at));
-    let state = match (suspended, accreditation.covers(at)) {
-        (true, _) => "suspended",
-        (false, true) => "in force",
+fn accreditation(entry: &Entry, at: Moment) -> Option<Fact> {
+    let accreditation = entry.accreditation.as_ref()?;
+    let state = match (entry.accreditation_in_force(at), accreditation.covers(at.time())) {
+        (true, _) => "in force",
+        (false, true) => "suspended",
         (false, false) => "not in force",
     };
     let term =
         format!("from {} until {}", moment(accreditation.valid_from), moment(accreditation.valid_until));
-    Fact::new(&accreditation.number).noted([Some(format!("{state} on {}", moment(at))), Some(term)])
+    Some(
+        Fact::new(&accreditation.number)
+            .noted([Some(format!("{state} on {}", moment(at.time()))), Some(term)]),
+    )
 }
 
 /// Where the certificate stands, so that anybody with a copy of the ledger finds it.
@@ -193,7 +196,7 @@ fn ledger(entry: &Entry, document: &Document, extras: &Extras, frame: &Frame) ->
         Row::code("Genesis fingerprint", Some(&frame.genesis)),
         Row::text("Issued in block", Some(&entry.issued.block.to_string())),
         Row::code("By transaction", Some(&issued.transaction_id)),
-        Row::text("Recorded on", Some(&moment(issued.effective_at))),
+        Row::text("Recorded on", Some(&moment(entry.issued_at))),
         Row::new("Signing key", Some(signing_key(document, extras))),
     ]
 }
@@ -214,29 +217,42 @@ fn signing_key(document: &Document, extras: &Extras) -> Fact {
 
 /// Everything done to the certificate, and to the accreditation it rests on, oldest first.
 fn history(entry: &Entry) -> Vec<Happening> {
-    let mut history = vec![Happening::new("Issued", &entry.certificate.issued)];
-    for Suspension { placed, lifted } in entry.stops.iter().flat_map(|stop| &stop.suspensions) {
-        history.push(Happening::new("Suspended", placed));
-        history.extend(lifted.as_ref().map(|lifted| Happening::new("Suspension lifted", lifted)));
-    }
-    for AccreditationSuspension { placed, lifted, .. } in &entry.accreditation.suspensions {
-        history.push(Happening::new("Accreditation suspended", placed));
-        history.extend(lifted.as_ref().map(|lifted| Happening::new("Accreditation restored", lifted)));
-    }
-    for withdrawn in entry.withdrawals.iter().filter_map(|withdrawal| withdrawal.withdrawn.as_ref()) {
-        history.push(Happening::new("Withdrawn", withdrawn));
+    let certificate = &entry.certificate;
+    let issued = Happening::new("Issued", &certificate.body, entry.issued_at, Some(&certificate.issued));
+    let mut history = vec![issued];
+    for (by, period) in entry.periods() {
+        let (began, ended) = words(period.kind);
+        history.push(Happening::new(began, by, period.from, period.began.as_ref()));
+        history.extend(period.until.map(|until| match &period.ended {
+            Some(event) => Happening::new(ended, by, until, Some(event)),
+            None => Happening::new("Struck out of the record, without an event,", by, until, None),
+        }));
     }
     history.sort_by_key(|happening| happening.at);
     history
 }
 
+/// What a period's beginning and its end are called.
+fn words(kind: Kind) -> (&'static str, &'static str) {
+    match kind {
+        Kind::Suspended => ("Suspended", "Suspension lifted"),
+        Kind::Withdrawn => ("Withdrawn", ""),
+        Kind::NewGrantsSuspended => {
+            ("Accreditation suspended for new certificates", "Accreditation restored")
+        }
+        Kind::AllCertificatesSuspended => ("Accreditation suspended", "Accreditation restored"),
+        Kind::Unreadable => ("Record made unreadable", ""),
+    }
+}
+
 impl Happening {
-    fn new(what: &str, event: &Event) -> Self {
+    /// `at` is when it counts from, which its transaction may claim differently.
+    fn new(what: &str, by: &str, at: DateTime, event: Option<&Event>) -> Self {
         Self {
-            at: event.effective_at,
-            what: format!("{what} by {}", organisation(&event.by)),
-            why: event.reason.clone(),
-            transaction: event.transaction_id.clone(),
+            at,
+            what: format!("{what} by {}", organisation(by)),
+            why: event.map(|event| event.reason.clone()).unwrap_or_default(),
+            transaction: event.map(|event| event.transaction_id.clone()).unwrap_or_default(),
         }
     }
 

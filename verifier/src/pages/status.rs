@@ -111,6 +111,9 @@ fn reason_words(reason: &Reason) -> ReasonWords {
     let by = reason.by.as_deref().map(|by| format!(" by {}", organisation(by))).unwrap_or_default();
     let (what, since) = match reason.cause {
         Cause::Withdrawn => ("Withdrawn for good", format!("on {since}{by}.")),
+        Cause::IssuedOutsideAccreditation => {
+            ("The certification body was not accredited when the ledger took it in", format!("on {since}."))
+        }
         Cause::Expired => ("Expired", format!("on {since}.")),
         Cause::Suspended => ("Suspended", format!("on {since}{by}.")),
         Cause::AccreditationSuspended => {

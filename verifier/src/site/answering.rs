@@ -19,6 +19,12 @@ use crate::standing::AsOf;
 /// makes "not modified" possible although every second confirms the head anew.
 const CONFIRMATION_STEP: i64 = 600;
 
+/// Where exactly this answer is found again: a past one at its own address.
+fn location(question: &Question) -> String {
+    let page = link::page_path(question.code);
+    question.at.map_or(page.clone(), |at| format!("{page}?at={at}"))
+}
+
 /// What a kept reply rests on.
 #[derive(Clone, Copy)]
 pub(super) struct Basis {
@@ -137,7 +143,7 @@ impl Site {
         let reply = Reply::new(status(outcome), content_type, body)
             .shared()
             .with(header::VARY, "accept")
-            .with(header::CONTENT_LOCATION, link::page_path(answer.question.code));
+            .with(header::CONTENT_LOCATION, location(&answer.question));
         if !matches!(outcome, Outcome::Valid | Outcome::NotValid) {
             return reply;
         }

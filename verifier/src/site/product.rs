@@ -91,6 +91,6 @@ fn item(answer: &Answer) -> Option<ProductItem> {
         code: answer.question.code.grouped(),
         batch: stated(product.batch),
         serial: stated(product.serial),
-        issued: moment(entry.certificate.issued.effective_at),
+        issued: moment(entry.issued_at),
     })
 }

@@ -1,4 +1,6 @@
-//! A channel in memory whose chaincode is the certificate contract, and a verifier that follows it.
+//! A channel whose chaincode is the certificate contract, with real keys and endorsements, and a verifier that
+//! follows it. Nothing is validated here: a test says which verdict a transaction has, as only validation could give
+//! it.
 
 #![allow(dead_code, clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
 
@@ -13,21 +15,25 @@ use certificate::memory::Memory;
 use certificate::parties::{ACCREDITATION_BODY, CERTIFICATION_BODY};
 use certificate::{Code, Creator, DateTime, Role, State, canonical, demo, multikey, proof};
 use ed25519_dalek::SigningKey;
+use fabric::channel::genesis::{Stamp, from_configtx_yaml};
+use fabric::msp::SigningIdentity;
 use fabric::proto::common::{
     BlockHeader, BlockMetadata, ChannelHeader, Envelope, Header, HeaderType, Payload,
 };
 use fabric::proto::kvrwset::{KvWrite, KvrwSet};
 use fabric::proto::protos::{
-    ChaincodeAction, ChaincodeActionPayload, ChaincodeEndorsedAction, ProposalResponsePayload,
-    Transaction as ActionList, TransactionAction, TxValidationCode,
+    ChaincodeAction, ChaincodeActionPayload, ChaincodeEndorsedAction, ChaincodeId, Endorsement,
+    ProposalResponsePayload, Transaction as ActionList, TransactionAction, TxValidationCode,
 };
 use fabric::proto::rwset::{NsReadWriteSet, TxReadWriteSet};
 use fabric::types::block::data_hash;
 use fabric::types::rwset::TxRwSet;
 use fabric::types::{HeadedBlock, Height};
 use futures::executor::block_on;
+use network::crypto_config::{CryptoConfig, Validity as CertificateValidity, generate};
 use network::ledger::{CommittedBlock, Ledger, Transaction, UpdateBatch, ValidatedBlock};
 use prost::Message;
+use prost_types::Timestamp;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use verifier::{Channel, Clock, Config, Head, ReadModel, Server};
@@ -56,9 +62,27 @@ pub fn key() -> SigningKey {
     SigningKey::from_bytes(&[7; 32])
 }
 
+/// Whose peers endorse what both bodies agree to.
+pub const BOTH: &[&str] = &[CERTIFICATION_BODY, ACCREDITATION_BODY];
+
+/// A valid transaction as its endorsers and its client made it.
+pub struct Draft<'a> {
+    pub namespace: &'a str,
+    pub rwset: KvrwSet,
+    /// The timestamp that it claims.
+    pub claimed: DateTime,
+    /// MSP ids of those whose peers endorse.
+    pub endorsers: &'a [&'a str],
+    /// MSP ids whose peers are named as endorsers, with signatures that do not verify.
+    pub forged_endorsers: &'a [&'a str],
+}
+
 /// A channel with its ledger, a read model that follows it, and the time.
 pub struct World {
     memory: Memory,
+    /// One peer of some organisations, by MSP id.
+    peers: Arc<Vec<(&'static str, SigningIdentity)>>,
+    genesis_block: HeadedBlock,
     clock: Arc<AtomicI64>,
     pub ledger: Arc<Ledger>,
     pub genesis: [u8; 32],
@@ -70,15 +94,33 @@ pub struct World {
 impl World {
     /// As a network stands after its set-up: bound ledger, scheme, accreditation, approved issuer key.
     pub fn new() -> Self {
+        let crypto = TempDir::new().unwrap();
+        let (genesis, peers) = channel_material(crypto.path());
+        Self::of(genesis, Arc::new(peers))
+    }
+
+    /// Another course of the same channel.
+    pub fn beside(other: &World) -> Self {
+        Self::of(other.genesis_block.clone(), other.peers.clone())
+    }
+
+    fn of(block: HeadedBlock, peers: Arc<Vec<(&'static str, SigningIdentity)>>) -> Self {
         let directory = TempDir::new().unwrap();
-        let block = block(0, Bytes::new(), envelope(HeaderType::Config, Bytes::new()));
         let (ledger, _) = Ledger::open(&directory.path().join("ledger"), Some(&block)).unwrap();
         let genesis = ledger.genesis_hash();
         let model = ReadModel::open(&directory.path().join("model"), channel(genesis)).unwrap();
         model.catch_up(&ledger).unwrap();
         let clock = Arc::new(AtomicI64::new(start().plus_days(-60).seconds()));
-        let mut world =
-            Self { memory: Memory::new(CHANNEL), clock, ledger, genesis, model: Arc::new(model), directory };
+        let mut world = Self {
+            memory: Memory::new(CHANNEL),
+            peers,
+            genesis_block: block,
+            clock,
+            ledger,
+            genesis,
+            model: Arc::new(model),
+            directory,
+        };
         world.set_up();
         world.set_time(start());
         world.confirm();
@@ -125,7 +167,7 @@ impl World {
         self.add_block(writes);
     }
 
-    fn execute(&mut self, creator: Creator, function: &str, arguments: &[&str]) -> Vec<KvWrite> {
+    pub fn execute(&mut self, creator: Creator, function: &str, arguments: &[&str]) -> Vec<KvWrite> {
         self.memory.begin(creator, self.now());
         let arguments: Vec<Bytes> =
             arguments.iter().map(|text| Bytes::copy_from_slice(text.as_bytes())).collect();
@@ -177,30 +219,91 @@ impl World {
         self.confirm();
     }
 
-    /// Commits a block with one transaction, which the model does not hear of.
+    /// Commits a block with one transaction that both bodies endorse, which the model does not hear of.
     pub fn commit(
         &self,
         namespace: &str,
         writes: Vec<KvWrite>,
         code: TxValidationCode,
     ) -> Arc<CommittedBlock> {
-        let results = results(namespace, writes);
-        let data = endorser_transaction(results.clone());
+        let rwset = KvrwSet { writes, ..KvrwSet::default() };
+        let draft = Draft { namespace, rwset, claimed: self.now(), endorsers: BOTH, forged_endorsers: &[] };
+        self.commit_all(vec![(draft, code)])
+    }
+
+    /// Commits a block with these transactions.
+    pub fn commit_all(&self, drafts: Vec<(Draft<'_>, TxValidationCode)>) -> Arc<CommittedBlock> {
+        self.try_commit_all(drafts).unwrap()
+    }
+
+    /// The same; `None` where the writes are such that no peer can commit the block.
+    pub fn try_commit_all(&self, drafts: Vec<(Draft<'_>, TxValidationCode)>) -> Option<Arc<CommittedBlock>> {
         let number = self.ledger.height();
         let previous = Bytes::copy_from_slice(&self.ledger.last_hash());
+        let envelopes = drafts.iter().map(|(draft, _)| self.seal(draft)).collect();
         let mut validated = ValidatedBlock {
-            block: block(number, previous, envelope(HeaderType::EndorserTransaction, data)),
-            codes: vec![code],
-            transactions: vec![Transaction { txid: number.to_string(), rwset: None }],
+            block: block(number, previous, envelopes),
+            codes: drafts.iter().map(|(_, code)| *code).collect(),
+            transactions: Vec::new(),
             updates: UpdateBatch::default(),
         };
-        if code == TxValidationCode::Valid {
-            let rwset = TxRwSet::decode(results).unwrap();
-            let view = self.ledger.view().unwrap();
-            validated.updates.apply(&rwset, Height::new(number, 0), &view).unwrap();
-            validated.transactions[0].rwset = Some(rwset);
+        let view = self.ledger.view().unwrap();
+        for (index, (draft, code)) in drafts.iter().enumerate() {
+            let rwset = (*code == TxValidationCode::Valid)
+                .then(|| TxRwSet::decode(results(draft.namespace, &draft.rwset)).unwrap());
+            if let Some(rwset) = &rwset {
+                validated.updates.apply(rwset, Height::new(number, index as u64), &view).ok()?;
+            }
+            validated.transactions.push(Transaction { txid: format!("{number}-{index}"), rwset });
         }
-        self.ledger.commit(validated).unwrap()
+        drop(view);
+        Some(self.ledger.commit(validated).unwrap())
+    }
+
+    /// A block with one transaction of one body alone: what a hostile member can do to its own keys. The model
+    /// applies it.
+    pub fn alone(&mut self, msp_id: &str, claimed: DateTime, writes: Vec<KvWrite>) {
+        let rwset = KvrwSet { writes, ..KvrwSet::default() };
+        let draft = Draft { namespace: CHANNEL, rwset, claimed, endorsers: &[msp_id], forged_endorsers: &[] };
+        let block = self.commit_all(vec![(draft, TxValidationCode::Valid)]);
+        self.model.apply(&block).unwrap();
+        self.confirm();
+    }
+
+    /// What moves ledger time when nothing else does.
+    pub fn tick(&mut self) {
+        self.submit(accreditation_client(), "ledger:tick", &[]);
+    }
+
+    fn seal(&self, draft: &Draft<'_>) -> Bytes {
+        let action = ChaincodeAction {
+            results: results(draft.namespace, &draft.rwset),
+            chaincode_id: Some(ChaincodeId { name: draft.namespace.into(), ..ChaincodeId::default() }),
+            ..ChaincodeAction::default()
+        };
+        let response: Bytes = ProposalResponsePayload {
+            extension: action.encode_to_vec().into(),
+            ..ProposalResponsePayload::default()
+        }
+        .encode_to_vec()
+        .into();
+        let sign = |msp_id: &&str, message: &[u8]| {
+            let (_, peer) = self.peers.iter().find(|(found, _)| found == msp_id).unwrap();
+            let endorser = peer.serialized();
+            let signature = peer.sign(&[message, &endorser].concat()).unwrap().into();
+            Endorsement { endorser, signature }
+        };
+        let endorsements = draft.endorsers.iter().map(|msp_id| sign(msp_id, &response));
+        let forged = draft.forged_endorsers.iter().map(|msp_id| sign(msp_id, b"another response"));
+        let endorsed = ChaincodeEndorsedAction {
+            endorsements: endorsements.chain(forged).collect(),
+            proposal_response_payload: response.clone(),
+        };
+        let action = ChaincodeActionPayload { action: Some(endorsed), ..ChaincodeActionPayload::default() };
+        let action =
+            TransactionAction { payload: action.encode_to_vec().into(), ..TransactionAction::default() };
+        let data = ActionList { actions: vec![action] }.encode_to_vec();
+        envelope(draft.claimed, data.into())
     }
 
     /// Serves on a free port until the test ends.
@@ -228,38 +331,49 @@ pub fn channel(genesis: [u8; 32]) -> Channel {
     Channel { name: CHANNEL.into(), genesis, chaincode: CHANNEL.into() }
 }
 
-fn block(number: u64, previous_hash: Bytes, envelope: Bytes) -> HeadedBlock {
-    let data = vec![envelope];
+/// Keys and genesis block by the project's own configuration.
+fn channel_material(directory: &std::path::Path) -> (HeadedBlock, Vec<(&'static str, SigningIdentity)>) {
+    let repository = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+    let crypto = directory.join("crypto-config");
+    let config = CryptoConfig::read(&repository.join("crypto-config/crypto-config.yaml")).unwrap();
+    let validity = CertificateValidity::of_years(start().plus_days(-90).seconds(), 10);
+    generate(&config, &crypto, validity).unwrap();
+    let configtx = directory.join("configtx.yaml");
+    std::fs::copy(repository.join("configtx.yaml"), &configtx).unwrap();
+    let stamp = Stamp { unix_seconds: start().seconds(), nonce: [7; 24] };
+    let genesis = from_configtx_yaml(&configtx, "NanoTrace", CHANNEL, stamp).unwrap();
+    let peer = |(msp_id, name): (&'static str, &str)| {
+        let domain = format!("{name}.nanotrace.example");
+        let folder = format!("peerOrganizations/{domain}/peers/peer0.{domain}/msp");
+        (msp_id, SigningIdentity::from_msp_dir(&crypto.join(folder), msp_id).unwrap())
+    };
+    let names = [(CERTIFICATION_BODY, "certbody"), (ACCREDITATION_BODY, "accreditation"), ("LabMSP", "lab")];
+    (genesis, names.map(peer).into())
+}
+
+fn block(number: u64, previous_hash: Bytes, data: Vec<Bytes>) -> HeadedBlock {
     let data_hash = Bytes::copy_from_slice(&data_hash(&data));
     let header = BlockHeader { number, previous_hash, data_hash };
     HeadedBlock::new(header, data, BlockMetadata::default())
 }
 
-fn envelope(kind: HeaderType, data: Bytes) -> Bytes {
-    let channel_header =
-        ChannelHeader { r#type: kind as i32, channel_id: CHANNEL.into(), ..ChannelHeader::default() };
+fn envelope(claimed: DateTime, data: Bytes) -> Bytes {
+    let channel_header = ChannelHeader {
+        r#type: HeaderType::EndorserTransaction as i32,
+        channel_id: CHANNEL.into(),
+        timestamp: Some(Timestamp { seconds: claimed.seconds(), nanos: 0 }),
+        ..ChannelHeader::default()
+    };
     let header =
         Header { channel_header: channel_header.encode_to_vec().into(), signature_header: Bytes::new() };
     let payload = Payload { header: Some(header), data };
     Envelope { payload: payload.encode_to_vec().into(), signature: Bytes::new() }.encode_to_vec().into()
 }
 
-fn results(namespace: &str, writes: Vec<KvWrite>) -> Bytes {
-    let rwset = KvrwSet { writes, ..KvrwSet::default() }.encode_to_vec().into();
+fn results(namespace: &str, rwset: &KvrwSet) -> Bytes {
+    let rwset = rwset.encode_to_vec().into();
     let namespace = NsReadWriteSet { namespace: namespace.into(), rwset, ..NsReadWriteSet::default() };
     TxReadWriteSet { data_model: 0, ns_rwset: vec![namespace] }.encode_to_vec().into()
-}
-
-fn endorser_transaction(results: Bytes) -> Bytes {
-    let extension = ChaincodeAction { results, ..ChaincodeAction::default() }.encode_to_vec().into();
-    let response = ProposalResponsePayload { extension, ..ProposalResponsePayload::default() };
-    let endorsed = ChaincodeEndorsedAction {
-        proposal_response_payload: response.encode_to_vec().into(),
-        ..ChaincodeEndorsedAction::default()
-    };
-    let action = ChaincodeActionPayload { action: Some(endorsed), ..ChaincodeActionPayload::default() };
-    let action = TransactionAction { payload: action.encode_to_vec().into(), ..TransactionAction::default() };
-    ActionList { actions: vec![action] }.encode_to_vec().into()
 }
 
 /// A served site, and the smallest HTTP client that can look at every byte of a response.

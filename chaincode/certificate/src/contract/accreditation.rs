@@ -8,7 +8,7 @@ use crate::date_time::DateTime;
 use crate::document::identifiers::is_uri;
 use crate::keys;
 use crate::parties::{ACCREDITATION_BODY, CERTIFICATION_BODY};
-use crate::record::{Accreditation, AccreditationSuspension, Effect};
+use crate::record::{Accreditation, AccreditationSuspension, Effect, MAXIMUM_NUMBER};
 use crate::refusal::Refusal;
 use crate::state::{KeyPolicy, Role, State};
 
@@ -36,7 +36,7 @@ pub async fn register<S: State>(mut call: Call<'_, S>) -> Result<Vec<u8>, Refusa
         "must be the MSP id of a certification body of this network",
     )?;
     require(is_uri(&scheme_id), "/schemeId", &scheme_id, "must be an absolute URI")?;
-    line("/number", &number, 200)?;
+    line("/number", &number, MAXIMUM_NUMBER)?;
     let valid_from = date_time("/validFrom", &valid_from)?;
     let until = date_time("/validUntil", &valid_until)?;
     require(until > valid_from, "/validUntil", &valid_until, "must be after validFrom")?;
@@ -96,10 +96,11 @@ pub async fn restore<S: State>(mut call: Call<'_, S>) -> Result<Vec<u8>, Refusal
     let [body, scheme_id, why] = call.arguments(["body", "schemeId", "reason"])?;
     let lifted = call.event(reason(why)?);
     let mut accreditation = existing(&mut call, body, scheme_id).await?;
-    match accreditation.suspensions.last_mut().filter(|last| last.lifted.is_none()) {
-        Some(standing) => standing.lifted = Some(lifted),
-        None => return Err(Refusal::Conflict("the accreditation is not suspended".into())),
-    }
+    let Some(standing) = accreditation.suspensions.last_mut().filter(|last| last.lifted.is_none()) else {
+        return Err(Refusal::Conflict("the accreditation is not suspended".into()));
+    };
+    call.not_before(standing.placed.effective_at)?;
+    standing.lifted = Some(lifted);
     store(&mut call, &accreditation, "AccreditationRestored")
 }
 
@@ -116,17 +117,13 @@ pub async fn list<S: State>(mut call: Call<'_, S>) -> Result<Vec<u8>, Refusal> {
     answer(&call.records(keys::ACCREDITATION, Accreditation::decode).await?)
 }
 
-/// The accreditation, whose last event is not after this transaction.
 async fn existing<S: State>(
     call: &mut Call<'_, S>,
     body: &str,
     scheme_id: &str,
 ) -> Result<Accreditation, Refusal> {
     let key = keys::accreditation(body, scheme_id);
-    let record = call.record(&key, Accreditation::decode).await?.ok_or_else(|| unknown(body, scheme_id))?;
-    let suspension = record.suspensions.last().map(|last| last.lifted.as_ref().unwrap_or(&last.placed));
-    call.not_before(suspension.unwrap_or(&record.registered).effective_at)?;
-    Ok(record)
+    call.record(&key, Accreditation::decode).await?.ok_or_else(|| unknown(body, scheme_id))
 }
 
 fn store<S: State>(call: &mut Call<'_, S>, record: &Accreditation, event: &str) -> Result<Vec<u8>, Refusal> {

@@ -10,14 +10,11 @@ use crate::code::Code;
 use crate::date_time::DateTime;
 use crate::document::{MAXIMUM_BYTES, is_line};
 use crate::keys;
-use crate::record::{Event, RecordError};
+use crate::record::{Event, MAXIMUM_REASON, RecordError};
 use crate::refusal::{Refusal, Violation};
 use crate::state::{Role, State};
 
 const MAXIMUM_ARGUMENTS: usize = 8;
-
-/// Reasons are read by the public; they are sentences, not files.
-const MAXIMUM_REASON_CHARACTERS: usize = 500;
 
 pub struct Call<'a, S> {
     pub state: &'a mut S,
@@ -124,8 +121,8 @@ impl<'a, S: State> Call<'a, S> {
         }
     }
 
-    /// Refuses a transaction that claims a time before that of what it follows: the order of events must be the
-    /// order of their times, or a question about a past date has no answer.
+    /// Refuses a transaction that lifts something and claims a time before that of what it lifts: a question about a
+    /// date between the two would have no answer. A stop is never refused for its time.
     pub fn not_before(&self, earlier: DateTime) -> Result<(), Refusal> {
         let now = self.state.timestamp();
         if now >= earlier {
@@ -154,7 +151,7 @@ pub fn code(text: &str) -> Result<Code, Refusal> {
 
 /// A reason that a person gave.
 pub fn reason(text: &str) -> Result<&str, Refusal> {
-    line("/reason", text, MAXIMUM_REASON_CHARACTERS)?;
+    line("/reason", text, MAXIMUM_REASON)?;
     Ok(text)
 }
 

@@ -6,51 +6,75 @@ use serde_json::{Value, json};
 use super::call::{Call, answer, code};
 use crate::code::Code;
 use crate::date_time::DateTime;
+use crate::event_log::{EventLog, Kind, Moment};
 use crate::keys;
+use crate::ledger_time::LedgerTime;
 use crate::parties::ACCREDITATION_BODY;
 use crate::record::{Accreditation, Certificate, RecordError, Stop, Withdrawal};
 use crate::refusal::Refusal;
 use crate::state::State;
-use crate::verdict::{Records, verdict};
+use crate::verdict::{Case, verdict};
 
-/// `certificate:get(certificate[, at])`: anyone; the verdict now, or at a past date.
+/// `certificate:get(certificate[, at])`: anyone; the verdict now, or at a past date, over the times that the events
+/// claim. The contract sees no other; the public verifier also knows when the ledger carried them.
 pub async fn get<S: State>(mut call: Call<'_, S>) -> Result<Vec<u8>, Refusal> {
     let (text, at) = call.argument_and_option(["certificate", "at"])?;
-    let at = match at {
-        None => call.state.timestamp(),
-        Some(text) => DateTime::parse(text).ok_or_else(|| {
+    let moment = match at {
+        None => Moment::Now(call.state.timestamp()),
+        Some(text) => Moment::At(DateTime::parse(text).ok_or_else(|| {
             Refusal::Arguments(format!("at is {text:?}, must be such as 2026-01-31T12:00:00Z"))
-        })?,
+        })?),
     };
     let code = code(text)?;
     let certificate = existing(&mut call, code).await?;
     let parties = [certificate.body.as_str(), ACCREDITATION_BODY];
-    let stops = parties.map(|party| keys::stop(code, party));
-    let withdrawals = parties.map(|party| keys::withdrawal(code, party));
+    let [stops, withdrawals] =
+        [keys::stop, keys::withdrawal].map(|key| parties.map(|party| key(code, party)));
     let accreditation = keys::accreditation(&certificate.body, &certificate.scheme_id);
     let [accreditation, body_stop, other_stop, body_withdrawal, other_withdrawal] =
         call.values([&accreditation, &stops[0], &stops[1], &withdrawals[0], &withdrawals[1]]).await?;
 
-    let accreditation = present(accreditation, Accreditation::decode)?;
-    let stops = [present(body_stop, Stop::decode)?, present(other_stop, Stop::decode)?];
-    let withdrawals =
-        [present(body_withdrawal, Withdrawal::decode)?, present(other_withdrawal, Withdrawal::decode)?];
-    let records = Records {
-        certificate: &certificate,
-        stops: &stops,
-        withdrawals: &withdrawals,
-        accreditation: &accreditation,
-    };
+    let mut logs: [EventLog; 5] = Default::default();
+    logs[0].see_accreditation(accreditation.as_ref(), LedgerTime::CLAIMED);
+    logs[1].see_stop(body_stop.as_ref(), parties[0], LedgerTime::CLAIMED);
+    logs[2].see_stop(other_stop.as_ref(), parties[1], LedgerTime::CLAIMED);
+    logs[3].see_withdrawal(body_withdrawal.as_ref(), parties[0], LedgerTime::CLAIMED);
+    logs[4].see_withdrawal(other_withdrawal.as_ref(), parties[1], LedgerTime::CLAIMED);
+    let accreditation = accreditation.and_then(|record| Accreditation::decode(&record).ok());
+    let issued = certificate.issued.effective_at;
+    let [by_accreditation, by_body, by_other, withdrawn_by_body, withdrawn_by_other] = &logs;
+    let verdict = verdict(
+        Case {
+            valid_from: certificate.valid_from,
+            valid_until: certificate.valid_until,
+            issued,
+            within_accreditation: accreditation.as_ref().is_none_or(|term| term.covers(issued)),
+            logs: &[
+                (ACCREDITATION_BODY, by_accreditation),
+                (parties[0], by_body),
+                (parties[0], withdrawn_by_body),
+                (parties[1], by_other),
+                (parties[1], withdrawn_by_other),
+            ],
+        },
+        moment,
+    );
+    let periods = |kind| logs.iter().flat_map(EventLog::periods).filter(move |period| period.kind == kind);
+    let suspensions = periods(Kind::Suspended).map(|period| match &period.ended {
+        Some(lifted) => json!({"placed": period.began, "lifted": lifted}),
+        None => json!({"placed": period.began}),
+    });
     answer(&json!({
         "certificate": code,
-        "at": at,
-        "verdict": verdict(records, at),
+        "at": moment.time(),
+        "times": "claimed",
+        "verdict": verdict,
         "body": certificate.body,
         "issued": certificate.issued,
         "validFrom": certificate.valid_from,
         "validUntil": certificate.valid_until,
-        "suspensions": stops.iter().flat_map(|stop| &stop.suspensions).collect::<Vec<_>>(),
-        "withdrawals": withdrawals.iter().filter_map(|record| record.withdrawn.as_ref()).collect::<Vec<_>>(),
+        "suspensions": suspensions.collect::<Vec<_>>(),
+        "withdrawals": periods(Kind::Withdrawn).map(|period| &period.began).collect::<Vec<_>>(),
         "accreditation": accreditation,
         "document": json_of(&certificate.document)?,
     }))
@@ -70,9 +94,9 @@ pub async fn history<S: State>(mut call: Call<'_, S>) -> Result<Vec<u8>, Refusal
     let certificate = existing(&mut call, code).await?;
     let mut entries = modifications(&mut call, keys::certificate(code), issue_json).await?;
     for party in [certificate.body.as_str(), ACCREDITATION_BODY] {
-        let suspensions = |value: &Bytes| Ok(json!({"suspensions": Stop::decode(value)?.suspensions}));
+        let suspensions = |value: &Bytes| Ok(json!({"suspensions": Stop::decode(value, party)?.suspensions}));
         entries.extend(modifications(&mut call, keys::stop(code, party), suspensions).await?);
-        let withdrawn = |value: &Bytes| Ok(json!({"withdrawn": Withdrawal::decode(value)?.withdrawn}));
+        let withdrawn = |value: &Bytes| Ok(json!({"withdrawn": Withdrawal::decode(value, party)?.withdrawn}));
         entries.extend(modifications(&mut call, keys::withdrawal(code, party), withdrawn).await?);
     }
     entries.sort_by_key(|(timestamp, _)| *timestamp);
@@ -111,12 +135,6 @@ fn unreadable(error: RecordError) -> Value {
 async fn existing<S: State>(call: &mut Call<'_, S>, code: Code) -> Result<Certificate, Refusal> {
     let record = call.record(&keys::certificate(code), Certificate::decode).await?;
     record.ok_or_else(|| Refusal::Unknown(format!("no certificate {code}")))
-}
-
-/// A record that stands from issue on.
-fn present<T>(value: Option<Bytes>, decode: impl Fn(&Bytes) -> Result<T, RecordError>) -> Result<T, Refusal> {
-    let missing = || Refusal::Ledger("a record of the certificate is missing".into());
-    Ok(decode(&value.ok_or_else(missing)?)?)
 }
 
 fn json_of(document: &Bytes) -> Result<Value, Refusal> {

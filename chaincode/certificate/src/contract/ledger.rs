@@ -1,5 +1,7 @@
 //! Binds the contract to its ledger, so that a certificate of another ledger is refused here.
 
+use serde_json::json;
+
 use super::call::{Call, answer, require};
 use crate::document::identifiers::is_fingerprint;
 use crate::keys;
@@ -25,6 +27,15 @@ pub async fn bind<S: State>(mut call: Call<'_, S>) -> Result<Vec<u8>, Refusal> {
     call.state.put(keys::LEDGER, ledger.encode());
     call.state.set_policy(keys::LEDGER, &KeyPolicy::all(&[CERTIFICATION_BODY, ACCREDITATION_BODY]));
     call.emit("LedgerBound", &ledger)
+}
+
+/// `ledger:tick()`: a client or administrator of either body, endorsed by both. It writes nothing: the transaction's
+/// timestamp, which both bodies' chaincode servers held against their clocks, moves ledger time when nothing else
+/// does.
+pub async fn tick<S: State>(call: Call<'_, S>) -> Result<Vec<u8>, Refusal> {
+    call.caller_of_any(&[CERTIFICATION_BODY, ACCREDITATION_BODY], &[Role::Admin, Role::Client])?;
+    let [] = call.arguments([])?;
+    answer(&json!({"ledgerTime": call.state.timestamp()}))
 }
 
 /// `ledger:get()`: anyone.

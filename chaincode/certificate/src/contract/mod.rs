@@ -49,6 +49,7 @@ async fn call<S: State>(state: &mut S, function: &str, arguments: &[Bytes]) -> R
     match function {
         "ledger:bind" => ledger::bind(call).await,
         "ledger:get" => ledger::get(call).await,
+        "ledger:tick" => ledger::tick(call).await,
         "scheme:register" => scheme::register(call).await,
         "scheme:get" => scheme::get(call).await,
         "scheme:list" => scheme::list(call).await,

@@ -6,7 +6,7 @@ use super::call::{Call, answer, line, require};
 use crate::document::identifiers::is_uri;
 use crate::keys;
 use crate::parties::ACCREDITATION_BODY;
-use crate::record::Scheme;
+use crate::record::{MAXIMUM_NAME, Scheme};
 use crate::refusal::Refusal;
 use crate::state::{KeyPolicy, Role, State};
 
@@ -40,8 +40,8 @@ pub async fn register<S: State>(mut call: Call<'_, S>) -> Result<Vec<u8>, Refusa
 
 fn check(registration: &Registration) -> Result<(), Refusal> {
     require(is_uri(&registration.id), "/id", &registration.id, "must be an absolute URI")?;
-    line("/version", &registration.version, 200)?;
-    line("/title", &registration.title, 200)?;
+    line("/version", &registration.version, MAXIMUM_NAME)?;
+    line("/title", &registration.title, MAXIMUM_NAME)?;
     let count = registration.standards.len();
     let rule = format!("must be a list of 1 to {MAXIMUM_STANDARDS} URIs");
     require((1..=MAXIMUM_STANDARDS).contains(&count), "/standards", &format!("{count} standards"), &rule)?;

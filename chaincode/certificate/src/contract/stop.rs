@@ -3,6 +3,7 @@
 //! Whoever stops a certificate writes one key that its own peer alone may write, and no other: a second key under
 //! another policy, even an index, would take the other body's endorsement and with it the power to stop.
 
+use bytes::Bytes;
 use serde::Serialize;
 
 use super::call::{Call, code, reason};
@@ -16,17 +17,19 @@ use crate::state::{KeyPolicy, Role, State};
 /// Keeps the record small; a withdrawal is always possible.
 const MAXIMUM_SUSPENSIONS: usize = 100;
 
-/// What a responsible body finds when it acts on a certificate.
-struct Standing {
-    body: String,
-    stop: Stop,
-}
-
 #[derive(Serialize)]
 struct Changed<'a> {
     certificate: Code,
     #[serde(flatten)]
     event: &'a Event,
+}
+
+/// What the caller's organisation has done to the certificate so far.
+struct Own {
+    /// The body that issued the certificate.
+    body: String,
+    stop: Option<Bytes>,
+    withdrawal: Option<Bytes>,
 }
 
 /// `certificate:stop(certificate, reason)`: the issuing body or the accreditation body, each alone. From now on
@@ -35,7 +38,10 @@ pub async fn place<S: State>(mut call: Call<'_, S>) -> Result<Vec<u8>, Refusal> 
     let [certificate, why] = call.arguments(["certificate", "reason"])?;
     let certificate = code(certificate)?;
     let placed = call.event(reason(why)?);
-    let Standing { body, mut stop } = standing(&mut call, certificate).await?;
+    let own = own(&mut call, certificate).await?;
+    own.check_not_withdrawn(&placed.by)?;
+    // A record that its own organisation spoilt does not keep it from stopping.
+    let mut stop = own.stop(&placed.by).unwrap_or_default();
     if let Some(suspension) = stop.standing() {
         return Err(Refusal::Conflict(format!(
             "{} has suspended it on {}",
@@ -48,7 +54,7 @@ pub async fn place<S: State>(mut call: Call<'_, S>) -> Result<Vec<u8>, Refusal> 
     stop.suspensions.push(Suspension { placed: placed.clone(), lifted: None });
     let key = keys::stop(certificate, &placed.by);
     call.state.put(&key, stop.encode());
-    call.state.set_policy(&key, &KeyPolicy::all(&[&body, ACCREDITATION_BODY]));
+    call.state.set_policy(&key, &KeyPolicy::all(&[&own.body, ACCREDITATION_BODY]));
     call.emit("CertificateSuspended", &Changed { certificate, event: &placed })
 }
 
@@ -57,11 +63,14 @@ pub async fn lift<S: State>(mut call: Call<'_, S>) -> Result<Vec<u8>, Refusal> {
     let [certificate, why] = call.arguments(["certificate", "reason"])?;
     let certificate = code(certificate)?;
     let lifted = call.event(reason(why)?);
-    let Standing { mut stop, .. } = standing(&mut call, certificate).await?;
-    match stop.suspensions.last_mut().filter(|last| last.lifted.is_none()) {
-        Some(suspension) => suspension.lifted = Some(lifted.clone()),
-        None => return Err(Refusal::Conflict(format!("{} has not suspended it", lifted.by))),
-    }
+    let own = own(&mut call, certificate).await?;
+    own.check_not_withdrawn(&lifted.by)?;
+    let mut stop = own.stop(&lifted.by)?;
+    let Some(suspension) = stop.suspensions.last_mut().filter(|last| last.lifted.is_none()) else {
+        return Err(Refusal::Conflict(format!("{} has not suspended it", lifted.by)));
+    };
+    call.not_before(suspension.placed.effective_at)?;
+    suspension.lifted = Some(lifted.clone());
     let key = keys::stop(certificate, &lifted.by);
     call.state.put(&key, stop.encode());
     call.state.set_policy(&key, &KeyPolicy::all(&[&lifted.by]));
@@ -74,34 +83,40 @@ pub async fn withdraw<S: State>(mut call: Call<'_, S>) -> Result<Vec<u8>, Refusa
     let [certificate, why] = call.arguments(["certificate", "reason"])?;
     let certificate = code(certificate)?;
     let withdrawn = call.event(reason(why)?);
-    standing(&mut call, certificate).await?;
+    own(&mut call, certificate).await?.check_not_withdrawn(&withdrawn.by)?;
     let key = keys::withdrawal(certificate, &withdrawn.by);
     call.state.put(&key, Withdrawal { withdrawn: Some(withdrawn.clone()) }.encode());
     call.state.set_policy(&key, &KeyPolicy::Nobody);
     call.emit("CertificateWithdrawn", &Changed { certificate, event: &withdrawn })
 }
 
-/// Refuses callers who hold no power over this certificate, and anything after a withdrawal.
-async fn standing<S: State>(call: &mut Call<'_, S>, certificate: Code) -> Result<Standing, Refusal> {
+/// Refuses callers who hold no power over this certificate. Beside the certificate, which is written once, only
+/// the caller's own records are read: what the other body writes, or writes again and again, cannot make a stop
+/// fail or be refused.
+async fn own<S: State>(call: &mut Call<'_, S>, certificate: Code) -> Result<Own, Refusal> {
     let record = call.record(&keys::certificate(certificate), Certificate::decode).await?;
     let record = record.ok_or_else(|| Refusal::Unknown(format!("no certificate {certificate}")))?;
     call.caller_of_any(&[&record.body, ACCREDITATION_BODY], &[Role::Admin, Role::Client])?;
+    let organisation = call.state.creator().msp_id.clone();
+    let keys = [keys::stop(certificate, &organisation), keys::withdrawal(certificate, &organisation)];
+    let [stop, withdrawal] = call.values([&keys[0], &keys[1]]).await?;
+    Ok(Own { body: record.body, stop, withdrawal })
+}
 
-    let own_stop = keys::stop(certificate, &call.state.creator().msp_id);
-    let withdrawals =
-        [keys::withdrawal(certificate, &record.body), keys::withdrawal(certificate, ACCREDITATION_BODY)];
-    let [stop, by_body, by_accreditation] =
-        call.values([&own_stop, &withdrawals[0], &withdrawals[1]]).await?;
-    for withdrawal in [by_body, by_accreditation].iter().flatten() {
-        if let Some(event) = Withdrawal::decode(withdrawal)?.withdrawn {
-            let (by, at) = (event.by, event.effective_at);
-            return Err(Refusal::Conflict(format!(
-                "certificate {certificate} was withdrawn by {by} on {at}"
-            )));
+impl Own {
+    fn stop(&self, organisation: &str) -> Result<Stop, Refusal> {
+        let stop = self.stop.as_ref().map(|stop| Stop::decode(stop, organisation)).transpose()?;
+        Ok(stop.unwrap_or_default())
+    }
+
+    fn check_not_withdrawn(&self, organisation: &str) -> Result<(), Refusal> {
+        let record = self.withdrawal.as_ref().map(|record| Withdrawal::decode(record, organisation));
+        match record.and_then(Result::ok).and_then(|record| record.withdrawn) {
+            Some(event) => Err(Refusal::Conflict(format!(
+                "{organisation} has withdrawn the certificate on {}",
+                event.effective_at
+            ))),
+            None => Ok(()),
         }
     }
-    let stop = stop.as_ref().map(Stop::decode).transpose()?.unwrap_or_default();
-    let last = stop.suspensions.last().map(|last| last.lifted.as_ref().unwrap_or(&last.placed));
-    call.not_before(last.unwrap_or(&record.issued).effective_at)?;
-    Ok(Standing { body: record.body, stop })
 }

@@ -27,6 +27,7 @@ pub use envelope::{
 };
 pub use grant::{Product, Scheme};
 pub use memo::check_signed_once;
+pub use report::is_hidden;
 pub(crate) use report::is_line;
 use report::{Node, Object, Report};
 

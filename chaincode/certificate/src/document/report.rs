@@ -61,18 +61,20 @@ impl Report {
     }
 }
 
-/// One to `maximum` characters that a reader sees: no control characters, and none of the invisible ones with
-/// which a name can be made to look like another (Unicode's bidirectional and zero-width controls).
+/// Characters that a reader does not see, or that change what else is seen: controls, a terminal's too, and Unicode's
+/// bidirectional and zero-width controls, with which a text can be made to look like another.
+pub fn is_hidden(character: char) -> bool {
+    character.is_control()
+        || matches!(character, '\u{ad}' | '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}')
+        || matches!(character, '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{e0000}'..='\u{e007f}')
+}
+
+/// One to `maximum` characters, none of them hidden.
 pub fn is_line(text: &str, maximum: usize) -> bool {
-    let hidden = |character: char| {
-        character.is_control()
-            || matches!(character, '\u{ad}' | '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}')
-            || matches!(character, '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{e0000}'..='\u{e007f}')
-    };
     // Nearly all texts are so, and this needs no look at single characters.
     let plain = text.bytes().fold(true, |plain, byte| plain & matches!(byte, b' '..=b'~'));
     let length = if plain { text.len() } else { text.chars().count() };
-    (1..=maximum).contains(&length) && (plain || !text.chars().any(hidden))
+    (1..=maximum).contains(&length) && (plain || !text.chars().any(is_hidden))
 }
 
 pub fn shortened(text: &str) -> String {

@@ -3,11 +3,16 @@
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
-use super::codec::{Field, RecordError, decode, encode};
+use super::codec::{Field, RecordError, decode, encode, line};
 use super::event::Event;
 use crate::date_time::DateTime;
+use crate::document::MAXIMUM_BYTES;
+use crate::parties::ACCREDITATION_BODY;
 
 const VERSION: u8 = 1;
+
+/// Characters of an accreditation's number.
+pub const MAXIMUM_NUMBER: usize = 200;
 
 /// Within the power of the accreditation body alone.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -66,25 +71,29 @@ impl Accreditation {
         })
     }
 
+    /// Only the accreditation body writes the record: whatever it says, that body acted.
     pub fn decode(record: &Bytes) -> Result<Accreditation, RecordError> {
+        let mut accreditation = Self::read(record)?;
+        accreditation.registered.by = ACCREDITATION_BODY.to_owned();
+        for AccreditationSuspension { placed, lifted, .. } in &mut accreditation.suspensions {
+            placed.by = ACCREDITATION_BODY.to_owned();
+            lifted.iter_mut().for_each(|lifted| lifted.by = ACCREDITATION_BODY.to_owned());
+        }
+        Ok(accreditation)
+    }
+
+    fn read(record: &Bytes) -> Result<Accreditation, RecordError> {
         decode(record, VERSION, |input| {
             Ok(Accreditation {
-                body: Field::read(input)?,
-                scheme_id: Field::read(input)?,
-                number: Field::read(input)?,
+                body: line(input, MAXIMUM_BYTES)?,
+                scheme_id: line(input, MAXIMUM_BYTES)?,
+                number: line(input, MAXIMUM_NUMBER)?,
                 valid_from: Field::read(input)?,
                 valid_until: Field::read(input)?,
                 registered: Field::read(input)?,
                 suspensions: Field::read(input)?,
             })
         })
-    }
-}
-
-impl AccreditationSuspension {
-    /// Half-open, as for certificates.
-    pub fn in_force(&self, at: DateTime) -> bool {
-        self.placed.effective_at <= at && self.lifted.as_ref().is_none_or(|lifted| at < lifted.effective_at)
     }
 }
 

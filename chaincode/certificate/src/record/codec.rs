@@ -7,6 +7,7 @@
 use bytes::{Buf, Bytes};
 
 use crate::date_time::DateTime;
+use crate::document::is_line;
 
 /// A record that this version of the contract cannot read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -93,6 +94,13 @@ impl Field for DateTime {
     fn read(input: &mut Bytes) -> Result<DateTime, RecordError> {
         input.try_get_i64().map(DateTime::from_seconds).map_err(|_| RecordError::Short)
     }
+}
+
+/// Reads a text that people are shown: at most `maximum` characters, none of them invisible. The contract writes no
+/// other, but the owner of a key can write past the contract.
+pub fn line(input: &mut Bytes, maximum: usize) -> Result<String, RecordError> {
+    let text = String::read(input)?;
+    if text.is_empty() || is_line(&text, maximum) { Ok(text) } else { Err(RecordError::Content) }
 }
 
 impl<T: Field> Field for Option<T> {

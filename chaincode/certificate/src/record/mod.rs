@@ -12,12 +12,13 @@ mod scheme;
 mod status;
 mod stop;
 
-pub use accreditation::{Accreditation, AccreditationSuspension, Effect};
+pub use accreditation::{Accreditation, AccreditationSuspension, Effect, MAXIMUM_NUMBER};
 pub use certificate::Certificate;
 pub use codec::RecordError;
-pub use event::Event;
+pub(crate) use codec::{Field, decode, encode};
+pub use event::{Event, MAXIMUM_REASON};
 pub use issuer_key::IssuerKey;
 pub use ledger::Ledger;
-pub use scheme::Scheme;
+pub use scheme::{MAXIMUM_NAME, Scheme};
 pub use status::Status;
 pub use stop::{Stop, Suspension, Withdrawal};

@@ -3,10 +3,14 @@
 use bytes::Bytes;
 use serde::Serialize;
 
-use super::codec::{Field, RecordError, decode, encode};
+use super::codec::{Field, RecordError, decode, encode, line};
 use super::event::Event;
+use crate::document::MAXIMUM_BYTES;
 
 const VERSION: u8 = 1;
+
+/// Characters of a scheme's version and of its title.
+pub const MAXIMUM_NAME: usize = 200;
 
 /// Written once: a change of the scheme is a new version.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -34,9 +38,9 @@ impl Scheme {
     pub fn decode(record: &Bytes) -> Result<Scheme, RecordError> {
         decode(record, VERSION, |input| {
             Ok(Scheme {
-                id: Field::read(input)?,
-                version: Field::read(input)?,
-                title: Field::read(input)?,
+                id: line(input, MAXIMUM_BYTES)?,
+                version: line(input, MAXIMUM_NAME)?,
+                title: line(input, MAXIMUM_NAME)?,
                 standards: Field::read(input)?,
                 registered: Field::read(input)?,
             })

@@ -8,7 +8,6 @@ use serde::Serialize;
 
 use super::codec::{Field, RecordError, decode, encode};
 use super::event::Event;
-use crate::date_time::DateTime;
 
 const VERSION: u8 = 1;
 
@@ -31,13 +30,6 @@ pub struct Withdrawal {
     pub withdrawn: Option<Event>,
 }
 
-impl Suspension {
-    /// Half-open: in force from the second it was placed to the second before it was lifted.
-    pub fn in_force(&self, at: DateTime) -> bool {
-        self.placed.effective_at <= at && self.lifted.as_ref().is_none_or(|lifted| at < lifted.effective_at)
-    }
-}
-
 impl Stop {
     /// The suspension that nobody has lifted yet.
     pub fn standing(&self) -> Option<&Suspension> {
@@ -48,8 +40,14 @@ impl Stop {
         encode(VERSION, |out| self.suspensions.write(out))
     }
 
-    pub fn decode(record: &Bytes) -> Result<Stop, RecordError> {
-        decode(record, VERSION, |input| Ok(Stop { suspensions: Field::read(input)? }))
+    /// `owner` is the organisation whose key the record stands under: whatever the record says, it acted.
+    pub fn decode(record: &Bytes, owner: &str) -> Result<Stop, RecordError> {
+        let mut stop = decode(record, VERSION, |input| Ok(Stop { suspensions: Field::read(input)? }))?;
+        for Suspension { placed, lifted } in &mut stop.suspensions {
+            placed.by = owner.to_owned();
+            lifted.iter_mut().for_each(|lifted| lifted.by = owner.to_owned());
+        }
+        Ok(stop)
     }
 }
 
@@ -58,8 +56,12 @@ impl Withdrawal {
         encode(VERSION, |out| self.withdrawn.write(out))
     }
 
-    pub fn decode(record: &Bytes) -> Result<Withdrawal, RecordError> {
-        decode(record, VERSION, |input| Ok(Withdrawal { withdrawn: Field::read(input)? }))
+    /// `owner` as for [`Stop::decode`].
+    pub fn decode(record: &Bytes, owner: &str) -> Result<Withdrawal, RecordError> {
+        let mut withdrawal =
+            decode(record, VERSION, |input| Ok(Withdrawal { withdrawn: Field::read(input)? }))?;
+        withdrawal.withdrawn.iter_mut().for_each(|withdrawn| withdrawn.by = owner.to_owned());
+        Ok(withdrawal)
     }
 }
 

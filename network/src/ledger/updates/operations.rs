@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use bytes::Bytes;
 use fabric::{
     proto::kvrwset::{KvMetadataEntry, KvMetadataWrite, KvWrite, KvWriteHash},
-    types::rwset::TxRwSet,
+    types::rwset::NamespaceRwSet,
 };
 use prost::Message;
 use sha2::{Digest, Sha256};
@@ -31,9 +31,11 @@ pub(super) struct Operation {
 }
 
 /// The operations of a read-write set by key.
-pub(super) fn collect(rwset: &TxRwSet) -> BTreeMap<StateKey, Operation> {
+pub(super) fn collect<'a>(
+    namespaces: impl Iterator<Item = &'a NamespaceRwSet>,
+) -> BTreeMap<StateKey, Operation> {
     let mut operations = Operations::default();
-    for namespace in &rwset.namespaces {
+    for namespace in namespaces {
         let name = &namespace.namespace;
         for write in &namespace.public.writes {
             operations.of(StateKey::public(name, &write.key)).write(&write.value, is_delete(write));
