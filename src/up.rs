@@ -11,7 +11,7 @@ mod servers;
 use std::{
     net::SocketAddr,
     path::{Path, PathBuf},
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use metrics_exporter_prometheus::PrometheusHandle;
@@ -53,6 +53,10 @@ pub struct Args {
     /// The address under which the public reaches the verifier, as printed in QR codes.
     #[arg(long, value_name = "URL")]
     public_url: Option<String>,
+    /// How many seconds the timestamp of a transaction may lie before or after the orderer's clock. Clients that
+    /// sign offline may need more time between endorsement and submission.
+    #[arg(long, value_name = "SECONDS", default_value_t = 3600)]
+    time_window: u64,
     /// Start with an empty ledger and new keys, after asking.
     #[arg(long)]
     reset: bool,
@@ -82,7 +86,9 @@ pub async fn run(args: Args, metrics: PrometheusHandle) -> Result<Exit, Failure>
     let package = deploy::package()?;
     let chaincode = servers::start_chaincode(chaincode, &package)?;
     let chaincode_address = format!("127.0.0.1:{}", ports.chaincode);
-    let mut node = servers::start_node(&args.data_dir, &material, orderer, peers, chaincode_address)?;
+    let time_window = Duration::from_secs(args.time_window);
+    let mut node =
+        servers::start_node(&args.data_dir, &material, orderer, peers, chaincode_address, time_window)?;
     let (public, base, model) =
         servers::start_verifier(&args.data_dir, args.verifier, public_url, &node.channel, metrics).await?;
     servers::profile(&args.data_dir, &material, &ports, &base)

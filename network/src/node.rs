@@ -11,9 +11,11 @@ pub mod metrics;
 mod peer;
 pub mod pipeline;
 mod start;
+mod submission;
 
-pub use channel::{Channel, Orderer};
+pub use channel::{Channel, Orderer, StatusError};
 pub use commits::TransactionStatus;
 pub use peer::{Listener, Peer, ServeError};
 pub use pipeline::{Pipeline, PipelineError};
 pub use start::{Config, Node, ServerConfig, StartError};
+pub use submission::{Answer, Submission};

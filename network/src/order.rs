@@ -1,9 +1,10 @@
 //! Stage 2: signed envelopes -> hash-chained, signed blocks.
 //!
-//! An envelope passes, in this order: [`filter`] (size, expiry, the channel's Writers policy, and
-//! nothing that would stop a real peer: [`hazard`]), [`cutter`] (which envelopes share a block) and
+//! An envelope passes, in this order: [`filter`] (size, expiry, the channel's Writers policy, its time, and
+//! nothing that would stop a real peer: [`hazard`]), [`cutter`] (which envelopes are offered for a block) and
 //! [`block_writer`] (number, hashes, the orderer's signature). The loop that drives them, one block
-//! after the other, is in `node::pipeline`.
+//! after the other, is in `node::pipeline`; between the last two it lets validation leave out what would stop a
+//! real peer in this block (`validate::compose`).
 
 pub mod block_writer;
 pub mod cutter;

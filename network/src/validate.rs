@@ -15,9 +15,12 @@
 //! | [`redefined`] | can the chaincode definitions that it leaves be read? | [`Halt`] |
 //!
 //! All signatures are verified in the second step, which is where the time goes; it runs on all cores but for
-//! small blocks. Where Fabric's peers panic, hang or stop, validation ends in a [`Halt`].
+//! small blocks. The steps after [`config`] take transaction by transaction ([`serial`]). Where Fabric's peers panic,
+//! hang or stop, validation ends in a [`Halt`]; the orderer, which judges a block before it is one, leaves out what
+//! would bring it there ([`compose`]).
 
 mod collections;
+mod compose;
 mod config;
 mod defect;
 mod definitions;
@@ -32,6 +35,7 @@ mod mvcc;
 mod policies;
 mod range;
 mod redefined;
+mod serial;
 mod source;
 mod structure;
 mod unpack;
@@ -39,13 +43,10 @@ mod verdict;
 
 use std::sync::Arc;
 
-use fabric::{
-    channel::Bundle,
-    crypto::SignatureMemo,
-    types::{Height, rwset::TxRwSet},
-};
+use fabric::{channel::Bundle, crypto::SignatureMemo, types::rwset::TxRwSet};
 
 pub use self::{
+    compose::{Composition, compose},
     defect::{Defect, Halt},
     endorsers::is_endorsed,
     source::{BlockRejected, OrderedBlock, verify_ordered, verify_origin, verify_written},
@@ -53,14 +54,10 @@ pub use self::{
 };
 use self::{
     definitions::Definitions,
-    endorsement::{Candidate, Endorsement},
-    examine::{Examined, Examiner, Kind},
-    key_policies::KeyPolicies,
-    mvcc::State,
-    policies::Policies,
-    verdict::Failure,
+    examine::{Examined, Examiner},
+    serial::{Serial, apply_config},
 };
-use crate::ledger::{Ledger, Transaction, UpdateBatch, ValidatedBlock, View};
+use crate::ledger::{Ledger, UpdateBatch, ValidatedBlock};
 
 /// A block with the verdicts on its transactions, ready to be committed.
 #[derive(Debug)]
@@ -83,9 +80,32 @@ pub fn validate(
     let halt = |(transaction, defect)| Halt { block: number, transaction, defect };
     let view = ledger.view().map_err(|error| halt((0, error.into())))?;
     let examined = Examiner { bundle, ledger, memo }.examine_all(block.envelopes()).map_err(halt)?;
-    Validator { number, bundle, view: &view, definitions: &Definitions::committed(&view) }
-        .run(block, examined)
-        .map_err(halt)
+    let new_bundle = apply_config(examined.iter(), examined.len(), bundle).map_err(halt)?;
+    let definitions = Definitions::committed(&view);
+    let mut serial = Serial::new(number, bundle, &view, &definitions);
+    for (index, examined) in examined.iter().enumerate() {
+        let judged = serial.judge(examined).and_then(|judged| serial.accept(examined, judged));
+        judged.map_err(|defect| halt((index, defect)))?;
+    }
+    let (verdicts, updates) = serial.finish().map_err(halt)?;
+    Ok(validation(block, examined, verdicts, updates, new_bundle))
+}
+
+fn validation(
+    block: OrderedBlock,
+    examined: Vec<Examined>,
+    verdicts: Vec<Verdict>,
+    updates: UpdateBatch,
+    bundle: Option<Arc<Bundle>>,
+) -> Validation {
+    let transactions = examined.into_iter().zip(&verdicts);
+    let transactions = transactions.map(|(examined, verdict)| examined.into_ledger(verdict)).collect();
+    let codes = verdicts.iter().map(|verdict| verdict.code).collect();
+    Validation {
+        block: ValidatedBlock { block: block.into_inner(), codes, transactions, updates },
+        reasons: verdicts.into_iter().map(|verdict| verdict.reason).collect(),
+        bundle,
+    }
 }
 
 /// Whether the collections that a transaction writes to are defined, and the chaincode definitions that it
@@ -98,115 +118,3 @@ pub fn check_writes(rwset: &TxRwSet, bundle: &Bundle, ledger: &Ledger) -> Result
 
 /// A defect, and the transaction that it is found at.
 type Stop = (usize, Defect);
-
-/// The steps that take the transactions in their order.
-struct Validator<'a> {
-    number: u64,
-    bundle: &'a Bundle,
-    view: &'a View<'a>,
-    definitions: &'a Definitions<'a>,
-}
-
-impl Validator<'_> {
-    fn run(self, block: OrderedBlock, examined: Vec<Examined>) -> Result<Validation, Stop> {
-        let bundle = self.apply_config(&examined)?;
-        let mut verdicts = self.check_endorsements(&examined)?;
-        duplicates::mark(&examined, &mut verdicts);
-        self.check_collections(&examined)?;
-        let updates = self.check_reads(&examined, &mut verdicts)?;
-        redefined::check(&updates, self.view)?;
-        let transactions = examined.into_iter().zip(&verdicts);
-        let transactions = transactions.map(|(examined, verdict)| examined.into_ledger(verdict)).collect();
-        let codes = verdicts.iter().map(|verdict| verdict.code).collect();
-        Ok(Validation {
-            block: ValidatedBlock { block: block.into_inner(), codes, transactions, updates },
-            reasons: verdicts.into_iter().map(|verdict| verdict.reason).collect(),
-            bundle,
-        })
-    }
-
-    fn apply_config(&self, examined: &[Examined]) -> Result<Option<Arc<Bundle>>, Stop> {
-        let mut configs = examined.iter().enumerate();
-        let Some((index, config)) = configs.find(|(_, examined)| matches!(examined.result, Ok(Kind::Config)))
-        else {
-            return Ok(None);
-        };
-        config::apply(&config.unpacked, self.bundle, examined.len())
-            .map(Some)
-            .map_err(|defect| (index, defect))
-    }
-
-    fn check_endorsements(&self, examined: &[Examined]) -> Result<Vec<Verdict>, Stop> {
-        let unpacked = examined.iter().map(|examined| &examined.unpacked).collect();
-        let mut endorsement = Endorsement {
-            definitions: self.definitions,
-            policies: Policies::new(self.bundle),
-            key_policies: KeyPolicies::new(self.view, unpacked),
-        };
-        let verdicts = examined.iter().enumerate();
-        verdicts.map(|(index, examined)| check_endorsement(index, examined, &mut endorsement)).collect()
-    }
-
-    fn check_collections(&self, examined: &[Examined]) -> Result<(), Stop> {
-        for (index, examined) in examined.iter().enumerate() {
-            if let Some(rwset) = examined.unpacked.endorser_rwset() {
-                collections::check_written(rwset, self.definitions).map_err(|defect| (index, defect))?;
-            }
-        }
-        Ok(())
-    }
-
-    /// Takes the valid transactions one after the other: each sees what those before it have written.
-    fn check_reads(&self, examined: &[Examined], verdicts: &mut [Verdict]) -> Result<UpdateBatch, Stop> {
-        let mut updates = UpdateBatch::default();
-        for (index, (examined, verdict)) in examined.iter().zip(verdicts).enumerate() {
-            if !verdict.is_valid() {
-                continue;
-            }
-            match self.check_read(index, examined, &mut updates) {
-                Ok(()) => {}
-                Err(Failure::Invalid(conflict)) => *verdict = conflict,
-                Err(Failure::Halt(defect)) => return Err((index, defect)),
-            }
-        }
-        Ok(updates)
-    }
-
-    fn check_read(
-        &self,
-        index: usize,
-        examined: &Examined,
-        updates: &mut UpdateBatch,
-    ) -> Result<(), Failure> {
-        let height = Height::new(self.number, index as u64);
-        if let Ok(Kind::Config) = examined.result {
-            let config = Transaction::config(String::new(), examined.unpacked.data());
-            if let Some(rwset) = &config.rwset {
-                updates.apply(rwset, height, self.view)?;
-            }
-        } else if let Some(rwset) = examined.unpacked.rwset() {
-            State { committed: self.view, block: updates }.check(rwset)?;
-            updates.apply(rwset, height, self.view)?;
-        }
-        Ok(())
-    }
-}
-
-fn check_endorsement(
-    index: usize,
-    examined: &Examined,
-    endorsement: &mut Endorsement<'_>,
-) -> Result<Verdict, Stop> {
-    let result = match (&examined.result, examined.unpacked.rwset()) {
-        (Ok(Kind::Endorser { namespaces, endorsers }), Some(rwset)) => {
-            endorsement.check(Candidate { index, namespaces, rwset, endorsers })
-        }
-        (Err(verdict), _) => Err(verdict.clone().into()),
-        (Ok(_), _) => Ok(()),
-    };
-    match result {
-        Ok(()) => Ok(Verdict::valid()),
-        Err(Failure::Invalid(verdict)) => Ok(verdict),
-        Err(Failure::Halt(defect)) => Err((index, defect)),
-    }
-}

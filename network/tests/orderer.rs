@@ -1,35 +1,53 @@
-//! What would stop real peers is not ordered: refused at once where a transaction is deadly by itself, left
-//! out of the block where it is deadly only beside others. The numbers are those of `halts.rs`.
+//! What would stop real peers is not ordered: refused at once where a transaction is deadly by itself, kept apart
+//! where it is deadly only beside others. Every client is answered. The numbers are those of `halts.rs`.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 mod support;
 
-use std::sync::Arc;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+    thread,
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
 
 use bytes::Bytes;
 use fabric::{
     crypto::SignatureMemo,
     policy::parse,
     proto::{
-        common::{Envelope, HeaderType, Status},
+        common::{Envelope, HeaderType, SignaturePolicyEnvelope, Status, signature_policy},
         kvrwset::{
             KvMetadataEntry, KvMetadataWrite, KvRead, KvWrite, KvWriteHash, QueryReads,
-            QueryReadsMerkleSummary, RangeQueryInfo, range_query_info::ReadsInfo,
+            QueryReadsMerkleSummary, RangeQueryInfo, Version, range_query_info::ReadsInfo,
         },
-        protos::{ChaincodeActionPayload, Transaction, TransactionAction, application_policy::Type},
+        orderer::{
+            atomic_broadcast_client::AtomicBroadcastClient, atomic_broadcast_server::AtomicBroadcastServer,
+        },
+        protos::{
+            ChaincodeActionPayload, Transaction, TransactionAction, TxValidationCode as Code,
+            application_policy::Type,
+        },
     },
+    types::block::TRANSACTIONS_FILTER,
 };
+use futures::{StreamExt, future::join_all};
 use network::{
-    node::{Channel, Orderer, Pipeline},
+    node::{Answer, Channel, Orderer, Pipeline, StatusError, deliver::OrdererService},
     order::{BlockWriter, Refusal},
+    validate,
 };
 use prost::Message;
+use sha2::{Digest, Sha256};
 use support::{BOTH, CHAINCODE, Draft, TestChannel, built_in_validation, delete, draft::Layer, write};
 use tokio::sync::mpsc;
 
 /// No protobuf message: a field that ends before it began.
 const GARBAGE: &[u8] = &[0x0a, 0xff];
+
+/// How far from the clock a transaction's timestamp may lie here.
+const TIME_WINDOW: Duration = Duration::from_secs(3600);
 
 /// The ordering side of a test channel.
 struct Ordering {
@@ -37,13 +55,22 @@ struct Ordering {
     pipeline: Pipeline,
 }
 
+/// What came of envelopes that were all admitted.
+struct Ordered {
+    /// The codes of each block.
+    blocks: Vec<Vec<Code>>,
+    /// The answer to each envelope.
+    answers: Vec<Result<(), Refusal>>,
+}
+
 impl Ordering {
     fn of(test: &TestChannel) -> Self {
-        let (sender, envelopes) = mpsc::channel(100);
+        let (sender, envelopes) = mpsc::channel(1000);
         let orderer = Orderer {
             address: "orderer0.orderer.test:7050".to_owned(),
             msp_id: "OrdererMSP".to_owned(),
             signer: test.orderer(),
+            time_window: TIME_WINDOW,
         };
         let memo = Arc::new(SignatureMemo::disabled());
         let channel = Channel::new(test.ledger.clone(), test.bundle.clone(), memo, orderer, sender);
@@ -58,19 +85,31 @@ impl Ordering {
         self.channel.admit(envelope, &self.channel.bundle()).expect_err("admitted")
     }
 
-    /// Orders and commits these envelopes, which are all admitted; gives how many each block has.
-    fn run(self, test: &TestChannel, envelopes: Vec<Bytes>) -> Vec<usize> {
+    /// Orders and commits these envelopes, which are all admitted and wait together.
+    fn run(self, test: &TestChannel, envelopes: Vec<Bytes>) -> Ordered {
         let before = test.ledger.height();
-        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-        for envelope in envelopes {
-            let envelope = Envelope::decode(envelope).unwrap();
-            runtime.block_on(self.channel.broadcast(envelope)).unwrap();
-        }
+        let enqueue = |envelope| self.channel.enqueue(Envelope::decode(envelope).unwrap()).unwrap();
+        let answers: Vec<_> = envelopes.into_iter().map(enqueue).collect();
         self.channel.close();
         self.pipeline.run().unwrap();
-        let size = |number| test.ledger.block(number).unwrap().unwrap().envelopes().len();
-        (before..test.ledger.height()).map(size).collect()
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let answers = runtime.block_on(join_all(answers.into_iter().map(Answer::wait)));
+        let blocks = (before..test.ledger.height()).map(|number| codes(test, number)).collect();
+        Ordered { blocks, answers }
     }
+}
+
+impl Ordered {
+    fn all_ordered(self) -> Vec<Vec<Code>> {
+        assert!(self.answers.iter().all(Result::is_ok), "{:?}", self.answers);
+        self.blocks
+    }
+}
+
+fn codes(test: &TestChannel, number: u64) -> Vec<Code> {
+    let block = test.ledger.block(number).unwrap().unwrap();
+    let filter = block.metadata(TRANSACTIONS_FILTER).unwrap();
+    filter.iter().map(|code| Code::try_from(i32::from(*code)).unwrap()).collect()
 }
 
 fn set_policy(key: &str, policy: &[u8]) -> KvMetadataWrite {
@@ -171,11 +210,9 @@ fn what_is_deadly_by_itself_is_refused() {
         policy_draft(&test, CHAINCODE, "k2").seal(),
         test.definition_with("new", &policy),
     ];
-    assert_eq!(Ordering::of(&test).run(&test, harmless), [3]);
+    assert_eq!(Ordering::of(&test).run(&test, harmless).all_ordered(), [[Code::Valid; 3]]);
 }
 
-/// Admitted each by itself; those that the filter cannot know are found by our own validation of the block,
-/// before anybody else sees it.
 #[test]
 fn what_peers_of_different_versions_read_differently_is_refused() {
     let test = TestChannel::new();
@@ -204,6 +241,7 @@ fn what_peers_of_different_versions_read_differently_is_refused() {
     }
 }
 
+/// Admitted each by itself. A transaction that stops peers only at those behind it stands last, with Fabric's code.
 #[test]
 fn what_is_deadly_beside_others_is_kept_apart() {
     let mut test = TestChannel::new();
@@ -212,19 +250,390 @@ fn what_is_deadly_beside_others_is_kept_apart() {
     let mut unchecked = policy_draft(&test, CHAINCODE, "k");
     unchecked.channel_header.epoch = 7;
     let blocks = Ordering::of(&test).run(&test, vec![unchecked.seal(), test.put(&[("k", "v")])]);
-    assert_eq!(blocks, [1], "the first is left out");
-    // Nobody waits for it: it is ordered, and invalid.
-    let blocks = Ordering::of(&test).run(&test, vec![unchecked.seal(), test.put(&[("other", "v")])]);
-    assert_eq!(blocks, [2]);
+    assert_eq!(blocks.all_ordered(), [[Code::Valid, Code::BadCommonHeader]]);
     // 6: a policy for a key that was deleted before.
     let mut deletes = test.draft(CHAINCODE);
     deletes.public(CHAINCODE).writes.push(delete("deleted"));
     let sets = policy_draft(&test, CHAINCODE, "deleted").seal();
-    assert_eq!(Ordering::of(&test).run(&test, vec![deletes.seal(), sets]), [1, 1]);
-    // Peers disagree: one of its two namespaces is not endorsed.
-    let mut divider = policy_draft(&test, CHAINCODE, "k");
+    let blocks = Ordering::of(&test).run(&test, vec![deletes.seal(), sets]);
+    assert_eq!(blocks.all_ordered(), [[Code::Valid], [Code::Valid]]);
+    // Peers that visit the namespace that is not endorsed first hang at the next write of the other one's key.
+    let divider = divider(&test, "k").seal();
+    let blocks = Ordering::of(&test).run(&test, vec![divider, test.put(&[("k", "w")])]);
+    assert_eq!(blocks.all_ordered(), [[Code::Valid, Code::EndorsementPolicyFailure]]);
+    // Two of them exclude one another, so each ends a block of its own.
+    let dividers = vec![self::divider(&test, "k").seal(), self::divider(&test, "k").seal()];
+    let blocks = Ordering::of(&test).run(&test, dividers);
+    assert_eq!(blocks.all_ordered(), [[Code::EndorsementPolicyFailure]; 2]);
+    // Also where a change that is endorsed decides their code: peers look at a key's changes in any order.
+    let change = policy_draft(&test, CHAINCODE, "k").seal();
+    let dividers = [self::divider(&test, "k").seal(), self::divider(&test, "k").seal()];
+    let blocks = Ordering::of(&test).run(&test, [vec![change], dividers.to_vec()].concat());
+    let failure = Code::EndorsementPolicyFailure;
+    assert_eq!(blocks.all_ordered(), [vec![Code::Valid, failure], vec![failure]]);
+}
+
+/// Sets policies in two namespaces, of which one is not endorsed.
+fn divider<'a>(test: &'a TestChannel, key: &str) -> Draft<'a> {
+    let mut draft = policy_draft(test, CHAINCODE, key);
     let policy = parse("OR('AMSP.peer')").unwrap().encode_to_vec();
-    divider.public(BOTH).metadata_writes.push(set_policy("k", &policy));
-    let blocks = Ordering::of(&test).run(&test, vec![test.put(&[("x", "v")]), divider.seal()]);
-    assert_eq!(blocks, [1]);
+    draft.public(BOTH).metadata_writes.push(set_policy(key, &policy));
+    draft
+}
+
+/// Every transaction reads the definition of its chaincode.
+fn reading_its_definition(mut draft: Draft<'_>) -> Bytes {
+    let key = format!("namespaces/fields/{CHAINCODE}/Sequence");
+    let version = Some(Version { block_num: 1, tx_num: 0 });
+    draft.public("_lifecycle").reads.push(KvRead { key, version });
+    draft.seal()
+}
+
+#[test]
+fn policy_changes_of_ordinary_clients_are_all_ordered() {
+    let test = TestChannel::new();
+    let change = || reading_its_definition(policy_draft(&test, CHAINCODE, "stopped"));
+    let mut unendorsed = policy_draft(&test, CHAINCODE, "other");
+    unendorsed.endorsers.clear();
+    let mut envelopes: Vec<_> = (0..8).map(|_| change()).collect();
+    envelopes.push(reading_its_definition(unendorsed));
+    let mut expected = vec![Code::EndorsementPolicyFailure; 9];
+    expected[0] = Code::Valid;
+    assert_eq!(Ordering::of(&test).run(&test, envelopes).all_ordered(), [expected]);
+}
+
+#[test]
+fn what_no_block_may_hold_is_refused_in_its_answer() {
+    let test = TestChannel::new();
+    // One namespace gives code 10, the other 25: peers take what they visit first.
+    let mut disputed = test.draft(CHAINCODE);
+    disputed.public("nobody").writes.push(write("k", "v"));
+    disputed.endorsers.clear();
+    let ordered = Ordering::of(&test).run(&test, vec![disputed.seal(), test.put(&[("k", "v")])]);
+    assert_eq!(ordered.blocks, [[Code::Valid]]);
+    let refusal = ordered.answers[0].as_ref().unwrap_err();
+    assert_eq!(refusal.status, Status::BadRequest);
+    assert!(refusal.info.contains("would divide the peers"), "{}", refusal.info);
+    assert_eq!(ordered.answers[1], Ok(()));
+}
+
+/// Hostile envelopes that exclude one another neither delay an honest transaction nor wait without limit.
+#[test]
+fn a_flood_of_envelopes_that_exclude_one_another_delays_no_one() {
+    const FLOOD: usize = 300;
+    let test = TestChannel::new();
+    let mut envelopes: Vec<_> = (0..FLOOD).map(|_| divider(&test, "k").seal()).collect();
+    let mut honest = test.draft(CHAINCODE);
+    honest.creator = &test.b.client;
+    honest.signature_header.creator = test.b.client.serialized();
+    honest.channel_header.tx_id =
+        fabric::types::txid::compute(&honest.signature_header.nonce, &honest.signature_header.creator);
+    honest.public(CHAINCODE).writes.push(write("k", "v"));
+    envelopes.push(honest.seal());
+    let ordered = Ordering::of(&test).run(&test, envelopes);
+    assert_eq!(
+        ordered.blocks[0],
+        [Code::Valid, Code::EndorsementPolicyFailure],
+        "the honest one comes first"
+    );
+    // The first, and the sixteen of one identity that may wait, each in a block of its own.
+    assert_eq!(ordered.blocks.len(), 17);
+    assert_eq!(ordered.answers.iter().filter(|answer| answer.is_ok()).count(), 18);
+    let refusals = ordered.answers.iter().filter_map(|answer| answer.as_ref().err());
+    assert!(refusals.clone().all(|refusal| refusal.status == Status::ServiceUnavailable));
+    assert_eq!(refusals.count(), FLOOD - 17);
+}
+
+#[test]
+fn a_transaction_of_another_time_is_refused() {
+    let test = TestChannel::new();
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs() as i64;
+    let at = |seconds| {
+        let mut draft = test.draft(CHAINCODE);
+        draft.channel_header.timestamp = Some(prost_types::Timestamp { seconds, nanos: 0 });
+        draft.seal()
+    };
+    let hour = TIME_WINDOW.as_secs() as i64;
+    for seconds in [now - hour - 60, now + hour + 60, i64::MIN, i64::MAX] {
+        let refusal = Ordering::of(&test).refusal(at(seconds));
+        assert_eq!(refusal.status, Status::BadRequest);
+        assert!(refusal.info.contains("clock"), "{}", refusal.info);
+    }
+    let mut timeless = test.draft(CHAINCODE);
+    timeless.channel_header.timestamp = None;
+    assert_eq!(Ordering::of(&test).refusal(timeless.seal()).status, Status::BadRequest);
+    let ordered = Ordering::of(&test).run(&test, vec![at(now - hour + 60), at(now + hour - 60)]);
+    assert_eq!(ordered.all_ordered(), [[Code::Valid; 2]]);
+}
+
+/// A policy of so many rules, each of which an identity is compared with.
+fn large_policy(rules: usize) -> Vec<u8> {
+    let mut policy: SignaturePolicyEnvelope = parse("OR('AMSP.peer')").unwrap();
+    let rule = policy.rule.as_mut().unwrap();
+    let Some(signature_policy::Type::NOutOf(gate)) = &mut rule.r#type else { panic!("no gate") };
+    gate.rules = vec![gate.rules[0].clone(); rules];
+    policy.encode_to_vec()
+}
+
+#[test]
+fn what_key_policies_cost_is_limited() {
+    let mut test = TestChannel::new();
+    let mut enormous = test.draft(CHAINCODE);
+    enormous.public(CHAINCODE).metadata_writes.push(set_policy("k", &large_policy(5000)));
+    let refusal = Ordering::of(&test).refusal(enormous.seal());
+    assert!(refusal.info.contains("at most 16384 are taken"), "{}", refusal.info);
+
+    // Different policies, so that each is evaluated.
+    let mut sets = test.draft(CHAINCODE);
+    let keys: Vec<String> = (0..10).map(|index| format!("key{index}")).collect();
+    for (index, key) in keys.iter().enumerate() {
+        sets.public(CHAINCODE).writes.push(write(key, "v"));
+        sets.public(CHAINCODE).metadata_writes.push(set_policy(key, &large_policy(2000 + index)));
+    }
+    assert_eq!(test.submit(vec![sets.seal()]), [Code::Valid]);
+    let (few, all) = (|| writes(&test, &keys[..4]), || writes(&test, &keys));
+    // Peers pay what it costs.
+    assert_eq!(test.codes(vec![all()]), [Code::Valid]);
+    let ordered = Ordering::of(&test).run(&test, vec![few(), all()]);
+    assert_eq!(ordered.blocks, [[Code::Valid]]);
+    let refusal = ordered.answers[1].as_ref().unwrap_err();
+    assert_eq!(refusal.status, Status::BadRequest);
+    assert!(refusal.info.contains("cost more comparisons"), "{}", refusal.info);
+}
+
+fn writes(test: &TestChannel, keys: &[String]) -> Bytes {
+    let mut draft = test.draft(CHAINCODE);
+    draft.public(CHAINCODE).writes = keys.iter().map(|key| write(key, "w")).collect();
+    draft.seal()
+}
+
+/// Summaries are short, whatever the number of the keys they stand for.
+#[test]
+fn what_range_queries_cost_is_limited() {
+    let mut test = TestChannel::new();
+    let keys: Vec<String> = (0..1000).map(|index| format!("k{index:03}")).collect();
+    let number = test.ledger.height();
+    test.submit(vec![writes(&test, &keys)]);
+    let version = Some(Version { block_num: number, tx_num: 0 });
+    let kv_reads = keys.iter().map(|key| KvRead { key: key.clone(), version }).collect();
+    let leaf = Sha256::digest(QueryReads { kv_reads }.encode_to_vec());
+    let summary = QueryReadsMerkleSummary {
+        max_degree: 999,
+        max_level: 1,
+        max_level_hashes: vec![Bytes::copy_from_slice(&leaf)],
+    };
+    let query = RangeQueryInfo {
+        start_key: "k".to_owned(),
+        end_key: "l".to_owned(),
+        itr_exhausted: true,
+        reads_info: Some(ReadsInfo::ReadsMerkleHashes(summary)),
+    };
+    let queries = |count| {
+        let mut draft = test.draft(CHAINCODE);
+        draft.public(CHAINCODE).range_queries_info = vec![query.clone(); count];
+        draft.seal()
+    };
+    assert_eq!(test.codes(vec![queries(1)]), [Code::Valid]);
+    let ordered = Ordering::of(&test).run(&test, vec![queries(50), queries(250), test.put(&[("x", "v")])]);
+    assert_eq!(ordered.blocks, [[Code::Valid; 2]]);
+    let refusal = ordered.answers[1].as_ref().unwrap_err();
+    assert_eq!(refusal.status, Status::BadRequest);
+    assert!(refusal.info.contains("range queries read more keys"), "{}", refusal.info);
+}
+
+#[tokio::test]
+async fn everybody_who_waits_hears_that_the_pipeline_has_ended() {
+    let test = TestChannel::new();
+    let Ordering { channel, pipeline } = Ordering::of(&test);
+    let waiting = channel.transaction_status("a transaction that nobody sent");
+    let mut waiting = std::pin::pin!(waiting);
+    assert!(futures::poll!(waiting.as_mut()).is_pending());
+    let envelope = || Envelope::decode(test.put(&[("k", "v")])).unwrap();
+    let queued = channel.enqueue(envelope()).unwrap();
+    drop(pipeline);
+    assert!(matches!(waiting.await, Err(StatusError::Ended(_))));
+    assert_eq!(queued.wait().await.unwrap_err().status, Status::ServiceUnavailable);
+    assert_eq!(channel.broadcast(envelope()).await.unwrap_err().status, Status::ServiceUnavailable);
+    let status = channel.transaction_status("another one").await;
+    assert!(
+        status.unwrap_err().to_string().contains("not known whether transaction another one is committed")
+    );
+}
+
+/// Answers come in the order of the envelopes, after the cut; a refusal ends the stream.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_broadcast_stream_is_answered_after_the_cut() {
+    let test = TestChannel::new();
+    let Ordering { channel, pipeline } = Ordering::of(&test);
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = format!("http://{}", listener.local_addr().unwrap());
+    let incoming = tokio_stream::wrappers::TcpListenerStream::new(listener);
+    let service = AtomicBroadcastServer::new(OrdererService::new(channel.clone()));
+    let server =
+        tokio::spawn(tonic::transport::Server::builder().add_service(service).serve_with_incoming(incoming));
+    let connection = tonic::transport::Endpoint::from_shared(address).unwrap().connect().await.unwrap();
+    let mut client = AtomicBroadcastClient::new(connection);
+
+    let mut disputed = test.draft(CHAINCODE);
+    disputed.public("nobody").writes.push(write("k", "v"));
+    disputed.endorsers.clear();
+    let envelopes =
+        [test.put(&[("a", "v")]), test.put(&[("b", "v")]), disputed.seal(), test.put(&[("c", "v")])];
+    let envelopes = envelopes.map(|envelope| Envelope::decode(envelope).unwrap());
+    let stream = futures::stream::iter(envelopes).chain(futures::stream::pending());
+    let mut responses = client.broadcast(stream).await.unwrap().into_inner();
+    let pipeline = thread::spawn(move || pipeline.run().unwrap());
+    let mut statuses = Vec::new();
+    while let Some(response) = responses.message().await.unwrap() {
+        statuses.push(response.status());
+    }
+    assert_eq!(statuses[..3], [Status::Success, Status::Success, Status::BadRequest]);
+    // What was taken before the refusal is answered too.
+    assert!(statuses.len() == 3 || statuses[3..] == [Status::Success], "{statuses:?}");
+    channel.close();
+    tokio::task::spawn_blocking(move || pipeline.join()).await.unwrap().unwrap();
+    server.abort();
+}
+
+/// A transaction as the property test remembers it.
+struct Sent {
+    /// Keys whose policy it sets, and whether more than one namespace has a say in it.
+    policies: BTreeSet<&'static str>,
+    spans_namespaces: bool,
+    written: BTreeSet<&'static str>,
+}
+
+/// A small generator of random numbers, whose seed a failure shows.
+struct Random(u64);
+
+impl Random {
+    fn below(&mut self, count: u64) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        self.0 % count
+    }
+
+    fn key(&mut self) -> &'static str {
+        ["k0", "k1", "k2"][self.below(3) as usize]
+    }
+
+    /// Any transaction of an ordinary or a careless client that touches policies, and what it does.
+    fn transaction(&mut self, test: &TestChannel) -> (Envelope, String, Sent) {
+        let mut draft = test.draft(CHAINCODE);
+        let mut sent = Sent { policies: BTreeSet::new(), spans_namespaces: false, written: BTreeSet::new() };
+        for _ in 0..=self.below(2) {
+            let key = self.key();
+            match self.below(4) {
+                0 => draft.public(CHAINCODE).writes.push(write(key, "v")),
+                1 => draft.public(CHAINCODE).writes.push(delete(key)),
+                _ => {
+                    let policy = parse("OR('AMSP.peer', 'BMSP.peer')").unwrap().encode_to_vec();
+                    draft.public(CHAINCODE).metadata_writes.push(set_policy(key, &policy));
+                    sent.policies.insert(key);
+                }
+            }
+            sent.written.insert(key);
+        }
+        match self.below(5) {
+            0 => draft.endorsers.clear(),
+            1 => {
+                draft.public(BOTH).writes.push(write("other", "v"));
+                sent.spans_namespaces = true;
+            }
+            2 => draft.channel_header.epoch = 3,
+            _ => {}
+        }
+        let txid = draft.txid();
+        (Envelope::decode(draft.seal()).unwrap(), txid, sent)
+    }
+}
+
+/// Whatever concurrent clients do with key policies: each hears what became of its transaction, peers reach the
+/// same verdicts on the blocks, and no transaction waits there for one that some peers never check.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn every_policy_setting_client_settles() {
+    const CLIENTS: u64 = 8;
+    const ROUNDS: u64 = 12;
+    let seed = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().subsec_nanos() as u64 | 1;
+    println!("seed {seed}");
+    let test = Arc::new(TestChannel::new());
+    let before = test.ledger.height();
+    let Ordering { channel, pipeline } = Ordering::of(&test);
+    let pipeline = thread::spawn(move || pipeline.run().unwrap());
+    let client = |number: u64| {
+        let (test, channel) = (test.clone(), channel.clone());
+        async move {
+            let mut random = Random(seed.wrapping_mul(2 * number + 1));
+            let mut history = Vec::new();
+            for _ in 0..ROUNDS {
+                let (envelope, txid, sent) = random.transaction(&test);
+                let answer = channel.broadcast(envelope).await;
+                let status = match &answer {
+                    Ok(()) => Some(channel.transaction_status(&txid).await.unwrap()),
+                    Err(_) => None,
+                };
+                history.push((txid, sent, answer, status));
+            }
+            history
+        }
+    };
+    let clients = join_all((0..CLIENTS).map(|number| tokio::spawn(client(number))));
+    let settled = tokio::time::timeout(Duration::from_secs(120), clients).await;
+    let histories = settled.unwrap_or_else(|_| panic!("seed {seed}: a client was never answered"));
+    channel.close();
+    tokio::task::spawn_blocking(move || pipeline.join()).await.unwrap().unwrap();
+
+    let history: Vec<_> = histories.into_iter().flat_map(Result::unwrap).collect();
+    assert!(
+        history.iter().all(|(_, _, answer, _)| answer.is_ok()),
+        "seed {seed}: none stops a peer by itself"
+    );
+    let sent: BTreeMap<_, _> = history.iter().map(|(txid, sent, ..)| (txid.as_str(), sent)).collect();
+    for number in before..test.ledger.height() {
+        check_harmless(&test, number, &sent, seed);
+    }
+    check_replay(&test, before);
+}
+
+/// No transaction of the block follows one that set the policy of a key it writes, if that one failed and some
+/// peers may not have held it against the policies of the key's namespace.
+fn check_harmless(test: &TestChannel, number: u64, sent: &BTreeMap<&str, &Sent>, seed: u64) {
+    let block = test.ledger.block(number).unwrap().unwrap();
+    let (_, transactions) = network::ledger::CommittedBlock::recorded(&block).unwrap();
+    let sent = transactions.iter().map(|transaction| sent[transaction.txid.as_str()]);
+    let sent: Vec<_> = sent.zip(codes(test, number)).collect();
+    for (index, (earlier, code)) in sent.iter().enumerate() {
+        let is_checked_by_all = match code {
+            Code::EndorsementPolicyFailure => !earlier.spans_namespaces,
+            Code::BadCommonHeader => false,
+            _ => true,
+        };
+        // One that fails before its policies are asked waits for nothing, nor does one that fails at another key.
+        let awaited = |(later, code): &(&Sent, Code)| {
+            let reaches_all_keys = *code != Code::EndorsementPolicyFailure || later.written.len() == 1;
+            *code != Code::BadCommonHeader
+                && reaches_all_keys
+                && !later.written.is_disjoint(&earlier.policies)
+        };
+        let hangs = !is_checked_by_all && sent[index + 1..].iter().any(awaited);
+        assert!(!hangs, "seed {seed}: block {number}, a peer hangs behind transaction {index}");
+    }
+}
+
+/// A peer that knows the blocks alone reaches the verdicts that the orderer reached.
+fn check_replay(test: &TestChannel, from: u64) {
+    let directory = tempfile::tempdir().unwrap();
+    let genesis = test.ledger.block(0).unwrap().unwrap();
+    let (ledger, _) = network::ledger::Ledger::open(directory.path(), Some(&genesis)).unwrap();
+    for number in 1..test.ledger.height() {
+        let block = test.ledger.block(number).unwrap().unwrap();
+        let ordered = validate::verify_ordered(block, &test.bundle, &ledger, &test.memo).unwrap();
+        let validation = validate::validate(ordered, &test.bundle, &ledger, &test.memo).unwrap();
+        let committed = ledger.commit(validation.block).unwrap();
+        if number >= from {
+            assert_eq!(committed.codes, codes(test, number), "block {number}");
+        }
+    }
+    assert_eq!(ledger.commit_hash(), test.ledger.commit_hash());
 }

@@ -124,6 +124,7 @@ pub fn start_node(
     orderer: TcpListener,
     peers: Vec<TcpListener>,
     chaincode_address: String,
+    time_window: Duration,
 ) -> Result<Node, Failure> {
     let peers = material.peers.iter().zip(peers).map(|(host, socket)| server_config(host, socket));
     let config = Config {
@@ -132,6 +133,7 @@ pub fn start_node(
         orderer: server_config(&material.orderer, orderer)?,
         peers: peers.collect::<Result<_, _>>()?,
         chaincode_address: Some(chaincode_address),
+        time_window,
     };
     Node::start(config).map_err(|error| Failure::during("starting the node", error))
 }

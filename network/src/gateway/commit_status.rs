@@ -8,6 +8,7 @@ use fabric::{
 use tonic::Status;
 
 use super::Gateway;
+use crate::node::StatusError;
 
 impl Gateway {
     pub(super) async fn commit_status(
@@ -20,11 +21,11 @@ impl Gateway {
         self.channel
             .check_acl("gateway/CommitStatus", &request.channel_id, &signed)
             .map_err(Status::permission_denied)?;
-        let status = self
-            .channel
-            .transaction_status(&request.transaction_id)
-            .await
-            .map_err(|error| Status::aborted(error.to_string()))?;
+        let status =
+            self.channel.transaction_status(&request.transaction_id).await.map_err(|error| match error {
+                StatusError::Ended(_) => Status::unavailable(error.to_string()),
+                StatusError::Ledger(_) => Status::aborted(error.to_string()),
+            })?;
         Ok(CommitStatusResponse { result: status.code as i32, block_number: status.block })
     }
 }

@@ -3,7 +3,7 @@
 use std::{
     collections::VecDeque,
     sync::Arc,
-    time::{SystemTime, UNIX_EPOCH},
+    time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
 use arc_swap::ArcSwap;
@@ -17,9 +17,16 @@ use fabric::{
 };
 use futures::{Stream, stream};
 use parking_lot::Mutex;
-use tokio::sync::{broadcast, mpsc, watch};
+use tokio::sync::{
+    broadcast,
+    mpsc::{self, error::TrySendError},
+    watch,
+};
 
-use super::commits::{Commits, TransactionStatus};
+use super::{
+    commits::{Commits, TransactionStatus},
+    submission::{Answer, Submission},
+};
 use crate::{
     ledger::{CommittedBlock, Ledger, LedgerError},
     order::{Admitted, Filter, Refusal},
@@ -38,6 +45,20 @@ pub struct Orderer {
     pub address: String,
     pub msp_id: String,
     pub signer: SigningIdentity,
+    /// How far from its clock the timestamp of a transaction may lie, in whole seconds.
+    pub time_window: Duration,
+}
+
+/// Why there is no verdict on a transaction.
+#[derive(Debug, thiserror::Error)]
+pub enum StatusError {
+    #[error(
+        "the node takes no further blocks: it is not known whether transaction {0} is committed; ask again when \
+             the node is back"
+    )]
+    Ended(String),
+    #[error(transparent)]
+    Ledger(#[from] LedgerError),
 }
 
 /// Blocks between two sweeps of the table of waiting clients.
@@ -50,7 +71,7 @@ pub struct Channel {
     memo: Arc<SignatureMemo>,
     orderer: Orderer,
     /// Taken away when the channel closes, which ends the pipeline.
-    envelopes: Mutex<Option<mpsc::Sender<Admitted>>>,
+    envelopes: Mutex<Option<mpsc::Sender<Submission>>>,
     commits: Commits,
     height: watch::Sender<u64>,
     committed: broadcast::Sender<Arc<CommittedBlock>>,
@@ -64,7 +85,7 @@ impl Channel {
         bundle: Arc<Bundle>,
         memo: Arc<SignatureMemo>,
         orderer: Orderer,
-        envelopes: mpsc::Sender<Admitted>,
+        envelopes: mpsc::Sender<Submission>,
     ) -> Self {
         let height = watch::Sender::new(ledger.height());
         Self {
@@ -139,19 +160,29 @@ impl Channel {
             validate::check_writes(rwset, bundle, &self.ledger).map_err(|defect| defect.to_string())
         };
         let (ledger, memo, signer) = (&self.ledger, &self.memo, &self.orderer.signer);
-        Filter { bundle, ledger, memo, signer, check_writes: &check_writes, now: now() }
+        let time_window = self.orderer.time_window.as_secs();
+        Filter { bundle, ledger, memo, signer, check_writes: &check_writes, now: now(), time_window }
             .admit(envelope, nonce)
     }
 
-    /// Takes an envelope for ordering. Acceptance is not a verdict: that comes with its block.
+    /// Takes an envelope for ordering, and answers when it is in a block. That is no verdict: the verdict comes
+    /// with the block's commit.
     pub async fn broadcast(&self, envelope: Envelope) -> Result<(), Refusal> {
-        let admitted = self.admit(envelope, &self.bundle())?;
+        self.enqueue(envelope)?.wait().await
+    }
+
+    /// As [`Channel::broadcast`], without waiting for the answer.
+    pub fn enqueue(&self, envelope: Envelope) -> Result<Answer, Refusal> {
+        let (submission, answer) = Submission::new(self.admit(envelope, &self.bundle())?);
         let envelopes = self.envelopes.lock();
         let Some(envelopes) = envelopes.as_ref() else {
             return Err(Refusal::unavailable("the orderer is shutting down"));
         };
-        let full = |_| Refusal::unavailable("the ordering queue is full; try again later");
-        envelopes.try_send(admitted).map_err(full)
+        envelopes.try_send(submission).map_err(|error| match error {
+            TrySendError::Full(_) => Refusal::unavailable("the ordering queue is full; try again later"),
+            TrySendError::Closed(_) => Refusal::unavailable("the orderer has stopped"),
+        })?;
+        Ok(answer)
     }
 
     /// Takes no further envelopes; the pipeline ends after those it has.
@@ -159,17 +190,18 @@ impl Channel {
         self.envelopes.lock().take();
     }
 
+    /// No further block comes: whoever waits for a transaction hears that.
+    pub(super) fn end_commits(&self) {
+        self.commits.end();
+    }
+
     /// The verdict on a transaction, at once or as soon as it commits.
-    pub async fn transaction_status(&self, txid: &str) -> Result<TransactionStatus, LedgerError> {
+    pub async fn transaction_status(&self, txid: &str) -> Result<TransactionStatus, StatusError> {
         let verdict = self.commits.wait_for(txid);
         if let Some(location) = self.ledger.transaction(txid)? {
             return Ok(TransactionStatus { code: location.code, block: location.block });
         }
-        match verdict.await {
-            Ok(status) => Ok(status),
-            // The table lives as long as the channel: the sender is only dropped with the process.
-            Err(_) => std::future::pending().await,
-        }
+        verdict.await.map_err(|_| StatusError::Ended(txid.to_owned()))
     }
 
     /// All blocks from number `start` on, without end: past the newest one it waits for the next.

@@ -19,17 +19,21 @@ use fabric::{
     },
     types::HeadedBlock,
 };
-use futures::Stream;
+use futures::{Stream, StreamExt};
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
+use tokio_util::sync::CancellationToken;
 use tonic::{Request, Response, Status, Streaming};
 
-use super::Channel;
+use super::{Answer, Channel};
+use crate::order::Refusal;
 use private::{PrivateDataError, Reader};
 use session::Form;
 
 /// Responses waiting for a slow client, for each stream.
 const QUEUED_RESPONSES: usize = 16;
+/// Envelopes of one Broadcast stream that wait for their answers: two blocks of the default batch size.
+const UNANSWERED_ENVELOPES: usize = 1000;
 
 type ResponseStream<R> = Pin<Box<dyn Stream<Item = Result<R, Status>> + Send>>;
 
@@ -101,20 +105,15 @@ impl AtomicBroadcast for OrdererService {
         &self,
         request: Request<Streaming<Envelope>>,
     ) -> Result<Response<Self::BroadcastStream>, Status> {
-        let channel = self.channel.clone();
-        let mut envelopes = request.into_inner();
-        let (sender, receiver) = mpsc::channel(QUEUED_RESPONSES);
-        tokio::spawn(async move {
-            while let Ok(Some(envelope)) = envelopes.message().await {
-                let response = broadcast_response(channel.broadcast(envelope).await);
-                let refused = response.status != DeliverStatus::Success as i32;
-                // A refusal ends the stream (`orderer/common/broadcast/broadcast.go`).
-                if sender.send(Ok(response)).await.is_err() || refused {
-                    return;
-                }
+        let (sender, receiver) = mpsc::channel(UNANSWERED_ENVELOPES);
+        let refused = CancellationToken::new();
+        tokio::spawn(take_envelopes(self.channel.clone(), request.into_inner(), sender, refused.clone()));
+        let responses = ReceiverStream::new(receiver).then(answered).inspect(move |response| {
+            if response.status != DeliverStatus::Success as i32 {
+                refused.cancel();
             }
         });
-        Ok(Response::new(Box::pin(ReceiverStream::new(receiver))))
+        Ok(Response::new(Box::pin(responses.map(Ok))))
     }
 
     async fn deliver(
@@ -126,6 +125,36 @@ impl AtomicBroadcast for OrdererService {
     }
 }
 
+/// Takes envelopes until the client leaves or one is refused, which ends the stream
+/// (`orderer/common/broadcast/broadcast.go`). Those that were taken before are answered all the same.
+async fn take_envelopes(
+    channel: Arc<Channel>,
+    mut envelopes: Streaming<Envelope>,
+    answers: mpsc::Sender<Result<Answer, Refusal>>,
+    refused: CancellationToken,
+) {
+    while let Some(Ok(Some(envelope))) = refused.run_until_cancelled(envelopes.message()).await {
+        let Ok(place) = answers.reserve().await else { return };
+        let answer = channel.enqueue(envelope);
+        let is_refused = answer.is_err();
+        place.send(answer);
+        if is_refused {
+            return;
+        }
+    }
+}
+
+async fn answered(answer: Result<Answer, Refusal>) -> BroadcastResponse {
+    let result = match answer {
+        Ok(answer) => answer.wait().await,
+        Err(refusal) => Err(refusal),
+    };
+    match result {
+        Ok(()) => BroadcastResponse { status: DeliverStatus::Success as i32, info: String::new() },
+        Err(refusal) => BroadcastResponse { status: refusal.status as i32, info: refusal.info },
+    }
+}
+
 fn open<R: Send + 'static>(
     channel: &Arc<Channel>,
     request: Request<Streaming<Envelope>>,
@@ -134,13 +163,6 @@ fn open<R: Send + 'static>(
     let (sender, receiver) = mpsc::channel(QUEUED_RESPONSES);
     tokio::spawn(session::serve(channel.clone(), request.into_inner(), form, sender));
     Response::new(Box::pin(ReceiverStream::new(receiver)))
-}
-
-fn broadcast_response(result: Result<(), crate::order::Refusal>) -> BroadcastResponse {
-    match result {
-        Ok(()) => BroadcastResponse { status: DeliverStatus::Success as i32, info: String::new() },
-        Err(refusal) => BroadcastResponse { status: refusal.status as i32, info: refusal.info },
-    }
 }
 
 fn peer_status(status: DeliverStatus) -> protos::DeliverResponse {

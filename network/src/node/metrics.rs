@@ -14,7 +14,25 @@ pub fn describe() {
         "Time that a stage of validation or commit takes for one block, by stage"
     );
     metrics::describe_gauge!("nanotrace_ledger_height", "Number of blocks committed");
+    metrics::describe_counter!(
+        "nanotrace_envelopes_refused_total",
+        "Envelopes that were admitted and are not ordered, by reason"
+    );
+    metrics::describe_counter!(
+        "nanotrace_envelopes_deferred_total",
+        "Envelopes that had to wait for another block, since they exclude one another"
+    );
     metrics::describe_counter!("nanotrace_transactions_total", "Transactions committed, by validation code");
+}
+
+/// Records an envelope that was admitted and is not ordered.
+pub fn refused(reason: &'static str) {
+    metrics::counter!("nanotrace_envelopes_refused_total", "reason" => reason).increment(1);
+}
+
+/// Records envelopes that wait for a later block than the one just cut.
+pub fn deferred(envelopes: usize) {
+    metrics::counter!("nanotrace_envelopes_deferred_total").increment(envelopes as u64);
 }
 
 /// A stage of the pipeline at work on one block, from [`stage`] until it is dropped.

@@ -3,18 +3,30 @@
 //! One thread walks one block at a time through all stages. While a block is under way further
 //! envelopes gather; the next block takes as many as the channel's batch size allows. So an idle channel
 //! cuts a block for a single envelope at once, and a busy one fills its blocks, without any timer.
+//!
+//! The verdicts are reached while the block is composed, before anybody else sees it: what would stop the channel's
+//! peers is left out, and every client hears there whether its envelope is ordered (ADR 14).
 
-use std::sync::Arc;
+use std::{
+    collections::{HashMap, VecDeque},
+    sync::Arc,
+};
 
+use bytes::Bytes;
 use fabric::{crypto::SigningError, types::HeadedBlock};
 use tokio::sync::mpsc::Receiver;
 
-use super::{Channel, metrics};
+use super::{Channel, metrics, submission::Submission};
 use crate::{
     ledger::LedgerError,
-    order::{Admitted, BlockWriter, Cut, Cutter},
-    validate::{self, BlockRejected, Halt, Validation},
+    order::{BlockWriter, Cut, Cutter, Refusal},
+    validate::{self, BlockRejected, Composition, Halt, Validation},
 };
+
+/// Envelopes that may wait because they would stop peers behind others of the same block, and those among them of
+/// one identity. Each is judged once for every block that it waits for.
+const DEFERRED_ENVELOPES: usize = 64;
+const DEFERRED_OF_IDENTITY: usize = 16;
 
 /// Why a channel takes no further blocks; everything already committed goes on being served.
 #[derive(Debug, thiserror::Error)]
@@ -34,80 +46,88 @@ pub enum PipelineError {
 /// Orders, validates and commits until every sender of envelopes is gone.
 pub struct Pipeline {
     pub channel: Arc<Channel>,
-    pub envelopes: Receiver<Admitted>,
+    pub envelopes: Receiver<Submission>,
     pub writer: BlockWriter,
 }
 
 impl Pipeline {
     pub fn run(mut self) -> Result<(), PipelineError> {
-        let mut carried = None;
-        while let Some(first) = carried.take().or_else(|| self.envelopes.blocking_recv()) {
-            let (batch, left_over) = self.gather(first);
-            carried = left_over;
-            let batch = self.readmit(batch)?;
-            self.order_and_commit(batch)?;
+        let mut waiting = VecDeque::new();
+        loop {
+            let batch = self.gather(&mut waiting);
+            if batch.is_empty() {
+                return Ok(());
+            }
+            let batch = self.readmit(batch);
+            for deferred in self.order_and_commit(batch)?.into_iter().rev() {
+                waiting.push_front(deferred);
+            }
         }
-        Ok(())
     }
 
-    /// Takes what is waiting, up to the channel's batch size. An envelope that does not fit any more is
-    /// handed back: it begins the next block.
-    fn gather(&mut self, first: Admitted) -> (Vec<Admitted>, Option<Admitted>) {
+    /// Takes what is waiting, up to the channel's batch size, and blocks while there is nothing. Empty when there
+    /// will be nothing any more.
+    fn gather(&mut self, waiting: &mut VecDeque<Submission>) -> Vec<Submission> {
         let bundle = self.channel.bundle();
         let limits = &bundle.orderer().batch_size;
-        let mut cutter = Cutter::default();
-        let mut next = Some(first);
-        while let Some(envelope) = next.take() {
-            match cutter.offer(envelope, limits) {
-                Cut::Open => next = self.envelopes.try_recv().ok(),
-                Cut::Full => break,
-                Cut::Refused(envelope) => return (cutter.cut(), Some(*envelope)),
+        let (mut batch, mut cutter) = (Vec::new(), Cutter::default());
+        let mut next = waiting.pop_front().or_else(|| self.envelopes.blocking_recv());
+        while let Some(submission) = next.take() {
+            match cutter.offer(&submission.admitted, limits) {
+                Cut::Open => next = waiting.pop_front().or_else(|| self.envelopes.try_recv().ok()),
+                Cut::Full => {}
+                Cut::Refused => {
+                    waiting.push_front(submission);
+                    break;
+                }
             }
+            batch.push(submission);
         }
-        (cutter.cut(), None)
+        batch
     }
 
-    /// Makes the batch a block and commits it. A transaction that would stop the channel's peers shows in our
-    /// own verdicts, while the block is nobody else's yet: it is left out, and the rest is ordered anew.
-    fn order_and_commit(&mut self, mut batch: Vec<Admitted>) -> Result<(), PipelineError> {
-        while !batch.is_empty() {
-            let is_config = batch.iter().any(Admitted::is_config);
-            let block = self.order(&batch, is_config)?;
-            let header = block.header().clone();
-            match self.validate(block) {
-                Ok(validation) => match divider(&batch, &validation) {
-                    Some(index) => leave_out(&mut batch, index, "its verdict would divide the peers"),
-                    None => {
-                        self.commit(validation)?;
-                        self.writer.advance(&header, is_config);
-                        return Ok(());
-                    }
-                },
-                Err(PipelineError::Halt(halt)) => match halt.culprit() {
-                    Some(index) => leave_out(&mut batch, index, &halt.to_string()),
-                    None => return Err(halt.into()),
-                },
-                Err(error) => return Err(error),
-            }
+    /// Makes the batch a block and commits it. Every client hears at the cut whether its envelope is in the block;
+    /// those whose envelopes may stand in a later one go on waiting.
+    fn order_and_commit(&mut self, batch: Vec<Submission>) -> Result<Vec<Submission>, PipelineError> {
+        let is_config = batch.iter().any(|submission| submission.admitted.is_config());
+        let composition = self.compose(&batch)?;
+        let Sorted { ordered, deferred, refused } = Sorted::new(batch, &composition);
+        refuse(refused);
+        let deferred = limit(deferred);
+        if ordered.is_empty() {
+            return Ok(deferred);
         }
-        Ok(())
+        let block = self.order(&ordered, is_config)?;
+        let header = block.header().clone();
+        let validation = self.verify(block, composition)?;
+        ordered.into_iter().for_each(Submission::ordered);
+        self.commit(validation)?;
+        self.writer.advance(&header, is_config);
+        Ok(deferred)
     }
 
-    fn order(&self, batch: &[Admitted], is_config: bool) -> Result<HeadedBlock, PipelineError> {
-        let _stage = metrics::stage("order", batch.len());
-        let envelopes = batch.iter().map(|envelope| envelope.encoded.clone()).collect();
+    fn compose(&self, batch: &[Submission]) -> Result<Composition, PipelineError> {
+        let _stage = metrics::stage("validate", batch.len());
+        let envelopes: Vec<Bytes> =
+            batch.iter().map(|submission| submission.admitted.encoded.clone()).collect();
+        let (channel, bundle) = (&self.channel, self.channel.bundle());
+        Ok(validate::compose(&envelopes, &bundle, channel.ledger(), channel.memo())?)
+    }
+
+    fn order(&self, ordered: &[Submission], is_config: bool) -> Result<HeadedBlock, PipelineError> {
+        let _stage = metrics::stage("order", ordered.len());
+        let envelopes = ordered.iter().map(|submission| submission.admitted.encoded.clone()).collect();
         let mut nonce = [0; 24];
         getrandom::fill(&mut nonce)?;
-        let nonce = bytes::Bytes::copy_from_slice(&nonce);
+        let nonce = Bytes::copy_from_slice(&nonce);
         Ok(self.writer.write(envelopes, is_config, nonce, self.channel.memo())?)
     }
 
-    fn validate(&self, block: HeadedBlock) -> Result<Validation, PipelineError> {
-        let channel = &self.channel;
-        let bundle = channel.bundle();
-        let _stage = metrics::stage("validate", block.envelopes().len());
+    /// Checks the block as any peer checks what an orderer gives it.
+    fn verify(&self, block: HeadedBlock, composition: Composition) -> Result<Validation, PipelineError> {
+        let (channel, bundle) = (&self.channel, self.channel.bundle());
         let ordered = validate::verify_written(block, &bundle, channel.ledger(), channel.memo())?;
-        Ok(validate::validate(ordered, &bundle, channel.ledger(), channel.memo())?)
+        Ok(composition.into_validation(ordered))
     }
 
     fn commit(&self, validation: Validation) -> Result<(), PipelineError> {
@@ -118,39 +138,91 @@ impl Pipeline {
         Ok(())
     }
 
-    /// Judges again what was admitted under an older config or may have committed meanwhile; what no longer
-    /// passes is dropped,
-    /// and its client learns by a commit status that never comes, as from Fabric's orderer.
-    fn readmit(&self, batch: Vec<Admitted>) -> Result<Vec<Admitted>, PipelineError> {
+    /// Judges again what was admitted under an older config, and tells the client where it no longer passes.
+    fn readmit(&self, batch: Vec<Submission>) -> Vec<Submission> {
         let bundle = self.channel.bundle();
-        let mut current = Vec::with_capacity(batch.len());
-        for admitted in batch {
-            // A transaction that sets key policies must not be a repetition of a committed one.
-            let repeats =
-                admitted.footprint.sets_policies() && self.channel.ledger().contains_txid(&admitted.txid)?;
-            if admitted.config_sequence == bundle.sequence() && !repeats {
-                current.push(admitted);
-                continue;
+        let admit = |submission: Submission| {
+            if submission.admitted.config_sequence == bundle.sequence() {
+                return Some(submission);
             }
-            match self.channel.admit(admitted.update.unwrap_or(admitted.envelope), &bundle) {
-                Ok(admitted) => current.push(admitted),
-                Err(refusal) => tracing::warn!(info = refusal.info, "an admitted envelope is dropped"),
-            }
-        }
-        Ok(current)
+            submission.readmitted(|admitted| {
+                self.channel.admit(admitted.update.unwrap_or(admitted.envelope), &bundle)
+            })
+        };
+        batch.into_iter().filter_map(admit).collect()
     }
 }
 
-/// The first transaction after whose verdict some peers go on and others do not.
-fn divider(batch: &[Admitted], validation: &Validation) -> Option<usize> {
-    let verdicts = batch.iter().zip(&validation.block.codes);
-    verdicts
-        .enumerate()
-        .find_map(|(index, (envelope, code))| envelope.footprint.divides_peers(*code).then_some(index))
+impl Drop for Pipeline {
+    /// However it ends: whoever waits for a transaction hears that no further one will be committed.
+    fn drop(&mut self) {
+        self.channel.end_commits();
+    }
 }
 
-/// As from Fabric's orderer, the client learns of it by a commit status that never comes.
-fn leave_out(batch: &mut Vec<Admitted>, index: usize, reason: &str) {
-    let envelope = batch.remove(index);
-    tracing::warn!(txid = envelope.txid, reason, "an admitted envelope is not ordered");
+/// A batch by what has become of its envelopes.
+struct Sorted {
+    /// In the order of the block.
+    ordered: Vec<Submission>,
+    deferred: Vec<Submission>,
+    refused: Vec<(Submission, String)>,
+}
+
+impl Sorted {
+    fn new(batch: Vec<Submission>, composition: &Composition) -> Self {
+        let mut batch: Vec<_> = batch.into_iter().map(Some).collect();
+        let mut take = |index: &usize| batch.get_mut(*index).and_then(Option::take);
+        Self {
+            ordered: composition.ordered.iter().filter_map(&mut take).collect(),
+            deferred: composition.deferred.iter().filter_map(&mut take).collect(),
+            refused: composition
+                .refused
+                .iter()
+                .filter_map(|(index, reason)| Some((take(index)?, reason.clone())))
+                .collect(),
+        }
+    }
+}
+
+/// Refuses what no block may hold. One line of the log an identity, however many envelopes it sent.
+fn refuse(refused: Vec<(Submission, String)>) {
+    let mut senders: HashMap<Bytes, (usize, String)> = HashMap::new();
+    for (submission, reason) in refused {
+        metrics::refused("stops peers");
+        let first = || (0, format!("{}: {reason}", submission.creator()));
+        senders.entry(submission.admitted.creator.clone()).or_insert_with(first).0 += 1;
+        let info = format!("transaction refused, since it would stop the channel's peers: {reason}");
+        submission.refuse(Refusal::bad_request(info));
+    }
+    for (envelopes, first) in senders.into_values() {
+        tracing::warn!(envelopes, first, "an identity's envelopes are not ordered: they would stop peers");
+    }
+}
+
+/// Keeps as many as may wait for later blocks, of one identity and of all.
+fn limit(deferred: Vec<Submission>) -> Vec<Submission> {
+    let mut senders: HashMap<Bytes, usize> = HashMap::new();
+    let (mut kept, mut excess) = (Vec::new(), Vec::new());
+    for submission in deferred {
+        let of_sender = senders.entry(submission.admitted.creator.clone()).or_default();
+        *of_sender += 1;
+        if *of_sender <= DEFERRED_OF_IDENTITY && kept.len() < DEFERRED_ENVELOPES {
+            kept.push(submission);
+        } else {
+            excess.push(submission);
+        }
+    }
+    if let Some(first) = excess.first() {
+        let (envelopes, first) = (excess.len(), first.creator());
+        tracing::warn!(envelopes, first, "too many envelopes wait that exclude one another from a block");
+    }
+    for submission in excess {
+        metrics::refused("too many wait");
+        submission.refuse(Refusal::unavailable(format!(
+            "the transaction must stand in another block than those before it, and too many wait for that: at most \
+             {DEFERRED_OF_IDENTITY} of one identity and {DEFERRED_ENVELOPES} of all may; try again later"
+        )));
+    }
+    metrics::deferred(kept.len());
+    kept
 }

@@ -1,7 +1,7 @@
 //! Starts a node: opens the ledger, reads the channel's configuration from it, and sets pipeline and
 //! servers going.
 
-use std::{path::PathBuf, sync::Arc, thread};
+use std::{path::PathBuf, sync::Arc, thread, time::Duration};
 
 use fabric::{
     channel::{Bundle, ConfigError},
@@ -43,6 +43,8 @@ pub struct Config {
     pub peers: Vec<ServerConfig>,
     /// Where chaincodes listen, in place of what their packages say.
     pub chaincode_address: Option<String>,
+    /// How far from the orderer's clock the timestamp of a transaction may lie, in whole seconds.
+    pub time_window: Duration,
 }
 
 /// One server of the node: a peer with its gateway, or the orderer.
@@ -99,6 +101,7 @@ impl Node {
             address: config.orderer.address.clone(),
             msp_id: config.orderer.msp_id.clone(),
             signer: identity_from(orderer_msp, &config.orderer.msp_id)?,
+            time_window: config.time_window,
         };
         let channel = Arc::new(Channel::new(ledger, bundle, memo, orderer, sender));
 

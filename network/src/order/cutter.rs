@@ -1,53 +1,42 @@
-//! Which envelopes share a block: the channel's batch size, a config transaction alone in its block,
-//! and no two transactions that are deadly to real peers only together ([`hazard::Footprint`]).
+//! Which envelopes are offered for the same block: the channel's batch size, and a config transaction alone in
+//! its block.
 //!
 //! Source: `orderer/common/blockcutter/blockcutter.go`. The batch timer of Fabric is absent: the
 //! pipeline cuts whatever is pending as soon as it is idle, so no envelope ever waits for a clock.
 
 use fabric::channel::BatchSize;
 
-use super::{filter::Admitted, hazard::Footprint};
+use super::filter::Admitted;
 
-/// What becomes of the pending batch when one more envelope is offered.
-#[derive(Debug)]
+/// What becomes of the batch when one more envelope is offered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Cut {
-    /// It was added and there is room for more.
+    /// It counts and there is room for more.
     Open,
-    /// It was added and the block is complete.
+    /// It counts and the batch is complete.
     Full,
-    /// It does not fit: close the block first, then offer it again.
-    Refused(Box<Admitted>),
+    /// It does not fit: it belongs to the next batch.
+    Refused,
 }
 
-/// The batch that will be the next block.
+/// Counts the envelopes of a batch.
 #[derive(Debug, Default)]
 pub struct Cutter {
-    pending: Vec<Admitted>,
+    messages: usize,
     bytes: usize,
-    footprint: Footprint,
 }
 
 impl Cutter {
-    /// Offers an envelope to the pending batch under the channel's current `limits`.
-    pub fn offer(&mut self, envelope: Admitted, limits: &BatchSize) -> Cut {
-        if !self.pending.is_empty() && !self.fits(&envelope, limits) {
-            return Cut::Refused(Box::new(envelope));
+    /// Offers an envelope under the channel's current `limits`.
+    pub fn offer(&mut self, envelope: &Admitted, limits: &BatchSize) -> Cut {
+        let preferred = limits.preferred_max_bytes as usize;
+        let fits = !envelope.is_config() && self.bytes + envelope.size() <= preferred;
+        if self.messages > 0 && !fits {
+            return Cut::Refused;
         }
-        let alone = envelope.is_config() || envelope.size() > limits.preferred_max_bytes as usize;
+        self.messages += 1;
         self.bytes += envelope.size();
-        self.footprint.merge(&envelope.footprint);
-        self.pending.push(envelope);
-        if alone || self.pending.len() >= limits.max_message_count as usize { Cut::Full } else { Cut::Open }
-    }
-
-    /// Takes the pending batch, in the order in which it was offered.
-    pub fn cut(&mut self) -> Vec<Admitted> {
-        std::mem::take(self).pending
-    }
-
-    fn fits(&self, envelope: &Admitted, limits: &BatchSize) -> bool {
-        !envelope.is_config()
-            && self.bytes + envelope.size() <= limits.preferred_max_bytes as usize
-            && !self.footprint.clashes_with(&envelope.footprint)
+        let alone = envelope.is_config() || envelope.size() > preferred;
+        if alone || self.messages >= limits.max_message_count as usize { Cut::Full } else { Cut::Open }
     }
 }

@@ -15,8 +15,9 @@ use fabric::{
     types::txid,
 };
 use prost::Message;
+use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
-use super::hazard::{self, Footprint, WritesCheck};
+use super::hazard::{self, WritesCheck};
 use crate::ledger::Ledger;
 
 /// Why an envelope was not ordered; the client may mend a 400 or 403 and repeat a 503.
@@ -27,7 +28,8 @@ pub struct Refusal {
 }
 
 impl Refusal {
-    fn bad_request(info: impl Into<String>) -> Self {
+    /// The envelope cannot be taken as it is.
+    pub fn bad_request(info: impl Into<String>) -> Self {
         Self { status: Status::BadRequest, info: info.into() }
     }
 
@@ -46,7 +48,8 @@ pub struct Admitted {
     pub envelope: Envelope,
     pub txid: String,
     pub config_sequence: u64,
-    pub footprint: Footprint,
+    /// The identity that signed what the client sent.
+    pub creator: Bytes,
     /// The config update that a config transaction was made from.
     pub update: Option<Envelope>,
 }
@@ -62,7 +65,8 @@ impl Admitted {
     }
 }
 
-/// The rules of one channel. `now` is in seconds since 1970, for the expiry of certificates alone.
+/// The rules of one channel. `now` is in seconds since 1970, for the expiry of certificates and the age of
+/// transactions.
 pub struct Filter<'a> {
     pub bundle: &'a Arc<Bundle>,
     pub ledger: &'a Ledger,
@@ -70,6 +74,8 @@ pub struct Filter<'a> {
     pub signer: &'a SigningIdentity,
     pub check_writes: &'a WritesCheck<'a>,
     pub now: i64,
+    /// How far from `now` the timestamp of a transaction may lie, in seconds.
+    pub time_window: u64,
 }
 
 impl Filter<'_> {
@@ -94,12 +100,12 @@ impl Filter<'_> {
     }
 
     fn admit_transaction(&self, envelope: Envelope, parts: Parts) -> Result<Admitted, Refusal> {
-        self.apply_rules(&envelope, &parts.signature_header)?;
+        let creator = self.apply_rules(&envelope, &parts.signature_header)?;
         let Parts { channel_header, signature_header, data } = parts;
-        let examined =
-            hazard::examine(&channel_header, signature_header, data, self.ledger, self.check_writes);
-        let footprint = examined.map_err(|hazard| Refusal::bad_request(hazard.to_string()))?;
-        Ok(self.admitted(envelope, channel_header.tx_id, footprint, None))
+        self.check_time(&channel_header)?;
+        hazard::examine(&channel_header, signature_header, data, self.ledger, self.check_writes)
+            .map_err(|hazard| Refusal::bad_request(hazard.to_string()))?;
+        Ok(self.admitted(envelope, channel_header.tx_id, creator, None))
     }
 
     fn admit_update(
@@ -113,7 +119,8 @@ impl Filter<'_> {
             info: format!("config update for existing channel did not pass {stage} checks: {}", refusal.info),
             ..refusal
         };
-        self.apply_rules(&update, signature_header).map_err(|refusal| context("initial", refusal))?;
+        let creator =
+            self.apply_rules(&update, signature_header).map_err(|refusal| context("initial", refusal))?;
         let config = self.bundle.propose_update(&update).map_err(|error| {
             Refusal::bad_request(format!(
                 "error applying config update to existing channel '{channel}': {error}"
@@ -121,22 +128,22 @@ impl Filter<'_> {
         })?;
         let (envelope, signature_header) = self.config_transaction(config.envelope, nonce)?;
         self.apply_rules(&envelope, &signature_header).map_err(|refusal| context("final", refusal))?;
-        Ok(self.admitted(envelope, String::new(), Footprint::default(), Some(update)))
+        Ok(self.admitted(envelope, String::new(), creator, Some(update)))
     }
 
     fn admitted(
         &self,
         envelope: Envelope,
         txid: String,
-        footprint: Footprint,
+        creator: Bytes,
         update: Option<Envelope>,
     ) -> Admitted {
         let encoded = envelope.encode_to_vec().into();
-        Admitted { encoded, envelope, txid, config_sequence: self.bundle.sequence(), footprint, update }
+        Admitted { encoded, envelope, txid, config_sequence: self.bundle.sequence(), creator, update }
     }
 
-    /// Empty, too large, expired, not allowed to write: the rule set of every channel.
-    fn apply_rules(&self, envelope: &Envelope, signature_header: &Bytes) -> Result<(), Refusal> {
+    /// Empty, too large, expired, not allowed to write: the rule set of every channel. Gives the creator.
+    fn apply_rules(&self, envelope: &Envelope, signature_header: &Bytes) -> Result<Bytes, Refusal> {
         if envelope.payload.is_empty() {
             return Err(Refusal::bad_request("Message was empty"));
         }
@@ -151,7 +158,31 @@ impl Filter<'_> {
             Refusal::bad_request(format!("could not convert message to signedData: {error}"))
         })?;
         self.check_expiry(&signed)?;
-        self.check_writers(signed)
+        let creator = signed.identity.clone();
+        self.check_writers(signed)?;
+        Ok(creator)
+    }
+
+    /// An endorsed transaction never expires for peers: one that was held back would rewrite the past with the
+    /// time it claims.
+    fn check_time(&self, header: &ChannelHeader) -> Result<(), Refusal> {
+        let Some(timestamp) = header.timestamp else {
+            return Err(Refusal::bad_request("the transaction's header has no timestamp"));
+        };
+        // Saturating: the client may claim any number.
+        let distance = timestamp.seconds.saturating_sub(self.now);
+        if distance.unsigned_abs() <= self.time_window {
+            return Ok(());
+        }
+        let side = if distance < 0 { "before" } else { "after" };
+        Err(Refusal::bad_request(format!(
+            "the transaction's timestamp, {}, is {} s {side} the orderer's clock, {}; at most {} s are allowed: \
+             check both clocks, and endorse the transaction anew",
+            shown(timestamp.seconds),
+            distance.unsigned_abs(),
+            shown(self.now),
+            self.time_window,
+        )))
     }
 
     fn check_expiry(&self, signed: &SignedData) -> Result<(), Refusal> {
@@ -218,6 +249,12 @@ impl Parts {
             .map_err(|error| format!("error unmarshalling channel header: {error}"))?;
         Ok(Self { channel_header, signature_header: header.signature_header, data: payload.data })
     }
+}
+
+/// As people read it.
+fn shown(seconds: i64) -> String {
+    let time = OffsetDateTime::from_unix_timestamp(seconds).ok();
+    time.and_then(|time| time.format(&Rfc3339).ok()).unwrap_or_else(|| format!("{seconds} s since 1970"))
 }
 
 fn signed_data(envelope: &Envelope, signature_header: &Bytes) -> Result<SignedData, String> {

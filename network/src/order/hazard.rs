@@ -2,9 +2,10 @@
 //!
 //! A real peer panics or hangs on some malformed transactions, and meets them again after each restart,
 //! since the block stays on the chain. No honest client makes one, but one hostile client with the right
-//! to write is enough. Some are deadly alone ([`examine`] refuses them), some only together with another
-//! one in the same block ([`Footprint::clashes_with`] keeps them apart). The causes are in Fabric's
-//! `core/common/validation/statebased` and `core/ledger/kvledger/txmgmt/validation`.
+//! to write is enough. Some are deadly alone: [`examine`] refuses them. Others are deadly by the state that
+//! they meet, or together with another one in the same block: [`validate::compose`](crate::validate::compose) finds
+//! them when the block is cut. The causes are in Fabric's `core/common/validation/statebased` and
+//! `core/ledger/kvledger/txmgmt/validation`.
 
 use std::collections::HashSet;
 
@@ -16,20 +17,18 @@ use fabric::{
         kvrwset::{KvMetadataEntry, range_query_info::ReadsInfo},
         protos::{
             ChaincodeAction, ChaincodeActionPayload, ChaincodeHeaderExtension, ProposalResponsePayload,
-            Transaction, TxValidationCode,
+            Transaction,
         },
     },
-    types::{
-        decode_noting,
-        rwset::{CollectionRwSet, NamespaceRwSet, TxRwSet},
-        txid,
-    },
+    types::{decode_noting, rwset::TxRwSet, txid},
 };
 
 use crate::ledger::{Ledger, LedgerError};
 
 /// The state metadata entry that holds a key's own endorsement policy.
 const VALIDATION_PARAMETER: &str = "VALIDATION_PARAMETER";
+/// The largest policy of a key, in bytes: every later write of the key costs its evaluation.
+const MAX_KEY_POLICY_BYTES: usize = 16 << 10;
 
 /// Why a transaction would stop peers.
 #[derive(Debug, thiserror::Error)]
@@ -50,6 +49,11 @@ pub enum Hazard {
     RangeQuery { reason: &'static str },
     #[error("transaction refused: the endorsement policy it sets for a key of '{namespace}' is not one")]
     NotAPolicy { namespace: String },
+    #[error(
+        "transaction refused: the endorsement policy it sets for a key of '{namespace}' has {size} bytes, at most \
+         {MAX_KEY_POLICY_BYTES} are taken"
+    )]
+    PolicyTooLarge { namespace: String, size: usize },
     #[error("transaction refused: {reason}, which would stop the channel's peers")]
     Writes { reason: String },
     #[error(transparent)]
@@ -58,46 +62,6 @@ pub enum Hazard {
 
 /// Judges what a read-write set writes to collections and chaincode definitions.
 pub type WritesCheck<'a> = dyn Fn(&TxRwSet) -> Result<(), String> + 'a;
-
-/// A key that a transaction touches: namespace, collection (empty for public keys), key or its hash.
-type Key = (String, String, Bytes);
-type KeyRef<'k> = (&'k str, &'k str, &'k [u8]);
-
-/// What a transaction, or a batch of them, does to keys, as far as its neighbours must know.
-#[derive(Clone, Debug, Default)]
-pub struct Footprint {
-    deleted: HashSet<Key>,
-    /// Keys whose metadata is written without their value, or whose value is written twice (which
-    /// Fabric takes for the same).
-    metadata_only: HashSet<Key>,
-    sets_policies: bool,
-    /// More than one namespace's policies must be met.
-    spans_namespaces: bool,
-}
-
-impl Footprint {
-    /// A metadata-only write of a key that was deleted earlier in the block crashes a peer.
-    pub fn clashes_with(&self, next: &Self) -> bool {
-        next.metadata_only.iter().any(|key| self.deleted.contains(key))
-    }
-
-    pub fn merge(&mut self, next: &Self) {
-        self.deleted.extend(next.deleted.iter().cloned());
-    }
-
-    /// Whether the transaction writes key-level endorsement policies: a repetition of such a one can
-    /// hang peers, so it is looked for once more when the block is cut.
-    pub fn sets_policies(&self) -> bool {
-        self.sets_policies
-    }
-
-    /// Whether peers go on after the transaction, if it gets this code, or not, as it happens: one that sets
-    /// policies and fails in one of several namespaces makes those hang later that did not visit the others.
-    pub fn divides_peers(&self, code: TxValidationCode) -> bool {
-        let failed = [TxValidationCode::EndorsementPolicyFailure, TxValidationCode::InvalidChaincode];
-        self.sets_policies && self.spans_namespaces && failed.contains(&code)
-    }
-}
 
 /// Refuses a transaction that is deadly whatever stands beside it in its block.
 ///
@@ -109,7 +73,7 @@ pub fn examine(
     data: Bytes,
     ledger: &Ledger,
     check_writes: &WritesCheck<'_>,
-) -> Result<Footprint, Hazard> {
+) -> Result<(), Hazard> {
     // An unreadable extension is a verdict, which all peers reach.
     let extension = part::<ChaincodeHeaderExtension>("the header's extension", header.extension.clone());
     if let Err(hazard @ Hazard::Mistyped { .. }) = extension {
@@ -117,16 +81,14 @@ pub fn examine(
     }
     let action = chaincode_action(data)?;
     // Peers mark a transaction with an unreadable read-write set invalid and go on.
-    let Some(rwset) = rwset(action.results)? else { return Ok(Footprint::default()) };
+    let Some(rwset) = rwset(action.results)? else { return Ok(()) };
     check_writes(&rwset).map_err(|reason| Hazard::Writes { reason })?;
     check_range_queries(&rwset)?;
     check_policies(&rwset)?;
-    let invoked = action.chaincode_id.unwrap_or_default().name;
-    let footprint = footprint(&rwset, &invoked);
-    if footprint.sets_policies {
+    if sets_policies(&rwset) {
         check_reaches_policy_check(header, signature_header, ledger)?;
     }
-    Ok(footprint)
+    Ok(())
 }
 
 /// Walks down to what the chaincode did as a peer does when it looks for dependencies between the
@@ -181,8 +143,12 @@ fn check_policies(rwset: &TxRwSet) -> Result<(), Hazard> {
         let hashed = namespace.collections.iter().flat_map(|collection| &collection.hashed.metadata_writes);
         let entries = public.chain(hashed.flat_map(|write| &write.entries));
         for KvMetadataEntry { value, .. } in entries.filter(|entry| entry.name == VALIDATION_PARAMETER) {
+            let (namespace, size) = (&namespace.namespace, value.len());
+            if size > MAX_KEY_POLICY_BYTES {
+                return Err(Hazard::PolicyTooLarge { namespace: namespace.clone(), size });
+            }
             if !good.contains(value) && SignaturePolicy::decode(value.clone()).is_err() {
-                return Err(Hazard::NotAPolicy { namespace: namespace.namespace.clone() });
+                return Err(Hazard::NotAPolicy { namespace: namespace.clone() });
             }
             good.insert(value);
         }
@@ -208,60 +174,10 @@ fn check_reaches_policy_check(
     Ok(())
 }
 
-fn footprint(rwset: &TxRwSet, invoked: &str) -> Footprint {
-    let spans_namespaces = rwset.namespaces.iter().any(|namespace| namespace.namespace != invoked);
-    let mut footprint = Footprint { spans_namespaces, ..Footprint::default() };
-    for namespace in &rwset.namespaces {
-        add_public(&mut footprint, namespace);
-        add_hashed(&mut footprint, namespace);
-    }
-    footprint
-}
-
-fn add_public(footprint: &mut Footprint, namespace: &NamespaceRwSet) {
-    let name = namespace.namespace.as_str();
-    let writes = namespace.public.writes.iter();
-    let writes =
-        writes.map(|write| ((name, "", write.key.as_bytes()), write.is_delete || write.value.is_empty()));
-    let metadata = namespace.public.metadata_writes.iter().map(|write| (name, "", write.key.as_bytes()));
-    footprint.add(writes, metadata);
-}
-
-fn add_hashed(footprint: &mut Footprint, namespace: &NamespaceRwSet) {
-    let name = namespace.namespace.as_str();
-    for CollectionRwSet { collection, hashed, .. } in &namespace.collections {
-        let writes = hashed.hashed_writes.iter();
-        let writes = writes.map(|write| ((name, collection.as_str(), &write.key_hash[..]), write.is_delete));
-        let metadata = hashed.metadata_writes.iter();
-        let metadata = metadata.map(|write| (name, collection.as_str(), &write.key_hash[..]));
-        footprint.add(writes, metadata);
-    }
-}
-
-impl Footprint {
-    fn add<'k>(
-        &mut self,
-        writes: impl Iterator<Item = (KeyRef<'k>, bool)>,
-        metadata: impl Iterator<Item = KeyRef<'k>>,
-    ) {
-        let mut written = HashSet::new();
-        for (key, is_delete) in writes {
-            if is_delete {
-                self.deleted.insert(owned(key));
-            }
-            if !written.insert(key) {
-                self.metadata_only.insert(owned(key));
-            }
-        }
-        for key in metadata {
-            self.sets_policies = true;
-            if !written.contains(&key) {
-                self.metadata_only.insert(owned(key));
-            }
-        }
-    }
-}
-
-fn owned((namespace, collection, key): KeyRef<'_>) -> Key {
-    (namespace.to_owned(), collection.to_owned(), Bytes::copy_from_slice(key))
+fn sets_policies(rwset: &TxRwSet) -> bool {
+    rwset.namespaces.iter().any(|namespace| {
+        let mut collections = namespace.collections.iter();
+        !namespace.public.metadata_writes.is_empty()
+            || collections.any(|collection| !collection.hashed.metadata_writes.is_empty())
+    })
 }

@@ -19,19 +19,6 @@ pub struct Halt {
     pub defect: Defect,
 }
 
-impl Halt {
-    /// The transaction without which the block would do no harm, if it is for a transaction that peers stop.
-    pub fn culprit(&self) -> Option<usize> {
-        match self.defect {
-            Defect::Ledger(_) => None,
-            Defect::FollowsActionless { culprit, .. }
-            | Defect::AwaitsUnreadable { culprit, .. }
-            | Defect::AwaitsUnchecked { culprit, .. } => Some(culprit),
-            _ => Some(self.transaction),
-        }
-    }
-}
-
 /// Why Fabric's peers panic, hang or stop at a transaction.
 #[derive(Debug, thiserror::Error)]
 pub enum Defect {
@@ -57,6 +44,11 @@ pub enum Defect {
     Collection { chaincode: String, collection: String, reason: String },
     #[error("the policy of a key that it writes cannot be read: {0} (Fabric peers stop)")]
     KeyPolicy(String),
+    /// Found only where the orderer limits what a transaction may cost.
+    #[error(
+        "the policies of the keys that it writes cost more comparisons than a transaction of its size may"
+    )]
+    KeyPolicyCost,
     #[error("chaincode '{chaincode}' asks for validation plugin '{plugin}', which is not there")]
     UnknownPlugin { chaincode: String, plugin: String },
     #[error("the policy of {of} refers to '{name}', a group of policies (Fabric peers panic)")]
@@ -67,6 +59,9 @@ pub enum Defect {
     OldCapability(ConfigError),
     #[error("{0} (Fabric peers stop)")]
     Definition(String),
+    /// Found only where the orderer limits what a block may cost.
+    #[error("its range queries read more keys than the orderer looks up for one block")]
+    RangeCost,
     #[error("a range query states a Merkle summary of degree {0} (Fabric peers panic)")]
     SummaryDegree(u32),
     #[error(
@@ -84,6 +79,23 @@ pub enum Defect {
     Commit(#[from] ledger::Defect),
     #[error(transparent)]
     Ledger(LedgerError),
+}
+
+impl Defect {
+    /// Whether peers may stop for what stands earlier in the block: at its beginning the transaction may do no
+    /// harm.
+    pub(crate) fn is_for_earlier(&self) -> bool {
+        matches!(
+            self,
+            Self::FollowsActionless { .. }
+                | Self::AwaitsUnreadable { .. }
+                | Self::AwaitsUnchecked { .. }
+                | Self::RangeCost
+                | Self::SummaryOutgrown
+                | Self::ReadWithoutVersion(_)
+                | Self::Commit(_)
+        )
+    }
 }
 
 impl From<LedgerError> for Defect {

@@ -2,12 +2,9 @@
 //!
 //! Source: `core/committer/txvalidator/v20/validator.go`, `checkTxIdDupsLedger` and `markTXIdDuplicates`.
 
-use std::collections::HashSet;
-
 use fabric::proto::protos::TxValidationCode;
 
 use super::{
-    examine::{Examined, Kind},
     unpack::Unpacked,
     verdict::{Failure, Verdict},
 };
@@ -22,17 +19,10 @@ pub(crate) fn check_ledger(unpacked: &Unpacked, ledger: &Ledger) -> Result<(), F
     Ok(())
 }
 
-/// In the block, only a transaction that passed all checks so far shadows later ones with its id; what it
-/// may fail afterwards does not matter.
-pub(crate) fn mark(examined: &[Examined], verdicts: &mut [Verdict]) {
-    let mut seen = HashSet::new();
-    for (examined, verdict) in examined.iter().zip(verdicts) {
-        let is_endorser = matches!(examined.result, Ok(Kind::Endorser { .. }));
-        let txid = examined.unpacked.txid();
-        if is_endorser && verdict.is_valid() && !seen.insert(txid) {
-            *verdict = duplicate(format!("transaction {txid} stands earlier in this block"));
-        }
-    }
+/// The verdict on a transaction that repeats another one of its block. Only one that met its policies shadows
+/// later ones with its id; what it may fail afterwards does not matter.
+pub(crate) fn in_block(unpacked: &Unpacked) -> Verdict {
+    duplicate(format!("transaction {} stands earlier in this block", unpacked.txid()))
 }
 
 fn duplicate(reason: String) -> Verdict {

@@ -4,7 +4,11 @@
 //! `core/handlers/validation/builtin/v20/validation_logic.go`. Signatures have been verified before; here
 //! identities are held against policies, transaction by transaction in the order of the block.
 
-use std::{collections::BTreeSet, collections::HashSet, rc::Rc, sync::Arc};
+use std::{
+    collections::{BTreeSet, HashMap, HashSet},
+    rc::Rc,
+    sync::Arc,
+};
 
 use bytes::Bytes;
 use fabric::{
@@ -18,7 +22,7 @@ use super::{
     Defect,
     collections::{self, CollectionPolicy},
     definitions::Definitions,
-    key_policies::KeyPolicies,
+    key_policies::{KeyPolicies, Met},
     policies::Policies,
     verdict::{Failure, Verdict},
 };
@@ -30,12 +34,22 @@ use crate::{
 /// A transaction that is to be held against policies.
 #[derive(Clone, Copy)]
 pub(crate) struct Candidate<'a> {
-    pub index: usize,
     /// Whose policies count.
     pub namespaces: &'a BTreeSet<String>,
     pub rwset: &'a TxRwSet,
     /// Those whose endorsement verified, each once.
     pub endorsers: &'a [Arc<Identity>],
+}
+
+/// What came of a candidate in the namespaces it concerns.
+pub(crate) struct Checked {
+    /// The first failure, by the names of the namespaces.
+    pub result: Result<(), Verdict>,
+    pub met: Met,
+    /// In how many namespaces it failed.
+    pub failures: usize,
+    /// Peers that begin with another namespace come to another end.
+    pub is_disputed: bool,
 }
 
 /// The policies in force for one block.
@@ -52,27 +66,42 @@ impl Endorsement<'_> {
     /// A later transaction may wait for ever for what a peer would have found in a namespace it did not
     /// visit; the peers that do not hang have visited it. So every namespace is visited here, and the
     /// first failure, by name, is the verdict.
-    pub fn check(&mut self, candidate: Candidate<'_>) -> Result<(), Failure> {
-        let mut verdict = Ok(());
+    pub fn check(&mut self, candidate: Candidate<'_>) -> Result<Checked, Defect> {
+        let sets = candidate.rwset.namespaces.iter().map(|set| (set.namespace.as_str(), set));
+        let sets: HashMap<&str, &NamespaceRwSet> = sets.collect();
+        let mut checked = Checked { result: Ok(()), met: Met::new(), failures: 0, is_disputed: false };
         for namespace in candidate.namespaces {
-            let result = self.check_namespace(candidate, namespace);
-            match &mut verdict {
-                Ok(()) => verdict = result,
-                Err(Failure::Invalid(first)) => note_disagreement(first, result),
-                Err(Failure::Halt(_)) => {}
+            let set = sets.get(namespace.as_str()).copied();
+            let Err(failure) = self.check_namespace(candidate, namespace, set, &mut checked.met) else {
+                continue;
+            };
+            checked.failures += 1;
+            match (&mut checked.result, failure) {
+                (Ok(()), Failure::Halt(defect)) => return Err(defect),
+                (Err(_), Failure::Halt(defect)) if self.key_policies.for_ordering => return Err(defect),
+                (Ok(()), Failure::Invalid(verdict)) => checked.result = Err(verdict),
+                (Err(first), other) if !checked.is_disputed => {
+                    checked.is_disputed = note_disagreement(first, other);
+                }
+                (Err(_), _) => {}
             }
         }
-        verdict
+        Ok(checked)
     }
 
-    fn check_namespace(&mut self, candidate: Candidate<'_>, namespace: &str) -> Result<(), Failure> {
+    fn check_namespace(
+        &mut self,
+        candidate: Candidate<'_>,
+        namespace: &str,
+        set: Option<&NamespaceRwSet>,
+        met: &mut Met,
+    ) -> Result<(), Failure> {
         let definition = self.definition(namespace)?;
-        self.key_policies.extract_up_to(candidate.index)?;
+        self.key_policies.search()?;
         let policy = match namespace {
             NAMESPACE => self.policies.lifecycle(),
             _ => definition.parameters.validation.validation_parameter.clone(),
         };
-        let some_met = false;
         let check = NamespaceCheck {
             endorsement: self,
             candidate,
@@ -80,11 +109,11 @@ impl Endorsement<'_> {
             definition,
             policy,
             met: HashSet::new(),
-            some_met,
+            met_by_keys: HashSet::new(),
         };
-        let result = check.run();
+        let result = check.run(set);
         if !matches!(result, Err(Failure::Halt(_))) {
-            self.key_policies.note_result(candidate.index, namespace, result.is_ok());
+            met.insert(namespace.to_owned(), result.is_ok());
         }
         result
     }
@@ -123,24 +152,23 @@ struct NamespaceCheck<'c, 'a> {
     policy: Bytes,
     /// The collections whose policy has been met; the empty name stands for the chaincode.
     met: HashSet<String>,
-    /// Any policy at all, a key's among them.
-    some_met: bool,
+    /// The policies of keys that have been met.
+    met_by_keys: HashSet<Bytes>,
 }
 
 impl NamespaceCheck<'_, '_> {
-    fn run(mut self) -> Result<(), Failure> {
-        let rwset = self.candidate.rwset;
-        let namespace = rwset.namespaces.iter().find(|namespace| namespace.namespace == self.namespace);
-        for key in namespace.map(written_keys).unwrap_or_default() {
+    fn run(mut self, set: Option<&NamespaceRwSet>) -> Result<(), Failure> {
+        for key in set.map(written_keys).unwrap_or_default() {
             self.check_key(&key)?;
         }
         // A transaction that writes nothing still needs the chaincode's endorsers.
-        if self.some_met { Ok(()) } else { self.check_chaincode() }
+        let some_met = !self.met.is_empty() || !self.met_by_keys.is_empty();
+        if some_met { Ok(()) } else { self.check_chaincode() }
     }
 
     fn check_key(&mut self, key: &WrittenKey) -> Result<(), Failure> {
         let Self { endorsement, candidate, definition, .. } = self;
-        endorsement.key_policies.await_earlier(candidate.index, &key.state_key)?;
+        endorsement.key_policies.await_earlier(&key.state_key)?;
         let collection = key.collection.as_str();
         // Of a collection that does not exist Fabric reads no key policy; the collection's policy fails.
         let is_readable = collection.is_empty()
@@ -149,9 +177,13 @@ impl NamespaceCheck<'_, '_> {
         if policy.is_empty() {
             return self.check_collection(collection);
         }
+        if self.met_by_keys.contains(&policy) {
+            return Ok(());
+        }
         let result = endorsement.policies.evaluate_key_policy(&policy, candidate.endorsers)?;
-        self.some_met = true;
-        result.map_err(|error| not_endorsed(format!("policy of {}: {error}", key.state_key)))
+        result.map_err(|error| not_endorsed(format!("policy of {}: {error}", key.state_key)))?;
+        self.met_by_keys.insert(policy);
+        Ok(())
     }
 
     fn check_collection(&mut self, collection: &str) -> Result<(), Failure> {
@@ -173,7 +205,6 @@ impl NamespaceCheck<'_, '_> {
             .policies
             .evaluate(&policy, candidate.endorsers)
             .map_err(|error| not_met(format!("collection '{collection}' of '{}'", self.namespace), error))?;
-        self.some_met = true;
         self.met.insert(collection.to_owned());
         Ok(())
     }
@@ -183,7 +214,6 @@ impl NamespaceCheck<'_, '_> {
             .policies
             .evaluate(&self.policy, self.candidate.endorsers)
             .map_err(|error| not_met(format!("'{}'", self.namespace), error))?;
-        self.some_met = true;
         self.met.insert(String::new());
         Ok(())
     }
@@ -197,14 +227,15 @@ fn not_met(of: String, error: PolicyError) -> Failure {
     }
 }
 
-/// Says so where peers that begin with another namespace come to another end.
-fn note_disagreement(first: &mut Verdict, other: Result<(), Failure>) {
+/// Whether peers that begin with another namespace come to another end; the reason says so then.
+fn note_disagreement(first: &mut Verdict, other: Failure) -> bool {
     let other = match other {
-        Err(Failure::Invalid(other)) if other.code != first.code => other.reason,
-        Err(Failure::Halt(defect)) => defect.to_string(),
-        _ => return,
+        Failure::Invalid(other) if other.code == first.code => return false,
+        Failure::Invalid(other) => other.reason,
+        Failure::Halt(defect) => defect.to_string(),
     };
     first.reason.push_str(&format!("; peers disagree, others find first: {other}"));
+    true
 }
 
 fn not_endorsed(reason: String) -> Failure {

@@ -57,14 +57,20 @@ pub(crate) struct Examiner<'a> {
 }
 
 impl Examiner<'_> {
-    /// Examines all transactions of a block.
+    /// Examines all transactions of a block, of which none may stop the peers.
     pub fn examine_all(self, envelopes: &[Bytes]) -> Result<Vec<Examined>, Stop> {
+        let examined = self.examine_each(envelopes).into_iter().enumerate();
+        examined.map(|(index, result)| result.map_err(|defect| (index, defect))).collect()
+    }
+
+    /// Examines transactions, in their order; an error where peers would stop.
+    pub fn examine_each(self, envelopes: &[Bytes]) -> Vec<Result<Examined, Defect>> {
         let mut examined = self.on_all_cores(envelopes);
         examined.sort_unstable_by_key(|(index, ..)| *index);
-        let in_order = examined.into_iter().map(|(index, unpacked, result)| match result {
+        let in_order = examined.into_iter().map(|(_, unpacked, result)| match result {
             Ok(kind) => Ok(Examined { unpacked, result: Ok(kind) }),
             Err(Failure::Invalid(verdict)) => Ok(Examined { unpacked, result: Err(verdict) }),
-            Err(Failure::Halt(defect)) => Err((index, defect)),
+            Err(Failure::Halt(defect)) => Err(defect),
         });
         in_order.collect()
     }
@@ -110,6 +116,10 @@ impl Examiner<'_> {
 }
 
 impl Examined {
+    pub fn is_config(&self) -> bool {
+        matches!(self.result, Ok(Kind::Config))
+    }
+
     /// The transaction as the ledger keeps it.
     pub fn into_ledger(self, verdict: &Verdict) -> Transaction {
         let txid = self.unpacked.indexed_txid();

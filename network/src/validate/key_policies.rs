@@ -6,7 +6,7 @@
 //! writes such a key then waits for that transaction's own policy check. Peers panic or wait for ever on
 //! transactions that cannot be read, or are never checked; so this is where most halts come from.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap, VecDeque};
 
 use bytes::Bytes;
 use fabric::{
@@ -14,7 +14,10 @@ use fabric::{
         kvrwset::KvMetadataWrite,
         protos::{MetaDataKeys, TxValidationCode},
     },
-    types::{decode, rwset::TxRwSet},
+    types::{
+        decode,
+        rwset::{NamespaceRwSet, TxRwSet},
+    },
 };
 
 use super::{
@@ -24,69 +27,83 @@ use super::{
 };
 use crate::ledger::{StateKey, View};
 
+/// Whether a transaction met the policies of each namespace it concerns. A namespace whose policies it was
+/// never held against is not there.
+pub(crate) type Met = BTreeMap<String, bool>;
+
 /// The key policies that the transactions of one block meet.
 pub(crate) struct KeyPolicies<'a> {
     view: &'a View<'a>,
-    transactions: Vec<&'a Unpacked>,
-    /// How many transactions have been searched for metadata writes.
-    extracted: usize,
-    /// The first of them that could not be read to the end.
+    /// The last transactions of the block so far, which have not been searched for metadata writes yet.
+    unsearched: VecDeque<Earlier<'a>>,
+    /// The first transaction that could not be read to the end.
     unreadable: Option<(usize, Flaw)>,
-    /// Which transactions write the metadata of a key, in order.
-    writers: HashMap<StateKey, Vec<usize>>,
-    /// Whether a transaction met the policies of a namespace; nothing if they were never checked.
-    results: HashMap<(usize, String), bool>,
+    /// What the searched transactions do to the policies of keys.
+    changes: HashMap<StateKey, Changes>,
+    /// Peers look at the changes of a key in an order of their own. Where only some of them hang, the orderer lets
+    /// none come to it; a follower goes on as the others do.
+    pub for_ordering: bool,
+}
+
+/// A transaction that has its place in the block.
+struct Earlier<'a> {
+    index: usize,
+    unpacked: &'a Unpacked,
+    met: Met,
+}
+
+/// The first metadata writes of a key by earlier transactions of the block.
+#[derive(Clone, Copy, Default)]
+struct Changes {
+    /// By a transaction that met the policies of the key's namespace.
+    endorsed: Option<usize>,
+    /// By one that was never held against them.
+    unchecked: Option<usize>,
 }
 
 impl<'a> KeyPolicies<'a> {
-    pub fn new(view: &'a View<'a>, transactions: Vec<&'a Unpacked>) -> Self {
-        Self {
-            view,
-            transactions,
-            extracted: 0,
-            unreadable: None,
-            writers: HashMap::new(),
-            results: HashMap::new(),
-        }
+    pub fn new(view: &'a View<'a>) -> Self {
+        let (unsearched, changes) = (VecDeque::new(), HashMap::new());
+        Self { view, unsearched, unreadable: None, changes, for_ordering: false }
     }
 
-    /// Searches the transactions up to and with this one for metadata writes.
-    pub fn extract_up_to(&mut self, index: usize) -> Result<(), Defect> {
-        while self.extracted <= index {
-            let Some(unpacked) = self.transactions.get(self.extracted) else { return Ok(()) };
-            self.extract(self.extracted, unpacked)?;
-            self.extracted += 1;
+    /// The transaction at `index` is the next one of the block.
+    pub fn add(&mut self, index: usize, unpacked: &'a Unpacked, met: Met) {
+        self.unsearched.push_back(Earlier { index, unpacked, met });
+    }
+
+    /// Searches the transactions of the block so far for metadata writes, as a peer does before it checks a
+    /// policy.
+    pub fn search(&mut self) -> Result<(), Defect> {
+        while let Some(earlier) = self.unsearched.pop_front() {
+            match readable(earlier.unpacked) {
+                Ok(rwset) => self.note(&earlier, rwset),
+                Err(flaw @ Flaw::Malformed(_)) => {
+                    self.unreadable.get_or_insert((earlier.index, flaw));
+                }
+                Err(flaw) => {
+                    let culprit = earlier.index;
+                    self.unsearched.push_front(earlier);
+                    return Err(Defect::FollowsActionless { culprit, flaw: flaw.to_string() });
+                }
+            }
         }
         Ok(())
     }
 
-    pub fn note_result(&mut self, index: usize, namespace: &str, is_endorsed: bool) {
-        self.results.insert((index, namespace.to_owned()), is_endorsed);
-    }
-
     /// Refuses a write to a key whose policy an earlier transaction changes, if that one is endorsed; it
     /// does not matter what becomes of it afterwards.
-    pub fn await_earlier(&self, index: usize, key: &StateKey) -> Result<(), Failure> {
-        if let Some((culprit, flaw)) = self.unreadable.as_ref().filter(|(culprit, _)| *culprit < index) {
+    pub fn await_earlier(&self, key: &StateKey) -> Result<(), Failure> {
+        if let Some((culprit, flaw)) = &self.unreadable {
             return Err(Defect::AwaitsUnreadable { culprit: *culprit, flaw: flaw.to_string() }.into());
         }
-        let writers = self.writers.get(key).into_iter().flatten().copied();
-        let mut unchecked = None;
-        for earlier in writers.take_while(|earlier| *earlier < index) {
-            match self.results.get(&(earlier, key.namespace.clone())) {
-                Some(true) => {
-                    let reason =
-                        format!("the policy of {key} is changed by transaction {earlier} of this block");
-                    return Err(Verdict::invalid(TxValidationCode::EndorsementPolicyFailure, reason).into());
-                }
-                Some(false) => {}
-                None => unchecked = unchecked.or(Some(earlier)),
-            }
+        let Changes { endorsed, unchecked } = self.changes.get(key).copied().unwrap_or_default();
+        if let Some(culprit) = unchecked.filter(|_| self.for_ordering || endorsed.is_none()) {
+            return Err(Defect::AwaitsUnchecked { culprit, key: key.to_string() }.into());
         }
-        match unchecked {
-            None => Ok(()),
-            Some(culprit) => Err(Defect::AwaitsUnchecked { culprit, key: key.to_string() }.into()),
-        }
+        let Some(earlier) = endorsed else { return Ok(()) };
+        let reason = format!("the policy of {key} is changed by transaction {earlier} of this block");
+        Err(Verdict::invalid(TxValidationCode::EndorsementPolicyFailure, reason).into())
     }
 
     /// The committed policy of a key, an encoded `SignaturePolicyEnvelope`; empty if it has none.
@@ -100,37 +117,42 @@ impl<'a> KeyPolicies<'a> {
         Ok(entry.map(|entry| entry.value).unwrap_or_default())
     }
 
-    fn extract(&mut self, index: usize, unpacked: &Unpacked) -> Result<(), Defect> {
-        let flaw = match &unpacked.endorsed {
-            Ok(endorsed) if endorsed.action.is_err() => Flaw::Malformed("ChaincodeAction"),
-            Ok(endorsed) => {
-                self.note_writers(index, endorsed.rwset.as_ref().ok());
-                return Ok(());
-            }
-            Err(flaw @ Flaw::Malformed(_)) => flaw.clone(),
-            Err(flaw) => {
-                return Err(Defect::FollowsActionless { culprit: index, flaw: flaw.to_string() });
-            }
-        };
-        self.unreadable.get_or_insert((index, flaw));
-        Ok(())
-    }
-
-    fn note_writers(&mut self, index: usize, rwset: Option<&TxRwSet>) {
+    /// One entry a key, whatever the number of its writers: the work stays linear in the block's size.
+    fn note(&mut self, earlier: &Earlier<'_>, rwset: Option<&TxRwSet>) {
         for namespace in rwset.into_iter().flat_map(|rwset| &rwset.namespaces) {
-            let name = &namespace.namespace;
-            let public =
-                namespace.public.metadata_writes.iter().map(|write| StateKey::public(name, &write.key));
-            let hashed = namespace.collections.iter().flat_map(|set| {
-                let key = move |hash: &Bytes| StateKey::hashed(name, &set.collection, hash.clone());
-                set.hashed.metadata_writes.iter().map(move |write| key(&write.key_hash))
-            });
-            for key in public.chain(hashed) {
-                let writers = self.writers.entry(key).or_default();
-                if writers.last() != Some(&index) {
-                    writers.push(index);
-                }
+            let met = earlier.met.get(&namespace.namespace);
+            for key in metadata_keys(namespace).filter(|_| met != Some(&false)) {
+                let changes = self.changes.entry(key).or_default();
+                let first = if met.is_some() { &mut changes.endorsed } else { &mut changes.unchecked };
+                first.get_or_insert(earlier.index);
             }
         }
     }
+}
+
+/// The namespaces whose policies the transaction must be held against, or else peers wait for ever at a later
+/// transaction that writes one of the same keys; an error if already reading it stops them there.
+pub(crate) fn namespaces_to_settle(unpacked: &Unpacked) -> Result<impl Iterator<Item = &str>, Flaw> {
+    let namespaces = readable(unpacked)?.into_iter().flat_map(|rwset| &rwset.namespaces);
+    let sets_policies = |namespace: &&NamespaceRwSet| metadata_keys(namespace).next().is_some();
+    Ok(namespaces.filter(sets_policies).map(|namespace| namespace.namespace.as_str()))
+}
+
+/// The read-write set, if it can be read; an error where peers do not get that far.
+fn readable(unpacked: &Unpacked) -> Result<Option<&TxRwSet>, Flaw> {
+    match &unpacked.endorsed {
+        Ok(endorsed) if endorsed.action.is_err() => Err(Flaw::Malformed("ChaincodeAction")),
+        Ok(endorsed) => Ok(endorsed.rwset.as_ref().ok()),
+        Err(flaw) => Err(flaw.clone()),
+    }
+}
+
+fn metadata_keys(namespace: &NamespaceRwSet) -> impl Iterator<Item = StateKey> {
+    let name = &namespace.namespace;
+    let public = namespace.public.metadata_writes.iter().map(move |write| StateKey::public(name, &write.key));
+    let hashed = namespace.collections.iter().flat_map(move |set| {
+        let key = move |hash: &Bytes| StateKey::hashed(name, &set.collection, hash.clone());
+        set.hashed.metadata_writes.iter().map(move |write| key(&write.key_hash))
+    });
+    public.chain(hashed)
 }

@@ -4,7 +4,7 @@
 //! Namespaces are taken in the order of the read-write set; in each one public reads come first, then
 //! range queries, then hashed reads. The first conflict decides the code.
 
-use std::fmt;
+use std::{cell::Cell, fmt};
 
 use bytes::Bytes;
 use fabric::{
@@ -32,6 +32,8 @@ pub(crate) struct State<'a> {
     pub committed: &'a View<'a>,
     /// The changes of the valid transactions before it.
     pub block: &'a UpdateBatch,
+    /// How many results of range queries may still be looked up, where the orderer limits it.
+    pub range_results: &'a Cell<usize>,
 }
 
 impl State<'_> {

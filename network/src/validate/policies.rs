@@ -22,15 +22,23 @@ const LIFECYCLE_POLICY: &str = "/Channel/Application/LifecycleEndorsement";
 pub(crate) struct Policies<'a> {
     bundle: &'a Bundle,
     compiled: HashMap<Bytes, Result<ApplicationPolicy, PolicyError>>,
+    /// How many comparisons of an endorser with a rule the policies of keys may still cost, where the orderer
+    /// limits it.
+    key_policy_budget: Option<usize>,
 }
 
 impl<'a> Policies<'a> {
     pub fn new(bundle: &'a Bundle) -> Self {
-        Self { bundle, compiled: HashMap::new() }
+        Self { bundle, compiled: HashMap::new(), key_policy_budget: None }
     }
 
     pub fn bundle(&self) -> &'a Bundle {
         self.bundle
+    }
+
+    /// The policies of keys may cost so many comparisons of an endorser with a rule from now on.
+    pub fn limit_key_policies(&mut self, comparisons: usize) {
+        self.key_policy_budget = Some(comparisons);
     }
 
     /// Whether these identities satisfy an encoded `ApplicationPolicy`. One that cannot be decoded
@@ -46,17 +54,27 @@ impl<'a> Policies<'a> {
     /// Whether these identities satisfy a key's policy, an encoded `SignaturePolicyEnvelope`. One that
     /// cannot be decoded stops every peer.
     pub fn evaluate_key_policy(
-        &self,
+        &mut self,
         policy: &Bytes,
         endorsers: &[Arc<Identity>],
     ) -> Result<Result<(), PolicyError>, Defect> {
         match SignaturePolicy::decode(policy.clone()) {
-            Ok(policy) => Ok(policy.evaluate(endorsers, self.bundle.msps())),
+            Ok(policy) => {
+                self.spend(policy.rules().len().saturating_mul(endorsers.len()))?;
+                Ok(policy.evaluate(endorsers, self.bundle.msps()))
+            }
             Err(error @ (PolicyError::Wire(_) | PolicyError::Decode(_))) => {
                 Err(Defect::KeyPolicy(error.to_string()))
             }
             Err(error) => Ok(Err(error)),
         }
+    }
+
+    fn spend(&mut self, comparisons: usize) -> Result<(), Defect> {
+        if let Some(budget) = &mut self.key_policy_budget {
+            *budget = budget.checked_sub(comparisons).ok_or(Defect::KeyPolicyCost)?;
+        }
+        Ok(())
     }
 
     /// The policy for writes to `_lifecycle`: the channel's, or else members of a majority of the

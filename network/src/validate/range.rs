@@ -6,7 +6,7 @@ use std::{cmp::Ordering, iter::Peekable};
 
 use fabric::{proto::kvrwset::RangeQueryInfo, types::Height};
 
-use super::mvcc::State;
+use super::{Defect, mvcc::State, verdict::Failure};
 use crate::ledger::{LedgerError, RangeScan, StateKey};
 
 /// A key the block has changed; without a version if the block deleted it.
@@ -77,9 +77,13 @@ impl<'a> RangeResults<'a> {
 }
 
 impl Iterator for RangeResults<'_> {
-    type Item = Result<(String, Height), LedgerError>;
+    type Item = Result<(String, Height), Failure>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        self.next_result().transpose()
+        let Some(left) = self.state.range_results.get().checked_sub(1) else {
+            return Some(Err(Defect::RangeCost.into()));
+        };
+        self.state.range_results.set(left);
+        self.next_result().map_err(Failure::from).transpose()
     }
 }

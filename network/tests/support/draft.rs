@@ -71,6 +71,7 @@ impl<'a> Draft<'a> {
         let channel_header = ChannelHeader {
             r#type: HeaderType::EndorserTransaction as i32,
             channel_id: CHANNEL.to_owned(),
+            timestamp: Some(std::time::SystemTime::now().into()),
             tx_id: txid::compute(&signature_header.nonce, &signature_header.creator),
             extension: extension.encode_to_vec().into(),
             ..Default::default()

@@ -1,0 +1,61 @@
+//! An envelope on its way into a block, and the answer that its client waits for.
+
+use fabric::{proto::msp::SerializedIdentity, types::decode};
+use sha2::{Digest, Sha256};
+use tokio::sync::oneshot;
+
+use crate::order::{Admitted, Refusal};
+
+/// An admitted envelope that waits to be ordered.
+pub struct Submission {
+    pub admitted: Admitted,
+    answer: oneshot::Sender<Result<(), Refusal>>,
+}
+
+/// The orderer's answer to an envelope, given when the envelope is in a block or will be in none.
+pub struct Answer(oneshot::Receiver<Result<(), Refusal>>);
+
+impl Submission {
+    pub fn new(admitted: Admitted) -> (Self, Answer) {
+        let (answer, receiver) = oneshot::channel();
+        (Self { admitted, answer }, Answer(receiver))
+    }
+
+    /// The same envelope, judged anew.
+    pub fn readmitted(self, admit: impl FnOnce(Admitted) -> Result<Admitted, Refusal>) -> Option<Self> {
+        match admit(self.admitted) {
+            Ok(admitted) => Some(Self { admitted, answer: self.answer }),
+            Err(refusal) => {
+                let _ = self.answer.send(Err(refusal));
+                None
+            }
+        }
+    }
+
+    /// It is in the block that is about to be committed.
+    pub fn ordered(self) {
+        // A client that has left needs no answer.
+        let _ = self.answer.send(Ok(()));
+    }
+
+    pub fn refuse(self, refusal: Refusal) {
+        let _ = self.answer.send(Err(refusal));
+    }
+
+    /// The creator's organisation, and a short hash of its identity that tells it from others.
+    pub fn creator(&self) -> String {
+        let creator = &self.admitted.creator;
+        let mspid = decode::<SerializedIdentity>(creator.clone()).map(|identity| identity.mspid);
+        let hash = hex::encode(Sha256::digest(creator));
+        format!("{} {}", mspid.unwrap_or_default(), hash.get(..16).unwrap_or_default())
+    }
+}
+
+impl Answer {
+    /// Waits until the envelope is in a block, or is refused.
+    pub async fn wait(self) -> Result<(), Refusal> {
+        // A block leaves the pipeline only after its envelopes are answered.
+        let stopped = |_| Refusal::unavailable("the orderer stopped before it ordered the transaction");
+        self.0.await.map_err(stopped)?
+    }
+}

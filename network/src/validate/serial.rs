@@ -1,0 +1,206 @@
+//! The transactions of a block one after the other: each is judged by what those before it have changed.
+//!
+//! Judging a transaction leaves no trace; only an accepted one has its place in the block. So the orderer can
+//! judge a transaction and leave it out, and what follows is judged as if it had never been there.
+
+use std::{cell::Cell, collections::HashSet, sync::Arc};
+
+use fabric::{channel::Bundle, types::Height};
+
+use super::{
+    Defect, Stop, collections, config,
+    definitions::Definitions,
+    duplicates,
+    endorsement::{Candidate, Checked, Endorsement},
+    examine::{Examined, Kind},
+    key_policies::{KeyPolicies, Met, namespaces_to_settle},
+    mvcc::State,
+    policies::Policies,
+    redefined,
+    unpack::Unpacked,
+    verdict::{Failure, Verdict},
+};
+use crate::ledger::{Transaction, UpdateBatch, View};
+
+/// The block so far.
+pub(crate) struct Serial<'a> {
+    number: u64,
+    view: &'a View<'a>,
+    endorsement: Endorsement<'a>,
+    /// The ids of the endorser transactions that met their policies.
+    txids: HashSet<&'a str>,
+    updates: UpdateBatch,
+    verdicts: Vec<Verdict>,
+    /// How many results of range queries may still be looked up.
+    range_results: Cell<usize>,
+}
+
+/// A transaction's verdict at the end of the block so far.
+pub(crate) struct Judged {
+    pub verdict: Verdict,
+    /// Peers reach this verdict or another one, as it happens.
+    pub is_disputed: bool,
+    /// Whether it counts as one that met its policies, whatever the verdict.
+    is_endorsed: bool,
+    met: Met,
+    /// In how many namespaces it did not meet the policies.
+    failures: usize,
+}
+
+impl<'a> Serial<'a> {
+    pub fn new(
+        number: u64,
+        bundle: &'a Bundle,
+        view: &'a View<'a>,
+        definitions: &'a Definitions<'a>,
+    ) -> Self {
+        let endorsement = Endorsement {
+            definitions,
+            policies: Policies::new(bundle),
+            key_policies: KeyPolicies::new(view),
+        };
+        let (txids, updates, verdicts) = (HashSet::new(), UpdateBatch::default(), Vec::new());
+        let range_results = Cell::new(usize::MAX);
+        Self { number, view, endorsement, txids, updates, verdicts, range_results }
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.verdicts.is_empty()
+    }
+
+    /// Judges as the orderer must: what stops only some peers is an error too.
+    pub fn for_ordering(mut self) -> Self {
+        self.endorsement.key_policies.for_ordering = true;
+        self
+    }
+
+    /// What the policies of keys may cost the transactions judged from now on, together.
+    pub fn limit_key_policies(&mut self, comparisons: usize) {
+        self.endorsement.policies.limit_key_policies(comparisons);
+    }
+
+    /// How many results of range queries may be looked up from now on.
+    pub fn limit_range_results(&mut self, results: usize) {
+        self.range_results.set(results);
+    }
+
+    /// Judges a transaction as the next one of the block.
+    pub fn judge(&mut self, examined: &Examined) -> Result<Judged, Defect> {
+        let mut judged = self.check_endorsement(examined)?;
+        if judged.is_endorsed && self.txids.contains(examined.unpacked.txid()) {
+            judged.verdict = duplicates::in_block(&examined.unpacked);
+        }
+        if let Some(rwset) = examined.unpacked.endorser_rwset() {
+            collections::check_written(rwset, self.endorsement.definitions)?;
+        }
+        if judged.verdict.is_valid() {
+            self.check_reads(examined, &mut judged.verdict)?;
+        }
+        Ok(judged)
+    }
+
+    /// Makes a transaction the next one of the block. On an error it is not in the block.
+    pub fn accept(&mut self, examined: &'a Examined, judged: Judged) -> Result<(), Defect> {
+        let index = self.verdicts.len();
+        if judged.verdict.is_valid() {
+            self.apply(index, examined)?;
+        }
+        if judged.is_endorsed {
+            self.txids.insert(examined.unpacked.txid());
+        }
+        self.endorsement.key_policies.add(index, &examined.unpacked, judged.met);
+        self.verdicts.push(judged.verdict);
+        Ok(())
+    }
+
+    /// The verdicts and what the valid transactions change, if peers can read the definitions it leaves.
+    pub fn finish(self) -> Result<(Vec<Verdict>, UpdateBatch), Stop> {
+        redefined::check(&self.updates, self.view)?;
+        Ok((self.verdicts, self.updates))
+    }
+
+    fn check_endorsement(&mut self, examined: &Examined) -> Result<Judged, Defect> {
+        let plain = |verdict: Verdict, failures| Judged {
+            verdict,
+            is_disputed: false,
+            is_endorsed: false,
+            met: Met::new(),
+            failures,
+        };
+        let (kind, rwset) = match (&examined.result, examined.unpacked.rwset()) {
+            (Ok(kind), rwset) => (kind, rwset),
+            (Err(verdict), _) => return Ok(plain(verdict.clone(), 1)),
+        };
+        let (Kind::Endorser { namespaces, endorsers }, Some(rwset)) = (kind, rwset) else {
+            return Ok(plain(Verdict::valid(), 0));
+        };
+        let Checked { result, met, failures, is_disputed } =
+            self.endorsement.check(Candidate { namespaces, rwset, endorsers })?;
+        let is_endorsed = result.is_ok();
+        let verdict = result.err().unwrap_or_else(Verdict::valid);
+        Ok(Judged { verdict, is_disputed, is_endorsed, met, failures })
+    }
+
+    fn check_reads(&self, examined: &Examined, verdict: &mut Verdict) -> Result<(), Defect> {
+        let Some(rwset) = examined.unpacked.rwset().filter(|_| !examined.is_config()) else { return Ok(()) };
+        let (block, range_results) = (&self.updates, &self.range_results);
+        match (State { committed: self.view, block, range_results }).check(rwset) {
+            Ok(()) => Ok(()),
+            Err(Failure::Invalid(conflict)) => {
+                *verdict = conflict;
+                Ok(())
+            }
+            Err(Failure::Halt(defect)) => Err(defect),
+        }
+    }
+
+    fn apply(&mut self, index: usize, examined: &Examined) -> Result<(), Defect> {
+        let height = Height::new(self.number, index as u64);
+        let config =
+            examined.is_config().then(|| Transaction::config(String::new(), examined.unpacked.data()));
+        let rwset = match &config {
+            Some(config) => config.rwset.as_ref(),
+            None => examined.unpacked.rwset(),
+        };
+        if let Some(rwset) = rwset {
+            self.updates.apply(rwset, height, self.view)?;
+        }
+        Ok(())
+    }
+}
+
+impl Judged {
+    /// Whether peers could hang or panic at a later transaction of the block: they cannot read this one, or some
+    /// of them never hold a key policy that it sets against the policies of the key's namespace.
+    pub fn endangers_followers(&self, unpacked: &Unpacked) -> bool {
+        namespaces_to_settle(unpacked)
+            .map_or(true, |mut namespaces| namespaces.any(|namespace| !self.is_settled(namespace)))
+    }
+
+    /// Takes the results that only some peers come to for results that none comes to.
+    pub fn forget_unsettled(&mut self) {
+        let failures = self.failures;
+        self.met.retain(|_, met| is_settled(*met, failures));
+    }
+
+    fn is_settled(&self, namespace: &str) -> bool {
+        self.met.get(namespace).is_some_and(|met| is_settled(*met, self.failures))
+    }
+}
+
+/// Whether every peer comes to this result of a namespace. Peers visit the namespaces in an order of their own and
+/// stop at the first that fails: where one fails, all visit that one, and some no other.
+fn is_settled(met: bool, failures: usize) -> bool {
+    failures == 0 || (failures == 1 && !met)
+}
+
+/// The configuration after a block of so many transactions, if it changes it.
+pub(crate) fn apply_config<'e>(
+    examined: impl Iterator<Item = &'e Examined>,
+    count: usize,
+    bundle: &Bundle,
+) -> Result<Option<Arc<Bundle>>, Stop> {
+    let config = examined.enumerate().find(|(_, examined)| examined.is_config());
+    let Some((index, config)) = config else { return Ok(None) };
+    config::apply(&config.unpacked, bundle, count).map(Some).map_err(|defect| (index, defect))
+}
