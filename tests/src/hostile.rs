@@ -123,6 +123,7 @@ fn header(profile: &ConnectionProfile, chaincode: &str, client: &SigningIdentity
     let id = ChaincodeId { name: chaincode.into(), ..Default::default() };
     let channel_header = ChannelHeader {
         r#type: HeaderType::EndorserTransaction as i32,
+        timestamp: Some(std::time::SystemTime::now().into()),
         channel_id: profile.channel.clone(),
         tx_id: transaction.clone(),
         extension: ChaincodeHeaderExtension { chaincode_id: Some(id) }.encode_to_vec().into(),
