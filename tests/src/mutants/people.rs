@@ -33,7 +33,8 @@ pub struct People {
 }
 
 impl Person {
-    fn read(folder: &Path, mspid: &str) -> Self {
+    /// Reads the folder of a user or a node.
+    pub fn read(folder: &Path, mspid: &str) -> Self {
         let certificate = only_file(&folder.join("msp/signcerts"));
         let key = PrivateKey::from_pem(&only_file(&folder.join("msp/keystore"))).unwrap();
         let name = folder.file_name().unwrap().to_string_lossy().into_owned();

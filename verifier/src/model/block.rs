@@ -1,8 +1,8 @@
 //! What one block changes in the read model: the records as the ledger's state has them after it, and what is derived
 //! from every value they took on the way.
 
-use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -119,7 +119,8 @@ impl<'a> BlockChanges<'a> {
     fn apply_transaction(&mut self, ours: &[&NamespaceRwSet], version: Height) -> Result<(), ModelError> {
         let applied = self.updates.apply_namespaces(ours.iter().copied(), version, &self.stored);
         applied.map_err(|error| ModelError::Ledger(error.to_string()))?;
-        for key in ours.iter().flat_map(|namespace| written_keys(namespace)) {
+        let keys: BTreeSet<&str> = ours.iter().flat_map(|namespace| written_keys(namespace)).collect();
+        for key in keys {
             let update = self.updates.public(self.namespace, key);
             let Some(update) = update.filter(|update| update.version == version) else { continue };
             let value = update.value.clone();

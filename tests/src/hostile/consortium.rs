@@ -1,0 +1,372 @@
+//! A channel by the project's own configuration with every member's keys at hand, real validation, and the verifier's
+//! read model behind it: whatever a member with valid keys can have ordered can be tried here, at any time of any
+//! clock.
+
+use std::{collections::BTreeMap, path::Path, sync::Arc};
+
+use bytes::Bytes;
+use certificate::{
+    Code, Creator, DateTime, KeyPolicy, Modification, Moment, Role, State, StateError, Verdict, canonical,
+    demo,
+    document::{Issuer, LedgerBinding, StatusEntry, Validity},
+    draft::Particulars,
+    multikey,
+    parties::{ACCREDITATION_BODY, CERTIFICATION_BODY},
+    proof,
+};
+use ed25519_dalek::SigningKey;
+use fabric::{
+    channel::{
+        Bundle,
+        genesis::{Stamp, from_configtx_yaml},
+    },
+    crypto::SignatureMemo,
+    msp::SigningIdentity,
+    policy::parse,
+    proto::{
+        common::{SignaturePolicy, SignaturePolicyEnvelope, signature_policy},
+        kvrwset::{KvMetadataEntry, KvMetadataWrite, KvRead, KvWrite, KvrwSet, Version},
+        protos::TxValidationCode,
+    },
+    types::{HeadedBlock, txid},
+};
+use futures::executor::block_on;
+use network::{
+    crypto_config::{self, CryptoConfig, generate},
+    ledger::{CommittedBlock, Ledger, View},
+    order::BlockWriter,
+    validate,
+};
+use prost::Message;
+use prost_types::Timestamp;
+use serde_json::json;
+use tempfile::TempDir;
+use verifier::{Channel, Head, ReadModel};
+
+use crate::{
+    mutants::{
+        definitions::{Chaincode, LIFECYCLE},
+        people::Person,
+        transaction::{Draft, Signer},
+    },
+    repository,
+};
+
+/// The channel's name, and the chaincode's.
+pub const NAME: &str = "nanotrace";
+/// Every application organisation: MSP id and the first label of its domain.
+pub const ORGANISATIONS: [(&str, &str); 5] = [
+    (CERTIFICATION_BODY, "certbody"),
+    (ACCREDITATION_BODY, "accreditation"),
+    ("LabMSP", "lab"),
+    ("IndustryMSP", "industry"),
+    ("CustomsMSP", "customs"),
+];
+pub const BOTH: &[&str] = &[CERTIFICATION_BODY, ACCREDITATION_BODY];
+
+const ISSUER: &str = "did:web:certbody.example";
+const LISTS: &str = "https://certbody.example/status";
+const CHAINCODE: Chaincode = Chaincode {
+    name: NAME,
+    policies: &["AND('CertBodyMSP.peer','AccreditationMSP.peer')"],
+    collections: &[],
+    init_required: false,
+};
+
+/// The keys of one organisation.
+pub struct Member {
+    pub peer: Person,
+    pub client: Person,
+    pub admin: Person,
+}
+
+pub struct Consortium {
+    pub now: DateTime,
+    pub ledger: Arc<Ledger>,
+    pub model: ReadModel,
+    pub members: BTreeMap<&'static str, Member>,
+    bundle: Arc<Bundle>,
+    memo: SignatureMemo,
+    writer: BlockWriter,
+    nonce: u64,
+    _directory: TempDir,
+}
+
+impl Consortium {
+    /// As a network stands after its set-up: chaincode defined, ledger bound, scheme, accreditation, approved key.
+    pub fn new(now: DateTime) -> Self {
+        let directory = TempDir::new().unwrap();
+        let crypto = directory.path().join("crypto-config");
+        let genesis = material(directory.path(), &crypto, now);
+        let (ledger, _) = Ledger::open(&directory.path().join("ledger"), Some(&genesis)).unwrap();
+        let channel = Channel { name: NAME.into(), genesis: ledger.genesis_hash(), chaincode: NAME.into() };
+        let model = ReadModel::open(&directory.path().join("model"), channel).unwrap();
+        model.catch_up(&ledger).unwrap();
+        let orderer =
+            "ordererOrganizations/orderer.nanotrace.example/orderers/orderer0.orderer.nanotrace.example/msp";
+        let orderer = SigningIdentity::from_msp_dir(&crypto.join(orderer), "OrdererMSP").unwrap();
+        let mut consortium = Self {
+            now,
+            members: ORGANISATIONS
+                .iter()
+                .map(|(msp_id, name)| (*msp_id, Member::read(&crypto, msp_id, name)))
+                .collect(),
+            bundle: Bundle::from_block(genesis.message()).unwrap(),
+            memo: SignatureMemo::new(1 << 12),
+            writer: BlockWriter::new(orderer, 1, ledger.last_hash(), 0),
+            ledger,
+            model,
+            nonce: 0,
+            _directory: directory,
+        };
+        consortium.set_up();
+        consortium
+    }
+
+    fn set_up(&mut self) {
+        let mut definition = self.draft(LIFECYCLE, CERTIFICATION_BODY, BOTH);
+        definition.namespace(LIFECYCLE).public.writes = CHAINCODE.definition(1);
+        let definition = definition.seal(&mut |_, bytes| bytes);
+        assert_eq!(self.order(vec![definition]), [TxValidationCode::Valid]);
+        let public_key = multikey::public_to_text(&issuer_key().verifying_key());
+        let key = json!({
+            "publicKey": public_key, "issuerId": ISSUER, "issuerName": "CertBody", "statusLists": LISTS,
+        });
+        let accreditation = demo::accreditation(self.now.plus_days(-60)).to_string();
+        let genesis = verifier::fingerprint(&self.ledger.genesis_hash());
+        let (body, accreditor) = ((CERTIFICATION_BODY, Role::Admin), (ACCREDITATION_BODY, Role::Admin));
+        for (caller, function, arguments) in [
+            (accreditor, "ledger:bind", vec![genesis.as_str()]),
+            (accreditor, "scheme:register", vec![&demo::scheme().to_string()]),
+            (accreditor, "accreditation:register", vec![&accreditation]),
+            (body, "issuerKey:propose", vec![&key.to_string()]),
+            (accreditor, "issuerKey:approve", vec![CERTIFICATION_BODY, &public_key]),
+        ] {
+            let envelope = self.call(caller, BOTH, function, &arguments).unwrap();
+            assert_eq!(self.order(vec![envelope]), [TxValidationCode::Valid], "{function}");
+        }
+    }
+
+    /// A transaction by this organisation's client with the endorsements of these organisations' peers; what it does
+    /// is up to the caller. It claims the present time.
+    pub fn draft(&mut self, chaincode: &str, creator: &str, endorsers: &[&str]) -> Draft<'_> {
+        self.nonce += 1;
+        let (nonce, seconds) = (self.nonce.to_be_bytes().to_vec(), self.now.seconds());
+        let endorsers: Vec<&Person> = endorsers.iter().map(|msp_id| &self.members[*msp_id].peer).collect();
+        let mut draft = Draft::new(chaincode, nonce, &self.members[creator].client, &endorsers);
+        draft.channel_header.channel_id = NAME.into();
+        draft.channel_header.timestamp = Some(Timestamp { seconds, nanos: 0 });
+        draft
+    }
+
+    /// An honest call: what these organisations' peers endorse when their chaincode runs it now. It can be ordered
+    /// later.
+    pub fn call(
+        &mut self,
+        caller: (&str, Role),
+        endorsers: &[&str],
+        function: &str,
+        arguments: &[&str],
+    ) -> Result<Bytes, String> {
+        let (msp_id, role) = caller;
+        let (ledger, now) = (self.ledger.clone(), self.now);
+        let mut draft = self.draft(NAME, msp_id, endorsers);
+        let transaction = txid::compute(&draft.nonce, &draft.creator.identity);
+        let creator = Creator { msp_id: msp_id.into(), role: Some(role) };
+        let mut state = Simulation::new(ledger.view().unwrap(), transaction, now, creator);
+        let arguments: Vec<Bytes> =
+            arguments.iter().map(|text| Bytes::copy_from_slice(text.as_bytes())).collect();
+        let response = block_on(certificate::dispatch(&mut state, function, &arguments));
+        if response.status != 200 {
+            return Err(response.message);
+        }
+        draft.namespace(NAME).public = state.into_rwset();
+        Ok(draft.seal(&mut |_, bytes| bytes))
+    }
+
+    /// Issues the demonstration certificate of this number.
+    pub fn issue(&mut self, number: u8) -> Code {
+        let document = self.document(number);
+        let issue = self.call((CERTIFICATION_BODY, Role::Client), BOTH, "certificate:issue", &[&document]);
+        assert_eq!(self.order(vec![issue.unwrap()]), [TxValidationCode::Valid]);
+        let reading = self.model.read(self.now, 1).unwrap();
+        let entry = reading.entry(code(number)).unwrap().unwrap();
+        assert_eq!(entry.verdict(Moment::Now(self.now)), Verdict::Valid);
+        code(number)
+    }
+
+    /// A signed document, decided now.
+    pub fn document(&self, number: u8) -> String {
+        let particulars = Particulars {
+            code: code(number),
+            issuer: Issuer { id: ISSUER.into(), name: "CertBody".into() },
+            ledger: LedgerBinding {
+                channel: NAME.into(),
+                genesis: verifier::fingerprint(&self.ledger.genesis_hash()),
+            },
+            status: StatusEntry { lists: LISTS.into(), list: 0, index: number.into() },
+            decided: self.now,
+            validity: Validity { from: self.now, until: self.now.plus_years(3).unwrap() },
+        };
+        let method = format!("{ISSUER}#{}", multikey::public_to_text(&issuer_key().verifying_key()));
+        let signed = proof::sign(&demo::document(&particulars), &issuer_key(), &method, self.now).unwrap();
+        String::from_utf8(canonical::to_canonical(&signed).unwrap()).unwrap()
+    }
+
+    /// Orders these envelopes as one block, validates and commits it, and lets the read model follow.
+    pub fn order(&mut self, envelopes: Vec<Bytes>) -> Vec<TxValidationCode> {
+        let nonce = Bytes::copy_from_slice(&self.ledger.height().to_be_bytes());
+        let block = self.writer.write(envelopes, false, nonce, &SignatureMemo::disabled()).unwrap();
+        self.writer.advance(block.header(), false);
+        let committed = self.commit(block);
+        self.model.apply(&committed).unwrap();
+        self.model.confirm(Head { height: self.ledger.height(), confirmed_at: self.now });
+        committed.codes.clone()
+    }
+
+    fn commit(&self, block: HeadedBlock) -> Arc<CommittedBlock> {
+        let ordered = validate::verify_ordered(block, &self.bundle, &self.ledger, &self.memo).unwrap();
+        let validation = validate::validate(ordered, &self.bundle, &self.ledger, &self.memo).unwrap();
+        self.ledger.commit(validation.block).unwrap()
+    }
+}
+
+impl Member {
+    fn read(crypto: &Path, msp_id: &str, name: &str) -> Self {
+        let domain = format!("{name}.nanotrace.example");
+        let folder = crypto.join("peerOrganizations").join(&domain);
+        let person = |place: String| Person::read(&folder.join(place), msp_id);
+        Self {
+            peer: person(format!("peers/peer0.{domain}")),
+            client: person(format!("users/User1@{domain}")),
+            admin: person(format!("users/Admin@{domain}")),
+        }
+    }
+}
+
+pub fn code(number: u8) -> Code {
+    Code::from_random([number; 16])
+}
+
+/// An endorsement that names `victim` and that `forger` signed.
+pub fn forged_endorser<'a>(victim: &'a Person, forger: &'a Person) -> Signer<'a> {
+    Signer { identity: victim.serialized(), ..Signer::new(forger) }
+}
+
+/// An encoded key policy.
+pub fn key_policy(policy: &KeyPolicy) -> Bytes {
+    let envelope = match policy {
+        KeyPolicy::All(msp_ids) => {
+            let peers: Vec<String> = msp_ids.iter().map(|msp_id| format!("'{msp_id}.peer'")).collect();
+            parse(&format!("AND({})", peers.join(","))).unwrap()
+        }
+        KeyPolicy::Nobody => {
+            let gate = signature_policy::NOutOf { n: 1, rules: Vec::new() };
+            let rule = SignaturePolicy { r#type: Some(signature_policy::Type::NOutOf(gate)) };
+            SignaturePolicyEnvelope { version: 0, rule: Some(rule), identities: Vec::new() }
+        }
+    };
+    envelope.encode_to_vec().into()
+}
+
+pub fn policy_write(key: &str, policy: Bytes) -> KvMetadataWrite {
+    let entries = vec![KvMetadataEntry { name: "VALIDATION_PARAMETER".into(), value: policy }];
+    KvMetadataWrite { key: key.into(), entries }
+}
+
+fn issuer_key() -> SigningKey {
+    SigningKey::from_bytes(&[7; 32])
+}
+
+fn material(directory: &Path, crypto: &Path, now: DateTime) -> HeadedBlock {
+    let config = CryptoConfig::read(&repository().join("crypto-config/crypto-config.yaml")).unwrap();
+    let validity = crypto_config::Validity::of_years(now.plus_days(-90).seconds(), 20);
+    generate(&config, crypto, validity).unwrap();
+    let configtx = directory.join("configtx.yaml");
+    std::fs::copy(repository().join("configtx.yaml"), &configtx).unwrap();
+    let stamp = Stamp { unix_seconds: now.seconds(), nonce: [7; 24] };
+    from_configtx_yaml(&configtx, "NanoTrace", NAME, stamp).unwrap()
+}
+
+/// The state as one transaction of an honest endorser sees it, and what that transaction does.
+struct Simulation<'a> {
+    view: View<'a>,
+    transaction: String,
+    now: DateTime,
+    creator: Creator,
+    reads: BTreeMap<String, Option<Version>>,
+    writes: BTreeMap<String, Vec<u8>>,
+    policies: BTreeMap<String, KeyPolicy>,
+}
+
+impl<'a> Simulation<'a> {
+    fn new(view: View<'a>, transaction: String, now: DateTime, creator: Creator) -> Self {
+        let (reads, writes, policies) = Default::default();
+        Self { view, transaction, now, creator, reads, writes, policies }
+    }
+
+    fn into_rwset(self) -> KvrwSet {
+        KvrwSet {
+            reads: self.reads.into_iter().map(|(key, version)| KvRead { key, version }).collect(),
+            writes: self
+                .writes
+                .into_iter()
+                .map(|(key, value)| KvWrite { key, is_delete: false, value: value.into() })
+                .collect(),
+            metadata_writes: self
+                .policies
+                .iter()
+                .map(|(key, policy)| policy_write(key, key_policy(policy)))
+                .collect(),
+            ..KvrwSet::default()
+        }
+    }
+}
+
+impl State for Simulation<'_> {
+    async fn get(&mut self, keys: &[&str]) -> Result<Vec<Option<Bytes>>, StateError> {
+        let mut values = Vec::new();
+        for key in keys {
+            let state = self.view.get(NAME, key).map_err(|error| StateError(error.to_string()))?;
+            let version = state.as_ref().map(|state| state.version);
+            let version = version.map(|it| Version { block_num: it.block, tx_num: it.tx });
+            self.reads.insert((*key).to_owned(), version);
+            values.push(state.map(|state| state.value));
+        }
+        Ok(values)
+    }
+
+    async fn range(&mut self, _: &str, _: &str) -> Result<Vec<(String, Bytes)>, StateError> {
+        Err(StateError("no function that writes reads a range".into()))
+    }
+
+    async fn history(&mut self, _: &str) -> Result<Vec<Modification>, StateError> {
+        Err(StateError("no function that writes reads a history".into()))
+    }
+
+    fn put(&mut self, key: &str, value: Vec<u8>) {
+        self.writes.insert(key.to_owned(), value);
+    }
+
+    fn set_policy(&mut self, key: &str, policy: &KeyPolicy) {
+        self.policies.insert(key.to_owned(), policy.clone());
+    }
+
+    fn set_event(&mut self, _: &str, _: Vec<u8>) {}
+
+    fn channel_id(&self) -> &str {
+        NAME
+    }
+
+    fn transaction_id(&self) -> &str {
+        &self.transaction
+    }
+
+    fn timestamp(&self) -> DateTime {
+        self.now
+    }
+
+    fn creator(&self) -> &Creator {
+        &self.creator
+    }
+}
