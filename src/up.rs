@@ -15,7 +15,7 @@ use std::{
 };
 
 use metrics_exporter_prometheus::PrometheusHandle;
-use network::node::Node;
+use network::{endorse::OwnChaincode, node::Node};
 use peer_client::{ConnectionProfile, profile::ProfileError};
 use servers::Sockets;
 use verifier::BaseUrl;
@@ -85,10 +85,11 @@ pub async fn run(args: Args, metrics: PrometheusHandle) -> Result<Exit, Failure>
 
     let package = deploy::package()?;
     let chaincode = servers::start_chaincode(chaincode, &package)?;
-    let chaincode_address = format!("127.0.0.1:{}", ports.chaincode);
+    let own_chaincode =
+        OwnChaincode { package_id: package.id.clone(), address: format!("127.0.0.1:{}", ports.chaincode) };
     let time_window = Duration::from_secs(args.time_window);
     let mut node =
-        servers::start_node(&args.data_dir, &material, orderer, peers, chaincode_address, time_window)?;
+        servers::start_node(&args.data_dir, &material, orderer, peers, own_chaincode, time_window)?;
     let (public, base, model) =
         servers::start_verifier(&args.data_dir, args.verifier, public_url, &node.channel, metrics).await?;
     servers::profile(&args.data_dir, &material, &ports, &base)

@@ -38,7 +38,7 @@ use fabric::{
     proto::protos::{ProposalResponse, Response, SignedProposal},
 };
 
-pub use chaincode::{Connection, ConnectionError};
+pub use chaincode::{Connection, ConnectionError, OwnChaincode};
 pub use packages::{Package, PackageError, Packages};
 
 use acl::{Access, Denied, PROPOSE};
@@ -56,9 +56,7 @@ pub struct EndorserSetup {
     /// The MSP of the peer's own organisation, alone: it says who administers the peer.
     pub local_msp: MspManager,
     pub packages: Packages,
-    /// Where chaincodes listen, whatever their packages say: the address in a package is part of its id and
-    /// cannot follow a server that moves (as with Fabric's builder configuration for external chaincodes).
-    pub chaincode_address: Option<String>,
+    pub own_chaincode: Option<OwnChaincode>,
     pub memo: Arc<SignatureMemo>,
     /// MSP ids of the organisations whose private data this process keeps. Members of a collection among
     /// them receive what this peer's simulations write to it.
@@ -86,7 +84,7 @@ impl Rejected {
 impl Endorser {
     pub fn new(setup: EndorserSetup) -> Self {
         let runnables = Runnables::new(setup.ledger.channel_id(), setup.signer.mspid());
-        let chaincodes = Chaincodes::new(setup.chaincode_address.clone());
+        let chaincodes = Chaincodes::new(setup.own_chaincode.clone());
         Self { setup, chaincodes, runnables }
     }
 

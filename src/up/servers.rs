@@ -9,7 +9,10 @@ use std::{
 };
 
 use metrics_exporter_prometheus::PrometheusHandle;
-use network::node::{Channel, Config, Listener, Node, ServerConfig};
+use network::{
+    endorse::OwnChaincode,
+    node::{Channel, Config, Listener, Node, ServerConfig},
+};
 use peer_client::{
     ConnectionProfile,
     profile::{Organisation, Server},
@@ -123,7 +126,7 @@ pub fn start_node(
     material: &Material,
     orderer: TcpListener,
     peers: Vec<TcpListener>,
-    chaincode_address: String,
+    own_chaincode: OwnChaincode,
     time_window: Duration,
 ) -> Result<Node, Failure> {
     let peers = material.peers.iter().zip(peers).map(|(host, socket)| server_config(host, socket));
@@ -132,7 +135,7 @@ pub fn start_node(
         genesis: material.genesis.clone(),
         orderer: server_config(&material.orderer, orderer)?,
         peers: peers.collect::<Result<_, _>>()?,
-        chaincode_address: Some(chaincode_address),
+        own_chaincode: Some(own_chaincode),
         time_window,
     };
     Node::start(config).map_err(|error| Failure::during("starting the node", error))

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
+pub mod chaincode_node;
 pub mod follower;
 pub mod hostile;
 pub mod mutants;

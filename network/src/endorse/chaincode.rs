@@ -40,10 +40,19 @@ pub struct LaunchError {
     reason: String,
 }
 
+/// A chaincode that this process serves itself. The address in its package is part of the package's id and
+/// cannot follow a server that moves, so it is reached at `address` instead; every other package is dialled
+/// where its own `connection.json` says.
+#[derive(Clone, Debug)]
+pub struct OwnChaincode {
+    pub package_id: String,
+    /// `host:port`
+    pub address: String,
+}
+
 /// The chaincode streams of one organisation.
 pub struct Chaincodes {
-    /// Where chaincodes listen, whatever their packages say.
-    address: Option<String>,
+    own: Option<OwnChaincode>,
     pub execute_timeout: Duration,
     slots: Mutex<HashMap<String, Arc<Slot>>>,
 }
@@ -57,8 +66,8 @@ struct Slot {
 }
 
 impl Chaincodes {
-    pub fn new(address: Option<String>) -> Self {
-        Self { address, execute_timeout: EXECUTE_TIMEOUT, slots: Mutex::default() }
+    pub fn new(own: Option<OwnChaincode>) -> Self {
+        Self { own, execute_timeout: EXECUTE_TIMEOUT, slots: Mutex::default() }
     }
 
     /// The stream to the chaincode of this package, opened if it is not open.
@@ -71,14 +80,20 @@ impl Chaincodes {
         if let Some(stream) = slot.open_stream() {
             return Ok(stream);
         }
-        let mut connection = package.connection.clone();
-        connection.address = self.address.clone().unwrap_or(connection.address);
-        let stream = Stream::open(&package.id, &connection)
+        let stream = Stream::open(&package.id, &self.connection(package))
             .await
             .map_err(|reason| LaunchError { package_id: package.id.clone(), reason })?;
         let stream = Arc::new(stream);
         *slot.current.lock() = Some(stream.clone());
         Ok(stream)
+    }
+
+    fn connection(&self, package: &Package) -> Connection {
+        let mut connection = package.connection.clone();
+        if let Some(own) = self.own.as_ref().filter(|own| own.package_id == package.id) {
+            connection.address.clone_from(&own.address);
+        }
+        connection
     }
 
     fn slot(&self, package_id: &str) -> Arc<Slot> {

@@ -21,7 +21,7 @@ use super::{
     peer::{Listener, Peer, ServeError, orderer_services, peer_services, serve},
 };
 use crate::{
-    endorse::{Endorser, EndorserSetup, PackageError, Packages},
+    endorse::{Endorser, EndorserSetup, OwnChaincode, PackageError, Packages},
     gateway::Gateway,
     ledger::{
         Ledger, LedgerError, Recovery,
@@ -41,8 +41,8 @@ pub struct Config {
     pub genesis: HeadedBlock,
     pub orderer: ServerConfig,
     pub peers: Vec<ServerConfig>,
-    /// Where chaincodes listen, in place of what their packages say.
-    pub chaincode_address: Option<String>,
+    /// The chaincode that this process serves itself.
+    pub own_chaincode: Option<OwnChaincode>,
     /// How far from the orderer's clock the timestamp of a transaction may lie, in whole seconds.
     pub time_window: Duration,
 }
@@ -195,7 +195,7 @@ fn start_peer(
         signer,
         local_msp: local_msp(server)?,
         packages,
-        chaincode_address: config.chaincode_address.clone(),
+        own_chaincode: config.own_chaincode.clone(),
         memo: channel.memo().clone(),
         private_data_of: organizations.to_vec(),
     });

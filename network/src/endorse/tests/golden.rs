@@ -116,7 +116,7 @@ fn endorser(msp_id: &str, ledger: &Arc<Ledger>, bundle: &Bundle) -> Option<Endor
         signer: signer(msp_id, directory.path())?,
         local_msp: local_msp(msp_id, bundle),
         packages: Packages::open(directory.path()).unwrap(),
-        chaincode_address: None,
+        own_chaincode: None,
         memo: Arc::new(SignatureMemo::disabled()),
         private_data_of: Vec::new(),
     };

@@ -81,7 +81,7 @@ impl Network {
                 signer: SigningIdentity::from_msp_dir(&folder, &msp_id).unwrap(),
                 local_msp: MspManager::new(vec![local]),
                 packages: Packages::open(&directory.path().join(&known.name)).unwrap(),
-                chaincode_address: None,
+                own_chaincode: None,
                 memo: Arc::new(SignatureMemo::disabled()),
                 private_data_of: msp_ids.clone(),
             });

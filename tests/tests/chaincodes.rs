@@ -1,0 +1,117 @@
+//! A second chaincode, of somebody else's making, runs on the network beside the certificate chaincode.
+
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+use std::net::TcpListener;
+
+use chaincode::package::{self, Connection, Package};
+use fabric::policy;
+use peer_client::{
+    ConnectionProfile, Error, Gateway, Invocation,
+    lifecycle::{self, Definition},
+    profile::Organisation,
+};
+use serde_json::{Value, json};
+use tests::{Network, assert_success, chaincode_node::NodeChaincode};
+
+const CHAINCODE: &str = "basic";
+const BODIES: [&str; 2] = ["CertBodyMSP", "AccreditationMSP"];
+
+#[tokio::test(flavor = "multi_thread")]
+async fn another_chaincode_is_dialled_where_its_package_says() {
+    let folder = tempfile::tempdir().unwrap();
+    let network = Network::start_in(folder.path());
+    let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
+    let package = package::package("basic_1.0", &Connection::plain(&address)).unwrap();
+    let _chaincode = NodeChaincode::start("assets", &address, &package.id);
+    deploy(&network.profile(), &package).await;
+
+    let client = Client::connect(&network).await;
+    client.submit("InitLedger", &[]).await.unwrap();
+    client.submit("CreateAsset", &["asset3", "green", "7", "Cleo", "500"]).await.unwrap();
+    let created =
+        json!({"AppraisedValue": 500, "Color": "green", "ID": "asset3", "Owner": "Cleo", "Size": 7});
+    assert_eq!(client.evaluate("ReadAsset", &["asset3"]).await, created);
+    client.submit("TransferAsset", &["asset1", "Cleo"]).await.unwrap();
+    client.submit("UpdateAsset", &["asset3", "green", "8", "Cleo", "450"]).await.unwrap();
+    client.submit("DeleteAsset", &["asset2"]).await.unwrap();
+    let left = json!([
+        {"AppraisedValue": 300, "Color": "blue", "ID": "asset1", "Owner": "Cleo", "Size": 5},
+        {"AppraisedValue": 450, "Color": "green", "ID": "asset3", "Owner": "Cleo", "Size": 8},
+    ]);
+    assert_eq!(client.evaluate("GetAllAssets", &[]).await, left);
+    let refused = client.submit("DeleteAsset", &["asset2"]).await.unwrap_err().to_string();
+    assert!(refused.contains("the asset asset2 does not exist"), "{refused}");
+
+    // The network's own chaincode is where it was, also on the other ports of a later start.
+    let code = network.code().to_string();
+    assert_success(&network.nanotrace(&["cert", "stop", &code, "--reason", "a closer look"]));
+    assert!(network.stop());
+    let network = Network::start_in(folder.path());
+    assert_success(&network.nanotrace(&["cert", "lift", &code, "--reason", "all is well"]));
+    let client = Client::connect(&network).await;
+    client.submit("TransferAsset", &["asset3", "Ada"]).await.unwrap();
+    assert!(network.stop());
+}
+
+/// Lets every organisation install and approve the package, and commits the definition.
+async fn deploy(profile: &ConnectionProfile, package: &Package) {
+    let definition = Definition {
+        name: CHAINCODE.into(),
+        version: "1.0".into(),
+        sequence: 1,
+        endorsement_policy: policy::parse("AND('CertBodyMSP.peer','AccreditationMSP.peer')").unwrap(),
+    };
+    for organisation in &profile.organisations {
+        let endpoint = organisation.gateway.endpoint().unwrap();
+        let administrator = profile.identity(organisation, "Admin").unwrap();
+        let installed = lifecycle::install(&endpoint, administrator, package.bytes.clone().into()).await;
+        assert_eq!(installed.unwrap().status, 200);
+        let approval = definition.approve(&profile.channel, &organisation.msp_id, &package.id);
+        submit(&gateway(profile, organisation, "Admin").await, approval).await.unwrap();
+    }
+    let first = profile.organisations.first().unwrap();
+    let commit = definition.commit(&profile.channel, &BODIES);
+    submit(&gateway(profile, first, "Admin").await, commit).await.unwrap();
+}
+
+/// A user of the chaincode.
+struct Client {
+    gateway: Gateway,
+    channel: String,
+}
+
+impl Client {
+    async fn connect(network: &Network) -> Self {
+        let profile = network.profile();
+        let organisation = profile.organisation("CertBody").unwrap();
+        Self { gateway: gateway(&profile, organisation, "User1").await, channel: profile.channel.clone() }
+    }
+
+    async fn submit(&self, function: &str, arguments: &[&str]) -> Result<(), Error> {
+        submit(&self.gateway, self.invocation(function, arguments)).await
+    }
+
+    async fn evaluate(&self, function: &str, arguments: &[&str]) -> Value {
+        let proposal = self.gateway.proposal(self.invocation(function, arguments)).unwrap();
+        serde_json::from_slice(&proposal.evaluate().await.unwrap()).unwrap()
+    }
+
+    fn invocation(&self, function: &str, arguments: &[&str]) -> Invocation {
+        let invocation = Invocation::new(&self.channel, CHAINCODE, function);
+        arguments
+            .iter()
+            .fold(invocation, |invocation, argument| invocation.argument(argument.as_bytes().to_vec()))
+    }
+}
+
+async fn gateway(profile: &ConnectionProfile, organisation: &Organisation, user: &str) -> Gateway {
+    let identity = profile.identity(organisation, user).unwrap();
+    Gateway::connect(&organisation.gateway.endpoint().unwrap(), identity).await.unwrap()
+}
+
+async fn submit(gateway: &Gateway, invocation: Invocation) -> Result<(), Error> {
+    let commit = gateway.proposal(invocation)?.endorse().await?.submit().await?;
+    commit.status().await?.successful().unwrap();
+    Ok(())
+}
