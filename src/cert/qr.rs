@@ -20,8 +20,8 @@ use crate::exit::{Exit, Failure};
 
 /// Draw a certificate's QR code in the terminal, and write it as SVG and PNG.
 ///
-/// It carries the verifier's address: a GS1 Digital Link where the product has a number and is listed, else the
-/// certificate's code. From a signed document's file it needs no network.
+/// It carries the verifier's address and the certificate's code, after a GS1 Digital Link where the product has a
+/// number and is listed. From a signed document's file it needs no network.
 #[derive(clap::Args)]
 pub struct Args {
     /// The certificate's code, or the file of its signed document.

@@ -8,7 +8,7 @@ use crate::base_url::BaseUrl;
 use crate::request;
 
 /// What a GS1 Digital Link names: a product, perhaps one batch or one item of it (GS1 Digital Link: URI syntax).
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct DigitalLink {
     /// 14 digits with a right check digit.
     pub gtin: String,
@@ -32,6 +32,10 @@ pub enum LinkError {
     #[error("{0:?} is no batch or serial number: up to 20 characters of the GS1 set")]
     Value(String),
 }
+
+/// The field of a Digital Link's query that names the certificate, as `/c/` does in a path. GS1 allows
+/// further keys that are not all digits (GS1 Digital Link: URI syntax).
+pub(crate) const CERTIFICATE: &str = "c";
 
 /// Everything but what RFC 3986 leaves as it stands in a path segment.
 const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
@@ -75,12 +79,22 @@ impl DigitalLink {
 /// The address that a certificate's QR code carries.
 ///
 /// Upper case where it means the same (scheme, host and `/C/`), because the QR alphanumeric mode is smaller; GS1
-/// values keep their case. `product` is the product's link where the certificate may be listed under it.
+/// values keep their case. `product` is the product's link where the certificate may be listed under it; the address
+/// names the certificate all the same, since a product has several of them in time.
 pub fn qr_address(base: &BaseUrl, code: Code, product: Option<&DigitalLink>) -> String {
     match product {
-        Some(link) => format!("{}{}", base.upper_case(), link.path()),
-        None => format!("{}/C/{}", base.upper_case(), utf8_percent_encode(&code.to_string(), CODE)),
+        Some(link) => format!("{}{}", base.upper_case(), product_path(link, code)),
+        None => format!("{}/C/{}", base.upper_case(), encoded(code)),
     }
+}
+
+/// The path and query of a product's page that begins with one certificate.
+pub(crate) fn product_path(link: &DigitalLink, code: Code) -> String {
+    format!("{}?{CERTIFICATE}={}", link.path(), encoded(code))
+}
+
+fn encoded(code: Code) -> String {
+    utf8_percent_encode(&code.to_string(), CODE).to_string()
 }
 
 /// The lines printed with a QR code for people without a camera: the host, and the code in two lines that are no
@@ -107,7 +121,8 @@ pub(crate) fn file_name(code: Code) -> String {
     format!("certificate-{plain}.json")
 }
 
-/// A check character may be one of `*~$=`: all of them may stand in a path segment (RFC 3986 §3.3).
+/// A check character may be one of `*~$=`: all of them may stand in a path segment and in the value of a query's
+/// field (RFC 3986 §3.3, §3.4).
 const CODE: &AsciiSet = &NON_ALPHANUMERIC.remove(b'*').remove(b'~').remove(b'$').remove(b'=');
 
 /// Fourteen digits, whatever length of GTIN was given.
@@ -178,7 +193,7 @@ mod tests {
         let link = DigitalLink::parse("09520123456788/10/abc").unwrap();
         assert_eq!(
             qr_address(&base, code, Some(&link)),
-            "HTTPS://CHECK.EXAMPLE:8443/01/09520123456788/10/abc"
+            format!("HTTPS://CHECK.EXAMPLE:8443/01/09520123456788/10/abc?c={code}")
         );
         assert_eq!(page_address(&base, code), format!("https://check.example:8443/c/{code}"));
     }

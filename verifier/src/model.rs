@@ -31,8 +31,8 @@ use rocksdb::{DB, WriteBatch};
 use block::{BlockChanges, IncomingBlock};
 pub use error::ModelError;
 pub use feed::CaughtUp;
-pub(crate) use product::product_facts;
 pub use product::product_link;
+pub(crate) use product::{belongs, product_facts};
 pub use reading::{Entry, Reading};
 use savepoint::{FORMAT, Savepoint, take};
 

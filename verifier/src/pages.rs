@@ -79,7 +79,22 @@ pub(crate) struct ProductPage {
     pub entry: Entry,
 }
 
-/// One of them.
+/// What else is listed for the product of a certificate.
+#[derive(Clone, Default)]
+pub(crate) struct Others {
+    pub items: Vec<ProductItem>,
+    pub more: bool,
+}
+
+impl Others {
+    /// Changes whenever what is shown of them does.
+    pub fn meaning(&self) -> String {
+        self.items.iter().map(|item| format!(" {} {}", item.code, item.word)).collect()
+    }
+}
+
+/// One certificate of a product.
+#[derive(Clone)]
 pub(crate) struct ProductItem {
     pub tone: Tone,
     pub word: &'static str,

@@ -16,8 +16,8 @@ use http_body_util::Full;
 use matchit::Router;
 use metrics::{counter, histogram};
 
-use self::answering::Basis;
-use crate::answer::{Question, Shared};
+use self::answering::{Basis, Key};
+use crate::answer::Shared;
 use crate::base_url::BaseUrl;
 use crate::cache::Cache;
 use crate::config::{CACHE_WINDOW, Config};
@@ -42,7 +42,7 @@ pub(crate) struct Site {
     max_age: i64,
     model: Arc<ReadModel>,
     routes: Router<Route>,
-    cache: Cache<(Question, Representation), Basis>,
+    cache: Cache<Key, Basis>,
     frame: Frame,
 }
 

@@ -301,7 +301,7 @@ async fn qr_codes_lead_where_the_certificate_is_found() {
     let site = world.serve().await;
     for (code, address) in [
         (with_code, format!("HTTPS://CHECK.EXAMPLE/C/{with_code}")),
-        (with_product, "HTTPS://CHECK.EXAMPLE/01/09520123456788/10/Ab%2F1".to_owned()),
+        (with_product, format!("HTTPS://CHECK.EXAMPLE/01/09520123456788/10/Ab%2F1?c={with_product}")),
     ] {
         let png = site.get(&format!("/c/{code}/qr.png")).await;
         assert_eq!(png.header("content-type"), "image/png");
@@ -314,6 +314,73 @@ async fn qr_codes_lead_where_the_certificate_is_found() {
         let path = address.strip_prefix("HTTPS://CHECK.EXAMPLE").unwrap();
         assert_eq!(site.json(path).await.1["code"], json!(code), "the address leads back");
     }
+}
+
+#[tokio::test]
+async fn a_label_leads_to_its_own_certificate_and_then_to_others_of_the_product() {
+    let mut world = World::new();
+    let codes: Vec<_> = (1..=5).map(|number| world.issue(number, product(GTIN, Some("B1"), None))).collect();
+    for code in &codes[..3] {
+        let arguments = [code.to_string(), "A closer look".into()];
+        world.submit(accreditation_client(), "certificate:stop", &arguments.each_ref().map(String::as_str));
+    }
+    let (stopped, valid) = (codes[1], codes[3]);
+    let site = world.serve().await;
+    for (code, word) in [(stopped, "Not valid"), (valid, "Valid")] {
+        let png = site.get(&format!("/c/{code}/qr.png")).await;
+        let picture = image::load_from_memory(&png.body).unwrap().to_luma8();
+        let address = rqrr::PreparedImage::prepare(picture).detect_grids()[0].decode().unwrap().1.to_owned();
+        let path = address.strip_prefix("HTTPS://CHECK.EXAMPLE").unwrap();
+        for _ in 0..2 {
+            let page = site.get(path).await;
+            let (answer, others) = page.text().split_once("Other certificates of this product").unwrap();
+            assert!(answer.contains(&format!("<h1 class=\"word\">{word}</h1>")), "{answer}");
+            assert!(answer.contains(&code.grouped()) && !others.contains(&code.grouped()));
+            for other in codes.iter().filter(|other| **other != code) {
+                assert!(others.contains(&other.grouped()) && !answer.contains(&other.grouped()));
+            }
+            assert!(!page.text().contains("Choose the one"));
+        }
+        assert_eq!(site.json(path).await.1["code"], json!(code));
+        // The same question without the product is another page.
+        assert!(!site.get(&format!("/c/{code}")).await.text().contains("Other certificates"));
+    }
+
+    // What happens to another certificate of the product shows at once.
+    let path = format!("/01/{GTIN}/10/B1?c={valid}");
+    let tag = site.get(&path).await.header("etag").to_owned();
+    let arguments = [codes[4].to_string(), "A closer look".into()];
+    world.submit(accreditation_client(), "certificate:stop", &arguments.each_ref().map(String::as_str));
+    let page = site.get_with(&path, &[("If-None-Match", &tag)]).await;
+    assert_eq!(page.status, 200);
+    assert_eq!(page.text().matches("<strong>Not valid</strong>").count(), 4);
+}
+
+#[tokio::test]
+async fn an_address_whose_product_is_not_the_certificates_vouches_for_nothing() {
+    let mut world = World::new();
+    let code = world.issue(1, product(GTIN, Some("B1"), None));
+    let without_number = world.issue(2, |_| {});
+    let unknown = common::code(9);
+    let site = world.serve().await;
+    for path in [
+        format!("/01/00614141123452?c={code}"),
+        format!("/01/{GTIN}/10/B2?c={code}"),
+        format!("/01/{GTIN}?c={without_number}"),
+    ] {
+        let page = site.get(&path).await;
+        assert_eq!(page.status, 400, "{path}");
+        page.says("Product and certificate do not match");
+        assert!(!page.text().contains("class=\"word\">Valid"));
+        assert_eq!(site.json(&path).await.0, 400, "{path}");
+    }
+    for path in [format!("/01/{GTIN}?c={code}"), format!("/01/{GTIN}/10/B1/21/7?c={code}")] {
+        assert_eq!(site.json(&path).await.1["result"], "valid", "{path}");
+    }
+    let page = site.get(&format!("/01/{GTIN}/10/B1?c={unknown}")).await;
+    assert_eq!(page.status, 404);
+    assert!(!page.text().contains(&code.grouped()), "no other certificate speaks for an unknown code");
+    assert_eq!(site.get(&format!("/01/{GTIN}?c=ABC")).await.status, 400);
 }
 
 #[tokio::test]

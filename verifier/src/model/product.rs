@@ -9,7 +9,7 @@ use fabric::types::Height;
 use serde::Deserialize;
 
 use super::PRODUCT;
-use crate::link::DigitalLink;
+use crate::link::{DigitalLink, normalised_gtin};
 
 /// What a signed document says of the product. All of it may be absent, so that a document this program does not
 /// understand is not listed, and nothing worse.
@@ -46,6 +46,19 @@ pub fn product_link(document: &[u8]) -> Option<DigitalLink> {
     let ProductFacts { gtin, batch, serial, .. } = subject.product;
     let gtin = gtin.filter(|_| subject.listing == "listed")?;
     Some(DigitalLink { gtin, variant: None, batch, serial })
+}
+
+/// Whether a link leads to this certificate: the same product, and no other batch or serial number than the
+/// certificate names. Where it names none it covers all.
+pub(crate) fn belongs(document: &[u8], link: &DigitalLink) -> bool {
+    let ProductFacts { gtin, batch, serial, .. } = product_facts(document);
+    let agrees = |asked: &Option<String>, named: &Option<String>| match (asked, named) {
+        (Some(asked), Some(named)) => asked == named,
+        _ => true,
+    };
+    gtin.and_then(|gtin| normalised_gtin(&gtin).ok()).is_some_and(|gtin| gtin == link.gtin)
+        && agrees(&link.batch, &batch)
+        && agrees(&link.serial, &serial)
 }
 
 /// The rows under which a certificate is found.

@@ -9,7 +9,7 @@ use sha2::{Digest, Sha256};
 
 use super::facts::{Fact, Facts, Report, Row};
 use super::words::{moment, organisation};
-use super::{DEMONSTRATION_CERTIFICATE, Entry as EntryForm, Frame, Status, Tone, as_of_sentence};
+use super::{DEMONSTRATION_CERTIFICATE, Entry as EntryForm, Frame, Others, Status, Tone, as_of_sentence};
 use crate::answer::{Answer, Found};
 use crate::link;
 use crate::model::{Entry, ModelError, Reading};
@@ -27,6 +27,7 @@ pub(crate) struct CertificatePage {
     /// The name under which a browser keeps the signed document.
     pub file: String,
     pub known: Option<Known>,
+    pub others: Others,
     pub entry: EntryForm,
 }
 
@@ -59,6 +60,8 @@ struct Happening {
 pub(crate) struct Extras {
     issuer_key: Option<IssuerKey>,
     scheme: Option<Scheme>,
+    /// Where the address names the product too.
+    pub others: Others,
 }
 
 impl CertificatePage {
@@ -83,6 +86,7 @@ impl CertificatePage {
             api: format!("/api/v1/certificates/{code}"),
             file: link::file_name(code),
             known,
+            others: extras.others.clone(),
             entry: EntryForm::default(),
         }
     }
@@ -101,6 +105,7 @@ impl Extras {
         Ok(Self {
             issuer_key: reading.issuer_key(&entry.certificate.body, document.public_key())?,
             scheme: reading.scheme(&entry.certificate.scheme_id, version)?,
+            others: Others::default(),
         })
     }
 }

@@ -4,10 +4,11 @@ use certificate::{Code, DateTime};
 use http::{StatusCode, header};
 
 use super::front::explain;
+use super::product::contradicts;
 use super::{Asked, SVG, Site, problem};
 use crate::answer::{Answer, Outcome, Question, Rendered};
 use crate::config::CACHE_WINDOW;
-use crate::link;
+use crate::link::{self, DigitalLink};
 use crate::model::{Entry, ModelError, product_link};
 use crate::pages::{self, CertificatePage, Extras, FrontPage};
 use crate::qr::{Qr, QrError};
@@ -18,6 +19,9 @@ use crate::standing::AsOf;
 /// Confirmation times that a client revalidates may be older than ours by this many seconds; verdicts never are. It
 /// makes "not modified" possible although every second confirms the head anew.
 const CONFIRMATION_STEP: i64 = 600;
+
+/// What a kept reply answers: the question, how, and the product whose other certificates it shows.
+pub(super) type Key = (Question, Representation, Option<DigitalLink>);
 
 /// Where exactly this answer is found again: a past one at its own address.
 fn location(question: &Question) -> String {
@@ -35,24 +39,41 @@ pub(super) struct Basis {
 
 impl Site {
     pub(super) fn certificate(&self, asked: &Asked<'_>, raw: &str) -> Reply {
+        self.certificate_of(asked, raw, None)
+    }
+
+    /// The answer about one certificate; as a page with the others of the product that the address names.
+    pub(super) fn certificate_of(
+        &self,
+        asked: &Asked<'_>,
+        raw: &str,
+        product: Option<&DigitalLink>,
+    ) -> Reply {
         let question = match question(asked, raw) {
             Ok(question) => question,
             Err(mistake) => return self.mistaken(asked, raw, &mistake),
         };
         let representation = asked.representation();
-        if let Some(kept) = self.kept(&question, representation, asked.now) {
+        let key = (question, representation, product.cloned());
+        if let Some(kept) = self.kept(&key, asked.now) {
             return kept;
         }
         let answered = self.model.read(asked.now, self.max_age).and_then(|reading| {
-            let answer = Answer::new(&reading, question, asked.now);
-            let extras = match representation {
+            let mut answer = Answer::new(&reading, question, asked.now);
+            let mut extras = match representation {
                 Representation::Page => Extras::read(&reading, &answer)?,
                 Representation::Json => Extras::default(),
             };
+            if let (Some(link), Representation::Page) = (product, representation) {
+                extras.others = self.others(&reading, link, &mut answer, asked.now)?;
+            }
             Ok((answer, extras))
         });
         match answered {
-            Ok((answer, extras)) => self.answered(asked, &answer, &extras, representation),
+            Ok((answer, _)) if product.is_some_and(|link| contradicts(&answer, link)) => {
+                self.contradiction(asked, &answer)
+            }
+            Ok((answer, extras)) => self.answered(asked, &answer, &extras, key),
             Err(error) => self.broken(asked, &error),
         }
     }
@@ -112,24 +133,19 @@ impl Site {
     }
 
     /// A reply rendered before, if it still says what would be said now.
-    fn kept(&self, question: &Question, representation: Representation, now: DateTime) -> Option<Reply> {
-        if question.at.is_some() || self.model.doubt(now, self.max_age).is_some() {
+    fn kept(&self, key: &Key, now: DateTime) -> Option<Reply> {
+        if key.0.at.is_some() || self.model.doubt(now, self.max_age).is_some() {
             return None;
         }
         let as_of = self.model.as_of();
         let holds =
             |basis: &Basis| basis.as_of == as_of && basis.turns_at.is_none_or(|turns_at| now < turns_at);
-        let (basis, reply) = self.cache.get(&(*question, representation), holds)?;
+        let (basis, reply) = self.cache.get(key, holds)?;
         Some(reply.fresh_for(freshness(basis.turns_at, now)))
     }
 
-    fn answered(
-        &self,
-        asked: &Asked<'_>,
-        answer: &Answer,
-        extras: &Extras,
-        representation: Representation,
-    ) -> Reply {
+    fn answered(&self, asked: &Asked<'_>, answer: &Answer, extras: &Extras, key: Key) -> Reply {
+        let representation = key.1;
         let outcome = answer.outcome();
         let Rendered { body, meaning } = Rendered::new(answer, self.shared());
         let (content_type, body) = match representation {
@@ -148,11 +164,11 @@ impl Site {
             return reply;
         }
         let reply = reply
-            .tagged_by_meaning(&self.tag(&meaning, answer.as_of, representation))
+            .tagged_by_meaning(&self.tag(&(meaning + &extras.others.meaning()), answer.as_of, representation))
             .fresh_for(freshness(answer.turns_at, asked.now));
         if answer.question.at.is_none() {
             let basis = Basis { as_of: answer.as_of, turns_at: answer.turns_at };
-            self.cache.put((answer.question, representation), basis, reply.clone());
+            self.cache.put(key, basis, reply.clone());
         }
         reply
     }

@@ -34,9 +34,8 @@ impl Site {
 /// Takes what people have at hand: the code, the whole address under the QR code, or the number under the barcode.
 fn destination(typed: &str) -> Result<String, String> {
     let typed = typed.trim();
-    if let Some((_, path)) = typed.split_once("/01/") {
-        let link = DigitalLink::parse(path.split(['?', '#']).next().unwrap_or_default());
-        return link.map(|link| link.path()).map_err(|error| error.to_string());
+    if let Some((_, rest)) = typed.split_once("/01/") {
+        return product(rest.split('#').next().unwrap_or_default());
     }
     let code = typed.split_once("/c/").or_else(|| typed.split_once("/C/")).map_or(typed, |(_, code)| code);
     let code = code.split(['/', '?', '#']).next().unwrap_or_default();
@@ -46,6 +45,16 @@ fn destination(typed: &str) -> Result<String, String> {
             link::normalised_gtin(code).map(|gtin| format!("/01/{gtin}")).map_err(|error| error.to_string())
         }
         Err(error) => Err(explain(error)),
+    }
+}
+
+/// Where the rest of a Digital Link leads, with the certificate that it names.
+fn product(rest: &str) -> Result<String, String> {
+    let (path, query) = rest.split_once('?').unwrap_or((rest, ""));
+    let link = DigitalLink::parse(path).map_err(|error| error.to_string())?;
+    match request::field(Some(query), link::CERTIFICATE) {
+        Some(code) => Ok(link::product_path(&link, code.parse().map_err(explain)?)),
+        None => Ok(link.path()),
     }
 }
 
@@ -91,6 +100,10 @@ mod tests {
             assert_eq!(destination(typed).unwrap(), "/01/09520123456788");
         }
         assert!(destination("9520123456789").unwrap_err().contains("check digit"));
+        let code = Code::from_random([0x5a; 16]);
+        let typed = format!("HTTPS://CHECK.EXAMPLE/01/9520123456788/10/a?17=1&c={code}");
+        assert_eq!(destination(&typed).unwrap(), format!("/01/09520123456788/10/a?c={code}"));
+        assert!(destination("/01/9520123456788?c=ABC").unwrap_err().contains("here are 3"));
     }
 
     #[test]

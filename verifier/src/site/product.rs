@@ -1,18 +1,20 @@
 //! GS1 Digital Links: the certificates of a product.
 
+use certificate::DateTime;
 use http::{StatusCode, header};
 
 use super::{Asked, Site, problem};
 use crate::answer::{Answer, Found, Question, Rendered};
 use crate::config::CACHE_WINDOW;
 use crate::link::{self, DigitalLink};
-use crate::model::{ModelError, product_facts};
-use crate::pages::{self, Entry, ProductItem, ProductPage, moment, word};
+use crate::model::{ModelError, Reading, belongs, product_facts};
+use crate::pages::{self, Entry, MessagePage, Others, ProductItem, ProductPage, moment, word};
 use crate::reply::{Freshness, HTML, JSON, Reply};
-use crate::request::Representation;
+use crate::request::{self, Representation};
 
 impl Site {
-    /// One certificate is answered at once; several are listed, newest first.
+    /// The certificate that the address names comes first, and whole. Without a name, one certificate is answered at
+    /// once and several are listed, newest first.
     pub(super) fn product(&self, asked: &Asked<'_>, path: &str) -> Reply {
         let link = match DigitalLink::parse(path) {
             Ok(link) => link,
@@ -20,6 +22,9 @@ impl Site {
                 return self.refusal(asked, StatusCode::BAD_REQUEST, "Mistyped", &format!("{error}."));
             }
         };
+        if let Some(code) = request::field(asked.parts.uri.query(), link::CERTIFICATE) {
+            return self.certificate_of(asked, &code, Some(&link));
+        }
         match self.certificates_of(asked, &link) {
             Ok((answers, more)) => match answers.as_slice() {
                 [answer] => self.certificate(asked, &answer.question.code.to_string()),
@@ -39,6 +44,43 @@ impl Site {
         let answers =
             codes.into_iter().map(|code| Answer::new(&reading, Question { code, at: None }, asked.now));
         Ok((answers.collect(), more))
+    }
+
+    /// The listed certificates of the product besides the one answered. A code that is not on the ledger has none: the
+    /// label is in doubt, and no other certificate may speak for it.
+    pub(super) fn others(
+        &self,
+        reading: &Reading<'_>,
+        link: &DigitalLink,
+        answer: &mut Answer,
+        now: DateTime,
+    ) -> Result<Others, ModelError> {
+        if matches!(answer.found, Found::Nothing) {
+            return Ok(Others::default());
+        }
+        let (codes, more) = reading.products(link)?;
+        let others = codes.into_iter().filter(|code| *code != answer.question.code);
+        let others: Vec<_> =
+            others.map(|code| Answer::new(reading, Question { code, at: answer.question.at }, now)).collect();
+        let turns = others.iter().filter_map(|other| other.turns_at);
+        answer.turns_at = answer.turns_at.into_iter().chain(turns).min();
+        Ok(Others { items: others.iter().filter_map(item).collect(), more })
+    }
+
+    /// The address names a product and a certificate that is not of it. No label that was made from the certificate
+    /// says so: nothing is answered that could vouch for the product.
+    pub(super) fn contradiction(&self, asked: &Asked<'_>, answer: &Answer) -> Reply {
+        const TITLE: &str = "Product and certificate do not match";
+        let text = "The address names a certificate of another product or batch. A genuine label does not: be wary of \
+                    the product that carries it. To see what the certificate is for, look it up by its code.";
+        match asked.representation() {
+            Representation::Json => problem(StatusCode::BAD_REQUEST, TITLE, text),
+            Representation::Page => {
+                let entry = Entry { typed: answer.question.code.grouped(), problem: None };
+                let page = MessagePage { frame: self.frame(), title: TITLE.into(), text: text.into(), entry };
+                Reply::new(StatusCode::BAD_REQUEST, HTML, pages::render(&page))
+            }
+        }
     }
 
     fn list(&self, asked: &Asked<'_>, link: &DigitalLink, answers: &[Answer], more: bool) -> Reply {
@@ -75,6 +117,14 @@ impl Site {
         out.extend(bodies.collect::<Vec<_>>().join(&b','));
         out.extend(format!("],\"more\":{more}}}").into_bytes());
         out
+    }
+}
+
+/// Whether the certificate is of another product than the address says.
+pub(super) fn contradicts(answer: &Answer, link: &DigitalLink) -> bool {
+    match &answer.found {
+        Found::Certificate(entry, _) => !belongs(&entry.certificate.document, link),
+        Found::Nothing | Found::Unreadable => false,
     }
 }
 
