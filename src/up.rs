@@ -66,6 +66,10 @@ pub struct Args {
     /// Issue no demonstration certificate on the first start.
     #[arg(long)]
     no_demonstration: bool,
+    /// Go on without this block and all after it, which are lost here. Only where no copy of them is left
+    /// anywhere: docs/recovery.md.
+    #[arg(long, value_name = "BLOCK")]
+    accept_loss_from: Option<u64>,
 }
 
 pub async fn run(args: Args, metrics: PrometheusHandle) -> Result<Exit, Failure> {
@@ -87,11 +91,21 @@ pub async fn run(args: Args, metrics: PrometheusHandle) -> Result<Exit, Failure>
     let chaincode = servers::start_chaincode(chaincode, &package)?;
     let own_chaincode =
         OwnChaincode { package_id: package.id.clone(), address: format!("127.0.0.1:{}", ports.chaincode) };
-    let time_window = Duration::from_secs(args.time_window);
-    let mut node =
-        servers::start_node(&args.data_dir, &material, orderer, peers, own_chaincode, time_window)?;
-    let (public, base, model) =
-        servers::start_verifier(&args.data_dir, args.verifier, public_url, &node.channel, metrics).await?;
+    let settings = servers::NodeSettings {
+        ledger: args.data_dir.join("ledger"),
+        accept_loss_from: args.accept_loss_from,
+        time_window: Duration::from_secs(args.time_window),
+    };
+    let mut node = servers::start_node(settings, &material, orderer, peers, own_chaincode)?;
+    let (public, base, model) = servers::start_verifier(
+        &args.data_dir,
+        args.verifier,
+        public_url,
+        &node.channel,
+        args.accept_loss_from,
+        metrics,
+    )
+    .await?;
     servers::profile(&args.data_dir, &material, &ports, &base)
         .store(&args.data_dir.join(PROFILE))
         .map_err(|error| Failure::during("writing the connection profile", error))?;

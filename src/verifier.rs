@@ -88,6 +88,10 @@ pub struct Args {
     /// Whom to tell about a suspected fake: a mail or web address.
     #[arg(long)]
     contact: Option<Contact>,
+    /// Go on without this block and all after it, which are lost here. Only where no copy of them is left
+    /// anywhere: docs/recovery.md.
+    #[arg(long, value_name = "BLOCK")]
+    accept_loss_from: Option<u64>,
 }
 
 pub async fn run(args: Args, metrics: PrometheusHandle) -> Result<Exit, Failure> {
@@ -95,8 +99,7 @@ pub async fn run(args: Args, metrics: PrometheusHandle) -> Result<Exit, Failure>
     let sources = sources(&args)?;
     let identity = SigningIdentity::from_msp_dir(&args.msp, &args.msp_id)
         .map_err(|error| Failure::usage(format!("--msp {}: {error}", args.msp.display())))?;
-    let (ledger, _) = Ledger::open(&args.data_dir.join("ledger"), Some(&genesis))
-        .map_err(|error| Failure::during("opening the ledger", error))?;
+    let ledger = open_ledger(&args, &genesis)?;
     let model = Arc::new(open_model(&args, &ledger)?);
     let config = verifier::Config {
         public_base: args.public_url,
@@ -274,6 +277,20 @@ fn read_roots(path: &Path) -> Result<Vec<u8>, String> {
     if roots.is_empty() { Err("no certificate (PEM) in it".to_owned()) } else { Ok(pem) }
 }
 
+fn open_ledger(args: &Args, genesis: &HeadedBlock) -> Result<Arc<Ledger>, Failure> {
+    let directory = args.data_dir.join("ledger");
+    let opened = match args.accept_loss_from {
+        Some(block) => Ledger::open_accepting_loss(&directory, Some(genesis), block),
+        None => Ledger::open(&directory, Some(genesis)),
+    };
+    let (ledger, recovery) = opened.map_err(|error| Failure::during("opening the ledger", error))?;
+    if let Some(aside) = recovery.set_aside {
+        let text = format!("What is left of lost blocks was set aside in {}.", aside.display());
+        output::line(text)?;
+    }
+    Ok(ledger)
+}
+
 fn open_model(args: &Args, ledger: &Ledger) -> Result<ReadModel, Failure> {
     let doing = "opening the read model";
     let channel = verifier::Channel {
@@ -283,6 +300,9 @@ fn open_model(args: &Args, ledger: &Ledger) -> Result<ReadModel, Failure> {
     };
     let model = ReadModel::open(&args.data_dir.join("read-model"), channel)
         .map_err(|error| Failure::during(doing, error))?;
+    if args.accept_loss_from == Some(ledger.height()) {
+        model.accept_loss(ledger.height()).map_err(|error| Failure::during(doing, error))?;
+    }
     model.catch_up(ledger).map_err(|error| Failure::during(doing, error))?;
     Ok(model)
 }

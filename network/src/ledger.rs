@@ -13,7 +13,8 @@
 //! 3. The batch goes into the database, unsynced and without RocksDB's own log. *Crash: the database is as
 //!    of its last flush, the same block in all its column families; at the next start the blocks since
 //!    are replayed from the log, by the code that commits.*
-//! 4. Only now the new height is visible, and the caller may acknowledge.
+//! 4. Only now the new height is visible, and the caller may acknowledge. A mark beside the log says how far
+//!    that went, so that a log that comes back shorter is refused.
 //!
 //! After a failed write or sync the ledger takes no more blocks: what is on disk is unknown until a
 //! restart reads it. See `docs/adr/0003-block-log.md`.
@@ -31,6 +32,8 @@ mod keys;
 mod known;
 mod lifetime;
 mod log;
+mod loss;
+mod mark;
 mod meta;
 mod private;
 mod recovery;
@@ -57,12 +60,12 @@ use parking_lot::{Mutex, RwLock};
 use rocksdb::DB;
 
 pub use block::{CommittedBlock, ValidatedBlock};
-pub use check::{Check, check_ledger};
+pub use check::{Check, check_ledger, check_log};
 pub use database::replayable;
 pub use error::{Defect, DefectKind, LedgerError};
 pub use history::{HistoryScan, Modification};
 pub use index::TxLocation;
-pub use log::{MAX_BLOCK_BYTES, TornTail};
+pub use log::{Damage, MAX_BLOCK_BYTES, TornTail, logged_blocks};
 pub use private::{PrivateStore, PrivateWrites};
 pub use recovery::Recovery;
 pub use state::StateValue;
@@ -74,6 +77,7 @@ use database::{HASHES, TRANSACTIONS};
 use index::BlockRecord;
 use known::Known;
 use log::{BlockLog, LogReader};
+use mark::Mark;
 use meta::Savepoint;
 use recovery::Identity;
 use state::StateRecordKey;
@@ -94,6 +98,7 @@ pub struct Ledger {
     /// The height that the last begun write to the database brings. Until `tip` is there too, the database may
     /// be ahead of it.
     begun: AtomicU64,
+    mark: Mark,
     /// Locked as long as the ledger is open, so that no other process opens it.
     _lock: File,
 }
@@ -105,7 +110,18 @@ impl Ledger {
         directory: &Path,
         genesis: Option<&HeadedBlock>,
     ) -> Result<(Arc<Self>, Recovery), LedgerError> {
-        recovery::open(directory, genesis, files::Files::default())
+        recovery::open(directory, genesis, None, files::Files::default())
+    }
+
+    /// Opens a ledger that has lost blocks for good, and goes on without block `accept_loss_from` and all after
+    /// it. Where that is not the first block that is missing or damaged, nothing is touched: then it opens, or
+    /// refuses, as [`Ledger::open`] does. What is set aside is kept.
+    pub fn open_accepting_loss(
+        directory: &Path,
+        genesis: Option<&HeadedBlock>,
+        accept_loss_from: u64,
+    ) -> Result<(Arc<Self>, Recovery), LedgerError> {
+        recovery::open(directory, genesis, Some(accept_loss_from), files::Files::default())
     }
 
     /// Commits the next block: when this returns, it is durable and visible.
@@ -118,7 +134,9 @@ impl Ledger {
         index::locate(&block.block, location, &self.database, &mut batch)?;
         self.begin(&block, &changed);
         index::write(&self.database, batch).inspect_err(|error| log.poison(error))?;
-        *self.tip.write() = block.savepoint();
+        let tip = block.savepoint();
+        self.mark.set(&tip);
+        *self.tip.write() = tip;
         Ok(Arc::new(block))
     }
 

@@ -53,6 +53,9 @@ fn print_recovery(recovery: &Recovery) {
             torn.segment.display()
         );
     }
+    if let Some(aside) = &recovery.set_aside {
+        println!("  set aside    what is left of lost blocks, in {}", aside.display());
+    }
     if recovery.replayed > 0 {
         println!("  recovered    {} blocks from the block log", recovery.replayed);
     }

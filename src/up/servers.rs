@@ -3,7 +3,7 @@
 use std::{
     fs,
     net::{Ipv4Addr, SocketAddr, TcpListener},
-    path::Path,
+    path::{Path, PathBuf},
     sync::Arc,
     time::Duration,
 };
@@ -120,23 +120,32 @@ pub fn profile(
     }
 }
 
+/// What the operator says about the node.
+pub struct NodeSettings {
+    /// The ledger's directory.
+    pub ledger: PathBuf,
+    /// The first block of those that it may go on without.
+    pub accept_loss_from: Option<u64>,
+    pub time_window: Duration,
+}
+
 /// Starts the node: orderer and peers on one ledger.
 pub fn start_node(
-    data_dir: &Path,
+    settings: NodeSettings,
     material: &Material,
     orderer: TcpListener,
     peers: Vec<TcpListener>,
     own_chaincode: OwnChaincode,
-    time_window: Duration,
 ) -> Result<Node, Failure> {
     let peers = material.peers.iter().zip(peers).map(|(host, socket)| server_config(host, socket));
     let config = Config {
-        directory: data_dir.join("ledger"),
+        directory: settings.ledger,
+        accept_loss_from: settings.accept_loss_from,
         genesis: material.genesis.clone(),
         orderer: server_config(&material.orderer, orderer)?,
         peers: peers.collect::<Result<_, _>>()?,
         own_chaincode: Some(own_chaincode),
-        time_window,
+        time_window: settings.time_window,
     };
     Node::start(config).map_err(|error| Failure::during("starting the node", error))
 }
@@ -193,6 +202,7 @@ pub async fn start_verifier(
     listen: SocketAddr,
     public_base: Option<BaseUrl>,
     channel: &Arc<Channel>,
+    accept_loss_from: Option<u64>,
     metrics: PrometheusHandle,
 ) -> Result<(Running, BaseUrl, Arc<ReadModel>), Failure> {
     let doing = "starting the verifier";
@@ -203,6 +213,9 @@ pub async fn start_verifier(
     };
     let model = ReadModel::open(&data_dir.join("verifier"), identity)
         .map_err(|error| Failure::during(doing, error))?;
+    if accept_loss_from == Some(channel.ledger().height()) {
+        model.accept_loss(channel.ledger().height()).map_err(|error| Failure::during(doing, error))?;
+    }
     // Before anybody is answered: after a crash the model is behind what it answered then.
     model.catch_up(channel.ledger()).map_err(|error| Failure::during(doing, error))?;
     let model = Arc::new(model);

@@ -1,8 +1,7 @@
 //! `nanotrace verifier` in a process of its own, and its answers as a program sees them.
 
 use std::{
-    io::{BufRead, BufReader, Read, Write},
-    net::TcpStream,
+    io::{BufRead, BufReader},
     path::{Path, PathBuf},
     process::{Child, ChildStdout, Command, Stdio},
     time::{Duration, Instant},
@@ -73,14 +72,8 @@ impl Settings {
 impl Follower {
     /// The JSON answer for a certificate.
     pub fn answer(&self, code: Code) -> Value {
-        let mut stream = TcpStream::connect(&self.address).unwrap();
-        let path = format!("/api/v1/certificates/{code}");
-        let request = format!("GET {path} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n\r\n", self.address);
-        stream.write_all(request.as_bytes()).unwrap();
-        let mut response = String::new();
-        stream.read_to_string(&mut response).unwrap();
-        let (_, body) = response.split_once("\r\n\r\n").unwrap();
-        serde_json::from_str(body).unwrap_or_else(|error| panic!("{error}: {response}"))
+        let body = crate::get(&self.address, &format!("/api/v1/certificates/{code}"));
+        serde_json::from_str(&body).unwrap_or_else(|error| panic!("{error}: {body}"))
     }
 
     /// Asks until the answer is as expected.

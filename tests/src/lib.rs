@@ -8,7 +8,8 @@ pub mod hostile;
 pub mod mutants;
 
 use std::{
-    io::{BufRead, BufReader},
+    io::{BufRead, BufReader, Read, Write},
+    net::TcpStream,
     path::{Path, PathBuf},
     process::{Child, ChildStdout, Command, Output, Stdio},
 };
@@ -58,12 +59,12 @@ impl Network {
 
     /// Starts, or continues, the network in a folder.
     pub fn start_in(directory: &Path) -> Self {
-        let mut process = Command::new(nanotrace())
-            .args(["up", "--port", "0", "--verifier", "127.0.0.1:0", "--data-dir"])
-            .arg(directory)
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
+        Self::start_with(directory, &[])
+    }
+
+    /// Starts, or continues, the network in a folder with further arguments.
+    pub fn start_with(directory: &Path, arguments: &[&str]) -> Self {
+        let mut process = Self::command(directory, arguments).stdout(Stdio::piped()).spawn().unwrap();
         let mut output = BufReader::new(process.stdout.take().unwrap());
         let mut line = String::new();
         while !line.starts_with("NanoTrace is running") {
@@ -71,6 +72,20 @@ impl Network {
             assert!(output.read_line(&mut line).unwrap() > 0, "the network ended before it was ready");
         }
         Self { process, output, directory: directory.to_owned(), _temporary: None }
+    }
+
+    /// Tries to start the network in a folder where it cannot start, and returns what it says.
+    pub fn refusal(directory: &Path) -> String {
+        let output = Self::command(directory, &[]).output().unwrap();
+        assert!(!output.status.success());
+        String::from_utf8(output.stderr).unwrap()
+    }
+
+    fn command(directory: &Path, arguments: &[&str]) -> Command {
+        let mut command = Command::new(nanotrace());
+        command.args(["up", "--port", "0", "--verifier", "127.0.0.1:0", "--data-dir"]).arg(directory);
+        command.args(arguments);
+        command
     }
 
     pub fn directory(&self) -> &Path {
@@ -120,6 +135,22 @@ impl Network {
         std::io::copy(&mut self.output, &mut std::io::sink()).unwrap();
         self.process.wait().unwrap().success()
     }
+}
+
+/// Runs a subcommand that needs no network.
+pub fn run(arguments: &[&str]) -> Output {
+    Command::new(nanotrace()).args(arguments).output().unwrap()
+}
+
+/// The body of what a verifier at `host:port`, or `http://host:port`, answers.
+pub fn get(address: &str, path: &str) -> String {
+    let address = address.trim_start_matches("http://");
+    let mut stream = TcpStream::connect(address).unwrap();
+    let request = format!("GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
+    stream.write_all(request.as_bytes()).unwrap();
+    let mut response = String::new();
+    stream.read_to_string(&mut response).unwrap();
+    response.split_once("\r\n\r\n").unwrap().1.to_owned()
 }
 
 /// Asks a process to stop as Ctrl-C does. The shell has a `kill` of its own; not every machine has the program.

@@ -88,12 +88,57 @@ fn a_model_that_does_not_fit_the_ledger_is_built_anew() {
     let mut other = World::beside(&one);
     let code = one.issue(1, |_| {});
     other.issue(2, |_| {});
-    one.issue(3, |_| {});
-    assert!(one.model.catch_up(&other.ledger).unwrap().rebuilt, "the model is longer");
+    assert!(one.model.catch_up(&other.ledger).unwrap().rebuilt);
     assert_eq!(one.model.height(), other.ledger.height());
     let reading = one.model.read(one.now(), DAY).unwrap();
     assert!(reading.entry(code).unwrap().is_none() && reading.entry(common::code(2)).unwrap().is_some());
     assert_eq!(one.model.doubt(one.now(), DAY), Some(Doubt::NeverConfirmed));
+}
+
+#[test]
+fn a_ledger_shorter_than_what_was_answered_from_is_refused() {
+    let mut one = World::new();
+    let mut other = World::beside(&one);
+    one.issue(1, |_| {});
+    other.issue(1, |_| {});
+    let code = one.issue(2, |_| {});
+    let (confirmed, logged) = (one.ledger.height(), other.ledger.height());
+    let error = one.model.catch_up(&other.ledger).unwrap_err();
+    assert!(matches!(error, ModelError::LedgerShorter { .. }), "{error}");
+    assert!(error.to_string().contains(&format!("up to block {}", confirmed - 1)), "{error}");
+    assert!(error.to_string().contains(&format!("--accept-loss-from {logged}")), "{error}");
+    assert!(
+        one.model.read(one.now(), DAY).unwrap().entry(code).unwrap().is_some(),
+        "nothing was thrown away"
+    );
+
+    one.model.accept_loss(confirmed).unwrap();
+    one.model.catch_up(&other.ledger).unwrap_err();
+    one.model.accept_loss(logged).unwrap();
+    assert_eq!(one.model.catch_up(&other.ledger).unwrap().to, logged);
+    assert!(one.model.read(one.now(), DAY).unwrap().entry(code).unwrap().is_none());
+}
+
+#[test]
+fn a_damaged_read_model_is_rebuilt_from_the_ledger() {
+    for damage in ["MANIFEST", "CURRENT"] {
+        let mut world = World::new();
+        let code = world.issue(1, |_| {});
+        let (genesis, now) = (world.genesis, world.now());
+        let World { model, directory, ledger, .. } = world;
+        drop(model);
+        let path = directory.path().join("model");
+        for entry in fs::read_dir(&path).unwrap() {
+            let file = entry.unwrap().path();
+            if file.file_name().unwrap().to_str().unwrap().starts_with(damage) {
+                fs::write(file, b"garbage").unwrap();
+            }
+        }
+        let model = ReadModel::open(&path, channel(genesis)).unwrap();
+        assert_eq!(model.doubt(now, DAY), Some(Doubt::NeverConfirmed));
+        assert_eq!(model.catch_up(&ledger).unwrap().from, 0, "{damage}");
+        assert!(model.read(now, DAY).unwrap().entry(code).unwrap().is_some());
+    }
 }
 
 #[test]

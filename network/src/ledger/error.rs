@@ -4,6 +4,8 @@ use std::{io, path::PathBuf};
 
 use fabric::types::Height;
 
+use super::Damage;
+
 /// An error of the ledger. None of them is a verdict on a transaction.
 #[derive(Debug, thiserror::Error)]
 pub enum LedgerError {
@@ -11,7 +13,7 @@ pub enum LedgerError {
     InUse { directory: PathBuf },
     #[error(
         "{} holds channel '{found}' with genesis block {found_genesis}, not the channel asked for \
-         (genesis block {asked_genesis}); choose another directory, or remove this one",
+         (genesis block {asked_genesis}); choose another directory",
         .directory.display()
     )]
     OtherChannel { directory: PathBuf, found: String, found_genesis: String, asked_genesis: String },
@@ -21,31 +23,32 @@ pub enum LedgerError {
     BadGenesis { reason: String },
     #[error(
         "{} is in format {found}, this program writes format {expected}; use the program that wrote it, or \
-         remove that directory: it is rebuilt from the block log (private data kept there is lost)",
+         {ASIDE}",
         .directory.display()
     )]
     Format { directory: PathBuf, found: u64, expected: u64 },
+    #[error("{0}. {advice}", advice = restore(.0.block))]
+    LogDamaged(Box<Damage>),
     #[error(
-        "the block log is damaged: {} at byte {offset}: {reason}. Blocks behind this place are intact, so this \
-         is no interrupted write: check the disk, then restore the `blocks` directory from a copy, or \
-         remove the whole ledger directory and let the node fetch the chain anew",
-        .segment.display()
+        "the block log ends before block {logged}, but blocks up to {} were confirmed here: they are gone. {}",
+        .confirmed.saturating_sub(1), restore(*.logged)
     )]
-    LogDamaged { segment: PathBuf, offset: u64, reason: String },
+    Shorter { confirmed: u64, logged: u64 },
     #[error(
-        "the index knows {indexed} blocks, but the block log holds only {logged}: blocks that were durable \
-         are gone. Restore the `blocks` directory from a copy, or remove the `index` directory to go on from \
-         block {logged} (private data kept there is lost)"
+        "block {number} of the block log is not the one that was confirmed here: the chain took another \
+         course. Nothing was changed. Put the right `blocks` directory back, or begin in a new directory; keep \
+         this one"
     )]
-    LogBehindIndex { indexed: u64, logged: u64 },
+    OtherCourse { number: u64 },
     #[error(
         "the index and the block log are of different chains (block {number} differs). Put the right \
-         directories together again, or remove the `index` directory (private data kept there is lost)"
+         directories together again; or, if the log is right, {ASIDE}"
     )]
     IndexDiffers { number: u64 },
+    #[error("the database in {} cannot be opened: {source}. Check the disk, then {ASIDE}", .directory.display())]
+    IndexUnusable { directory: PathBuf, source: rocksdb::Error },
     #[error(
-        "the database is not what the block log gives: '{family}' differs at key {key}. Remove the `index` \
-         directory, it is rebuilt from the log (private data kept there is lost)"
+        "the database is not what the block log gives: '{family}' differs at key {key}. Stop the node, then {ASIDE}"
     )]
     IndexWrong { family: &'static str, key: String },
     #[error("block {number} was committed with commit hash {recorded}, replaying it gives {derived}")]
@@ -84,6 +87,42 @@ pub enum LedgerError {
         .public.block, .public.tx
     )]
     PrivateDataUnavailable { public: Height },
+}
+
+/// What to do about a database that does not serve.
+const ASIDE: &str = "move the `index` directory aside and start again: it is rebuilt from the block log. Keep it as \
+                     long as private data are needed that no other member of their collections has";
+
+/// What to do where blocks are lost here, the first of them `first`.
+fn restore(first: u64) -> String {
+    format!(
+        "Nothing was changed, and nothing is served. Check the disk, move the `blocks` directory aside and keep it, \
+         and put the one of a backup or of another node of this channel in its place (docs/recovery.md). Only if \
+         there is no copy anywhere, start with --accept-loss-from {first}: block {first} and all after it are set \
+         aside, what they recorded no longer holds, and nodes that have them do not follow"
+    )
+}
+
+impl LedgerError {
+    /// Whether blocks of the log are not what they were.
+    pub fn is_damage(&self) -> bool {
+        matches!(
+            self,
+            Self::LogDamaged(_)
+                | Self::Unreadable { .. }
+                | Self::WrongNumber { .. }
+                | Self::WrongPrevious { .. }
+        )
+    }
+
+    /// The first block that is lost here, where that is what is wrong.
+    pub fn first_lost(&self) -> Option<u64> {
+        match self {
+            Self::LogDamaged(damage) => Some(damage.block),
+            Self::Shorter { logged, .. } => Some(*logged),
+            _ => None,
+        }
+    }
 }
 
 /// A transaction that stops a Fabric peer: the channel halts at this block, here as there.

@@ -9,7 +9,7 @@ use std::{
 use super::LedgerError;
 
 /// The file operations of the block log.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Files {
     /// A segment of the log that is larger gets no further block.
     pub(super) segment_bytes: u64,

@@ -4,6 +4,7 @@
 //! torn or absent; [`BlockLog::open`] keeps a whole one and cuts a torn one off, which nobody was told
 //! about yet. Damage anywhere else is an error: blocks that were acknowledged are never dropped silently.
 
+mod damage;
 mod reader;
 mod record;
 
@@ -13,10 +14,13 @@ use std::{
     path::{Path, PathBuf},
 };
 
+pub use damage::Damage;
+use damage::first_record;
 use reader::SegmentScan;
+pub use reader::logged_blocks;
 pub(super) use reader::{Location, LogReader, LoggedBlock};
 pub use record::MAX_BLOCK_BYTES;
-use record::{Flaw, RECORD_HEADER, RecordHeader, SEGMENT_HEADER};
+use record::{Flaw, RecordHeader, SEGMENT_HEADER};
 
 use super::{
     LedgerError,
@@ -53,19 +57,19 @@ pub struct TornTail {
 }
 
 impl BlockLog {
-    /// Opens the log, or begins one, and cuts a torn tail off. `indexed` is the number of blocks the
-    /// database knows: those were durable, so a flaw in one of them is damage.
+    /// Opens the log, or begins one, and cuts a torn tail off. `confirmed` is the number of blocks that are
+    /// known to have been durable: a flaw in one of them is damage, and fewer of them are a loss.
     pub(super) fn open(
         directory: &Path,
-        indexed: u64,
+        confirmed: u64,
         files: Files,
     ) -> Result<(Self, Option<TornTail>), LedgerError> {
         files.create_directory(directory)?;
         let reader = LogReader::new(directory);
         let mut log = Self { files, reader, segment: None, next: 0, poison: None };
-        let torn = log.find_end(indexed)?;
-        if log.next < indexed {
-            return Err(LedgerError::LogBehindIndex { indexed, logged: log.next });
+        let torn = log.find_end(confirmed)?;
+        if log.next < confirmed {
+            return Err(LedgerError::Shorter { confirmed, logged: log.next });
         }
         Ok((log, torn))
     }
@@ -142,20 +146,20 @@ impl BlockLog {
     }
 
     /// Finds the end of the log in its last segment.
-    fn find_end(&mut self, indexed: u64) -> Result<Option<TornTail>, LedgerError> {
+    fn find_end(&mut self, confirmed: u64) -> Result<Option<TornTail>, LedgerError> {
         let segments = self.reader.segments()?;
         let Some(last) = segments.last().copied() else { return Ok(None) };
         if segments.first() != Some(&0) {
-            return Err(reader::damaged(&self.reader.path(0), 0, Flaw::Incomplete));
+            return Err(self.reader.missing(0));
         }
         let path = self.reader.path(last);
         let length = std::fs::metadata(&path).map_err(files::error("read", &path))?.len();
-        if indexed > last || !self.is_unfinished(last)? {
-            return self.find_end_of(last, length, indexed);
+        if confirmed > last || !self.is_unfinished(last)? {
+            return self.find_end_of(last, length, confirmed);
         }
         self.files.remove(&path)?;
         self.files.sync_directory(self.reader.directory())?;
-        self.find_end(indexed)?;
+        self.find_end(confirmed)?;
         Ok(Some(TornTail { segment: path, offset: 0, bytes: length }))
     }
 
@@ -171,7 +175,7 @@ impl BlockLog {
         &mut self,
         segment: u64,
         length: u64,
-        indexed: u64,
+        confirmed: u64,
     ) -> Result<Option<TornTail>, LedgerError> {
         let mut scan = self.reader.scan(segment)?;
         self.next = segment;
@@ -181,7 +185,7 @@ impl BlockLog {
                 Ok(block) if block.number == self.next => self.next += 1,
                 Ok(_) => return Err(scan.damaged(Flaw::Gap)),
                 Err(flaw) => {
-                    if self.next < indexed || !is_interrupted(flaw, &mut scan, self.next)? {
+                    if self.next < confirmed || !is_interrupted(flaw, &mut scan, self.next)? {
                         return Err(scan.damaged(flaw));
                     }
                     torn = Some(length - scan.offset);
@@ -217,12 +221,7 @@ fn is_interrupted(flaw: Flaw, scan: &mut SegmentScan, number: u64) -> Result<boo
 /// Whether an intact record of block `number` or a later one lies anywhere behind the first byte: an
 /// interrupted append leaves none.
 fn holds_record(bytes: &[u8], number: u64) -> bool {
-    (1..bytes.len().saturating_sub(RECORD_HEADER)).any(|start| {
-        let rest = bytes.get(start..).unwrap_or_default();
-        let Ok(header) = RecordHeader::decode(rest) else { return false };
-        let block = rest.get(RECORD_HEADER..RECORD_HEADER + header.length as usize);
-        header.number >= number && block.is_some_and(|block| header.check(block).is_ok())
-    })
+    first_record(bytes, 1, number).is_some()
 }
 
 impl fmt::Display for TornTail {

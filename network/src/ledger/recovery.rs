@@ -3,7 +3,7 @@
 use std::{
     fmt, fs,
     fs::{File, OpenOptions},
-    path::Path,
+    path::{Path, PathBuf},
     sync::{Arc, atomic::AtomicU64},
 };
 
@@ -20,6 +20,8 @@ use super::{
     index::{self, BlockRecord},
     known::Known,
     log::{BlockLog, LogReader, LoggedBlock},
+    loss,
+    mark::{Confirmed, Mark},
     meta::{self, Savepoint},
     transaction,
 };
@@ -42,6 +44,8 @@ pub struct Recovery {
     pub replayed: u64,
     /// The end of a write that was interrupted, and was cut off.
     pub torn: Option<TornTail>,
+    /// Where blocks went that were lost and whose loss was accepted.
+    pub set_aside: Option<PathBuf>,
 }
 
 impl fmt::Display for Recovery {
@@ -53,45 +57,95 @@ impl fmt::Display for Recovery {
         if self.replayed > 0 {
             write!(out, ", {} of them replayed from the block log", self.replayed)?;
         }
-        self.torn.as_ref().map_or(Ok(()), |torn| write!(out, ", {torn}"))
+        if let Some(torn) = &self.torn {
+            write!(out, ", {torn}")?;
+        }
+        let aside = self.set_aside.as_ref();
+        aside.map_or(Ok(()), |aside| write!(out, ", what is left of lost blocks is in {}", aside.display()))
     }
 }
 
 pub(super) fn open(
     directory: &Path,
     genesis: Option<&HeadedBlock>,
+    accept_loss_from: Option<u64>,
     files: Files,
 ) -> Result<(Arc<Ledger>, Recovery), LedgerError> {
     files.create_directory(directory)?;
     let lock = lock(directory)?;
-    let database = open_database(&directory.join("index"))?;
-    let indexed = savepoint(&database)?.height;
-    let (mut log, torn) = BlockLog::open(&directory.join("blocks"), indexed, files)?;
-    let created = log.next() == 0;
-    if created {
-        let genesis = genesis.ok_or_else(|| LedgerError::NoGenesis { directory: directory.to_path_buf() })?;
-        log.append(&validated_genesis(genesis)?.seal(&Savepoint::default())?.encode()?)?;
-    }
-    let reader = log.reader().clone();
-    let identity = identity(&reader)?;
-    check_channel(directory, genesis, &identity)?;
-    check_same_chain(&database, &reader)?;
-    let replayed = replay(&database, &reader)?;
+    let (mark, confirmed) = Mark::open(directory)?;
+    let (parts, set_aside) = match Parts::open(directory, genesis, confirmed, &files) {
+        Err(error) if accepts(accept_loss_from, directory, &error) => {
+            tracing::warn!(%error, "going on without what is lost");
+            let first = accept_loss_from.unwrap_or_default();
+            let aside = loss::set_aside(directory, first, &files)?;
+            let confirmed = confirmed.filter(|confirmed| confirmed.height <= first);
+            (Parts::open(directory, genesis, confirmed, &files)?, Some(aside))
+        }
+        opened => (opened?, None),
+    };
+    let Parts { database, log, identity, created, replayed, torn } = parts;
     let tip = savepoint(&database)?;
-    let recovery = Recovery { created, height: tip.height, replayed: replayed - u64::from(created), torn };
+    mark.set(&tip);
+    mark.sync(directory)?;
+    let recovery =
+        Recovery { created, height: tip.height, replayed: replayed - u64::from(created), torn, set_aside };
     let ledger = Ledger {
         directory: directory.to_path_buf(),
         identity,
         database,
-        reader,
+        reader: log.reader().clone(),
         log: Mutex::new(log),
         known_state: Known::new(tip.height),
         known_transactions: Known::new(tip.height),
         begun: AtomicU64::new(tip.height),
         tip: RwLock::new(tip),
+        mark,
         _lock: lock,
     };
     Ok((Arc::new(ledger), recovery))
+}
+
+/// Whether the error is the loss that the operator accepts, or what an interrupted run left of it.
+fn accepts(accept_loss_from: Option<u64>, directory: &Path, error: &LedgerError) -> bool {
+    let Some((accepted, lost)) = accept_loss_from.zip(error.first_lost()) else { return false };
+    accepted == lost || loss::is_unfinished(directory, accepted)
+}
+
+/// Block log and database, opened and brought to the same block.
+struct Parts {
+    database: DB,
+    log: BlockLog,
+    identity: Identity,
+    created: bool,
+    replayed: u64,
+    torn: Option<TornTail>,
+}
+
+impl Parts {
+    fn open(
+        directory: &Path,
+        genesis: Option<&HeadedBlock>,
+        confirmed: Option<Confirmed>,
+        files: &Files,
+    ) -> Result<Self, LedgerError> {
+        let database = open_database(&directory.join("index"))?;
+        let durable = savepoint(&database)?.height.max(confirmed.map_or(0, |confirmed| confirmed.height));
+        let (mut log, torn) = BlockLog::open(&directory.join("blocks"), durable, files.clone())?;
+        let created = log.next() == 0;
+        if created {
+            let missing = || LedgerError::NoGenesis { directory: directory.to_path_buf() };
+            let genesis = validated_genesis(genesis.ok_or_else(missing)?)?;
+            log.append(&genesis.seal(&Savepoint::default())?.encode()?)?;
+        }
+        let reader = log.reader();
+        let identity = identity(reader)?;
+        check_channel(directory, genesis, &identity)?;
+        check_same_chain(&database, reader)?;
+        let replayed = replay(&database, reader)?;
+        check_confirmed(&database, reader, confirmed)?;
+        Ok(Self { database, log, identity, created, replayed, torn })
+    }
 }
 
 /// Commits to the database all blocks of the log that it does not have, as they were committed at first,
@@ -156,11 +210,24 @@ fn lock(directory: &Path) -> Result<File, LedgerError> {
 
 /// Opens a database, or begins one, and refuses one that another version of this program wrote.
 pub(super) fn open_database(directory: &Path) -> Result<DB, LedgerError> {
-    let database = database::open(directory)?;
+    let database = database::open(directory).map_err(|error| unusable(directory, error))?;
     let (found, expected) = (meta::format(&database)?, database::FORMAT);
     match found == expected {
         true => Ok(database),
         false => Err(LedgerError::Format { directory: directory.to_path_buf(), found, expected }),
+    }
+}
+
+/// A database that is damaged is named; what else hinders it, such as a full disk, says so itself.
+fn unusable(directory: &Path, error: LedgerError) -> LedgerError {
+    let is_damage = |source: &rocksdb::Error| {
+        source.kind() == rocksdb::ErrorKind::Corruption || source.to_string().contains("No such file")
+    };
+    match error {
+        LedgerError::Database(source) if is_damage(&source) => {
+            LedgerError::IndexUnusable { directory: directory.to_path_buf(), source }
+        }
+        error => error,
     }
 }
 
@@ -200,11 +267,41 @@ fn check_channel(
 fn check_same_chain(database: &DB, reader: &LogReader) -> Result<(), LedgerError> {
     let tip = savepoint(database)?;
     let Some(number) = tip.height.checked_sub(1) else { return Ok(()) };
-    let differs = || LedgerError::IndexDiffers { number };
-    let record = BlockRecord::read(database, number)?.ok_or_else(differs)?;
-    let block = HeadedBlock::decode(reader.read(record.location)?).map_err(|_| differs())?;
-    match block.hash() == tip.header_hash {
+    match is_block(number, &tip.header_hash, database, reader)? {
         true => Ok(()),
-        false => Err(differs()),
+        false => Err(LedgerError::IndexDiffers { number }),
     }
+}
+
+/// Refuses a log whose blocks are others than those that were confirmed here.
+fn check_confirmed(
+    database: &DB,
+    reader: &LogReader,
+    confirmed: Option<Confirmed>,
+) -> Result<(), LedgerError> {
+    let Some(Confirmed { height, header_hash }) = confirmed else { return Ok(()) };
+    let Some(number) = height.checked_sub(1) else { return Ok(()) };
+    match is_block(number, &header_hash, database, reader)? {
+        true => Ok(()),
+        false => Err(LedgerError::OtherCourse { number }),
+    }
+}
+
+/// Whether the block that the database finds in the log under this number has this header hash.
+fn is_block(
+    number: u64,
+    expected: &[u8; 32],
+    database: &DB,
+    reader: &LogReader,
+) -> Result<bool, LedgerError> {
+    let Some(record) = BlockRecord::read(database, number)? else { return Ok(false) };
+    let bytes = match reader.read(record.location) {
+        // The place may be that of another log: then the block itself is whole in this one.
+        Err(LedgerError::LogDamaged(_)) => {
+            reader.blocks(number)?.next().transpose()?;
+            return Ok(false);
+        }
+        bytes => bytes?,
+    };
+    Ok(HeadedBlock::decode(bytes).is_ok_and(|block| block.hash() == *expected))
 }

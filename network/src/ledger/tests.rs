@@ -6,5 +6,6 @@ mod faults;
 mod golden;
 mod known;
 mod log;
+mod loss;
 mod private;
 mod semantics;

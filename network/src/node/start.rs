@@ -45,6 +45,8 @@ pub struct Config {
     pub own_chaincode: Option<OwnChaincode>,
     /// How far from the orderer's clock the timestamp of a transaction may lie, in whole seconds.
     pub time_window: Duration,
+    /// The first block of those that are lost and that the node may go on without.
+    pub accept_loss_from: Option<u64>,
 }
 
 /// One server of the node: a peer with its gateway, or the orderer.
@@ -89,7 +91,11 @@ pub struct Node {
 impl Node {
     /// Starts every part; when this returns, all servers accept connections. Needs a tokio runtime.
     pub fn start(config: Config) -> Result<Self, StartError> {
-        let (ledger, recovery) = Ledger::open(&config.directory, Some(&config.genesis))?;
+        let (directory, genesis) = (&config.directory, Some(&config.genesis));
+        let (ledger, recovery) = match config.accept_loss_from {
+            Some(block) => Ledger::open_accepting_loss(directory, genesis, block)?,
+            None => Ledger::open(directory, genesis)?,
+        };
         let (bundle, last_config) = current_config(&ledger)?;
         let memo = Arc::new(SignatureMemo::new(REMEMBERED_SIGNATURES));
         let (sender, envelopes) = mpsc::channel(QUEUED_ENVELOPES);

@@ -12,7 +12,7 @@ pub enum ModelError {
     InUse { directory: PathBuf },
     #[error(
         "{} holds the read model of channel '{found}' ({found_genesis}), not of '{asked}' ({asked_genesis}); \
-         choose another directory, or remove this one: it can be rebuilt from the ledger",
+         choose another directory",
         .directory.display()
     )]
     OtherChannel {
@@ -28,6 +28,13 @@ pub enum ModelError {
         .directory.display()
     )]
     Format { directory: PathBuf, found: u8, expected: u8 },
+    #[error(
+        "answers were given up to block {}, but the ledger ends before block {logged}: blocks that were confirmed \
+         are gone. Put the ledger of a backup or of another node of the channel in its place (docs/recovery.md). \
+         Only if there is no copy anywhere, start with --accept-loss-from {logged}",
+        .confirmed.saturating_sub(1)
+    )]
+    LedgerShorter { confirmed: u64, logged: u64 },
     #[error("block {got} does not follow: the read model expects block {expected}")]
     WrongNumber { expected: u64, got: u64 },
     #[error("block {number} does not follow from block {} as the read model knows it: another chain", .number.saturating_sub(1))]
@@ -38,6 +45,8 @@ pub enum ModelError {
     Certificate { code: Code },
     #[error("record {key:?} cannot be read: {source}")]
     Record { key: String, source: RecordError },
+    #[error("the damaged read model in {} cannot be moved aside: {source}", .directory.display())]
+    Directory { directory: PathBuf, source: std::io::Error },
     #[error("the read model's record of its own place is damaged")]
     Savepoint,
     #[error("the policy of both bodies cannot be built: {0}")]

@@ -13,7 +13,7 @@ pub struct CaughtUp {
     pub from: u64,
     /// Number of blocks now.
     pub to: u64,
-    /// What was there belonged to another course of the chain, or was newer than the ledger, and was thrown away.
+    /// What was there belonged to another course of the chain and was thrown away.
     pub rebuilt: bool,
 }
 
@@ -23,9 +23,19 @@ impl ReadModel {
         self.apply_block(&IncomingBlock::new(&block.block, &block.codes, &block.transactions))
     }
 
-    /// Applies every block of the ledger that is not in the model yet. The ledger must be of the model's channel.
+    /// Goes on without blocks that the ledger has lost: throws the model away where it answered from block `from`
+    /// or a later one.
+    pub fn accept_loss(&self, from: u64) -> Result<(), ModelError> {
+        if self.height() > from { self.clear() } else { Ok(()) }
+    }
+
+    /// Applies every block of the ledger that is not in the model yet. The ledger must be of the model's channel. One
+    /// that has fewer blocks than the model has lost some: nothing may be answered from it.
     pub fn catch_up(&self, ledger: &Ledger) -> Result<CaughtUp, ModelError> {
         let from = self.height();
+        if from > ledger.height() {
+            return Err(ModelError::LedgerShorter { confirmed: from, logged: ledger.height() });
+        }
         let rebuilt = !self.is_beginning_of(ledger)?;
         if rebuilt {
             tracing::warn!(height = from, "the read model does not fit the ledger and is built anew");

@@ -8,9 +8,11 @@ use std::{
 };
 
 use bytes::Bytes;
+use fabric::types::HeadedBlock;
 
 use super::{
     super::{LedgerError, files},
+    damage::Damage,
     record::{self, Flaw, RECORD_HEADER, RecordHeader, SEGMENT_HEADER},
 };
 
@@ -43,6 +45,7 @@ pub(in crate::ledger) struct LogReader {
 /// Reads a segment from its beginning.
 pub(super) struct SegmentScan {
     file: BufReader<File>,
+    reader: LogReader,
     path: PathBuf,
     /// Where the next record begins.
     pub(super) offset: u64,
@@ -55,12 +58,23 @@ impl LogReader {
         Self { directory: directory.to_path_buf() }
     }
 
-    pub(super) fn directory(&self) -> &Path {
+    /// The log in a folder, in its `blocks`, or in its `ledger/blocks`.
+    pub(in crate::ledger) fn find(folder: &Path) -> Result<Option<Self>, LedgerError> {
+        for candidate in [folder.to_owned(), folder.join("blocks"), folder.join("ledger").join("blocks")] {
+            let reader = Self { directory: candidate };
+            if reader.directory.is_dir() && !reader.segments()?.is_empty() {
+                return Ok(Some(reader));
+            }
+        }
+        Ok(None)
+    }
+
+    pub(in crate::ledger) fn directory(&self) -> &Path {
         &self.directory
     }
 
     /// Numbers of the first blocks of all segments, in order.
-    pub(super) fn segments(&self) -> Result<Vec<u64>, LedgerError> {
+    pub(in crate::ledger) fn segments(&self) -> Result<Vec<u64>, LedgerError> {
         let listing = self.directory.read_dir().map_err(files::error("list", &self.directory))?;
         let mut segments = Vec::new();
         for entry in listing {
@@ -89,7 +103,7 @@ impl LogReader {
         let block = Bytes::from(bytes).split_off(RECORD_HEADER);
         match header.and_then(|header| header.check(&block)) {
             Ok(()) => Ok(block),
-            Err(flaw) => Err(damaged(&path, location.offset, flaw)),
+            Err(flaw) => Err(self.damaged(location.segment, location.offset, flaw)),
         }
     }
 
@@ -109,7 +123,7 @@ impl LogReader {
         if crc32c::crc32c(&bytes) == checksum {
             Ok(bytes.into())
         } else {
-            Err(damaged(&path, start, Flaw::Checksum))
+            Err(self.damaged(location.segment, location.offset, Flaw::Checksum))
         }
     }
 
@@ -132,11 +146,23 @@ impl LogReader {
             let block = record?;
             if block.number != expected {
                 let Location { segment, offset, .. } = block.location;
-                return Err(damaged(&reader.path(segment), offset, Flaw::Gap));
+                return Err(match segment > expected {
+                    true => reader.missing(expected),
+                    false => reader.damaged(segment, offset, Flaw::Gap),
+                });
             }
             expected += 1;
             Ok(block)
         }))
+    }
+
+    pub(super) fn missing(&self, block: u64) -> LedgerError {
+        LedgerError::LogDamaged(Box::new(Damage::missing(self, block)))
+    }
+
+    /// Says what is damaged at a place, and what is whole around it.
+    pub(super) fn damaged(&self, segment: u64, offset: u64, flaw: Flaw) -> LedgerError {
+        LedgerError::LogDamaged(Box::new(Damage::examine(self, segment, offset, flaw)))
     }
 
     pub(super) fn scan(&self, segment: u64) -> Result<SegmentScan, LedgerError> {
@@ -147,11 +173,11 @@ impl LogReader {
         let read = read_up_to(&mut file, &mut header).map_err(files::error("read", &path))?;
         match record::decode_segment_header(header.get(..read).unwrap_or_default()) {
             Ok(first) if first == segment => {}
-            Ok(_) => return Err(damaged(&path, 0, Flaw::Header)),
-            Err(flaw) => return Err(damaged(&path, 0, flaw)),
+            Ok(_) => return Err(self.damaged(segment, 0, Flaw::Header)),
+            Err(flaw) => return Err(self.damaged(segment, 0, flaw)),
         }
         let file = BufReader::with_capacity(1 << 20, file);
-        Ok(SegmentScan { file, path, offset: SEGMENT_HEADER as u64, segment, end })
+        Ok(SegmentScan { file, reader: self.clone(), path, offset: SEGMENT_HEADER as u64, segment, end })
     }
 }
 
@@ -166,7 +192,7 @@ impl SegmentScan {
     }
 
     pub(super) fn damaged(&self, flaw: Flaw) -> LedgerError {
-        damaged(&self.path, self.offset, flaw)
+        self.reader.damaged(self.segment, self.offset, flaw)
     }
 
     /// Everything from the beginning of the record that could not be read.
@@ -200,6 +226,19 @@ impl SegmentScan {
     }
 }
 
+/// The blocks of a ledger that no process needs to have open, from its log alone; `None` where the folder holds
+/// no ledger. The folder is the ledger's, its `blocks`, or the data directory of a node or verifier.
+pub fn logged_blocks(
+    folder: &Path,
+) -> Result<Option<impl Iterator<Item = Result<HeadedBlock, LedgerError>> + use<>>, LedgerError> {
+    let Some(reader) = LogReader::find(folder)? else { return Ok(None) };
+    Ok(Some(reader.blocks(0)?.map(|logged| {
+        let LoggedBlock { number, bytes, .. } = logged?;
+        HeadedBlock::decode(bytes)
+            .map_err(|error| LedgerError::Unreadable { number, reason: error.to_string() })
+    })))
+}
+
 /// The records of a segment that must be whole.
 struct Records {
     scan: Option<SegmentScan>,
@@ -222,10 +261,6 @@ impl Iterator for Records {
         self.scan = None;
         Some(record)
     }
-}
-
-pub(super) fn damaged(segment: &Path, offset: u64, flaw: Flaw) -> LedgerError {
-    LedgerError::LogDamaged { segment: segment.to_path_buf(), offset, reason: flaw.to_string() }
 }
 
 /// As many bytes as there are, up to the length of the buffer.

@@ -15,7 +15,7 @@ pub(super) fn cut_power(directory: &Path) -> tempfile::TempDir {
     copy
 }
 
-fn copy_directory(from: &Path, to: &Path) {
+pub(super) fn copy_directory(from: &Path, to: &Path) {
     fs::create_dir_all(to).unwrap();
     for entry in fs::read_dir(from).unwrap() {
         let entry = entry.unwrap();
@@ -58,7 +58,7 @@ fn a_clean_start_replays_nothing() {
     let (hash, commit_hash) = (ledger.last_hash(), ledger.commit_hash());
     drop(ledger);
     let (ledger, recovery) = reopen(directory.path());
-    assert_eq!(recovery, Recovery { created: false, height: 9, replayed: 0, torn: None });
+    assert_eq!(recovery, Recovery { created: false, height: 9, replayed: 0, ..Recovery::default() });
     assert_eq!((ledger.last_hash(), ledger.commit_hash()), (hash, commit_hash));
     assert_eq!(ledger.channel_id(), "mychannel");
     assert_whole(&ledger);
@@ -71,7 +71,7 @@ fn after_a_power_cut_blocks_are_replayed() {
     fill(&mut chain, &ledger);
     let copy = cut_power(directory.path());
     let (recovered, recovery) = reopen(copy.path());
-    assert_eq!(recovery, Recovery { created: false, height: 9, replayed: 9, torn: None });
+    assert_eq!(recovery, Recovery { created: false, height: 9, replayed: 9, ..Recovery::default() });
     assert_eq!(recovered.commit_hash(), ledger.commit_hash());
     assert_whole(&recovered);
     let block = chain.block(&[tx("new", "cc").put("k", "c")]);
@@ -191,7 +191,7 @@ fn a_log_behind_the_database_is_refused() {
     fs::remove_dir_all(directory.path().join("blocks")).unwrap();
     copy_directory(&earlier.path().join("blocks"), &directory.path().join("blocks"));
     let error = Ledger::open(directory.path(), None).unwrap_err();
-    assert!(matches!(error, LedgerError::LogBehindIndex { indexed: 5, logged: 3 }), "{error}");
+    assert!(matches!(error, LedgerError::Shorter { confirmed: 5, logged: 3 }), "{error}");
 }
 
 #[test]

@@ -116,5 +116,5 @@ fn open(
     genesis: Option<&fabric::types::HeadedBlock>,
     faults: &Faults,
 ) -> Result<(Arc<Ledger>, recovery::Recovery), LedgerError> {
-    recovery::open(directory, genesis, Files { segment_bytes: 400, faults: faults.clone() })
+    recovery::open(directory, genesis, None, Files { segment_bytes: 400, faults: faults.clone() })
 }

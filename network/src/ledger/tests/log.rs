@@ -46,7 +46,7 @@ fn a_block_the_index_knows_is_never_cut_off() {
     }
     fs::write(&file, &whole[..whole.len() - HEADER - b"second".len()]).unwrap();
     let error = open(directory.path(), 2).unwrap_err();
-    assert!(matches!(error, LedgerError::LogBehindIndex { indexed: 2, logged: 1 }), "{error}");
+    assert!(matches!(error, LedgerError::Shorter { confirmed: 2, logged: 1 }), "{error}");
 }
 
 #[test]
