@@ -6,6 +6,7 @@ mod chaincode;
 mod channel;
 mod crypto;
 mod exit;
+mod ledger;
 mod listen;
 mod processor;
 mod prompt;
@@ -53,6 +54,7 @@ enum Command {
     Chaincode(chaincode::Args),
     Verifier(verifier::Args),
     Replay(replay::Args),
+    Ledger(ledger::Args),
     Bench(bench::Args),
 }
 
@@ -96,6 +98,7 @@ async fn run(command: Command) -> Result<Exit, Failure> {
         Command::Chaincode(args) => chaincode::run(args).await,
         Command::Verifier(args) => verifier::run(args, metrics()?).await,
         Command::Replay(args) => replay::run(args),
+        Command::Ledger(args) => ledger::run(args),
         Command::Cert(args) => cert::run(args).await,
         Command::Bench(args) => bench::run(args).await,
     }

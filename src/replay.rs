@@ -14,7 +14,8 @@ use crate::exit::{Exit, Failure};
 /// Judge a recorded chain of Fabric again, from its blocks alone, and compare with what was recorded.
 ///
 /// Give the files in order, beginning with the genesis block: a peer's block files (blockfile_000000 and
-/// so on), single blocks (*.block), or a folder of block files; each may be compressed (*.gz). For every
+/// so on), single blocks (*.block), or a folder of block files; each may be compressed (*.gz). Or give the
+/// data directory of a NanoTrace node or verifier, whose ledger is only read. For every
 /// block our validation codes and commit hash are printed beside the recorded ones, and where they differ
 /// the first transaction that does, with our reason. It stops at the first block that differs.
 ///

@@ -8,7 +8,10 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use network::replay::{self, BlockReport, Replay};
+use network::{
+    ledger::{self, ExportError},
+    replay::{self, BlockReport, Replay},
+};
 
 /// What the recording says was done in a transaction, by block and index.
 type Labels = BTreeMap<(u64, usize), String>;
@@ -95,4 +98,52 @@ fn fabric_v20_sample() {
     if let Some(chain) = shared("fabric-v20-sample") {
         assert!(replay(&chain, "blockfile_000000") > 0);
     }
+}
+
+/// A ledger in a folder of its own, made from a recorded chain.
+fn ledger_of(chain: &Path) -> tempfile::TempDir {
+    let directory = tempfile::tempdir().unwrap();
+    let mut replay = Replay::new(directory.path().to_owned());
+    for block in replay::read(&chain.join("blockfile_000000")).unwrap() {
+        replay.block(block.unwrap()).unwrap();
+    }
+    directory
+}
+
+#[test]
+fn a_ledger_is_exported_as_the_block_file_that_a_peer_had() {
+    let chain = repository().join("tests/golden/small");
+    let (directory, out) = (ledger_of(&chain), tempfile::tempdir().unwrap());
+    let exported = ledger::export(directory.path(), out.path()).unwrap();
+    assert_eq!(exported.blocks, 14);
+    let folder = out.path().join("ledgersData/chains/chains").join(&exported.channel_id);
+    assert_eq!(exported.folder, folder);
+    let (ours, theirs) = (folder.join("blockfile_000000"), chain.join("blockfile_000000"));
+    assert!(fs::read(ours).unwrap() == fs::read(theirs).unwrap(), "byte for byte");
+    assert_eq!(fs::read_dir(out.path()).unwrap().count(), 1, "nothing else is left");
+    let again = ledger::export(directory.path(), out.path()).unwrap_err();
+    assert!(matches!(again, ExportError::Exists(_)), "{again}");
+    let none = ledger::export(out.path(), directory.path()).unwrap_err();
+    assert!(matches!(none, ExportError::NoLedger(_)), "{none}");
+}
+
+#[test]
+fn a_ledger_is_replayed_from_its_own_folder() {
+    let directory = ledger_of(&repository().join("tests/golden/small"));
+    for folder in [directory.path().to_owned(), directory.path().join("blocks")] {
+        assert_eq!(replay(&folder, ""), 61);
+    }
+    let data = tempfile::tempdir().unwrap();
+    fs::rename(directory.path(), data.path().join("ledger")).unwrap();
+    assert_eq!(replay(data.path(), ""), 61);
+    assert_eq!(ledger::check_log(data.path()).unwrap().unwrap().transactions, 61);
+
+    // A chain whose end is damaged is not called whole.
+    let segment = data.path().join("ledger/blocks/00000000000000000000.log");
+    let bytes = fs::read(&segment).unwrap();
+    fs::write(&segment, &bytes[..bytes.len() - 100]).unwrap();
+    let error = ledger::check_log(data.path()).unwrap_err();
+    assert_eq!(error.first_lost(), Some(13), "{error}");
+    let last = replay::read(data.path()).unwrap().last().unwrap();
+    assert!(last.is_err());
 }

@@ -1,4 +1,4 @@
-//! Reader of Fabric's block files (`common/ledger/blkstorage`), the `blockfile_*` of a peer or orderer.
+//! Fabric's block files (`common/ledger/blkstorage`), the `blockfile_*` of a peer or orderer: read and written.
 //!
 //! A file is a run of records, each a uvarint length and a block in Fabric's own encoding: number, data
 //! hash, previous hash, then a counted list of transactions and one of metadata entries; every bytes field
@@ -9,6 +9,9 @@ use std::io::{self, BufReader, Read};
 use bytes::{Buf, Bytes};
 use thiserror::Error;
 
+use prost::encoding::{encode_varint, encoded_len_varint};
+
+use super::HeadedBlock;
 use crate::proto::common::{Block, BlockData, BlockHeader, BlockMetadata};
 
 /// The largest record accepted: an orderer's absolute maximum (100 MiB by Fabric's gRPC limit), with room
@@ -89,6 +92,34 @@ impl<R: Read> Iterator for BlockFile<R> {
     }
 }
 
+/// A peer begins the next file where a record would make this one longer (`maxBlockfileSize`).
+pub const MAX_FILE_BYTES: u64 = 64 << 20;
+
+/// The record of a block, as a peer appends it to its block file.
+pub fn record(block: &HeadedBlock) -> Vec<u8> {
+    let header = block.header();
+    let metadata = block.message().metadata.as_ref().map(|metadata| metadata.metadata.as_slice());
+    let mut content = Vec::new();
+    encode_varint(header.number, &mut content);
+    write_bytes(&header.data_hash, &mut content);
+    write_bytes(&header.previous_hash, &mut content);
+    write_list(block.envelopes(), &mut content);
+    write_list(metadata.unwrap_or_default(), &mut content);
+    let mut record = Vec::with_capacity(content.len() + encoded_len_varint(content.len() as u64));
+    write_bytes(&content, &mut record);
+    record
+}
+
+fn write_list(items: &[Bytes], out: &mut Vec<u8>) {
+    encode_varint(items.len() as u64, out);
+    items.iter().for_each(|item| write_bytes(item, out));
+}
+
+fn write_bytes(bytes: &[u8], out: &mut Vec<u8>) {
+    encode_varint(bytes.len() as u64, out);
+    out.extend_from_slice(bytes);
+}
+
 /// As many length bytes as [`MAX_BLOCK_BYTES`] can need.
 const MAX_LENGTH_BYTES: usize = 5;
 
@@ -158,6 +189,14 @@ mod tests {
         assert_eq!(block.data.as_ref().unwrap().data, [&[1][..], &[2, 3]]);
         assert_eq!(block.metadata.as_ref().unwrap().metadata, [&[][..]]);
         assert!(read(&[]).is_empty());
+    }
+
+    #[test]
+    fn a_record_is_written_as_it_was_read() {
+        for file in [record(BLOCK), record(&[0x80, 1, 0, 0, 0, 0])] {
+            let block = read(&file).remove(0).unwrap();
+            assert_eq!(super::record(&block.try_into().unwrap()), file);
+        }
     }
 
     #[test]

@@ -28,16 +28,23 @@ pub fn folder(chain: &str) -> Option<PathBuf> {
 
 /// All blocks of a chain, or nothing, said aloud, where the chain is not at hand.
 pub fn blocks(chain: &str) -> Option<Vec<Block>> {
+    Some(BlockFile::new(&block_file(chain)?[..]).map(|block| block.unwrap()).collect())
+}
+
+/// A chain's block file as a peer wrote it.
+pub fn block_file(chain: &str) -> Option<Vec<u8>> {
     let Some(folder) = folder(chain) else {
         println!("skipped: the golden chain '{chain}' is not on this machine");
         return None;
     };
     let plain = folder.join("blockfile_000000");
-    let reader: Box<dyn Read> = match File::open(&plain) {
+    let mut reader: Box<dyn Read> = match File::open(&plain) {
         Ok(file) => Box::new(file),
         Err(_) => Box::new(GzDecoder::new(File::open(folder.join("blockfile_000000.gz")).unwrap())),
     };
-    Some(BlockFile::new(reader).map(|block| block.unwrap()).collect())
+    let mut bytes = Vec::new();
+    reader.read_to_end(&mut bytes).unwrap();
+    Some(bytes)
 }
 
 /// The payload data of a block's config transaction, if it is a config block.

@@ -1,4 +1,4 @@
-//! Reads recorded blocks: a peer's block files, single blocks, or a folder of block files.
+//! Reads recorded blocks: a peer's block files, single blocks, a folder of block files, or a NanoTrace ledger.
 
 use std::{
     fs::{self, File},
@@ -15,6 +15,8 @@ use fabric::{
 };
 use flate2::read::MultiGzDecoder;
 
+use crate::ledger::{self, LedgerError};
+
 /// Why recorded blocks cannot be read.
 #[derive(Debug, thiserror::Error)]
 pub enum FileError {
@@ -26,10 +28,12 @@ pub enum FileError {
     Block { path: PathBuf, source: DecodeError },
     #[error("{} is larger than a block may be ({MAX_BLOCK_BYTES} bytes)", .path.display())]
     TooLarge { path: PathBuf },
-    #[error("no block files (blockfile_000000 and so on) in {}", .path.display())]
+    #[error("neither block files (blockfile_000000 and so on) nor a NanoTrace ledger in {}", .path.display())]
     EmptyFolder { path: PathBuf },
     #[error("{}: no block in it", .path.display())]
     NoBlock { path: PathBuf },
+    #[error(transparent)]
+    Ledger(#[from] LedgerError),
 }
 
 /// Blocks, or the reason why there are no more.
@@ -48,6 +52,9 @@ pub fn read(path: &Path) -> Result<Blocks, FileError> {
 
 /// One file of a folder may be empty: a peer that has just begun it.
 fn read_folder(folder: &Path) -> Result<Blocks, FileError> {
+    if let Some(blocks) = ledger::logged_blocks(folder)? {
+        return Ok(Box::new(blocks.map(|block| Ok(block?.into_message()))));
+    }
     let files = block_files(folder)?.into_iter();
     Ok(Box::new(
         files.flat_map(|file| read_file(&file).unwrap_or_else(|error| Box::new(std::iter::once(Err(error))))),
