@@ -34,6 +34,8 @@ use crate::{
 pub const CONCURRENCY_LIMIT: usize = 500;
 /// How long one endorsing peer may take (`peer.gateway.endorsementTimeout` waits 30 s in core.yaml).
 const ENDORSEMENT_TIMEOUT: Duration = Duration::from_secs(30);
+/// How long the orderer may take to answer (`peer.gateway.broadcastTimeout`).
+const BROADCAST_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// The gateway of one organisation: its own peer comes first wherever there is a choice.
 pub struct Gateway {

@@ -434,18 +434,20 @@ fn what_range_queries_cost_is_limited() {
         draft.seal()
     };
     assert_eq!(test.codes(vec![queries(1)]), [Code::Valid]);
-    let ordered = Ordering::of(&test).run(&test, vec![queries(50), queries(250), test.put(&[("x", "v")])]);
-    assert_eq!(ordered.blocks, [[Code::Valid; 2]]);
+    let envelopes = vec![queries(50), queries(250), test.put(&[("x", "v")]), queries(50)];
+    let ordered = Ordering::of(&test).run(&test, envelopes);
+    // The last one waits for a block in which the one that is refused has not used up what is allowed.
+    assert_eq!(ordered.blocks, [vec![Code::Valid; 2], vec![Code::Valid]]);
     let refusal = ordered.answers[1].as_ref().unwrap_err();
     assert_eq!(refusal.status, Status::BadRequest);
     assert!(refusal.info.contains("range queries read more keys"), "{}", refusal.info);
 }
 
 #[tokio::test]
-async fn everybody_who_waits_hears_that_the_pipeline_has_ended() {
+async fn all_who_wait_hear_that_the_pipeline_has_ended() {
     let test = TestChannel::new();
     let Ordering { channel, pipeline } = Ordering::of(&test);
-    let waiting = channel.transaction_status("a transaction that nobody sent");
+    let waiting = channel.transaction_status("a transaction that was never sent");
     let mut waiting = std::pin::pin!(waiting);
     assert!(futures::poll!(waiting.as_mut()).is_pending());
     let envelope = || Envelope::decode(test.put(&[("k", "v")])).unwrap();

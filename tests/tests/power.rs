@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
 
-use std::process::Output;
+use std::{process::Output, time::Duration};
 
 use certificate::{Code, demo, keys};
 use fabric::{
@@ -14,6 +14,7 @@ use fabric::{
     },
     types::decode,
 };
+use futures::future::join_all;
 use peer_client::{Gateway, Invocation};
 use prost::Message;
 use serde_json::Value;
@@ -104,6 +105,38 @@ fn the_accreditation_body_alone_stops_a_certificate() {
     assert_success(&network.nanotrace(&withdraw));
     let shown = network.nanotrace(&["cert", "show", &code]);
     assert!(String::from_utf8_lossy(&shown.stdout).contains("withdrawn"));
+}
+
+/// Each of them sets a key's policy. One counts, and every client hears what became of its own.
+#[tokio::test]
+async fn concurrent_stops_and_lifts_are_all_answered() {
+    const CLIENTS: usize = 8;
+    let network = Network::start();
+    let profile = network.profile();
+    let organisation = profile.organisation("Accreditation").unwrap();
+    let client = profile.identity(organisation, "User1").unwrap();
+    let gateway = Gateway::connect(&organisation.gateway.endpoint().unwrap(), client).await.unwrap();
+    for function in ["certificate:stop", "certificate:lift"] {
+        let endorse = |_| {
+            let invocation = Invocation::new(&profile.channel, &profile.chaincode, function);
+            let invocation =
+                invocation.argument(network.code().to_string()).argument("a closer look".to_owned());
+            let proposal = gateway.proposal(invocation).unwrap();
+            async move { proposal.endorse().await.unwrap() }
+        };
+        // All of the same state, so that they collide.
+        let transactions = join_all((0..CLIENTS).map(endorse)).await;
+        let settle = async |transaction: peer_client::Transaction| {
+            transaction.submit().await.unwrap().status().await.unwrap().code
+        };
+        let settled = join_all(transactions.into_iter().map(settle));
+        let codes = tokio::time::timeout(Duration::from_secs(60), settled).await.expect("each is answered");
+        let valid = codes.iter().filter(|code| **code == TxValidationCode::Valid).count();
+        assert_eq!(valid, 1, "{function}: {codes:?}");
+        let collided = [TxValidationCode::EndorsementPolicyFailure, TxValidationCode::MvccReadConflict];
+        let others = codes.iter().filter(|code| collided.contains(code)).count();
+        assert_eq!(others, CLIENTS - 1, "{function}: {codes:?}");
+    }
 }
 
 /// From the accreditation body's own gateway, and only its own peer has endorsed.

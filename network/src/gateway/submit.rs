@@ -3,7 +3,7 @@
 use fabric::proto::gateway::{ErrorDetail, SubmitRequest, SubmitResponse};
 use tonic::{Code, Status};
 
-use super::{Gateway, errors};
+use super::{BROADCAST_TIMEOUT, Gateway, errors};
 
 impl Gateway {
     pub(super) async fn submit(&self, request: SubmitRequest) -> Result<SubmitResponse, Status> {
@@ -13,9 +13,11 @@ impl Gateway {
         if envelope.signature.is_empty() {
             return Err(Status::invalid_argument("prepared transaction must be signed"));
         }
-        let Err(refusal) = self.channel.broadcast(envelope).await else {
-            return Ok(SubmitResponse {});
-        };
+        let answer = tokio::time::timeout(BROADCAST_TIMEOUT, self.channel.broadcast(envelope)).await;
+        let answer = answer.map_err(|_| {
+            Status::deadline_exceeded("submit timeout expired while broadcasting to ordering service")
+        })?;
+        let Err(refusal) = answer else { return Ok(SubmitResponse {}) };
         let info = format!(
             "received unsuccessful response from orderer: status={}, info={}",
             refusal.status.as_str_name(),

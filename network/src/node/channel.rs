@@ -190,7 +190,7 @@ impl Channel {
         self.envelopes.lock().take();
     }
 
-    /// No further block comes: whoever waits for a transaction hears that.
+    /// No further block comes: all who wait for a transaction hear that.
     pub(super) fn end_commits(&self) {
         self.commits.end();
     }

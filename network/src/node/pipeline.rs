@@ -4,7 +4,7 @@
 //! envelopes gather; the next block takes as many as the channel's batch size allows. So an idle channel
 //! cuts a block for a single envelope at once, and a busy one fills its blocks, without any timer.
 //!
-//! The verdicts are reached while the block is composed, before anybody else sees it: what would stop the channel's
+//! The verdicts are reached while the block is composed, before it leaves the pipeline: what would stop the channel's
 //! peers is left out, and every client hears there whether its envelope is ordered (ADR 14).
 
 use std::{
@@ -154,7 +154,7 @@ impl Pipeline {
 }
 
 impl Drop for Pipeline {
-    /// However it ends: whoever waits for a transaction hears that no further one will be committed.
+    /// However it ends: all who wait for a transaction hear that no further one will be committed.
     fn drop(&mut self) {
         self.channel.end_commits();
     }

@@ -27,6 +27,8 @@ const KEY_POLICY_COMPARISONS: usize = 10_000;
 /// How many results of range queries are looked up for one block. A query of a chaincode gives at most 100,000
 /// (`totalQueryLimit` of Fabric's core.yaml).
 const RANGE_RESULTS: usize = 200_000;
+/// How many bytes of a reason are kept.
+const LONGEST_REASON: usize = 500;
 
 /// What becomes of the envelopes that were offered. They are named by their index.
 pub struct Composition {
@@ -35,7 +37,7 @@ pub struct Composition {
     /// Those that would stop peers behind others of this block, in the order in which they were offered.
     pub deferred: Vec<usize>,
     /// Those that no block may hold, and why.
-    pub refused: Vec<(usize, String)>,
+    pub refused: Refused,
     examined: Vec<Examined>,
     verdicts: Vec<Verdict>,
     updates: UpdateBatch,
@@ -62,30 +64,18 @@ pub fn compose(
     let number = ledger.height();
     let halt = |(transaction, defect)| Halt { block: number, transaction, defect };
     let view = ledger.view().map_err(|error| halt((0, error.into())))?;
-    let definitions = Definitions::committed(&view);
-    let mut refused = Vec::new();
-    let mut examined = Vec::with_capacity(envelopes.len());
-    let examiner = Examiner { bundle, ledger, memo };
-    for (index, result) in examiner.examine_each(envelopes).into_iter().enumerate() {
-        match result {
-            Ok(one) => examined.push(Some(one)),
-            Err(defect @ Defect::Ledger(_)) => return Err(halt((index, defect))),
-            Err(defect) => {
-                refused.push((index, defect.to_string()));
-                examined.push(None);
-            }
-        }
-    }
+    let (mut examined, mut refused) = examine(envelopes, Examiner { bundle, ledger, memo }).map_err(halt)?;
     let mut new_bundle = None;
     match apply_config(examined.iter().flatten(), examined.len(), bundle) {
         Ok(bundle) => new_bundle = bundle,
         // The only envelope there is.
         Err((index, defect)) => {
-            refused.push((index, defect.to_string()));
+            refused.push((index, brief(defect.to_string())));
             examined.clear();
         }
     }
-    let serial = Serial::new(number, bundle, &view, &definitions).for_ordering();
+    let definitions = Definitions::committed(&view);
+    let serial = Serial::new(number, bundle, &view, &definitions).for_ordering(RANGE_RESULTS);
     let mut composer =
         Composer { serial, bundle, view: &view, ordered: Vec::new(), deferred: Vec::new(), refused };
     composer.place_all(envelopes, &examined).map_err(halt)?;
@@ -93,6 +83,25 @@ pub fn compose(
     let (verdicts, updates) = serial.finish().map_err(halt)?;
     let examined = ordered.iter().filter_map(|index| examined.get_mut(*index)?.take()).collect();
     Ok(Composition { ordered, deferred, refused, examined, verdicts, updates, bundle: new_bundle })
+}
+
+/// Envelopes with a reason why no block may hold them.
+type Refused = Vec<(usize, String)>;
+
+/// Examines each envelope by itself. None stands for one that is refused.
+fn examine(envelopes: &[Bytes], examiner: Examiner<'_>) -> Result<(Vec<Option<Examined>>, Refused), Stop> {
+    let mut refused = Vec::new();
+    let results = examiner.examine_each(envelopes).into_iter().enumerate();
+    let examined = results.map(|(index, result)| match result {
+        Ok(examined) => Ok(Some(examined)),
+        Err(defect @ Defect::Ledger(_)) => Err((index, defect)),
+        Err(defect) => {
+            refused.push((index, brief(defect.to_string())));
+            Ok(None)
+        }
+    });
+    let examined = examined.collect::<Result<_, Stop>>()?;
+    Ok((examined, refused))
 }
 
 impl Composition {
@@ -108,24 +117,23 @@ struct Composer<'a> {
     view: &'a View<'a>,
     ordered: Vec<usize>,
     deferred: Vec<usize>,
-    refused: Vec<(usize, String)>,
+    refused: Refused,
 }
 
 impl<'a> Composer<'a> {
     fn place_all(&mut self, envelopes: &[Bytes], examined: &'a [Option<Examined>]) -> Result<(), Stop> {
         let mut last = Vec::new();
-        self.serial.limit_range_results(RANGE_RESULTS);
         for (index, (envelope, examined)) in envelopes.iter().zip(examined).enumerate() {
             let Some(examined) = examined else { continue };
-            self.serial.limit_key_policies(envelope.len().max(KEY_POLICY_COMPARISONS));
-            let place = self.place(examined, false).map_err(|defect| (index, defect))?;
+            let comparisons = envelope.len().max(KEY_POLICY_COMPARISONS);
+            let place = self.place(examined, comparisons, false).map_err(|defect| (index, defect))?;
             if let Place::Last = place {
-                last.push((index, examined));
+                last.push((index, examined, comparisons));
             }
             self.note(index, place);
         }
-        for (index, examined) in last {
-            let place = self.place(examined, true).map_err(|defect| (index, defect))?;
+        for (index, examined, comparisons) in last {
+            let place = self.place(examined, comparisons, true).map_err(|defect| (index, defect))?;
             self.note(index, place);
         }
         self.deferred.sort_unstable();
@@ -137,13 +145,14 @@ impl<'a> Composer<'a> {
             Place::Ordered => self.ordered.push(index),
             Place::Last => {}
             Place::Deferred => self.deferred.push(index),
-            Place::Refused(reason) => self.refused.push((index, reason)),
+            Place::Refused(reason) => self.refused.push((index, brief(reason))),
         }
     }
 
     /// An error only where the ledger cannot be read.
-    fn place(&mut self, examined: &'a Examined, is_last: bool) -> Result<Place, Defect> {
-        let is_first = self.serial.is_empty();
+    fn place(&mut self, examined: &'a Examined, comparisons: usize, is_last: bool) -> Result<Place, Defect> {
+        let is_first = self.serial.is_untouched();
+        self.serial.limit_key_policies(comparisons);
         let judged = self.check_definitions(examined).and_then(|()| self.serial.judge(examined));
         let mut judged = match judged {
             Ok(judged) => judged,
@@ -172,6 +181,14 @@ impl<'a> Composer<'a> {
         let rwset = examined.unpacked.endorser_rwset();
         rwset.map_or(Ok(()), |rwset| redefined::check_written(rwset, self.bundle, self.view))
     }
+}
+
+/// The beginning of a reason: it may quote what a client sent.
+fn brief(reason: String) -> String {
+    if reason.len() <= LONGEST_REASON {
+        return reason;
+    }
+    reason.chars().take(LONGEST_REASON).chain("...".chars()).collect()
 }
 
 /// What becomes of a transaction that peers would stop at.

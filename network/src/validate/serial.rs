@@ -31,7 +31,8 @@ pub(crate) struct Serial<'a> {
     txids: HashSet<&'a str>,
     updates: UpdateBatch,
     verdicts: Vec<Verdict>,
-    /// How many results of range queries may still be looked up.
+    /// How many results of range queries may be looked up, and how many still may.
+    range_limit: usize,
     range_results: Cell<usize>,
 }
 
@@ -60,28 +61,27 @@ impl<'a> Serial<'a> {
             key_policies: KeyPolicies::new(view),
         };
         let (txids, updates, verdicts) = (HashSet::new(), UpdateBatch::default(), Vec::new());
-        let range_results = Cell::new(usize::MAX);
-        Self { number, view, endorsement, txids, updates, verdicts, range_results }
+        let (range_limit, range_results) = (usize::MAX, Cell::new(usize::MAX));
+        Self { number, view, endorsement, txids, updates, verdicts, range_limit, range_results }
     }
 
-    pub fn is_empty(&self) -> bool {
-        self.verdicts.is_empty()
-    }
-
-    /// Judges as the orderer must: what stops only some peers is an error too.
-    pub fn for_ordering(mut self) -> Self {
+    /// Judges as the orderer must: what stops only some peers is an error too, and so many results of range
+    /// queries may be looked up.
+    pub fn for_ordering(mut self, range_results: usize) -> Self {
         self.endorsement.key_policies.for_ordering = true;
+        (self.range_limit, self.range_results) = (range_results, Cell::new(range_results));
         self
+    }
+
+    /// Whether no transaction is in the block yet, and none has been looked up ranges for: what stops peers now,
+    /// does so by itself.
+    pub fn is_untouched(&self) -> bool {
+        self.verdicts.is_empty() && self.range_results.get() == self.range_limit
     }
 
     /// What the policies of keys may cost the transactions judged from now on, together.
     pub fn limit_key_policies(&mut self, comparisons: usize) {
         self.endorsement.policies.limit_key_policies(comparisons);
-    }
-
-    /// How many results of range queries may be looked up from now on.
-    pub fn limit_range_results(&mut self, results: usize) {
-        self.range_results.set(results);
     }
 
     /// Judges a transaction as the next one of the block.
