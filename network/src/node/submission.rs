@@ -4,6 +4,7 @@ use fabric::{proto::msp::SerializedIdentity, types::decode};
 use sha2::{Digest, Sha256};
 use tokio::sync::oneshot;
 
+use super::metrics;
 use crate::order::{Admitted, Refusal};
 
 /// An admitted envelope that waits to be ordered.
@@ -26,6 +27,7 @@ impl Submission {
         match admit(self.admitted) {
             Ok(admitted) => Some(Self { admitted, answer: self.answer }),
             Err(refusal) => {
+                metrics::refused("no longer admitted");
                 let _ = self.answer.send(Err(refusal));
                 None
             }
