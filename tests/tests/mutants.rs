@@ -1,5 +1,6 @@
 //! A short chain of mutants without a real peer: nothing panics, and its blocks alone lead to the verdicts
-//! that were reached when it was made.
+//! that were reached when it was made. Our orderer composes blocks of the same envelopes, those that stop peers among
+//! them: no peer stops at what it orders, and all reach the verdicts that it reached.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
@@ -20,6 +21,7 @@ fn check(level: Level, seed: u64) {
     let mut replay = Replay::new(replayed.path().to_owned());
     replay.block(channel.genesis.message().clone()).unwrap();
     let mut generator = Generator::new(channel, seed);
+    generator.composes = true;
     let (mut made, mut codes) = (0, BTreeSet::new());
     while made < TRANSACTIONS {
         let Made::Judged(block, records) = generator.next_block() else { panic!("no halt was wanted") };
@@ -30,6 +32,8 @@ fn check(level: Level, seed: u64) {
     }
     let (ours, again) = (&generator.channel.ledger, replay.ledger().unwrap());
     assert_eq!(ours.commit_hash(), again.commit_hash());
+    assert!(generator.composed > 0, "no composed block was judged");
+    println!("{} blocks composed", generator.composed);
     assert!(codes.len() >= 12, "mutants reach few verdicts only: {codes:?}");
 }
 

@@ -92,7 +92,13 @@ type Refused = Vec<(usize, String)>;
 fn examine(envelopes: &[Bytes], examiner: Examiner<'_>) -> Result<(Vec<Option<Examined>>, Refused), Stop> {
     let mut refused = Vec::new();
     let results = examiner.examine_each(envelopes).into_iter().enumerate();
+    // What is a config transaction among others is one that the filter never admits.
+    let is_alone = envelopes.len() == 1;
     let examined = results.map(|(index, result)| match result {
+        Ok(examined) if examined.is_config() && !is_alone => {
+            refused.push((index, Defect::ConfigAmongOthers.to_string()));
+            Ok(None)
+        }
         Ok(examined) => Ok(Some(examined)),
         Err(defect @ Defect::Ledger(_)) => Err((index, defect)),
         Err(defect) => {

@@ -8,7 +8,7 @@ use fabric::{
     types::HeadedBlock,
 };
 use fastrand::Rng;
-use network::validate::{BlockRejected, Defect, Halt, Validation};
+use network::validate::{self, BlockRejected, Defect, Halt, Validation};
 
 use super::{
     channel::{Channel, Level, Stopped},
@@ -54,6 +54,10 @@ pub struct Generator {
     pub left_out: BTreeMap<String, usize>,
     /// The name of the defect by which the chain is to stop peers at its end.
     pub wanted_halt: Option<String>,
+    /// Lets our orderer compose a block of everything that was made for one, and judges that block too.
+    pub composes: bool,
+    /// How many blocks were composed and judged.
+    pub composed: usize,
 }
 
 /// How an envelope was made, and the envelope.
@@ -72,6 +76,8 @@ impl Generator {
             past: Vec::new(),
             left_out: BTreeMap::new(),
             wanted_halt: None,
+            composes: false,
+            composed: 0,
         }
     }
 
@@ -215,6 +221,9 @@ impl Generator {
         if self.channel.level == Level::V2_5 {
             candidates.retain(|(_, envelope)| !Layers::of(envelope).has_mistyped_field);
         }
+        if self.composes && !is_config {
+            self.composed += usize::from(self.check_composition(&candidates));
+        }
         loop {
             if candidates.is_empty() {
                 candidates.push(self.definition(0));
@@ -233,6 +242,29 @@ impl Generator {
             *self.left_out.entry(flaw.name).or_default() += 1;
             candidates.remove(flaw.index);
         }
+    }
+
+    /// No peer stops at what our orderer makes of these, and all reach the verdicts that it reached.
+    /// False where the filter would not have admitted some of them.
+    fn check_composition(&self, candidates: &[Candidate]) -> bool {
+        let envelopes: Vec<Bytes> = candidates.iter().map(|(_, envelope)| envelope.clone()).collect();
+        let Channel { bundle, ledger, memo, .. } = &self.channel;
+        let composition = validate::compose(&envelopes, bundle, ledger, memo).unwrap();
+        let places = composition.ordered.len() + composition.deferred.len() + composition.refused.len();
+        assert_eq!(places, envelopes.len(), "each envelope has one place");
+        let ordered = composition.ordered.iter().map(|index| envelopes[*index].clone()).collect();
+        let block = self.channel.block(ordered, false);
+        let judged = match self.channel.judge(block.clone()) {
+            Ok(judged) => judged,
+            // Envelopes that the filter does not admit.
+            Err(Stopped::Rejected(_)) => return false,
+            Err(Stopped::Halted(halt)) => panic!("a composed block stops peers: {halt}"),
+        };
+        let block = validate::verify_ordered(block, bundle, ledger, memo).unwrap();
+        let composed = composition.into_validation(block);
+        assert_eq!(composed.reasons, judged.reasons);
+        assert!(composed.block == judged.block, "codes, transactions and updates");
+        true
     }
 
     fn judge(
