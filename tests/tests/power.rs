@@ -2,9 +2,15 @@
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
 
-use std::{process::Output, time::Duration};
+use std::{
+    process::Output,
+    time::{Duration, Instant},
+};
 
-use certificate::{Code, demo, keys};
+use certificate::{
+    Code, DateTime, demo, keys,
+    record::{Event, Stop, Suspension, Withdrawal},
+};
 use fabric::{
     policy,
     proto::{
@@ -137,6 +143,104 @@ async fn concurrent_stops_and_lifts_are_all_answered() {
         let others = codes.iter().filter(|code| collided.contains(code)).count();
         assert_eq!(others, CLIENTS - 1, "{function}: {codes:?}");
     }
+}
+
+/// The certification body's peer writes into the body's own keys, past the contract, what made the accreditation body's
+/// stop impossible and hid a withdrawal from every scan: an event of the year 9999, and garbage.
+#[tokio::test]
+async fn no_write_of_one_body_keeps_the_other_from_stopping() {
+    let network = Network::start();
+    let (profile, code) = (network.profile(), network.code());
+    let far = DateTime::parse("9999-12-31T23:59:59Z").unwrap();
+    let event = Event {
+        effective_at: far,
+        by: ACCREDITATION_BODY.into(),
+        reason: "\u{1b}[2K\u{1b}[1GVALID".into(),
+        transaction_id: "ff".into(),
+    };
+    let deceiving = Stop { suspensions: vec![Suspension { placed: event.clone(), lifted: None }] };
+    let withdrawn = Withdrawal { withdrawn: Some(Event { reason: "never".into(), ..event }) };
+    let own = |key: String, value: Vec<u8>| Forgery {
+        namespace: "nanotrace",
+        writes: vec![(key, value)],
+        policies: Vec::new(),
+        endorsers: &["CertBody"],
+    };
+    let attack = own(keys::stop(code, CERT_BODY), deceiving.encode());
+    assert_eq!(attack.submit(&profile).await, TxValidationCode::Valid);
+    scan_until(&network, &code, |answer| answer["result"] == "cannotTell").await;
+    let shown = network.nanotrace(&["cert", "show", &code.to_string()]);
+    let text = String::from_utf8(shown.stdout).unwrap();
+    assert!(
+        shown.status.code() == Some(1) && text.contains("CANNOT TELL") && !text.contains('\u{1b}'),
+        "{text}"
+    );
+    let history = network.nanotrace(&["cert", "history", &code.to_string()]);
+    assert!(!history.stdout.contains(&0x1b), "{}", String::from_utf8_lossy(&history.stdout));
+
+    let attack = own(keys::withdrawal(code, CERT_BODY), withdrawn.encode());
+    assert_eq!(attack.submit(&profile).await, TxValidationCode::Valid);
+    let answer = scan(&network, &code).await;
+    assert_eq!(
+        (answer["result"].as_str(), answer["reasons"][0]["by"].as_str()),
+        (Some("notValid"), Some(CERT_BODY))
+    );
+    for command in ["stop", "withdraw"] {
+        let mut arguments = vec!["cert", command, "--org", "Accreditation", "--reason", "found out"];
+        let code = code.to_string();
+        arguments.push(&code);
+        if command == "withdraw" {
+            arguments.push("--yes");
+        }
+        assert_success(&network.nanotrace(&arguments));
+    }
+    let is_stopped_by_both = |answer: &Value| {
+        let reasons = answer["reasons"].as_array().unwrap();
+        reasons.iter().any(|reason| reason["by"] == ACCREDITATION_BODY && reason["cause"] == "withdrawn")
+    };
+    scan_until(&network, &code, is_stopped_by_both).await;
+}
+
+/// Ledger time moves by a transaction of both bodies that writes nothing, and is shown.
+#[tokio::test]
+async fn a_tick_moves_ledger_time() {
+    let network = Network::start();
+    let before = scan(&network, &network.code()).await;
+    let ticked = assert_success(&network.nanotrace(&["cert", "ledger", "tick", "--json"]));
+    let ticked: Value = serde_json::from_str(&ticked).unwrap();
+    let transaction = ticked["transactionId"].as_str().unwrap();
+    assert_eq!(endorsers(&network, transaction).await.len(), 2);
+    let is_later = |answer: &Value| answer["asOf"]["block"].as_u64() >= ticked["block"].as_u64();
+    let after = scan_until(&network, &network.code(), is_later).await;
+    let time = |answer: &Value| answer["asOf"]["ledgerTime"].as_str().unwrap().to_owned();
+    assert_eq!(time(&after), ticked["record"]["ledgerTime"].as_str().unwrap());
+    assert!(time(&after) >= time(&before));
+}
+
+/// Asks the public verifier again until it answers so: it applies a block a moment after it is committed.
+async fn scan_until(network: &Network, code: &Code, holds: impl Fn(&Value) -> bool) -> Value {
+    let deadline = Instant::now() + Duration::from_secs(20);
+    loop {
+        let answer = scan(network, code).await;
+        if holds(&answer) {
+            return answer;
+        }
+        assert!(Instant::now() < deadline, "{answer}");
+    }
+}
+
+async fn scan(network: &Network, code: &Code) -> Value {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    let profile = network.profile();
+    let address = profile.verifier.unwrap();
+    let address = address.trim_start_matches("http://").trim_end_matches('/').to_owned();
+    let mut stream = tokio::net::TcpStream::connect(&address).await.unwrap();
+    let request =
+        format!("GET /api/v1/certificates/{code} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let mut response = String::new();
+    stream.read_to_string(&mut response).await.unwrap();
+    serde_json::from_str(response.split_once("\r\n\r\n").unwrap().1).unwrap()
 }
 
 /// From the accreditation body's own gateway, and only its own peer has endorsed.
