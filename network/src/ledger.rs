@@ -126,6 +126,12 @@ impl Ledger {
         recovery::open(directory, genesis, Some(accept_loss_from), files::Files::default())
     }
 
+    /// The genesis block of the ledger in `directory`, as the node that began the ledger was given it; `None` where
+    /// there is no ledger, or its beginning was interrupted.
+    pub fn logged_genesis(directory: &Path) -> Result<Option<HeadedBlock>, LedgerError> {
+        recovery::logged_genesis(directory)
+    }
+
     /// Commits the next block: when this returns, it is durable and visible.
     pub fn commit(&self, validated: ValidatedBlock) -> Result<Arc<CommittedBlock>, LedgerError> {
         let mut log = self.log.lock();

@@ -4,6 +4,7 @@ use std::fmt;
 
 use fabric::crypto::SigningError;
 use prost::{DecodeError, Message};
+use serde_json::error::Category;
 use tonic::{Code, Status};
 
 use crate::NotCommitted;
@@ -81,10 +82,16 @@ impl GatewayError {
 impl fmt::Display for GatewayError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{:?} failed ({:?}): {}", self.step, self.code, self.message)?;
-        for detail in &self.details {
-            write!(f, "\n  {} ({}): {}", detail.address, detail.msp_id, detail.message)?;
+        // Peers that run the same code say the same: once is enough.
+        let mut said: Vec<(&str, Vec<String>)> = Vec::new();
+        for Detail { address, msp_id, message } in &self.details {
+            let by = format!("{address} ({msp_id})");
+            match said.iter_mut().find(|(known, _)| known == message) {
+                Some((_, peers)) => peers.push(by),
+                None => said.push((message, vec![by])),
+            }
         }
-        Ok(())
+        said.iter().try_for_each(|(message, peers)| write!(f, "\n  {}: {message}", peers.join(", ")))
     }
 }
 
@@ -95,6 +102,20 @@ fn details(encoded: &[u8]) -> Vec<Detail> {
     ours.filter_map(|any| fabric::proto::gateway::ErrorDetail::decode(any.value.as_slice()).ok())
         .map(|detail| Detail { address: detail.address, msp_id: detail.msp_id, message: detail.message })
         .collect()
+}
+
+/// Where a text stops being JSON of the expected form, in words for the person who wrote it.
+pub fn json_fault(error: &serde_json::Error) -> String {
+    let place = format!("line {}, column {}", error.line(), error.column());
+    match error.classify() {
+        Category::Eof => format!("it is no JSON: it ends too early, at {place}"),
+        Category::Syntax => format!("it is no JSON: see {place}"),
+        Category::Data | Category::Io => {
+            let text = error.to_string();
+            let (reason, _) = text.rsplit_once(" at line ").unwrap_or((&text, ""));
+            if error.line() == 0 { reason.to_owned() } else { format!("{reason} ({place})") }
+        }
+    }
 }
 
 /// `google.rpc.Status`.
@@ -128,4 +149,35 @@ fn innermost(error: &tonic::transport::Error) -> String {
 
 pub(crate) fn decode<M: Message + Default>(what: &'static str, bytes: bytes::Bytes) -> Result<M, Error> {
     M::decode(bytes).map_err(|source| Error::Decode { what, source })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn detail(address: &str, message: &str) -> Detail {
+        Detail { address: address.into(), msp_id: "OrgMSP".into(), message: message.into() }
+    }
+
+    #[test]
+    fn what_all_peers_say_is_told_once() {
+        let error = GatewayError {
+            step: Step::Endorse,
+            transaction_id: String::new(),
+            code: Code::Aborted,
+            message: "failed to endorse".into(),
+            details: vec![detail("a:1", "no"), detail("b:2", "no"), detail("c:3", "perhaps")],
+        };
+        let expected = "Endorse failed (Aborted): failed to endorse\n  a:1 (OrgMSP), b:2 (OrgMSP): no\n  \
+                        c:3 (OrgMSP): perhaps";
+        assert_eq!(error.to_string(), expected);
+    }
+
+    #[test]
+    fn a_fault_in_json_is_told_without_the_parsers_words() {
+        let fault = |text: &str| serde_json::from_str::<Vec<u8>>(text).map_err(|error| json_fault(&error));
+        assert_eq!(fault("hello"), Err("it is no JSON: see line 1, column 1".into()));
+        assert_eq!(fault("[1,"), Err("it is no JSON: it ends too early, at line 1, column 3".into()));
+        assert!(fault("{}").is_err_and(|fault| !fault.contains("at line")));
+    }
 }

@@ -37,7 +37,7 @@ mod transaction;
 
 pub use commit::{Commit, CommitStatus, NotCommitted};
 pub use endpoint::Endpoint;
-pub use error::{Detail, Error, GatewayError, Step};
+pub use error::{Detail, Error, GatewayError, Step, json_fault};
 pub use events::{ChaincodeEvent, EventStream, StartAt};
 pub use gateway::{Gateway, Timeouts};
 pub use invocation::Invocation;

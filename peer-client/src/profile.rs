@@ -6,10 +6,11 @@ use std::{
     sync::Arc,
 };
 
+use durable::Access;
 use fabric::msp::{MspError, SigningIdentity};
 use serde::{Deserialize, Serialize};
 
-use crate::Endpoint;
+use crate::{Endpoint, json_fault};
 
 /// A larger file is no connection profile.
 const MAXIMUM_BYTES: u64 = 1 << 20;
@@ -65,7 +66,7 @@ pub enum ProfileError {
     Write { path: PathBuf, source: io::Error },
     #[error("{path} is larger than {MAXIMUM_BYTES} bytes")]
     TooLarge { path: PathBuf },
-    #[error("{path} is no connection profile: {source}")]
+    #[error("{path} is no connection profile: {}", json_fault(.source))]
     Malformed { path: PathBuf, source: serde_json::Error },
     #[error("no organisation {asked:?} in this network: it has {known}")]
     UnknownOrganisation { asked: String, known: String },
@@ -88,13 +89,11 @@ impl ConnectionProfile {
         Ok(profile.relative_to(path.parent().unwrap_or(Path::new(""))))
     }
 
-    /// Writes the profile as it is, in one piece: a reader never sees half of it.
+    /// Writes the profile as it is, in one piece and durably: a reader never sees half of it.
     pub fn store(&self, path: &Path) -> Result<(), ProfileError> {
         let write = |source| ProfileError::Write { path: path.into(), source };
         let json = serde_json::to_vec_pretty(self).map_err(|error| write(error.into()))?;
-        let draft = path.with_extension("json.new");
-        fs::write(&draft, json).map_err(write)?;
-        fs::rename(&draft, path).map_err(write)
+        durable::write(path, &json, Access::Owner).map_err(write)
     }
 
     /// Finds an organisation by name, MSP id or domain, upper and lower case being the same.

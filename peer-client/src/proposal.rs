@@ -121,10 +121,13 @@ impl Proposal {
         let request = self.gateway.request(request, self.gateway.timeouts().endorse);
         let response = self.gateway.client().endorse(request).await;
         let response = response.map_err(GatewayError::at(Step::Endorse, &self.transaction_id))?;
+        let date = response.metadata().get("date").and_then(|date| date.to_str().ok());
+        let gateway_time = date.and_then(|date| httpdate::parse_http_date(date).ok());
         let envelope = response.into_inner().prepared_transaction;
         let envelope =
             envelope.ok_or(Error::Missing { what: "the gateway's answer", part: "a transaction" })?;
-        Transaction::new(self.gateway.clone(), self.transaction_id.clone(), envelope)
+        let transaction = Transaction::new(self.gateway.clone(), self.transaction_id.clone(), envelope)?;
+        Ok(transaction.answered_at(gateway_time))
     }
 
     fn signed(&self) -> Result<SignedProposal, Error> {

@@ -1,5 +1,7 @@
 //! The second step: a transaction with its endorsements, to be signed by the caller and ordered.
 
+use std::time::SystemTime;
+
 use bytes::Bytes;
 use fabric::proto::{
     common::{ChannelHeader, Envelope, Payload},
@@ -25,6 +27,7 @@ pub struct Transaction {
     payload: Bytes,
     signature: Option<Bytes>,
     result: Bytes,
+    gateway_time: Option<SystemTime>,
 }
 
 impl Transaction {
@@ -39,7 +42,8 @@ impl Transaction {
             signed => signed,
         };
         let channel = channel_header.channel_id;
-        Ok(Self { gateway, transaction_id, channel, payload: envelope.payload, signature, result })
+        let payload = envelope.payload;
+        Ok(Self { gateway, transaction_id, channel, payload, signature, result, gateway_time: None })
     }
 
     pub(crate) fn from_bytes(gateway: Gateway, bytes: Bytes) -> Result<Self, Error> {
@@ -49,8 +53,18 @@ impl Transaction {
         Self::new(gateway, prepared.transaction_id, envelope)
     }
 
+    pub(crate) fn answered_at(self, gateway_time: Option<SystemTime>) -> Self {
+        Self { gateway_time, ..self }
+    }
+
     pub fn transaction_id(&self) -> &str {
         &self.transaction_id
+    }
+
+    /// What time it was at the gateway when it answered, to the second, where its answer said so. This project's
+    /// node says so, Fabric's peers do not.
+    pub fn gateway_time(&self) -> Option<SystemTime> {
+        self.gateway_time
     }
 
     /// What the chaincode returned on the endorsing peers. It holds only once the transaction is committed.

@@ -1,11 +1,13 @@
 //! Folders and files of key material: who may read them, and how they appear all at once.
 
 use std::{
-    fs::{self, DirBuilder, File, OpenOptions},
+    fs::{self, DirBuilder, OpenOptions},
     io::{self, Write},
     os::unix::fs::{DirBuilderExt, OpenOptionsExt},
     path::{Path, PathBuf},
 };
+
+use durable::Access;
 
 use super::CryptoConfigError;
 
@@ -38,10 +40,7 @@ pub(super) fn write_private(path: &Path, content: &str) -> Result<(), CryptoConf
 
 /// Puts another content in a public file's place; a reader sees the old or the new one, never a part.
 pub(super) fn replace_public(path: &Path, content: &str) -> Result<(), CryptoConfigError> {
-    let staged = beside(path, "new");
-    remove(&staged)?;
-    write_public(&staged, content)?;
-    rename(&staged, path)
+    durable::write(path, content.as_bytes(), Access::Everyone).map_err(|source| failed(path, source))
 }
 
 pub(super) fn read(path: &Path) -> Result<Vec<u8>, CryptoConfigError> {
@@ -50,7 +49,8 @@ pub(super) fn read(path: &Path) -> Result<Vec<u8>, CryptoConfigError> {
 
 /// A folder that is filled unseen and then moved to its place.
 ///
-/// A process that dies before [`Self::publish`] leaves only the staged folder, which the next one removes.
+/// A process that dies before [`Self::publish`] leaves only the staged folder, which the next one removes. Its files
+/// become durable when it is published.
 pub(super) struct Staged {
     pub path: PathBuf,
     target: PathBuf,
@@ -58,15 +58,18 @@ pub(super) struct Staged {
 
 impl Staged {
     pub fn new(target: &Path) -> Result<Self, CryptoConfigError> {
-        let path = beside(target, "new");
+        if let Some(above) = target.parent().filter(|above| !above.as_os_str().is_empty()) {
+            durable::create_folder(above, Access::Everyone).map_err(|source| failed(above, source))?;
+        }
+        let path = durable::beside(target, "new");
         remove(&path)?;
         create_public(&path)?;
         Ok(Self { path, target: target.to_owned() })
     }
 
-    /// Moves the folder to its place in one step.
+    /// Makes everything in the folder durable, and moves it to its place in one step.
     pub fn publish(self) -> Result<(), CryptoConfigError> {
-        rename(&self.path, &self.target)
+        durable::publish(&self.path, &self.target).map_err(|source| failed(&self.target, source))
     }
 }
 
@@ -74,21 +77,13 @@ fn create(path: &Path, mode: u32) -> Result<(), CryptoConfigError> {
     DirBuilder::new().recursive(true).mode(mode).create(path).map_err(|source| failed(path, source))
 }
 
-/// The file must not exist: nothing made before is ever overwritten.
+/// The file, in a staged folder, must not exist: nothing made before is ever overwritten.
 fn write(path: &Path, content: &str, mode: u32) -> Result<(), CryptoConfigError> {
     let write = || -> io::Result<()> {
         let mut file = OpenOptions::new().write(true).create_new(true).mode(mode).open(path)?;
-        file.write_all(content.as_bytes())?;
-        file.sync_all()
+        file.write_all(content.as_bytes())
     };
     write().map_err(|source| failed(path, source))
-}
-
-fn rename(from: &Path, to: &Path) -> Result<(), CryptoConfigError> {
-    fs::rename(from, to).map_err(|source| failed(to, source))?;
-    // The new name must outlive a loss of power as the files do.
-    let folder = to.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    File::open(folder).and_then(|folder| folder.sync_all()).map_err(|source| failed(folder, source))
 }
 
 fn remove(path: &Path) -> Result<(), CryptoConfigError> {
@@ -97,12 +92,6 @@ fn remove(path: &Path) -> Result<(), CryptoConfigError> {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(failed(path, error)),
         _ => Ok(()),
     }
-}
-
-/// A path in the same folder, hidden, so that a rename stays within a file system.
-fn beside(path: &Path, suffix: &str) -> PathBuf {
-    let name = path.file_name().unwrap_or_default().to_string_lossy();
-    path.with_file_name(format!(".{name}.{suffix}"))
 }
 
 fn failed(path: &Path, source: io::Error) -> CryptoConfigError {

@@ -10,6 +10,7 @@ use std::{
 };
 
 use bytes::Bytes;
+use durable::Access;
 use flate2::read::GzDecoder;
 use parking_lot::RwLock;
 use serde::Deserialize;
@@ -107,7 +108,7 @@ impl Packages {
     /// Opens the directory, which is made if it is missing, and reads what is installed in it.
     pub fn open(directory: &Path) -> Result<Self, PackageError> {
         let failed = |action| move |source| file_error(action, directory, source);
-        fs::create_dir_all(directory).map_err(failed("make"))?;
+        durable::create_private_folder(directory).map_err(failed("make"))?;
         let mut installed = BTreeMap::new();
         for entry in fs::read_dir(directory).map_err(failed("list"))? {
             let path = entry.map_err(failed("list"))?.path();
@@ -131,10 +132,7 @@ impl Packages {
             return Err(PackageError::AlreadyInstalled(package.id.clone()));
         }
         let path = self.path(&package.id);
-        let unfinished = path.with_extension("unfinished");
-        write_durably(&unfinished, bytes)
-            .and_then(|()| fs::rename(&unfinished, &path))
-            .map_err(|source| file_error("write", &path, source))?;
+        durable::write(&path, bytes, Access::Owner).map_err(|source| file_error("write", &path, source))?;
         installed.insert(package.id.clone(), package.clone());
         Ok(package)
     }
@@ -161,11 +159,6 @@ impl Packages {
     fn path(&self, id: &str) -> PathBuf {
         self.directory.join(format!("{}.tar.gz", id.replacen(':', ".", 1)))
     }
-}
-
-fn write_durably(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    fs::write(path, bytes)?;
-    fs::File::open(path)?.sync_all()
 }
 
 fn file_error(action: &'static str, path: &Path, source: io::Error) -> PackageError {

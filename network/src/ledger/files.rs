@@ -1,8 +1,10 @@
-//! Every write to the files of the block log, in one place, so that tests can make each of them fail.
+//! Every write to the files of the block log, in one place, so that tests can make each of them fail. Completed
+//! operations are reported as the durable files' are: see the crate `durable`.
 
 use std::{
     fs::{self, File, OpenOptions},
     io::{self, Write},
+    os::unix::fs::OpenOptionsExt,
     path::Path,
 };
 
@@ -28,24 +30,24 @@ impl Default for Files {
 }
 
 impl Files {
-    /// Creates a directory if it is not there, and makes its name durable.
+    /// Creates a directory if it is not there, for its owner alone, and makes its name durable.
     pub(super) fn create_directory(&self, path: &Path) -> Result<(), LedgerError> {
-        self.run("create", path, || fs::create_dir_all(path))?;
-        let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
-        self.sync_directory(parent.unwrap_or(Path::new(".")))
+        self.run("create folder", path, || durable::create_private_folder(path))
     }
 
+    /// Creates a file that its owner alone can read.
     pub(super) fn create(&self, path: &Path) -> Result<File, LedgerError> {
-        self.run("create", path, || OpenOptions::new().create_new(true).append(true).open(path))
+        let mut options = OpenOptions::new();
+        self.run("create", path, || options.create_new(true).append(true).mode(0o600).open(path))
     }
 
     pub(super) fn append(&self, file: &mut File, path: &Path, bytes: &[u8]) -> Result<(), LedgerError> {
         #[cfg(test)]
         if self.faults.tears_next() {
             let half = bytes.get(..bytes.len() / 2).unwrap_or_default();
-            file.write_all(half).map_err(error("write to", path))?;
+            file.write_all(half).map_err(error("write", path))?;
         }
-        self.run("write to", path, || file.write_all(bytes))
+        self.run("write", path, || file.write_all(bytes))
     }
 
     /// Makes content and size of a file durable. After a failure the pages may be lost and yet look
@@ -56,7 +58,7 @@ impl Files {
 
     /// Makes the names in a directory durable.
     pub(super) fn sync_directory(&self, path: &Path) -> Result<(), LedgerError> {
-        self.run("sync", path, || File::open(path)?.sync_all())
+        self.run("sync folder", path, || File::open(path)?.sync_all())
     }
 
     pub(super) fn truncate(&self, file: &File, path: &Path, length: u64) -> Result<(), LedgerError> {
@@ -74,9 +76,12 @@ impl Files {
         operation: impl FnOnce() -> io::Result<T>,
     ) -> Result<T, LedgerError> {
         #[cfg(test)]
-        return self.faults.run(operation).map_err(error(action, path));
+        let done = self.faults.run(operation);
         #[cfg(not(test))]
-        operation().map_err(error(action, path))
+        let done = operation();
+        let done = done.map_err(error(action, path))?;
+        durable::report(action, path);
+        Ok(done)
     }
 }
 

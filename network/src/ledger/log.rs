@@ -208,6 +208,26 @@ impl BlockLog {
     }
 }
 
+/// Block 0 of the log in `directory`; `None` where there is no log, or the append of block 0 was interrupted.
+pub(super) fn first_block(directory: &Path) -> Result<Option<LoggedBlock>, LedgerError> {
+    let reader = LogReader::new(directory);
+    let segments = if directory.exists() { reader.segments()? } else { Vec::new() };
+    let Some(last) = segments.last() else { return Ok(None) };
+    let first = match segments.first() {
+        Some(0) => reader.blocks(0).and_then(|mut blocks| blocks.next().transpose()),
+        _ => Err(reader::damaged(&reader.path(0), 0, Flaw::Incomplete)),
+    };
+    match first {
+        Err(LedgerError::LogDamaged { .. }) if *last == 0 && !holds_any_record(&reader.path(0))? => Ok(None),
+        first => first,
+    }
+}
+
+fn holds_any_record(segment: &Path) -> Result<bool, LedgerError> {
+    let bytes = std::fs::read(segment).map_err(files::error("read", segment))?;
+    Ok(holds_record(&bytes, 0))
+}
+
 /// Whether an append that was interrupted can have left the flaw in the record of block `number`.
 fn is_interrupted(flaw: Flaw, scan: &mut SegmentScan, number: u64) -> Result<bool, LedgerError> {
     match flaw {

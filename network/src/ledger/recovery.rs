@@ -3,13 +3,18 @@
 use std::{
     fmt, fs,
     fs::{File, OpenOptions},
+    os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
     sync::{Arc, atomic::AtomicU64},
 };
 
+use bytes::Bytes;
 use fabric::{
     proto::protos::TxValidationCode,
-    types::{HeadedBlock, Height},
+    types::{
+        HeadedBlock, Height,
+        block::{COMMIT_HASH, TRANSACTIONS_FILTER},
+    },
 };
 use parking_lot::{Mutex, RwLock};
 use rocksdb::DB;
@@ -19,12 +24,16 @@ use super::{
     files::{self, Files},
     index::{self, BlockRecord},
     known::Known,
-    log::{BlockLog, LogReader, LoggedBlock},
+    log::{self, BlockLog, LogReader, LoggedBlock},
     loss,
     mark::{Confirmed, Mark},
     meta::{self, Savepoint},
     transaction,
 };
+
+/// The database's directory in a ledger's, and the block log's.
+const INDEX: &str = "index";
+const BLOCKS: &str = "blocks";
 
 /// Which channel the ledger is of. The genesis hash tells channels apart, the name is for people.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -129,9 +138,11 @@ impl Parts {
         confirmed: Option<Confirmed>,
         files: &Files,
     ) -> Result<Self, LedgerError> {
-        let database = open_database(&directory.join("index"))?;
+        // RocksDB syncs what is in its directory, but not the directory's own name; private data lies nowhere else.
+        files.create_directory(&directory.join(INDEX))?;
+        let database = open_database(&directory.join(INDEX))?;
         let durable = savepoint(&database)?.height.max(confirmed.map_or(0, |confirmed| confirmed.height));
-        let (mut log, torn) = BlockLog::open(&directory.join("blocks"), durable, files.clone())?;
+        let (mut log, torn) = BlockLog::open(&directory.join(BLOCKS), durable, files.clone())?;
         let created = log.next() == 0;
         if created {
             let missing = || LedgerError::NoGenesis { directory: directory.to_path_buf() };
@@ -146,6 +157,21 @@ impl Parts {
         check_confirmed(&database, reader, confirmed)?;
         Ok(Self { database, log, identity, created, replayed, torn })
     }
+}
+
+/// The genesis block as the ledger in `directory` holds it, in the form in which it began the ledger; `None` where
+/// there is no ledger, or its beginning was interrupted. Opens nothing, and changes nothing.
+pub(super) fn logged_genesis(directory: &Path) -> Result<Option<HeadedBlock>, LedgerError> {
+    let Some(first) = log::first_block(&directory.join(BLOCKS))? else { return Ok(None) };
+    let mut block = HeadedBlock::decode(first.bytes)
+        .map_err(|error| LedgerError::BadGenesis { reason: error.to_string() })?;
+    // What the commit has written into it.
+    for written in [TRANSACTIONS_FILTER, COMMIT_HASH] {
+        if let Some(entry) = block.metadata_mut().get_mut(written) {
+            entry.clear();
+        }
+    }
+    Ok(Some(block))
 }
 
 /// Commits to the database all blocks of the log that it does not have, as they were committed at first,
@@ -199,7 +225,7 @@ pub(super) fn identity(reader: &LogReader) -> Result<Identity, LedgerError> {
 /// Refuses a directory that another process has open.
 fn lock(directory: &Path) -> Result<File, LedgerError> {
     let path = directory.join("lock");
-    let file = OpenOptions::new().create(true).truncate(false).write(true).open(&path);
+    let file = OpenOptions::new().create(true).truncate(false).write(true).mode(0o600).open(&path);
     let file = file.map_err(files::error("open", &path))?;
     match file.try_lock() {
         Ok(()) => Ok(file),

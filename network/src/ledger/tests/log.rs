@@ -7,7 +7,7 @@ use bytes::Bytes;
 use super::super::{
     LedgerError,
     files::Files,
-    log::{BlockLog, LogReader},
+    log::{BlockLog, LogReader, first_block},
 };
 
 const HEADER: usize = 20;
@@ -129,6 +129,30 @@ fn a_lost_segment_is_damage() {
     assert!(numbers.is_err());
     fs::remove_file(reader.path(0)).unwrap();
     assert!(open(directory.path(), 0).is_err());
+}
+
+#[test]
+fn the_first_block_is_found_wherever_its_append_was_interrupted() {
+    let first = |directory: &Path| first_block(directory).map(|found| found.map(|found| found.bytes));
+    let (directory, file) = log_of(&[b"first"]);
+    assert_eq!(first(&directory.path().join("nowhere")).unwrap(), None);
+    let whole = fs::read(&file).unwrap();
+    for length in 0..whole.len() {
+        fs::write(&file, &whole[..length]).unwrap();
+        assert_eq!(first(directory.path()).unwrap(), None, "{length} bytes");
+    }
+    fs::write(&file, &whole).unwrap();
+    assert_eq!(first(directory.path()).unwrap().unwrap(), b"first"[..]);
+
+    // Where others follow it was durable: this is damage.
+    let (directory, file) = log_of(&[b"first", b"second"]);
+    let mut whole = fs::read(&file).unwrap();
+    assert_eq!(first(directory.path()).unwrap().unwrap(), b"first"[..]);
+    whole[20] ^= 1;
+    fs::write(&file, &whole).unwrap();
+    assert!(matches!(first(directory.path()), Err(LedgerError::LogDamaged { .. })));
+    fs::rename(&file, LogReader::new(directory.path()).path(1)).unwrap();
+    assert!(matches!(first(directory.path()), Err(LedgerError::LogDamaged { .. })));
 }
 
 #[test]
