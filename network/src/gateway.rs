@@ -26,7 +26,7 @@ use tonic::{Request, Response, Status};
 
 use crate::{
     lifecycle::Definitions,
-    node::{Channel, Peer},
+    node::{Channel, Peer, until_ended},
 };
 
 /// How many calls one gateway serves at once, waiting CommitStatus calls included
@@ -98,6 +98,6 @@ impl gateway_server::Gateway for Gateway {
     ) -> Result<Response<Self::ChaincodeEventsStream>, Status> {
         let _permit = self.admit()?;
         let events = self.chaincode_events(request.into_inner())?;
-        Ok(Response::new(Box::pin(events)))
+        Ok(Response::new(Box::pin(until_ended(&self.channel, events))))
     }
 }

@@ -5,6 +5,7 @@
 pub mod channel;
 mod commits;
 pub mod deliver;
+mod ending;
 mod endorser_service;
 pub mod follower;
 pub mod metrics;
@@ -13,8 +14,9 @@ pub mod pipeline;
 mod start;
 mod submission;
 
-pub use channel::{Channel, Orderer, StatusError};
+pub use channel::{Channel, Ended, Orderer, StatusError};
 pub use commits::TransactionStatus;
+pub(crate) use ending::until_ended;
 pub use peer::{Listener, Peer, ServeError};
 pub use pipeline::{Pipeline, PipelineError};
 pub use start::{Config, Node, ServerConfig, StartError};

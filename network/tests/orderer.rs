@@ -453,7 +453,7 @@ async fn all_who_wait_hear_that_the_pipeline_has_ended() {
     let envelope = || Envelope::decode(test.put(&[("k", "v")])).unwrap();
     let queued = channel.enqueue(envelope()).unwrap();
     drop(pipeline);
-    assert!(matches!(waiting.await, Err(StatusError::Ended(_))));
+    assert!(matches!(waiting.await, Err(StatusError::Ended { .. })));
     assert_eq!(queued.wait().await.unwrap_err().status, Status::ServiceUnavailable);
     assert_eq!(channel.broadcast(envelope()).await.unwrap_err().status, Status::ServiceUnavailable);
     let status = channel.transaction_status("another one").await;

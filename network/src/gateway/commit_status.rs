@@ -21,11 +21,11 @@ impl Gateway {
         self.channel
             .check_acl("gateway/CommitStatus", &request.channel_id, &signed)
             .map_err(Status::permission_denied)?;
-        let status =
-            self.channel.transaction_status(&request.transaction_id).await.map_err(|error| match error {
-                StatusError::Ended(_) => Status::unavailable(error.to_string()),
-                StatusError::Ledger(_) => Status::aborted(error.to_string()),
-            })?;
+        let status = self.channel.transaction_status(&request.transaction_id).await;
+        let status = status.map_err(|error| match error {
+            StatusError::Ledger(error) => Status::aborted(error.to_string()),
+            StatusError::Ended { .. } => Status::unavailable(error.to_string()),
+        })?;
         Ok(CommitStatusResponse { result: status.code as i32, block_number: status.block })
     }
 }

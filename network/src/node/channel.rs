@@ -49,16 +49,22 @@ pub struct Orderer {
     pub time_window: Duration,
 }
 
-/// Why there is no verdict on a transaction.
+/// Why a channel takes no further transactions and ends its streams.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Ended {
+    #[error("the node is shutting down")]
+    ShuttingDown,
+    #[error("the node has failed and stops: {0}")]
+    Failed(String),
+}
+
+/// Why the verdict on a transaction cannot be given.
 #[derive(Debug, thiserror::Error)]
 pub enum StatusError {
-    #[error(
-        "the node takes no further blocks: it is not known whether transaction {0} is committed; ask again when \
-             the node is back"
-    )]
-    Ended(String),
     #[error(transparent)]
     Ledger(#[from] LedgerError),
+    #[error("it is not known whether transaction {txid} is committed: {ended}; ask again when the node is back")]
+    Ended { txid: String, ended: Ended },
 }
 
 /// Blocks between two sweeps of the table of waiting clients.
@@ -72,6 +78,8 @@ pub struct Channel {
     orderer: Orderer,
     /// Taken away when the channel closes, which ends the pipeline.
     envelopes: Mutex<Option<mpsc::Sender<Submission>>>,
+    /// Set once.
+    ended: watch::Sender<Option<Ended>>,
     commits: Commits,
     height: watch::Sender<u64>,
     committed: broadcast::Sender<Arc<CommittedBlock>>,
@@ -94,6 +102,7 @@ impl Channel {
             memo,
             orderer,
             envelopes: Mutex::new(Some(envelopes)),
+            ended: watch::Sender::new(None),
             commits: Commits::default(),
             height,
             committed: broadcast::Sender::new(FOLLOWER_LAG),
@@ -176,7 +185,8 @@ impl Channel {
         let (submission, answer) = Submission::new(self.admit(envelope, &self.bundle())?);
         let envelopes = self.envelopes.lock();
         let Some(envelopes) = envelopes.as_ref() else {
-            return Err(Refusal::unavailable("the orderer is shutting down"));
+            let ended = self.ended.borrow().clone().unwrap_or(Ended::ShuttingDown);
+            return Err(Refusal::unavailable(ended.to_string()));
         };
         envelopes.try_send(submission).map_err(|error| match error {
             TrySendError::Full(_) => Refusal::unavailable("the ordering queue is full; try again later"),
@@ -190,9 +200,31 @@ impl Channel {
         self.envelopes.lock().take();
     }
 
-    /// No further block comes: all who wait for a transaction hear that.
-    pub(super) fn end_commits(&self) {
-        self.commits.end();
+    /// Takes no further envelopes, and answers everybody who waits: there will be no further block. The first reason
+    /// stays.
+    pub fn end(&self, reason: Ended) {
+        self.close();
+        self.ended.send_if_modified(|ended| {
+            let is_first = ended.is_none();
+            ended.get_or_insert(reason);
+            is_first
+        });
+    }
+
+    /// Why the channel has ended; `None` as long as it has not.
+    pub fn end_signal(&self) -> watch::Receiver<Option<Ended>> {
+        self.ended.subscribe()
+    }
+
+    /// Waits until the channel ends.
+    pub fn ended(&self) -> impl Future<Output = Ended> + Send + use<> {
+        let mut ended = self.end_signal();
+        async move {
+            match ended.wait_for(Option::is_some).await {
+                Ok(reason) => reason.clone().unwrap_or(Ended::ShuttingDown),
+                Err(_) => Ended::ShuttingDown,
+            }
+        }
     }
 
     /// The verdict on a transaction, at once or as soon as it commits.
@@ -201,7 +233,12 @@ impl Channel {
         if let Some(location) = self.ledger.transaction(txid)? {
             return Ok(TransactionStatus { code: location.code, block: location.block });
         }
-        verdict.await.map_err(|_| StatusError::Ended(txid.to_owned()))
+        let ended = tokio::select! {
+            biased;
+            Ok(status) = verdict => return Ok(status),
+            ended = self.ended() => ended,
+        };
+        Err(StatusError::Ended { txid: txid.to_owned(), ended })
     }
 
     /// All blocks from number `start` on, without end: past the newest one it waits for the next.
@@ -221,6 +258,8 @@ impl Channel {
 
     /// Makes a committed block known to everybody who waits for it.
     pub fn publish(&self, committed: Arc<CommittedBlock>, new_bundle: Option<Arc<Bundle>>) {
+        // The tests of durability look for the sync before it.
+        tracing::trace!(target: durable::TARGET, operation = "acknowledge", block = committed.number);
         if let Some(bundle) = new_bundle {
             self.bundle.store(bundle);
         }

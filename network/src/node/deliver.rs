@@ -25,7 +25,10 @@ use tokio_stream::wrappers::ReceiverStream;
 use tokio_util::sync::CancellationToken;
 use tonic::{Request, Response, Status, Streaming};
 
-use super::{Answer, Channel};
+use super::{
+    Answer, Channel,
+    ending::{until_ended, with_reason},
+};
 use crate::order::Refusal;
 use private::{PrivateDataError, Reader};
 use session::Form;
@@ -113,7 +116,7 @@ impl AtomicBroadcast for OrdererService {
                 refused.cancel();
             }
         });
-        Ok(Response::new(Box::pin(responses.map(Ok))))
+        Ok(Response::new(Box::pin(with_reason(&self.channel, responses.map(Ok)))))
     }
 
     async fn deliver(
@@ -125,7 +128,7 @@ impl AtomicBroadcast for OrdererService {
     }
 }
 
-/// Takes envelopes until the client leaves or one is refused, which ends the stream
+/// Takes envelopes until the client leaves, the channel ends, or one is refused, which ends the stream
 /// (`orderer/common/broadcast/broadcast.go`). Those that were taken before are answered all the same.
 async fn take_envelopes(
     channel: Arc<Channel>,
@@ -133,7 +136,15 @@ async fn take_envelopes(
     answers: mpsc::Sender<Result<Answer, Refusal>>,
     refused: CancellationToken,
 ) {
-    while let Some(Ok(Some(envelope))) = refused.run_until_cancelled(envelopes.message()).await {
+    let ended = channel.ended();
+    tokio::pin!(ended);
+    loop {
+        let next = tokio::select! {
+            next = refused.run_until_cancelled(envelopes.message()) => next,
+            _ = &mut ended => return,
+            () = answers.closed() => return,
+        };
+        let Some(Ok(Some(envelope))) = next else { return };
         let Ok(place) = answers.reserve().await else { return };
         let answer = channel.enqueue(envelope);
         let is_refused = answer.is_err();
@@ -162,7 +173,7 @@ fn open<R: Send + 'static>(
 ) -> Response<ResponseStream<R>> {
     let (sender, receiver) = mpsc::channel(QUEUED_RESPONSES);
     tokio::spawn(session::serve(channel.clone(), request.into_inner(), form, sender));
-    Response::new(Box::pin(ReceiverStream::new(receiver)))
+    Response::new(Box::pin(until_ended(channel, ReceiverStream::new(receiver))))
 }
 
 fn peer_status(status: DeliverStatus) -> protos::DeliverResponse {

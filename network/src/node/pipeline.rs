@@ -10,13 +10,14 @@
 use std::{
     collections::{HashMap, VecDeque},
     sync::Arc,
+    thread,
 };
 
 use bytes::Bytes;
 use fabric::{crypto::SigningError, types::HeadedBlock};
 use tokio::sync::mpsc::Receiver;
 
-use super::{Channel, metrics, submission::Submission};
+use super::{Channel, Ended, metrics, submission::Submission};
 use crate::{
     ledger::LedgerError,
     order::{BlockWriter, Cut, Cutter, Refusal},
@@ -28,7 +29,7 @@ use crate::{
 const DEFERRED_ENVELOPES: usize = 64;
 const DEFERRED_OF_IDENTITY: usize = 16;
 
-/// Why a channel takes no further blocks; everything already committed goes on being served.
+/// Why a channel takes no further blocks. The node ends: see `docs/adr/0017-a-failed-disk-ends-the-node.md`.
 #[derive(Debug, thiserror::Error)]
 pub enum PipelineError {
     #[error("the channel halts: {0}")]
@@ -52,6 +53,14 @@ pub struct Pipeline {
 
 impl Pipeline {
     pub fn run(mut self) -> Result<(), PipelineError> {
+        let ended = self.run_stages();
+        if let Err(error) = &ended {
+            self.channel.end(Ended::Failed(error.to_string()));
+        }
+        ended
+    }
+
+    fn run_stages(&mut self) -> Result<(), PipelineError> {
         let mut waiting = VecDeque::new();
         loop {
             let batch = self.gather(&mut waiting);
@@ -156,7 +165,10 @@ impl Pipeline {
 impl Drop for Pipeline {
     /// However it ends: all who wait for a transaction hear that no further one will be committed.
     fn drop(&mut self) {
-        self.channel.end_commits();
+        self.channel.end(match thread::panicking() {
+            true => Ended::Failed("the pipeline panicked".to_owned()),
+            false => Ended::ShuttingDown,
+        });
     }
 }
 

@@ -10,13 +10,14 @@ use fabric::{
     types::HeadedBlock,
 };
 use tokio::{
-    sync::{mpsc, watch},
+    sync::mpsc,
     task::JoinSet,
+    time::timeout,
 };
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    Channel, Orderer, Pipeline, PipelineError,
+    Channel, Ended, Orderer, Pipeline,
     channel::QUEUED_ENVELOPES,
     peer::{Listener, Peer, ServeError, orderer_services, peer_services, serve},
 };
@@ -33,6 +34,11 @@ use crate::{
 /// Signatures remembered as verified: enough for the endorsements and creators of some thousand
 /// transactions under way.
 const REMEMBERED_SIGNATURES: usize = 1 << 15;
+
+/// How long a stop waits for the pipeline to commit what is queued.
+const PIPELINE_GRACE: Duration = Duration::from_secs(10);
+/// How long a stop then waits for connections to close; their streams have ended by then.
+const CONNECTION_GRACE: Duration = Duration::from_secs(3);
 
 /// What a node is made of.
 pub struct Config {
@@ -85,7 +91,6 @@ pub struct Node {
     stop: CancellationToken,
     servers: JoinSet<Result<(), ServeError>>,
     pipeline: thread::JoinHandle<()>,
-    failure: watch::Receiver<Option<String>>,
 }
 
 impl Node {
@@ -128,23 +133,21 @@ impl Node {
             let services = peer_services(&channel, peer, gateway);
             servers.spawn(serve(server.listener, services, stop.clone().cancelled_owned()));
         }
-        let (failed, failure) = watch::channel(None);
         let pipeline = Pipeline { channel: channel.clone(), envelopes, writer };
         let pipeline = thread::Builder::new().name("pipeline".into()).spawn(move || {
             if let Err(error) = pipeline.run() {
-                report(&error);
-                failed.send_replace(Some(error.to_string()));
+                tracing::error!(%error, "the pipeline stopped; the node ends");
             }
         })?;
-        Ok(Self { channel, peers, recovery, stop, servers, pipeline, failure })
+        Ok(Self { channel, peers, recovery, stop, servers, pipeline })
     }
 
     /// Waits until the node can no longer work and says why; a healthy node never gets there.
     pub async fn failure(&mut self) -> String {
         tokio::select! {
-            failed = self.failure.wait_for(Option::is_some) => match failed {
-                Ok(reason) => reason.clone().unwrap_or_default(),
-                Err(_) => "the pipeline ended".into(),
+            ended = self.channel.ended() => match ended {
+                Ended::Failed(reason) => reason,
+                Ended::ShuttingDown => "the pipeline ended".into(),
             },
             Some(ended) = self.servers.join_next() => match ended {
                 Ok(Ok(())) => "a server stopped".into(),
@@ -154,19 +157,26 @@ impl Node {
         }
     }
 
-    /// Stops taking requests, finishes the block under way, and closes the ledger.
+    /// Takes no further transactions, commits those that are queued, then ends all streams and closes the ledger.
+    ///
+    /// Every step has a limit: neither a client that holds on to a connection nor a disk that does not answer keeps
+    /// the node from ending. What was acknowledged is durable before.
     pub async fn stop(mut self) {
         self.channel.close();
-        self.stop.cancel();
-        while self.servers.join_next().await.is_some() {}
         let pipeline = self.pipeline;
         // The pipeline reports its own failures; only a panic would be lost here, and that has been printed.
-        let _ = tokio::task::spawn_blocking(move || pipeline.join()).await;
+        let ended = tokio::task::spawn_blocking(move || pipeline.join());
+        if timeout(PIPELINE_GRACE, ended).await.is_err() {
+            tracing::warn!("the pipeline did not end in time; the next start recovers");
+        }
+        self.channel.end(Ended::ShuttingDown);
+        self.stop.cancel();
+        let closed = async { while self.servers.join_next().await.is_some() {} };
+        if timeout(CONNECTION_GRACE, closed).await.is_err() {
+            tracing::warn!("clients hold connections open; they are broken off");
+            self.servers.abort_all();
+        }
     }
-}
-
-fn report(error: &PipelineError) {
-    tracing::error!(%error, "the pipeline stopped; what is committed goes on being served");
 }
 
 /// The newest channel configuration and the number of the block that holds it.

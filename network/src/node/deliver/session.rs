@@ -53,7 +53,13 @@ pub async fn serve<R>(
     form: Form<R>,
     responses: Responses<R>,
 ) {
-    while let Ok(Some(envelope)) = requests.message().await {
+    loop {
+        let next = tokio::select! {
+            next = requests.message() => next,
+            // The client has left, or the channel has ended.
+            () = responses.closed() => return,
+        };
+        let Ok(Some(envelope)) = next else { return };
         let status = match Seek::new(&channel, &envelope, &form) {
             Ok(seek) => seek.send_blocks(&channel, &form, &responses).await,
             Err(refused) => refused,
