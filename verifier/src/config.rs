@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use certificate::DateTime;
 use metrics_exporter_prometheus::PrometheusHandle;
+use tokio::sync::watch;
 
 use crate::base_url::BaseUrl;
 
@@ -27,11 +28,17 @@ pub struct Config {
     pub demonstration: bool,
     /// Whom to tell about a suspected fake.
     pub contact: Option<Contact>,
-    /// Rendered at `/metrics`, which is absent without it.
+    /// Where the operator asks: `/metrics`, `/healthz` and `/readyz`. Not for the public.
+    pub operations: Option<SocketAddr>,
+    /// Rendered at `/metrics` of the operations address, which is absent without it.
     pub metrics: Option<PrometheusHandle>,
+    pub obstacle: Obstacle,
     /// What time it is; this machine's clock, but in tests.
     pub clock: Clock,
 }
+
+/// Why the process around the server is not ready to be asked, as `/readyz` says it; `None` where it is.
+pub type Obstacle = watch::Receiver<Option<String>>;
 
 /// Tells the time of an answer.
 pub type Clock = Arc<dyn Fn() -> DateTime + Send + Sync>;
@@ -56,7 +63,9 @@ impl Config {
             max_age: DEFAULT_MAX_AGE,
             demonstration: false,
             contact: None,
+            operations: None,
             metrics: None,
+            obstacle: watch::channel(None).1,
             clock: Arc::new(crate::now),
         }
     }

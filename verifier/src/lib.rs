@@ -25,34 +25,57 @@ use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use certificate::DateTime;
+use futures::FutureExt;
 use tokio::net::TcpListener;
 
 pub use base_url::{BaseUrl, BaseUrlError};
-pub use config::{CACHE_WINDOW, Clock, Config, Contact, ContactError, DEFAULT_MAX_AGE};
+pub use config::{CACHE_WINDOW, Clock, Config, Contact, ContactError, DEFAULT_MAX_AGE, Obstacle};
 pub use model::{CaughtUp, Channel, Entry, ModelError, ReadModel, Reading, fingerprint, product_link};
-use site::Site;
+use site::{Door, Site};
 pub use standing::{AsOf, Doubt, Head, LAG_TOLERANCE};
 
-/// A verifier that has its port and can be told to serve.
+/// A verifier that has its ports and can be told to serve.
 pub struct Server {
+    public: Entrance,
+    operations: Option<Entrance>,
+    base: BaseUrl,
+}
+
+/// A port, and what is answered there.
+struct Entrance {
     listener: TcpListener,
     local: SocketAddr,
-    base: BaseUrl,
     site: Arc<Site>,
 }
 
 impl Server {
-    /// Takes the port. Nothing is answered before [`Server::run`].
+    /// Takes the ports. Nothing is answered before [`Server::run`].
     pub async fn bind(config: Config, model: Arc<ReadModel>) -> io::Result<Self> {
         let listener = server::bind(config.listen).await?;
         let local = listener.local_addr()?;
         let base = config.public_base.clone().unwrap_or_else(|| BaseUrl::of_listener(local));
-        let site = Site::new(config, base.clone(), model).map_err(io::Error::other)?;
-        Ok(Self { listener, local, base, site: Arc::new(site) })
+        let operations = match config.operations {
+            Some(address) => Some(server::bind(address).await?),
+            None => None,
+        };
+        let entrance = |listener: TcpListener, door| {
+            let local = listener.local_addr()?;
+            let site =
+                Site::new(config.clone(), base.clone(), model.clone(), door).map_err(io::Error::other)?;
+            Ok::<_, io::Error>(Entrance { listener, local, site: Arc::new(site) })
+        };
+        let public = entrance(listener, Door::Public)?;
+        let operations = operations.map(|listener| entrance(listener, Door::Operations)).transpose()?;
+        Ok(Self { public, operations, base })
     }
 
     pub fn local_address(&self) -> SocketAddr {
-        self.local
+        self.public.local
+    }
+
+    /// Where the operator asks, if anywhere.
+    pub fn operations_address(&self) -> Option<SocketAddr> {
+        self.operations.as_ref().map(|entrance| entrance.local)
     }
 
     /// What QR codes and links begin with.
@@ -62,7 +85,12 @@ impl Server {
 
     /// Answers until `shutdown` completes, then lets open connections finish for a few seconds.
     pub async fn run(self, shutdown: impl Future<Output = ()>) {
-        server::run(self.listener, self.site, shutdown).await;
+        let shutdown = shutdown.shared();
+        let serve = |entrance: Entrance| server::run(entrance.listener, entrance.site, shutdown.clone());
+        match self.operations {
+            Some(operations) => drop(tokio::join!(serve(self.public), serve(operations))),
+            None => serve(self.public).await,
+        }
     }
 }
 

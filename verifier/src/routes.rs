@@ -43,8 +43,17 @@ impl Route {
     }
 }
 
-/// The table. `/C/` is what QR codes say, `/c/` what people read: one route.
-pub(crate) fn table(style: &str, icon: &str) -> Result<Router<Route>, matchit::InsertError> {
+/// What the operator asks, at an address of its own.
+pub(crate) fn operations() -> Result<Router<Route>, matchit::InsertError> {
+    let mut router = Router::new();
+    router.insert("/healthz", Route::Health)?;
+    router.insert("/readyz", Route::Ready)?;
+    router.insert("/metrics", Route::Metrics)?;
+    Ok(router)
+}
+
+/// The table of the public address. `/C/` is what QR codes say, `/c/` what people read: one route.
+pub(crate) fn public(style: &str, icon: &str) -> Result<Router<Route>, matchit::InsertError> {
     let mut router = Router::new();
     router.insert("/", Route::Front)?;
     for prefix in ["/c", "/C"] {
@@ -59,7 +68,6 @@ pub(crate) fn table(style: &str, icon: &str) -> Result<Router<Route>, matchit::I
     router.insert("/ns/certificate/v1", Route::Context)?;
     router.insert("/healthz", Route::Health)?;
     router.insert("/readyz", Route::Ready)?;
-    router.insert("/metrics", Route::Metrics)?;
     router.insert(style, Route::Style)?;
     router.insert(icon, Route::Icon)?;
     Ok(router)

@@ -46,6 +46,13 @@ pub(crate) struct Site {
     frame: Frame,
 }
 
+/// Who comes in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Door {
+    Public,
+    Operations,
+}
+
 /// A request as the parts of the site see it.
 struct Asked<'a> {
     parts: &'a Parts,
@@ -63,11 +70,15 @@ impl Asked<'_> {
 }
 
 impl Site {
-    pub fn new(config: Config, base: BaseUrl, model: Arc<ReadModel>) -> Result<Self, String> {
+    pub fn new(config: Config, base: BaseUrl, model: Arc<ReadModel>, door: Door) -> Result<Self, String> {
         operations::describe_metrics();
         let style = format!("/assets/style-{}.css", short_hash(&[STYLE.as_bytes()]));
         let icon = format!("/assets/icon-{}.svg", short_hash(&[ICON.as_bytes()]));
-        let routes = routes::table(&style, &icon).map_err(|error| format!("the table of routes: {error}"))?;
+        let routes = match door {
+            Door::Public => routes::public(&style, &icon),
+            Door::Operations => routes::operations(),
+        };
+        let routes = routes.map_err(|error| format!("the table of routes: {error}"))?;
         let frame = Frame {
             style,
             icon,

@@ -7,7 +7,9 @@ mod common;
 use certificate::parties::CERTIFICATION_BODY;
 use certificate::{DateTime, demo};
 use common::*;
+use metrics_exporter_prometheus::PrometheusBuilder;
 use serde_json::json;
+use tokio::sync::watch;
 
 /// Numbers, batch and serial of a product, put into a document before it is signed.
 fn product(
@@ -486,7 +488,32 @@ async fn other_methods_and_long_addresses_are_refused() {
     assert_eq!(site.get_with("/", &[("X-Long", &"a".repeat(20_000))]).await.status, 431);
     let many: Vec<_> = (0..100).map(|_| ("X-Many", "1")).collect();
     assert_eq!(site.get_with("/", &many).await.status, 431);
-    assert_eq!(site.get("/metrics").await.status, 404, "not configured");
+}
+
+#[tokio::test]
+async fn metrics_are_at_the_operations_address_alone() {
+    let recorder = PrometheusBuilder::new().build_recorder();
+    let world = World::new();
+    let (obstacle, seen) = watch::channel(Some("the chaincode is not in force yet".to_owned()));
+    let site = world
+        .serve_with(|config| {
+            config.operations = Some("127.0.0.1:0".parse().unwrap());
+            config.metrics = Some(recorder.handle());
+            config.obstacle = seen;
+        })
+        .await;
+    let operations = site.operations();
+    assert_eq!(site.get("/metrics").await.status, 404);
+    assert_eq!(operations.get("/metrics").await.status, 200);
+    assert_eq!(operations.get("/").await.status, 404);
+    for door in [&site, &operations] {
+        assert_eq!(door.get("/healthz").await.status, 200);
+        let ready = door.get("/readyz").await;
+        assert_eq!(ready.says("not ready: the chaincode is not in force yet").status, 503);
+    }
+    obstacle.send_replace(None);
+    assert_eq!(operations.get("/readyz").await.status, site.get("/readyz").await.status);
+    assert!(!site.get("/readyz").await.text().contains("chaincode"));
 }
 
 #[tokio::test]

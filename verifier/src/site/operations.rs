@@ -26,12 +26,15 @@ pub(super) fn describe_metrics() {
         Unit::Seconds,
         "When the newest block was last known to be the newest, in seconds since 1970 UTC"
     );
-    describe_gauge!("verifier_ready", "1 where answers are given, 0 where every answer is \"cannot tell\"");
+    describe_gauge!("verifier_ready", "1 where /readyz answers 200, else 0");
 }
 
 impl Site {
     /// Whether an answer would be more than "cannot tell".
     pub(super) fn ready(&self, now: DateTime) -> Reply {
+        if let Some(obstacle) = self.config.obstacle.borrow().as_ref() {
+            return Reply::new(StatusCode::SERVICE_UNAVAILABLE, TEXT, format!("not ready: {obstacle}\n"));
+        }
         match self.model.doubt(now, self.max_age) {
             None => {
                 let height = self.model.as_of().height;
@@ -48,7 +51,8 @@ impl Site {
         if let Some(at) = as_of.confirmed_at {
             metrics::gauge!("verifier_confirmed_seconds").set(at.seconds() as f64);
         }
-        let ready = self.model.doubt(asked.now, self.max_age).is_none();
+        let ready =
+            self.model.doubt(asked.now, self.max_age).is_none() && self.config.obstacle.borrow().is_none();
         metrics::gauge!("verifier_ready").set(f64::from(u8::from(ready)));
         Reply::new(StatusCode::OK, "text/plain; version=0.0.4; charset=utf-8", metrics.render())
     }

@@ -317,9 +317,9 @@ impl World {
         config.public_base = Some("https://check.example".parse().unwrap());
         change(&mut config);
         let server = Server::bind(config, self.model.clone()).await.unwrap();
-        let address = server.local_address();
+        let (address, operations) = (server.local_address(), server.operations_address());
         tokio::spawn(server.run(std::future::pending()));
-        Site { address }
+        Site { address, operations }
     }
 }
 
@@ -379,6 +379,7 @@ fn results(namespace: &str, rwset: &KvrwSet) -> Bytes {
 /// A served site, and the smallest HTTP client that can look at every byte of a response.
 pub struct Site {
     pub address: SocketAddr,
+    operations: Option<SocketAddr>,
 }
 
 pub struct Response {
@@ -389,6 +390,11 @@ pub struct Response {
 }
 
 impl Site {
+    /// The same server as its operator sees it.
+    pub fn operations(&self) -> Self {
+        Self { address: self.operations.expect("an operations address is configured"), operations: None }
+    }
+
     pub async fn get(&self, path: &str) -> Response {
         self.get_with(path, &[]).await
     }
