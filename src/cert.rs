@@ -2,6 +2,7 @@
 
 mod accreditation;
 mod check;
+mod clock;
 pub mod contract;
 pub mod files;
 mod issue;

@@ -9,11 +9,12 @@ use chaincode::{
     Server, ServerTls,
     package::{self, Connection},
 };
+use durable::Access;
 use serde_json::json;
 use tokio::net::TcpListener;
 
 use crate::{
-    cert::output,
+    cert::{files, output},
     exit::{Exit, Failure},
     signals::Signals,
 };
@@ -84,6 +85,9 @@ struct Package {
     /// Where to write the package.
     #[arg(long, short, value_name = "FILE", default_value = "nanotrace.tar.gz")]
     out: PathBuf,
+    /// Replace a file that is there and holds something else.
+    #[arg(long)]
+    force: bool,
     /// As one JSON object.
     #[arg(long)]
     json: bool,
@@ -122,7 +126,9 @@ fn write_package(args: &Package) -> Result<Exit, Failure> {
     let package = package::package(&args.label, &connection(args)?);
     let package = package.map_err(|error| Failure::usage(error.to_string()))?;
     let out = args.out.display();
-    fs::write(&args.out, &package.bytes).map_err(|error| Failure::during(&out, error))?;
+    // With a client's private key in it, it is for its owner alone.
+    let access = if args.client_key.is_some() { Access::Owner } else { Access::Everyone };
+    files::write_for(&args.out, &package.bytes, access, args.force)?;
     let text = match args.json {
         true => json!({ "packageId": package.id, "file": args.out }).to_string(),
         false => format!(

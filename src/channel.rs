@@ -16,7 +16,10 @@ use fabric::{
 };
 use prost::Message;
 
-use crate::exit::{Exit, Failure};
+use crate::{
+    cert::{files, output},
+    exit::{Exit, Failure},
+};
 
 /// The largest file that is inspected: a block of a channel with generous limits.
 const MAXIMUM_BYTES: u64 = 256 << 20;
@@ -45,7 +48,7 @@ enum Command {
         /// Where to write the block.
         #[arg(long, short, default_value = "genesis.block")]
         output: PathBuf,
-        /// Overwrite an existing file.
+        /// Replace an existing file; a channel has one genesis block.
         #[arg(long)]
         force: bool,
     },
@@ -58,18 +61,11 @@ enum Command {
 
 pub fn run(args: Args) -> Result<Exit, Failure> {
     match args.command {
-        Command::Genesis { config, profile, channel, output, force } => {
-            if output.exists() && !force {
-                return Err(Failure::usage(format!(
-                    "{} exists; a channel has one genesis block. Choose another --output, or --force",
-                    output.display()
-                )));
-            }
+        Command::Genesis { config, profile, channel, output: out, force } => {
             let block = genesis::from_configtx_yaml(&config, &profile, &channel, stamp()?)
                 .map_err(|error| Failure::usage(error.to_string()))?;
-            fs::write(&output, block.message().encode_to_vec())
-                .map_err(|error| Failure::during(output.display(), error))?;
-            println!("{} sha256:{}", output.display(), hex::encode(block.hash()));
+            files::write(Some(&out), &block.message().encode_to_vec(), force)?;
+            output::line(format!("{} sha256:{}", out.display(), hex::encode(block.hash())))?;
             Ok(Exit::Ok)
         }
         Command::Inspect { file } => {
@@ -96,7 +92,7 @@ pub fn run(args: Args) -> Result<Exit, Failure> {
             }
             let text = serde_json::to_string_pretty(&json)
                 .map_err(|error| Failure::during("printing JSON", error))?;
-            println!("{text}");
+            output::line(text)?;
             Ok(Exit::Ok)
         }
     }

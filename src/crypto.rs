@@ -4,7 +4,10 @@ use std::path::PathBuf;
 
 use network::crypto_config::{self, CryptoConfig, Organization, Validity};
 
-use crate::exit::{Exit, Failure};
+use crate::{
+    cert::output,
+    exit::{Exit, Failure},
+};
 
 /// Make keys and certificates for the organisations of crypto-config.yaml (the format cryptogen reads), in
 /// cryptogen's folder layout, so that any Fabric client finds its files. Private keys are readable by
@@ -67,7 +70,11 @@ pub fn run(args: Args) -> Result<Exit, Failure> {
         Command::Generate { place } => {
             let config = place.config()?;
             crypto_config::generate(&config, &place.output, place.validity()).map_err(failure)?;
-            println!("{} organisations in {}", config.organizations.len(), place.output.display());
+            output::line(format!(
+                "{} organisations in {}",
+                config.organizations.len(),
+                place.output.display()
+            ))?;
         }
         Command::Extend { place, org, user, renew } => {
             let config = place.config()?;
@@ -97,10 +104,10 @@ pub fn run(args: Args) -> Result<Exit, Failure> {
                 }
             };
             for folder in &folders {
-                println!("{}", folder.display());
+                output::line(folder.display().to_string())?;
             }
             if folders.is_empty() {
-                println!("nothing is missing in {}", place.output.display());
+                output::line(format!("nothing is missing in {}", place.output.display()))?;
             }
         }
     }

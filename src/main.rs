@@ -1,5 +1,8 @@
 //! The `nanotrace` binary: one subcommand a file, no logic of its own.
 
+// A closed pipe makes them panic; `cert::output` prints.
+#![deny(clippy::print_stdout, clippy::print_stderr)]
+
 mod bench;
 mod cert;
 mod chaincode;
@@ -8,6 +11,7 @@ mod crypto;
 mod exit;
 mod ledger;
 mod listen;
+mod privacy;
 mod processor;
 mod prompt;
 mod replay;
@@ -17,9 +21,13 @@ mod up;
 mod verifier;
 mod visible;
 
-use std::{io::IsTerminal, process::ExitCode};
+use std::{io::IsTerminal, process::ExitCode, time::Duration};
 
-use clap::{Parser, Subcommand};
+use cert::output;
+use clap::{
+    CommandFactory, Parser, Subcommand,
+    error::{ContextKind, ContextValue, ErrorKind},
+};
 use exit::{Exit, Failure};
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use tracing_subscriber::{EnvFilter, fmt::format::FmtSpan};
@@ -27,6 +35,9 @@ use tracing_subscriber::{EnvFilter, fmt::format::FmtSpan};
 /// Endorsement allocates many small messages on several threads: see `docs/adr/0010-allocator.md`.
 #[global_allocator]
 static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
+/// How long what still runs at the end may take: tasks of connections that were broken off.
+const RUNTIME_GRACE: Duration = Duration::from_secs(2);
 
 /// A Hyperledger Fabric node with an embedded public verifier for nanomaterial certificates.
 ///
@@ -59,13 +70,28 @@ enum Command {
 }
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = Cli::try_parse().unwrap_or_else(|error| empty_is_not_absent(error).exit());
     match start(cli) {
         Ok(exit) => exit.into(),
         Err(failure) => {
-            eprintln!("nanotrace: {failure}");
+            output::warn(format!("nanotrace: {failure}"));
             failure.exit.into()
         }
+    }
+}
+
+/// Clap says of an empty text that no value was given.
+fn empty_is_not_absent(error: clap::Error) -> clap::Error {
+    let context = |kind| match error.get(kind) {
+        Some(ContextValue::String(text)) => Some(text),
+        _ => None,
+    };
+    let is_empty = context(ContextKind::InvalidValue).is_some_and(String::is_empty);
+    match context(ContextKind::InvalidArg) {
+        Some(argument) if is_empty && error.kind() == ErrorKind::InvalidValue => {
+            Cli::command().error(ErrorKind::InvalidValue, format!("the value of {argument} is an empty text"))
+        }
+        _ => error,
     }
 }
 
@@ -79,6 +105,8 @@ fn start(cli: Cli) -> Result<Exit, Failure> {
         .with_span_events(FmtSpan::CLOSE)
         .with_ansi(std::io::stderr().is_terminal())
         .with_writer(std::io::stderr)
+        // It would be told on standard error, and panic where that is closed.
+        .log_internal_errors(false)
         .init();
     // Two providers in one process would make rustls panic; this one is the only one there is.
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
@@ -86,7 +114,9 @@ fn start(cli: Cli) -> Result<Exit, Failure> {
         .enable_all()
         .build()
         .map_err(|error| Failure::during("starting the runtime", error))?;
-    runtime.block_on(run(cli.command))
+    let ended = runtime.block_on(run(cli.command));
+    runtime.shutdown_timeout(RUNTIME_GRACE);
+    ended
 }
 
 async fn run(command: Command) -> Result<Exit, Failure> {

@@ -38,6 +38,7 @@ pub struct Args {
 }
 
 pub fn run(args: Args) -> Result<Exit, Failure> {
+    crate::privacy::keep_files_private();
     let temporary =
         tempfile::tempdir().map_err(|error| Failure::during("making a temporary folder", error))?;
     let directory = args.state_dir.as_deref().unwrap_or(temporary.path());

@@ -6,6 +6,7 @@ use peer_client::{ConnectionProfile, Gateway, Invocation, profile::Organisation}
 use serde::Serialize;
 
 use crate::{
+    cert::output,
     exit::{Exit, Failure},
     up,
 };
@@ -130,22 +131,20 @@ async fn readiness(address: &str) -> Result<(bool, String), String> {
 impl Status {
     fn print(&self, json: bool) -> Result<(), Failure> {
         if json {
-            let text = serde_json::to_string_pretty(self);
-            println!("{}", text.map_err(|error| Failure::during("printing JSON", error))?);
-            return Ok(());
+            return output::json(self);
         }
-        println!("channel    {}", self.channel);
-        println!("chaincode  {}", self.chaincode);
-        println!("genesis    {}", self.genesis);
-        println!("orderer    {}", self.orderer);
+        output::line(format!("channel    {}", self.channel))?;
+        output::line(format!("chaincode  {}", self.chaincode))?;
+        output::line(format!("genesis    {}", self.genesis))?;
+        output::line(format!("orderer    {}", self.orderer))?;
         if let Some(verifier) = &self.verifier {
-            println!("verifier   {}  {}", verifier.address, verifier.answer);
+            output::line(format!("verifier   {}  {}", verifier.address, verifier.answer))?;
         }
-        println!("\n{:<16}{:<24}height", "organisation", "gateway");
+        output::line(format!("\n{:<16}{:<24}height", "organisation", "gateway"))?;
         for OrganisationStatus { name, gateway, height, error } in &self.organisations {
             let height = height.map(|height| height.to_string());
             let answer = height.or_else(|| error.clone()).unwrap_or_default();
-            println!("{name:<16}{gateway:<24}{answer}");
+            output::line(format!("{name:<16}{gateway:<24}{answer}"))?;
         }
         Ok(())
     }

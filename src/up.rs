@@ -11,16 +11,22 @@ mod servers;
 use std::{
     net::SocketAddr,
     path::{Path, PathBuf},
+    sync::Arc,
     time::{Duration, Instant},
 };
 
 use metrics_exporter_prometheus::PrometheusHandle;
-use network::{endorse::OwnChaincode, node::Node};
+use network::{
+    endorse::OwnChaincode,
+    node::{Node, Peer},
+};
 use peer_client::{ConnectionProfile, profile::ProfileError};
 use servers::Sockets;
+use tokio::sync::watch;
 use verifier::BaseUrl;
 
 use crate::{
+    cert::output,
     exit::{Exit, Failure},
     listen::listen_address,
     signals::Signals,
@@ -44,12 +50,17 @@ pub struct Args {
     /// Where keys, ledger and read model are kept.
     #[arg(long, env = "NANOTRACE_DATA", default_value_os_t = default_data_dir())]
     data_dir: PathBuf,
-    /// The orderer's port; the organisations' gateways and the chaincode follow on the next ones. 0: any free ports.
+    /// The orderer's port; the organisations' gateways, the chaincode and the operations address follow on the next
+    /// ones. 0: any free ports.
     #[arg(long, default_value_t = 7050)]
     port: u16,
     /// Where the public verifier listens; port 0 is any free one.
     #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:8080", value_parser = listen_address)]
     verifier: SocketAddr,
+    /// Where the operator asks for /metrics, /healthz and /readyz: not for the public. [default: the next port of
+    /// the loopback address, after the chaincode's]
+    #[arg(long, value_name = "HOST:PORT", value_parser = listen_address)]
+    operations: Option<SocketAddr>,
     /// The address under which the public reaches the verifier, as printed in QR codes.
     #[arg(long, value_name = "URL")]
     public_url: Option<String>,
@@ -74,6 +85,7 @@ pub struct Args {
 
 pub async fn run(args: Args, metrics: PrometheusHandle) -> Result<Exit, Failure> {
     let started = Instant::now();
+    crate::privacy::keep_files_private();
     // From the first moment on, so that a network half begun is stopped in order too.
     let mut signals = Signals::listen()?;
     let public_url = args.public_url.as_deref().map(str::parse::<BaseUrl>).transpose();
@@ -92,62 +104,76 @@ pub async fn run(args: Args, metrics: PrometheusHandle) -> Result<Exit, Failure>
     let own_chaincode =
         OwnChaincode { package_id: package.id.clone(), address: format!("127.0.0.1:{}", ports.chaincode) };
     let settings = servers::NodeSettings {
-        ledger: args.data_dir.join("ledger"),
+        ledger: args.data_dir.join(material::LEDGER),
         accept_loss_from: args.accept_loss_from,
         time_window: Duration::from_secs(args.time_window),
     };
     let mut node = servers::start_node(settings, &material, orderer, peers, own_chaincode)?;
-    let (public, base, model) = servers::start_verifier(
-        &args.data_dir,
-        args.verifier,
-        public_url,
-        &node.channel,
-        args.accept_loss_from,
-        metrics,
-    )
-    .await?;
-    servers::profile(&args.data_dir, &material, &ports, &base)
+    let (obstacle, seen) = watch::channel(Some("the chaincode is not in force yet".to_owned()));
+    let config = verifier::Config {
+        public_base: public_url,
+        demonstration: true,
+        operations: Some(args.operations.unwrap_or(ports.operations(args.port))),
+        metrics: Some(metrics),
+        obstacle: seen,
+        ..verifier::Config::new(args.verifier)
+    };
+    let (verifier, public, model) =
+        servers::start_verifier(&args.data_dir, config, &node.channel, args.accept_loss_from).await?;
+    servers::profile(&args.data_dir, &material, &ports, &public.base)
         .store(&args.data_dir.join(PROFILE))
         .map_err(|error| Failure::during("writing the connection profile", error))?;
     let profile = load_profile(&args.data_dir)?;
 
+    let peers = node.peers.clone();
     let prepared = tokio::select! {
-        prepared = prepare(&args, &profile, &package) => prepared.map(|()| None),
+        // A failure of the node comes first: it is the cause of what fails here.
+        biased;
         stopped = until_stopped(&mut node, &mut signals) => stopped.map(Some),
+        prepared = prepare(&args, &profile, &peers, &package, &obstacle) => prepared.map(|()| None),
     };
     let ended = match prepared {
-        Ok(None) => {
-            greeting::print(&args.data_dir, &profile, &node, &base, started.elapsed())?;
-            tokio::select! {
+        Ok(None) => match greeting::print(&args.data_dir, &profile, &node, &public, started.elapsed()) {
+            Ok(()) => tokio::select! {
                 stopped = until_stopped(&mut node, &mut signals) => stopped,
                 never = ledger_time::keep_moving(&profile, &model) => match never {},
-            }
-        }
+            },
+            Err(failure) => Err(failure),
+        },
         Ok(Some(stopped)) => Ok(stopped),
         Err(failure) => Err(failure),
     };
-    public.stop().await;
+    obstacle.send_replace(Some("the node stops".to_owned()));
+    // The verifier answers as long as the node lives; the chaincode serves what is under way.
     node.stop().await;
-    chaincode.stop().await;
+    tokio::join!(verifier.stop(), chaincode.stop());
     ended
 }
 
 /// Nothing is removed before the new network could start: its addresses must be free.
 fn reset(args: &Args) -> Result<bool, Failure> {
-    Sockets::bind(args.port, material::DEFAULT_PEERS)?;
+    let sockets = Sockets::bind(args.port, material::DEFAULT_PEERS)?;
     servers::bind(args.verifier)?;
+    servers::bind(args.operations.unwrap_or(sockets.ports()?.operations(args.port)))?;
     material::reset(&args.data_dir, args.yes)
 }
 
-/// What a network needs once: the chaincode in force, and something to show.
+/// What a network needs once: the chaincode in force, and something to show. Every step can be repeated, so that a
+/// start goes on where an interrupted one ended.
 async fn prepare(
     args: &Args,
     profile: &ConnectionProfile,
+    peers: &[Arc<Peer>],
     package: &chaincode::package::Package,
+    obstacle: &watch::Sender<Option<String>>,
 ) -> Result<(), Failure> {
+    for organisation in deploy::without_package(profile, peers, package) {
+        deploy::install(profile, &organisation, package).await?;
+    }
     if !deploy::is_done(profile).await? {
         deploy::run(profile, package).await?;
     }
+    obstacle.send_replace(None);
     if !args.no_demonstration && !demonstration::certificate_file(&args.data_dir).exists() {
         demonstration::issue(&args.data_dir, profile, verifier::now()).await?;
     }
@@ -162,7 +188,7 @@ async fn until_stopped(node: &mut Node, signals: &mut Signals) -> Result<Exit, F
             return Err(Failure::new(Exit::Failure, format!("the node cannot go on: {reason}\n{advice}")));
         }
     }
-    println!("\nStopping …");
+    output::line("\nStopping …")?;
     Ok(Exit::Ok)
 }
 

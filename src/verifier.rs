@@ -3,13 +3,14 @@
 use std::{
     collections::BTreeMap,
     fs,
-    net::SocketAddr,
+    net::{Ipv4Addr, SocketAddr},
     path::{Path, PathBuf},
     sync::Arc,
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
 use certificate::DateTime;
+use durable::Access;
 use fabric::{msp::SigningIdentity, types::HeadedBlock};
 use metrics_exporter_prometheus::PrometheusHandle;
 use network::{
@@ -79,6 +80,10 @@ pub struct Args {
     /// Where to listen; port 0 is any free one.
     #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:8080", value_parser = listen_address)]
     listen: SocketAddr,
+    /// Where the operator asks for /metrics, /healthz and /readyz: not for the public. [default: the loopback
+    /// address, at the port after that of --listen; any free one where that is 0]
+    #[arg(long, value_name = "HOST:PORT", value_parser = listen_address)]
+    operations: Option<SocketAddr>,
     /// The address under which the public reaches this verifier.
     #[arg(long, value_name = "URL")]
     public_url: Option<BaseUrl>,
@@ -95,16 +100,22 @@ pub struct Args {
 }
 
 pub async fn run(args: Args, metrics: PrometheusHandle) -> Result<Exit, Failure> {
+    crate::privacy::keep_files_private();
+    // From the first moment on: opening a long ledger takes time.
+    let mut signals = Signals::listen()?;
     let genesis = read_genesis(&args.genesis, args.fingerprint.as_deref())?;
     let sources = sources(&args)?;
     let identity = SigningIdentity::from_msp_dir(&args.msp, &args.msp_id)
         .map_err(|error| Failure::usage(format!("--msp {}: {error}", args.msp.display())))?;
+    durable::create_folder(&args.data_dir, Access::Owner)
+        .map_err(|error| Failure::during(args.data_dir.display(), error))?;
     let ledger = open_ledger(&args, &genesis)?;
     let model = Arc::new(open_model(&args, &ledger)?);
     let config = verifier::Config {
         public_base: args.public_url,
         max_age: Duration::from_secs(args.max_age_hours.saturating_mul(60 * 60)),
         contact: args.contact,
+        operations: Some(args.operations.unwrap_or_else(|| next_port(args.listen))),
         metrics: Some(metrics),
         ..verifier::Config::new(args.listen)
     };
@@ -113,11 +124,13 @@ pub async fn run(args: Args, metrics: PrometheusHandle) -> Result<Exit, Failure>
         .map_err(|error| Failure::during("starting the verifier", error))?;
     let follower = Follower::new(ledger.clone(), identity, sources)
         .map_err(|error| Failure::during("following the channel", error))?;
+    let metrics = server.operations_address().map(|address| format!("\nMetrics: http://{address}/metrics"));
     output::line(format!(
-        "The verifier answers at {} as of block {}.\nGenesis fingerprint: {}\nCtrl-C stops it.",
+        "The verifier answers at {} as of block {}.\nGenesis fingerprint: {}{}\nCtrl-C stops it.",
         server.public_base(),
         ledger.height().saturating_sub(1),
-        model.channel().fingerprint()
+        model.channel().fingerprint(),
+        metrics.unwrap_or_default()
     ))?;
 
     // A follower that cannot go on ends alone: the server goes on answering, dated.
@@ -136,10 +149,15 @@ pub async fn run(args: Args, metrics: PrometheusHandle) -> Result<Exit, Failure>
         let error = follower.run(hear).await;
         tracing::error!(%error, "the channel cannot be followed any further; what is known goes on being shown");
     });
-    let mut signals = Signals::listen()?;
     server.run(async move { signals.received().await }).await;
     following.abort();
     Ok(Exit::Ok)
+}
+
+/// The operations address where none is given.
+fn next_port(listen: SocketAddr) -> SocketAddr {
+    let port = if listen.port() == 0 { 0 } else { listen.port().saturating_add(1) };
+    (Ipv4Addr::LOCALHOST, port).into()
 }
 
 fn take(model: &ReadModel, news: News<'_>) {
@@ -207,7 +225,7 @@ impl ChannelContact {
         self.caught_up = false;
         let source = source.endpoint.uri().authority().map(ToString::to_string).unwrap_or_default();
         if self.told.get(&source) != Some(&reason) {
-            eprintln!("No blocks from {source}: {reason}. It is tried again.");
+            output::warn(format!("No blocks from {source}: {reason}. It is tried again."));
             self.told.insert(source, reason);
         }
     }
@@ -298,8 +316,9 @@ fn open_model(args: &Args, ledger: &Ledger) -> Result<ReadModel, Failure> {
         genesis: ledger.genesis_hash(),
         chaincode: args.chaincode.clone(),
     };
-    let model = ReadModel::open(&args.data_dir.join("read-model"), channel)
-        .map_err(|error| Failure::during(doing, error))?;
+    let folder = args.data_dir.join("read-model");
+    durable::create_private_folder(&folder).map_err(|error| Failure::during(folder.display(), error))?;
+    let model = ReadModel::open(&folder, channel).map_err(|error| Failure::during(doing, error))?;
     if args.accept_loss_from == Some(ledger.height()) {
         model.accept_loss(ledger.height()).map_err(|error| Failure::during(doing, error))?;
     }

@@ -1,5 +1,7 @@
 //! The certificate contract as a client calls it, and how its refusals and the network's failures end a command.
 
+use std::time::SystemTime;
+
 use bytes::Bytes;
 use peer_client::{
     ConnectionProfile, Detail, Error, Gateway, GatewayError, Invocation, Proposal, Step,
@@ -8,6 +10,7 @@ use peer_client::{
 use serde::de::DeserializeOwned;
 use tonic::Code;
 
+use super::{clock, output};
 use crate::exit::{Exit, Failure};
 
 /// The contract at one organisation's gateway, in one identity's name.
@@ -78,7 +81,11 @@ impl Contract {
 
     /// Endorses, orders, and waits until the transaction is in a block and valid.
     pub async fn submit(&self, function: &str, arguments: &[&str]) -> Result<Committed, CallError> {
+        let asked = SystemTime::now();
         let transaction = self.propose(function, arguments)?.endorse().await?;
+        if let Some(theirs) = transaction.gateway_time() {
+            clock::compare(asked, SystemTime::now(), theirs).iter().for_each(output::warn);
+        }
         let commit = transaction.submit().await?;
         let status = commit.status().await?.successful().map_err(Error::from)?;
         Ok(Committed {

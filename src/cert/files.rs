@@ -1,17 +1,20 @@
 //! Documents and keys in files: read with a limit, written whole, secrets for their owner alone.
 
 use std::{
-    fs::{self, File, OpenOptions},
-    io::{self, Read, Write},
-    os::unix::fs::{OpenOptionsExt, PermissionsExt},
+    fs::{self, File},
+    io::{self, Read},
+    os::unix::fs::PermissionsExt,
     path::Path,
 };
 
 use certificate::{document, multikey};
+use durable::Access;
 use ed25519_dalek::SigningKey;
+use peer_client::json_fault;
 use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Number, Value};
 
+use super::output;
 use crate::exit::Failure;
 
 /// A document as people write it may hold more white space than the one that is signed.
@@ -33,7 +36,7 @@ pub fn read_document_and_bytes(path: &Path) -> Result<(Value, Vec<u8>), Failure>
         )));
     }
     let strict: Strict = serde_json::from_slice(&bytes)
-        .map_err(|error| Failure::usage(format!("{name} is not JSON that can be signed: {error}")))?;
+        .map_err(|error| Failure::usage(format!("{name} cannot be signed: {}", json_fault(&error))))?;
     Ok((strict.0, bytes))
 }
 
@@ -46,39 +49,44 @@ fn read(path: &Path) -> io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// Writes a new file, or to standard output where no path is given; never over a file, which may hold somebody's work.
-pub fn write_new(path: Option<&Path>, content: &[u8]) -> Result<(), Failure> {
+/// Writes a file in one piece, or to standard output where no path is given. What is there already is left alone, a
+/// link wherever it leads too, unless `force` says to replace it; a file that holds the same is as good as written.
+pub fn write(path: Option<&Path>, content: &[u8], force: bool) -> Result<(), Failure> {
     match path {
-        Some(path) if path.exists() => Err(is_there(path)),
-        _ => write(path, content),
+        Some(path) => write_for(path, content, Access::Everyone, force),
+        None => output::bytes(content),
     }
 }
 
-fn is_there(path: &Path) -> Failure {
-    Failure::usage(format!("{} is there already: choose another file", path.display()))
+/// As [`write`], for those who may have `access`.
+pub fn write_for(path: &Path, content: &[u8], access: Access, force: bool) -> Result<(), Failure> {
+    let is_file = || fs::symlink_metadata(path).is_ok_and(|found| found.is_file());
+    let written = match durable::write_new(path, content, access) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+            let is_same = is_file() && fs::read(path).is_ok_and(|found| found == content);
+            match (is_same, force && is_file()) {
+                (true, _) => Ok(()),
+                (false, true) => durable::write(path, content, access),
+                (false, false) => return Err(is_there(path)),
+            }
+        }
+        written => written,
+    };
+    written.map_err(|error| Failure::during(format!("writing {}", path.display()), error))
 }
 
-/// Writes a file in one piece, or to standard output where no path is given.
-pub fn write(path: Option<&Path>, content: &[u8]) -> Result<(), Failure> {
-    let Some(path) = path else {
-        let written = io::stdout().write_all(content);
-        return written.map_err(|error| Failure::during("printing", error));
-    };
-    let draft = path.with_extension("new");
-    let written = fs::write(&draft, content).and_then(|()| fs::rename(&draft, path));
-    written.map_err(|error| Failure::during(format!("writing {}", path.display()), error))
+fn is_there(path: &Path) -> Failure {
+    let advice = "choose another one, or replace a regular file with --force, where the command has it";
+    Failure::usage(format!("{} is there already: {advice}", path.display()))
 }
 
 /// Writes a new secret key as Multikey text, readable by its owner alone; never over an old one.
 pub fn write_key(path: &Path, key: &SigningKey) -> Result<(), Failure> {
-    let mut options = OpenOptions::new();
-    let opened = options.write(true).create_new(true).mode(0o600).open(path);
-    let written = opened.and_then(|mut file| {
-        file.write_all(multikey::private_to_text(key).as_bytes())?;
-        file.sync_all()
-    });
+    let written = durable::write_new(path, multikey::private_to_text(key).as_bytes(), Access::Owner);
     written.map_err(|error| match error.kind() {
-        io::ErrorKind::AlreadyExists => is_there(path),
+        io::ErrorKind::AlreadyExists => {
+            Failure::usage(format!("{} is there already: choose another file", path.display()))
+        }
         _ => Failure::during(format!("writing {}", path.display()), error),
     })
 }
@@ -198,12 +206,31 @@ mod tests {
     }
 
     #[test]
-    fn a_file_is_not_written_over() {
+    fn a_file_is_not_written_over_unasked() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("draft.json");
-        write_new(Some(&path), b"work of an hour").unwrap();
-        assert!(write_new(Some(&path), b"").unwrap_err().to_string().contains("is there already"));
+        write(Some(&path), b"work of an hour", false).unwrap();
+        write(Some(&path), b"work of an hour", false).unwrap();
+        assert!(write(Some(&path), b"", false).unwrap_err().to_string().contains("is there already"));
         assert_eq!(fs::read(&path).unwrap(), b"work of an hour");
+        write(Some(&path), b"new", true).unwrap();
+        assert_eq!(fs::read(&path).unwrap(), b"new");
+    }
+
+    #[test]
+    fn no_link_is_followed_and_only_files_are_replaced() {
+        let folder = tempfile::tempdir().unwrap();
+        let (link, other) = (folder.path().join("link"), folder.path().join("other"));
+        std::os::unix::fs::symlink(&other, &link).unwrap();
+        for force in [false, true] {
+            write(Some(&link), b"new", force).unwrap_err();
+            write(Some(folder.path()), b"new", force).unwrap_err();
+        }
+        assert!(!other.exists());
+        // Its neighbour is somebody else's.
+        fs::write(folder.path().join("draft.new"), "theirs").unwrap();
+        write(Some(&folder.path().join("draft.json")), b"ours", false).unwrap();
+        assert_eq!(fs::read(folder.path().join("draft.new")).unwrap(), b"theirs");
     }
 
     #[test]

@@ -89,7 +89,7 @@ async fn tick(every: Option<u64>, network: &Network, json: bool) -> Result<(), F
         };
         match moved {
             Ok(committed) => output::committed("moved", &committed, json)?,
-            Err(failure) => eprintln!("{failure}\nIt is tried again in {minutes} minutes."),
+            Err(failure) => output::warn(format!("{failure}\nIt is tried again in {minutes} minutes.")),
         }
     }
 }

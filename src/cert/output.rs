@@ -21,10 +21,25 @@ pub fn json(value: &impl Serialize) -> Result<(), Failure> {
 
 /// Prints text, its hidden characters spelled out; and no panic where nobody reads it any more.
 pub fn line(text: impl AsRef<str>) -> Result<(), Failure> {
-    match writeln!(io::stdout(), "{}", visible(text.as_ref())) {
+    printed(writeln!(io::stdout(), "{}", visible(text.as_ref())))
+}
+
+/// Prints bytes as they are: a document that may not change, or a drawing in colours. Not for texts of others.
+pub fn bytes(content: &[u8]) -> Result<(), Failure> {
+    let mut output = io::stdout();
+    printed(output.write_all(content).and_then(|()| output.flush()))
+}
+
+fn printed(result: io::Result<()>) -> Result<(), Failure> {
+    match result {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(Failure::during("printing", error)),
         _ => Ok(()),
     }
+}
+
+/// Says something on standard error. Where nobody reads it, there is nobody else to tell.
+pub fn warn(text: impl AsRef<str>) {
+    let _ = writeln!(io::stderr(), "{}", visible(text.as_ref()));
 }
 
 /// Prints names and what they stand for, in two columns. An empty text is left out.

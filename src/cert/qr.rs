@@ -33,6 +33,9 @@ pub struct Args {
     /// The folder to write <code>.svg and <code>.png to.
     #[arg(long, short, value_name = "DIR", default_value = ".")]
     out: PathBuf,
+    /// Replace files that are there and hold something else.
+    #[arg(long)]
+    force: bool,
     /// Write no files.
     #[arg(long)]
     no_files: bool,
@@ -54,26 +57,32 @@ pub async fn run(args: Args, network: &Network, json: bool) -> Result<Exit, Fail
 
     let written = match args.no_files {
         true => Vec::new(),
-        false => write(&args.out, code, &qr, &[base.authority(), &code.grouped()])?,
+        false => write(&args.out, code, &qr, &[base.authority(), &code.grouped()], args.force)?,
     };
     if json {
         output::json(&json!({ "certificate": code, "address": address, "files": written }))?;
         return Ok(Exit::Ok);
     }
-    output::line(qr.terminal(stdout().is_terminal()))?;
+    output::bytes(format!("{}\n", qr.terminal(stdout().is_terminal())).as_bytes())?;
     output::rows(&[("address", address), ("code", code.grouped())])?;
     written.iter().try_for_each(|file| output::line(format!("written  {}", file.display())))?;
     Ok(Exit::Ok)
 }
 
-fn write(folder: &Path, code: Code, qr: &Qr, captions: &[&str]) -> Result<Vec<PathBuf>, Failure> {
+fn write(
+    folder: &Path,
+    code: Code,
+    qr: &Qr,
+    captions: &[&str],
+    force: bool,
+) -> Result<Vec<PathBuf>, Failure> {
     let made = fs::create_dir_all(folder);
     made.map_err(|error| Failure::during(format!("making the folder {}", folder.display()), error))?;
     let svg = folder.join(format!("{code}.svg"));
-    files::write(Some(&svg), qr.svg(captions).as_bytes())?;
+    files::write(Some(&svg), qr.svg(captions).as_bytes(), force)?;
     let png = folder.join(format!("{code}.png"));
     let image = qr.png().map_err(|error| Failure::during("drawing the PNG", error))?;
-    files::write(Some(&png), &image)?;
+    files::write(Some(&png), &image, force)?;
     Ok(vec![svg, png])
 }
 

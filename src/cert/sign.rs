@@ -25,6 +25,9 @@ pub struct Args {
     /// Where to write the signed document. [default: standard output]
     #[arg(long, short, value_name = "FILE")]
     out: Option<PathBuf>,
+    /// Replace a file that is there.
+    #[arg(long)]
+    force: bool,
 }
 
 pub fn run(args: Args) -> Result<Exit, Failure> {
@@ -40,7 +43,7 @@ pub fn run(args: Args) -> Result<Exit, Failure> {
     let signed = signed.map_err(|error| Failure::usage(error.to_string()))?;
     let bytes = subject::canonical_bytes(&signed)?;
     check_signed(&bytes).map_err(|violations| refused(Refusal::Rules(violations)))?;
-    files::write_new(args.out.as_deref(), &bytes)?;
+    files::write(args.out.as_deref(), &bytes, args.force)?;
     Ok(Exit::Ok)
 }
 

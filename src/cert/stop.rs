@@ -61,7 +61,7 @@ pub async fn lift(args: LiftArgs, network: &Network, json: bool) -> Result<Exit,
 pub async fn withdraw(args: WithdrawArgs, network: &Network, json: bool) -> Result<Exit, Failure> {
     let WithdrawArgs { act: order, yes } = args;
     if !yes && !confirmed(order.code)? {
-        eprintln!("Nothing was withdrawn.");
+        output::warn("Nothing was withdrawn.");
         return Ok(Exit::No);
     }
     act("certificate:withdraw", "withdrawn for ever", order, network, json).await

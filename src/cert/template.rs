@@ -1,6 +1,6 @@
 //! `cert template`: a draft to fill in.
 
-use std::path::PathBuf;
+use std::{collections::BTreeSet, path::PathBuf};
 
 use certificate::{
     Code, demo,
@@ -29,12 +29,18 @@ pub struct Args {
     /// Fill in the demonstration's material (JRC representative nanomaterial NM-110), to try things out.
     #[arg(long)]
     demonstration: bool,
+    /// The issuer's did:web identifier, where the ledger has keys of more than one.
+    #[arg(long, value_name = "DID", conflicts_with = "offline")]
+    issuer: Option<String>,
     /// For how many years the certificate holds.
     #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(i32).range(1..=3))]
     years: i32,
     /// Where to write it. [default: standard output]
     #[arg(long, short, value_name = "FILE")]
     out: Option<PathBuf>,
+    /// Replace a file that is there.
+    #[arg(long)]
+    force: bool,
 }
 
 /// What the ledger knows and a draft names; `Null` where the ledger has none.
@@ -48,7 +54,7 @@ struct Background {
 pub async fn run(args: Args, network: &Network) -> Result<Exit, Failure> {
     let background = match args.offline {
         true => Background::default(),
-        false => background(&network.contract(OFFICER).await?).await?,
+        false => background(&network.contract(OFFICER).await?, args.issuer.as_deref()).await?,
     };
     let particulars = particulars(&args, network, &background)?;
     let draft = match args.demonstration {
@@ -58,14 +64,13 @@ pub async fn run(args: Args, network: &Network) -> Result<Exit, Failure> {
     let mut text =
         serde_json::to_string_pretty(&draft).map_err(|error| Failure::during("writing the draft", error))?;
     text.push('\n');
-    files::write_new(args.out.as_deref(), text.as_bytes())?;
+    files::write(args.out.as_deref(), text.as_bytes(), args.force)?;
     Ok(Exit::Ok)
 }
 
-async fn background(contract: &Contract) -> Result<Background, Failure> {
+async fn background(contract: &Contract, issuer: Option<&str>) -> Result<Background, Failure> {
     let keys: Vec<Value> = contract.read("issuerKey:list", &[]).await?;
-    let in_use = |key: &&Value| !is_null(key, "/approved") && is_null(key, "/revoked");
-    let key = keys.iter().rfind(in_use).cloned().unwrap_or_default();
+    let key = key_of(keys, issuer)?;
     let accreditations: Vec<Value> = contract.read("accreditation:list", &[]).await?;
     let accreditation =
         accreditations.into_iter().rfind(|held| text_at(held, "/body") == text_at(&key, "/body"));
@@ -74,6 +79,31 @@ async fn background(contract: &Contract) -> Result<Background, Failure> {
     let scheme =
         schemes.into_iter().rfind(|scheme| text_at(scheme, "/id") == text_at(&accreditation, "/schemeId"));
     Ok(Background { key, scheme: scheme.unwrap_or_default(), accreditation })
+}
+
+/// The key that the issuer was approved for last; `Null` where there is none. Among issuers a person must choose: the
+/// draft would name the wrong one.
+fn key_of(mut keys: Vec<Value>, issuer: Option<&str>) -> Result<Value, Failure> {
+    keys.retain(|key| !is_null(key, "/approved") && is_null(key, "/revoked"));
+    let issuers: BTreeSet<String> = keys.iter().map(|key| text_at(key, "/issuerId")).collect();
+    let known = || issuers.iter().cloned().collect::<Vec<_>>().join(", ");
+    match issuer {
+        None if issuers.len() > 1 => {
+            return Err(Failure::usage(format!(
+                "the ledger has several issuers: choose one with --issuer: {}",
+                known()
+            )));
+        }
+        Some(issuer) if !issuers.contains(issuer) => {
+            return Err(Failure::usage(format!(
+                "the ledger has no key in use of {issuer}; it has: {}",
+                known()
+            )));
+        }
+        Some(issuer) => keys.retain(|key| text_at(key, "/issuerId") == issuer),
+        None => {}
+    }
+    Ok(keys.into_iter().max_by_key(|key| text_at(key, "/approved/effectiveAt")).unwrap_or_default())
 }
 
 fn particulars(args: &Args, network: &Network, background: &Background) -> Result<Particulars, Failure> {
@@ -154,6 +184,27 @@ mod tests {
             decided: now,
             validity: Validity { from: now, until: now.plus_years(3).unwrap() },
         }
+    }
+
+    #[test]
+    fn nobody_guesses_who_issues() {
+        let key = |issuer: &str, name: &str, approved: Value, revoked: Value| json!({"issuerId": issuer, "issuerName": name, "approved": approved, "revoked": revoked});
+        let at = |day: &str| json!({"effectiveAt": format!("2026-01-{day}T00:00:00Z")});
+        let mut keys = vec![
+            key("did:web:a", "new", at("03"), Value::Null),
+            key("did:web:a", "old", at("01"), Value::Null),
+            key("did:web:a", "proposed", Value::Null, Value::Null),
+            key("did:web:b", "revoked", at("04"), at("05")),
+        ];
+        let name = |key: Result<Value, Failure>| text_at(&key.unwrap(), "/issuerName");
+        assert_eq!(name(key_of(keys.clone(), None)), "new");
+        keys.push(key("did:web:b", "other", at("02"), Value::Null));
+        let refused = key_of(keys.clone(), None).unwrap_err().to_string();
+        assert!(refused.contains("--issuer: did:web:a, did:web:b"), "{refused}");
+        assert_eq!(name(key_of(keys.clone(), Some("did:web:b"))), "other");
+        assert_eq!(name(key_of(keys.clone(), Some("did:web:a"))), "new");
+        assert!(key_of(keys, Some("did:web:c")).is_err());
+        assert_eq!(key_of(vec![], None).unwrap(), Value::Null);
     }
 
     #[test]

@@ -1,11 +1,13 @@
 //! A data directory belongs to one process at a time.
 
 use std::{
-    fs::{self, File, OpenOptions, TryLockError},
+    fs::{File, OpenOptions, TryLockError},
     io::Write,
-    os::unix::fs::{DirBuilderExt, OpenOptionsExt},
+    os::unix::fs::OpenOptionsExt,
     path::Path,
 };
+
+use durable::Access;
 
 use crate::exit::{Exit, Failure};
 
@@ -58,18 +60,17 @@ fn in_use(path: &Path) -> Failure {
     Failure::new(Exit::Failure, format!("{} is in use by another process.\n{advice}", path.display()))
 }
 
-/// It holds private keys: only its owner may look into it.
+/// It holds private keys: only its owner may look into it. One that is there keeps its mode: it may be anybody's.
 fn create_private(path: &Path) -> Result<(), Failure> {
-    fs::DirBuilder::new()
-        .recursive(true)
-        .mode(0o700)
-        .create(path)
+    durable::create_folder(path, Access::Owner)
         .map_err(|error| Failure::during(format!("cannot make {}", path.display()), error))
 }
 
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
+
+    use std::fs;
 
     use super::*;
 

@@ -12,6 +12,7 @@ use certificate::{
     draft::Particulars,
     multikey, parties, proof,
 };
+use durable::Access;
 use ed25519_dalek::SigningKey;
 use peer_client::{ConnectionProfile, Error, Gateway, Invocation};
 use serde_json::{Value, json};
@@ -21,6 +22,8 @@ use crate::{cert::template::random_code, exit::Failure};
 /// The folder of the demonstration in the data directory.
 pub const FOLDER: &str = "demonstration";
 const CERTIFICATE: &str = "certificate.json";
+/// The certificate before it is issued.
+const SIGNED: &str = "signed.json";
 const ISSUER_KEY: &str = "issuer-key.txt";
 const ISSUER: &str = "did:web:certbody.nanotrace.example";
 const ISSUER_NAME: &str = "CertBody (demonstration)";
@@ -32,11 +35,13 @@ pub fn certificate_file(data_dir: &Path) -> PathBuf {
     data_dir.join(FOLDER).join(CERTIFICATE)
 }
 
-/// Prepares the ledger for certificates and issues the first one. Can be repeated after any interruption:
-/// what is done already is left as it is.
+/// Prepares the ledger for certificates and issues the first one. Can be repeated after any interruption: what is
+/// done already is left as it is. The signed document is durable before it is issued, so that the certificate that
+/// an interrupted start has issued is the one that the next start finds.
 pub async fn issue(data_dir: &Path, profile: &ConnectionProfile, now: DateTime) -> Result<(), Failure> {
     let folder = data_dir.join(FOLDER);
-    fs::create_dir_all(&folder).map_err(|error| Failure::during(folder.display(), error))?;
+    durable::create_folder(&folder, Access::Owner)
+        .map_err(|error| Failure::during(folder.display(), error))?;
     let key = issuer_key(&folder.join(ISSUER_KEY))?;
     let public_key = multikey::public_to_text(&key.verifying_key());
 
@@ -53,10 +58,26 @@ pub async fn issue(data_dir: &Path, profile: &ConnectionProfile, now: DateTime) 
     administrator.submit_once("issuerKey:propose", &[&proposal.to_string()]).await?;
     accreditor.submit_once("issuerKey:approve", &[parties::CERTIFICATION_BODY, &public_key]).await?;
 
-    let document = signed_document(profile, &key, &public_key, now)?;
-    officer.submit("certificate:issue", &[&document]).await?;
-    let file = certificate_file(data_dir);
-    write_whole(&file, document.as_bytes()).map_err(|error| Failure::during(file.display(), error))
+    let signed = folder.join(SIGNED);
+    let failed = |error: io::Error| Failure::during(signed.display(), error);
+    let document = match fs::read_to_string(&signed) {
+        Ok(document) if is_recent(&document, now) => document,
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(failed(error)),
+        _ => {
+            let document = signed_document(profile, &key, &public_key, now)?;
+            durable::write(&signed, document.as_bytes(), Access::Owner).map_err(failed)?;
+            document
+        }
+    };
+    officer.submit_once("certificate:issue", &[&document]).await?;
+    durable::rename(&signed, &certificate_file(data_dir)).map_err(failed)
+}
+
+/// Whether the ledger still takes a document that an interrupted start has signed: a decision must not be old.
+fn is_recent(document: &str, now: DateTime) -> bool {
+    let document: Value = serde_json::from_str(document).unwrap_or_default();
+    let decided = document.get("validFrom").and_then(Value::as_str).and_then(DateTime::parse);
+    decided.is_some_and(|decided| decided <= now && now < decided.plus_days(1))
 }
 
 fn signed_document(
@@ -87,11 +108,15 @@ fn issuer_key(path: &Path) -> Result<SigningKey, Failure> {
     let failure = |error: io::Error| Failure::during(path.display(), error);
     match fs::read_to_string(path) {
         Ok(text) => multikey::private_from_text(text.trim()).ok_or_else(|| {
-            Failure::usage(format!("{} is no Ed25519 key; remove it to make a new one", path.display()))
+            Failure::usage(format!(
+                "{} is no Ed25519 key: put it back from a copy, or move it away and a new one is made",
+                path.display()
+            ))
         }),
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
             let key = SigningKey::from_bytes(&random()?);
-            write_whole(path, multikey::private_to_text(&key).as_bytes()).map_err(failure)?;
+            durable::write(path, multikey::private_to_text(&key).as_bytes(), Access::Owner)
+                .map_err(failure)?;
             Ok(key)
         }
         Err(error) => Err(failure(error)),
@@ -103,16 +128,6 @@ fn random<const BYTES: usize>() -> Result<[u8; BYTES], Failure> {
     getrandom::fill(&mut bytes)
         .map_err(|error| Failure::during("asking the operating system for randomness", error))?;
     Ok(bytes)
-}
-
-/// Writes a file for its owner alone, in one piece.
-fn write_whole(path: &Path, content: &[u8]) -> io::Result<()> {
-    use std::{io::Write, os::unix::fs::OpenOptionsExt};
-    let draft = path.with_extension("new");
-    let mut file = fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&draft)?;
-    file.write_all(content)?;
-    file.sync_all()?;
-    fs::rename(draft, path)
 }
 
 /// Somebody of an organisation, at its gateway.
@@ -136,10 +151,6 @@ impl<'a> Caller<'a> {
         let gateway =
             Gateway::connect(&endpoint, identity).await.map_err(|error| Failure::during(doing(), error))?;
         Ok(Self { profile, gateway })
-    }
-
-    async fn submit(&self, function: &str, arguments: &[&str]) -> Result<(), Failure> {
-        self.try_submit(function, arguments).await.map_err(|error| Failure::during(function, error))
     }
 
     /// Submits what may have been done before: the contract then answers that it conflicts.

@@ -1,8 +1,11 @@
 //! Puts the chaincode in force by ordinary lifecycle transactions, in the name of each organisation's
 //! administrator.
 
+use std::sync::Arc;
+
 use chaincode::package::{self, Connection};
 use fabric::policy;
+use network::node::Peer;
 use peer_client::{
     ConnectionProfile, Error, Gateway, Invocation, lifecycle, lifecycle::Definition, profile::Organisation,
 };
@@ -17,6 +20,8 @@ const LIFECYCLE_ENDORSERS: [&str; 2] = ["CertBodyMSP", "AccreditationMSP"];
 /// Where the package says that the chaincode listens. This node knows better (its ports may be any free
 /// ones), but the address is part of the package and so of its id, which must not change.
 const CHAINCODE_ADDRESS: &str = "127.0.0.1:7056";
+/// Fabric's words where an organisation approves once more what it has approved.
+const APPROVED_ALREADY: &str = "with unchanged content";
 /// The user of each organisation who may install and approve chaincodes, by cryptogen's name.
 const ADMINISTRATOR: &str = "Admin";
 
@@ -42,7 +47,21 @@ pub async fn is_done(profile: &ConnectionProfile) -> Result<bool, Failure> {
     }
 }
 
-/// Lets every organisation install and approve the chaincode, and commits its definition.
+/// The organisations on whose peers the package is not installed: before the first start is through, or where a
+/// file was lost.
+pub fn without_package(
+    profile: &ConnectionProfile,
+    peers: &[Arc<Peer>],
+    package: &chaincode::package::Package,
+) -> Vec<Organisation> {
+    let has_it = |organisation: &Organisation| {
+        let mut own = peers.iter().filter(|peer| peer.msp_id == organisation.msp_id);
+        own.all(|peer| peer.endorser.packages().get(&package.id).is_some())
+    };
+    profile.organisations.iter().filter(|organisation| !has_it(organisation)).cloned().collect()
+}
+
+/// Lets every organisation approve the chaincode, and commits its definition. Can be repeated after any interruption.
 pub async fn run(profile: &ConnectionProfile, package: &chaincode::package::Package) -> Result<(), Failure> {
     let definition = Definition {
         name: NAME.into(),
@@ -54,14 +73,20 @@ pub async fn run(profile: &ConnectionProfile, package: &chaincode::package::Pack
     let mut committer = None;
     for organisation in &profile.organisations {
         let gateway = administrator(profile, organisation).await?;
-        install(profile, organisation, package).await?;
         let approval = definition.approve(&profile.channel, &organisation.msp_id, &package.id);
-        submit(&gateway, approval, &format!("{} approving the chaincode", organisation.name)).await?;
+        match submit(&gateway, approval).await {
+            // An earlier start was interrupted after it.
+            Err(Error::Gateway(error)) if error.to_string().contains(APPROVED_ALREADY) => Ok(()),
+            submitted => submitted,
+        }
+        .map_err(|error| Failure::during(format!("{} approving the chaincode", organisation.name), error))?;
         committer.get_or_insert(gateway);
     }
     let committer = committer.ok_or_else(|| Failure::usage("the network has no organisations"))?;
     let commit = definition.commit(&profile.channel, &LIFECYCLE_ENDORSERS);
-    submit(&committer, commit, "committing the chaincode's definition").await
+    submit(&committer, commit)
+        .await
+        .map_err(|error| Failure::during("committing the chaincode's definition", error))
 }
 
 async fn administrator(profile: &ConnectionProfile, organisation: &Organisation) -> Result<Gateway, Failure> {
@@ -72,7 +97,8 @@ async fn administrator(profile: &ConnectionProfile, organisation: &Organisation)
     Gateway::connect(&endpoint, identity).await.map_err(|error| Failure::during(doing(), error))
 }
 
-async fn install(
+/// Lets an organisation's administrator install the package.
+pub async fn install(
     profile: &ConnectionProfile,
     organisation: &Organisation,
     package: &chaincode::package::Package,
@@ -84,19 +110,15 @@ async fn install(
     let response = lifecycle::install(&endpoint, identity, package.bytes.clone().into())
         .await
         .map_err(|error| Failure::during(doing(), error))?;
-    // A start that was cut short may have installed it already.
-    if response.status == 200 || response.message.contains("already successfully installed") {
-        return Ok(());
+    match response.status {
+        200 => Ok(()),
+        _ => Err(Failure::during(doing(), std::io::Error::other(response.message))),
     }
-    Err(Failure::during(doing(), std::io::Error::other(response.message)))
 }
 
-async fn submit(gateway: &Gateway, invocation: Invocation, doing: &str) -> Result<(), Failure> {
-    let failure = |error: Error| Failure::during(doing, error);
-    let transaction = gateway.proposal(invocation).map_err(failure)?.endorse().await.map_err(failure)?;
-    let commit = transaction.submit().await.map_err(failure)?;
-    let status = commit.status().await.map_err(failure)?;
-    status.successful().map_err(|error| Failure::during(doing, error))?;
+async fn submit(gateway: &Gateway, invocation: Invocation) -> Result<(), Error> {
+    let commit = gateway.proposal(invocation)?.endorse().await?.submit().await?;
+    commit.status().await?.successful()?;
     Ok(())
 }
 

@@ -2,63 +2,60 @@
 
 use std::{
     env, fs,
-    io::{IsTerminal, stdout},
+    io::{self, IsTerminal, stdout},
     path::Path,
     time::Duration,
 };
 
 use certificate::Code;
+use durable::Access;
 use network::{ledger::Recovery, node::Node};
 use peer_client::ConnectionProfile;
 use verifier::{BaseUrl, link, product_link, qr::Qr};
 
-use super::demonstration;
-use crate::exit::Failure;
+use super::{demonstration, servers::Public};
+use crate::{cert::output, exit::Failure};
 
 /// Prints where everything is and, where there is one, the demonstration certificate with its QR code.
 pub fn print(
     data_dir: &Path,
     profile: &ConnectionProfile,
     node: &Node,
-    base: &BaseUrl,
+    public: &Public,
     elapsed: Duration,
 ) -> Result<(), Failure> {
-    println!("NanoTrace is running. Ctrl-C stops it.\n");
-    print_recovery(&node.recovery);
-    println!(
-        "  channel      {} at block {}",
-        profile.channel,
-        node.channel.ledger().height().saturating_sub(1)
-    );
-    println!("  genesis      {}", profile.genesis);
-    println!("  verifier     {base}");
+    output::line("NanoTrace is running. Ctrl-C stops it.\n")?;
+    print_recovery(&node.recovery)?;
+    let block = node.channel.ledger().height().saturating_sub(1);
+    output::line(format!("  channel      {} at block {block}", profile.channel))?;
+    output::line(format!("  genesis      {}", profile.genesis))?;
+    output::line(format!("  verifier     {}", public.base))?;
+    output::line(format!("  operations   http://{}/metrics", public.operations))?;
     for organisation in &profile.organisations {
-        println!("  gateway      {:<22} {}", organisation.gateway.address, organisation.name);
+        output::line(format!("  gateway      {:<22} {}", organisation.gateway.address, organisation.name))?;
     }
-    println!("  orderer      {}", profile.orderer.address);
-    println!("  data         {}", data_dir.display());
-    println!("  ready after  {} ms", elapsed.as_millis());
-    if let Ok(document) = fs::read(demonstration::certificate_file(data_dir)) {
-        print_certificate(data_dir, base, &document)?;
+    output::line(format!("  orderer      {}", profile.orderer.address))?;
+    output::line(format!("  data         {}", data_dir.display()))?;
+    output::line(format!("  ready after  {} ms", elapsed.as_millis()))?;
+    match fs::read(demonstration::certificate_file(data_dir)) {
+        Ok(document) => print_certificate(data_dir, &public.base, &document),
+        Err(_) => Ok(()),
     }
-    Ok(())
 }
 
 /// Says what opening the ledger had to mend; nothing after a clean stop.
-fn print_recovery(recovery: &Recovery) {
+fn print_recovery(recovery: &Recovery) -> Result<(), Failure> {
     if let Some(torn) = &recovery.torn {
-        println!(
-            "  recovered    cut off {} bytes of an interrupted write in {}",
-            torn.bytes,
-            torn.segment.display()
-        );
+        let (bytes, segment) = (torn.bytes, torn.segment.display());
+        output::line(format!("  recovered    cut off {bytes} bytes of an interrupted write in {segment}"))?;
     }
     if let Some(aside) = &recovery.set_aside {
         println!("  set aside    what is left of lost blocks, in {}", aside.display());
     }
     if recovery.replayed > 0 {
-        println!("  recovered    {} blocks from the block log", recovery.replayed);
+        output::line(format!("  recovered    {} blocks from the block log", recovery.replayed))?;
     }
+    Ok(())
 }
 
 fn print_certificate(data_dir: &Path, base: &BaseUrl, document: &[u8]) -> Result<(), Failure> {
@@ -68,44 +65,53 @@ fn print_certificate(data_dir: &Path, base: &BaseUrl, document: &[u8]) -> Result
     let qr = Qr::new(&address).map_err(|error| Failure::during(doing, error))?;
     let folder = data_dir.join(demonstration::FOLDER);
     let (svg, png) = (folder.join("qr.svg"), folder.join("qr.png"));
-    let host = base.authority();
-    fs::write(&svg, qr.svg(&[host, &code.grouped()]))
-        .map_err(|error| Failure::during(svg.display(), error))?;
     let image = qr.png().map_err(|error| Failure::during(doing, error))?;
-    fs::write(&png, image).map_err(|error| Failure::during(png.display(), error))?;
 
-    println!("\nThe demonstration certificate\n");
-    println!("  code         {}", code.grouped());
-    println!("  page         {}", link::page_address(base, code));
-    println!("  document     {}", demonstration::certificate_file(data_dir).display());
-    println!("  QR code      {} and {}\n", svg.display(), png.display());
-    println!("{}", qr.terminal(stdout().is_terminal()));
-    print_next_steps(data_dir, base, code);
-    Ok(())
+    output::line("\nThe demonstration certificate\n")?;
+    output::line(format!("  code         {}", code.grouped()))?;
+    output::line(format!("  page         {}", link::page_address(base, code)))?;
+    output::line(format!("  document     {}", demonstration::certificate_file(data_dir).display()))?;
+    let drawn = store(&svg, qr.svg(&[base.authority(), &code.grouped()]).as_bytes());
+    match drawn.and_then(|()| store(&png, &image)) {
+        Ok(()) => output::line(format!("  QR code      {} and {}\n", svg.display(), png.display()))?,
+        // The network runs, and the page has the code too.
+        Err(error) => output::line(format!("  QR code      could not be written: {error}\n"))?,
+    }
+    output::bytes(format!("{}\n", qr.terminal(stdout().is_terminal())).as_bytes())?;
+    print_next_steps(data_dir, base, code)
 }
 
-fn print_next_steps(data_dir: &Path, base: &BaseUrl, code: Code) {
+/// Writes a drawing, unless it is there from an earlier start.
+fn store(path: &Path, content: &[u8]) -> io::Result<()> {
+    match fs::read(path) {
+        Ok(found) if found == content => Ok(()),
+        _ => durable::write(path, content, Access::Owner),
+    }
+}
+
+fn print_next_steps(data_dir: &Path, base: &BaseUrl, code: Code) -> Result<(), Failure> {
     let here = match data_dir == super::default_data_dir() {
         true => String::new(),
         false => format!(" --data-dir {}", data_dir.display()),
     };
     let accreditation = "--org Accreditation --user User1";
-    println!("What to try next\n");
+    output::line("What to try next\n")?;
     if let Some(alias) = alias() {
-        println!("  {alias}");
+        output::line(format!("  {alias}"))?;
     }
-    println!("  open {}", link::page_address(base, code));
-    println!("  nanotrace status{here}");
-    println!("  nanotrace cert show {code}{here}");
-    println!("  nanotrace cert stop {code} {accreditation} --reason \"a closer look\"{here}");
-    println!("  nanotrace cert lift {code} {accreditation} --reason \"all is well\"{here}");
-    println!("  nanotrace bench{here}");
+    output::line(format!("  open {}", link::page_address(base, code)))?;
+    output::line(format!("  nanotrace status{here}"))?;
+    output::line(format!("  nanotrace cert show {code}{here}"))?;
+    output::line(format!("  nanotrace cert stop {code} {accreditation} --reason \"a closer look\"{here}"))?;
+    output::line(format!("  nanotrace cert lift {code} {accreditation} --reason \"all is well\"{here}"))?;
+    output::line(format!("  nanotrace bench{here}"))?;
     if base.is_loopback() {
-        println!(
+        output::line(
             "\nThe QR code leads to this machine alone. For phones, start with --verifier 0.0.0.0:8080 and \
-             --public-url http://<this machine's address>:8080"
-        );
+             --public-url http://<this machine's address>:8080",
+        )?;
     }
+    Ok(())
 }
 
 /// How the shell learns this program's name, where it does not know it: the build leaves the program where no

@@ -3,23 +3,31 @@
 use std::{
     fs, io,
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
+use durable::Access;
 use fabric::{
     channel::{Bundle, genesis},
     types::HeadedBlock,
 };
-use network::crypto_config::{self, CryptoConfig, Kind, Validity};
+use network::{
+    crypto_config::{self, CryptoConfig, Kind, Organization, Validity},
+    ledger::{Ledger, LedgerError},
+};
 use prost::Message;
 
 use super::NAME;
 use crate::{
+    cert::output,
     exit::{Exit, Failure},
     prompt,
 };
 
 /// The folder of keys and certificates in the data directory, in cryptogen's layout.
 pub const CRYPTO_CONFIG: &str = "crypto-config";
+/// The folder of the ledger.
+pub const LEDGER: &str = "ledger";
 const GENESIS: &str = "genesis.block";
 const CONFIGTX: &str = "configtx.yaml";
 const CRYPTO_CONFIG_YAML: &str = "crypto-config.yaml";
@@ -61,15 +69,8 @@ impl Material {
 
 /// Asks (unless `yes`) and removes everything that a network left in its data directory.
 pub fn reset(data_dir: &Path, yes: bool) -> Result<bool, Failure> {
-    if !data_dir.join(GENESIS).exists() {
-        return Ok(true);
-    }
-    if !yes && !confirmed(data_dir)? {
-        println!("Nothing was removed.");
-        return Ok(false);
-    }
     let parts = [
-        "ledger",
+        LEDGER,
         "verifier",
         super::demonstration::FOLDER,
         CRYPTO_CONFIG,
@@ -78,9 +79,16 @@ pub fn reset(data_dir: &Path, yes: bool) -> Result<bool, Failure> {
         CRYPTO_CONFIG_YAML,
         super::PROFILE,
     ];
-    for part in parts {
-        remove(&data_dir.join(part))?;
+    let found: Vec<_> =
+        parts.map(|part| data_dir.join(part)).into_iter().filter(|part| part.exists()).collect();
+    if found.is_empty() {
+        return Ok(true);
     }
+    if !yes && !confirmed(data_dir)? {
+        output::line("Nothing was removed.")?;
+        return Ok(false);
+    }
+    found.iter().try_for_each(|part| remove(part))?;
     Ok(true)
 }
 
@@ -90,63 +98,179 @@ fn confirmed(data_dir: &Path) -> Result<bool, Failure> {
     Ok(prompt::ask(&question)? == "yes")
 }
 
+/// A folder takes another name first, so that an interruption leaves it whole or gone.
 fn remove(path: &Path) -> Result<(), Failure> {
-    let removed = if path.is_dir() { fs::remove_dir_all(path) } else { fs::remove_file(path) };
-    match removed {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(Failure::during(path.display(), error)),
+    let removed = match path.is_dir() {
+        true => {
+            let doomed = durable::beside(path, "removed");
+            remove_folder(&doomed)
+                .and_then(|()| durable::rename(path, &doomed))
+                .and_then(|()| remove_folder(&doomed))
+        }
+        false => fs::remove_file(path),
+    };
+    removed.map_err(|error| Failure::during(path.display(), error))
+}
+
+fn remove_folder(path: &Path) -> io::Result<()> {
+    match fs::remove_dir_all(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
         _ => Ok(()),
     }
 }
 
-/// Finds the material of a data directory, which must exist, or makes it. The two configuration files are copied there first;
-/// later starts read them from there.
+/// Finds the material of a data directory, which must exist, or makes it. The two configuration files are copied
+/// there first; later starts read them from there.
+///
+/// Each part is durable before the next is made, and found or made again after an interruption anywhere. What a
+/// ledger rests on is never made anew beside it: that would be another network.
 pub fn prepare(data_dir: &Path) -> Result<Material, Failure> {
-    write_missing(&data_dir.join(CRYPTO_CONFIG_YAML), DEFAULT_CRYPTO_CONFIG)?;
-    write_missing(&data_dir.join(CONFIGTX), DEFAULT_CONFIGTX)?;
-    let config = CryptoConfig::read(&data_dir.join(CRYPTO_CONFIG_YAML))
-        .map_err(|error| Failure::usage(error.to_string()))?;
+    let logged = Ledger::logged_genesis(&data_dir.join(LEDGER));
+    let has_ledger = !matches!(logged, Ok(None));
     let folder = data_dir.join(CRYPTO_CONFIG);
+    let config = crypto_config(&data_dir.join(CRYPTO_CONFIG_YAML), &folder, has_ledger)?;
     if !folder.exists() {
+        if has_ledger {
+            return Err(missing_keys(&folder));
+        }
         crypto_config::generate(&config, &folder, Validity::of_years(now(), VALID_YEARS))
             .map_err(|error| Failure::during("making keys and certificates", error))?;
     }
-    let genesis = genesis_block(data_dir)?;
-    let bundle = Bundle::from_block(genesis.message())
-        .map_err(|error| damaged(&data_dir.join(GENESIS), &format!("is no genesis block: {error}")))?;
+    let (genesis, bundle) = genesis_block(data_dir, logged)?;
     hosts(&config, &folder, &bundle, genesis)
 }
 
-fn write_missing(path: &Path, content: &str) -> Result<(), Failure> {
-    if path.exists() {
-        return Ok(());
+/// The organisations. Beside a ledger they must be those that have keys: a file that lost its end in a crash may
+/// read well and name fewer.
+fn crypto_config(path: &Path, folder: &Path, has_ledger: bool) -> Result<CryptoConfig, Failure> {
+    let unusable = |reason: String| {
+        let intact = "Nothing else was changed. Mend the file, or put it back from a copy.";
+        Failure::usage(format!("{reason}\n{intact}"))
+    };
+    if !is_blank(path)? {
+        let config = CryptoConfig::read(path).map_err(|error| unusable(error.to_string()))?;
+        return match unnamed_keys(&config, folder)? {
+            Some(domain) if has_ledger => Err(unusable(format!(
+                "{} does not name {domain}, whose keys are in {}",
+                path.display(),
+                folder.display()
+            ))),
+            _ => Ok(config),
+        };
     }
-    fs::write(path, content).map_err(|error| Failure::during(path.display(), error))
+    let config = CryptoConfig::parse(DEFAULT_CRYPTO_CONFIG).map_err(|error| unusable(error.to_string()))?;
+    if has_ledger {
+        let has_keys = |organization: &Organization| organization.folder(folder).is_dir();
+        if !config.organizations.iter().all(has_keys) || unnamed_keys(&config, folder)?.is_some() {
+            let reason =
+                "is missing or empty, and the keys beside it are not those of the default organisations";
+            return Err(unusable(format!("{} {reason}", path.display())));
+        }
+        tracing::warn!(path = %path.display(), "the file was missing or empty; the default one fits the keys");
+    }
+    durable::write(path, DEFAULT_CRYPTO_CONFIG.as_bytes(), Access::Owner)
+        .map_err(|error| Failure::during(path.display(), error))?;
+    Ok(config)
 }
 
-fn genesis_block(data_dir: &Path) -> Result<HeadedBlock, Failure> {
-    let path = data_dir.join(GENESIS);
-    match fs::read(&path) {
-        Ok(bytes) => crate::channel::genesis_block(&bytes).map_err(|reason| damaged(&path, &reason)),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            let block = genesis::from_configtx_yaml(
-                &data_dir.join(CONFIGTX),
-                PROFILE,
-                NAME,
-                crate::channel::stamp()?,
-            )
-            .map_err(|error| Failure::usage(error.to_string()))?;
-            let draft = path.with_extension("new");
-            fs::write(&draft, block.message().encode_to_vec())
-                .and_then(|()| fs::rename(&draft, &path))
-                .map_err(|error| Failure::during(path.display(), error))?;
-            Ok(block)
+/// The domain of an organisation that has keys and stands not in the file.
+fn unnamed_keys(config: &CryptoConfig, folder: &Path) -> Result<Option<String>, Failure> {
+    let named: Vec<PathBuf> =
+        config.organizations.iter().map(|organization| organization.folder(folder)).collect();
+    for group in ["ordererOrganizations", "peerOrganizations"] {
+        let group = folder.join(group);
+        if !group.is_dir() {
+            continue;
         }
+        let failed = |error| Failure::during(group.display(), error);
+        for entry in fs::read_dir(&group).map_err(failed)? {
+            let entry = entry.map_err(failed)?;
+            let name = entry.file_name().to_string_lossy().into_owned();
+            // What begins with a dot is being made.
+            if !name.starts_with('.') && entry.path().is_dir() && !named.contains(&entry.path()) {
+                return Ok(Some(name));
+            }
+        }
+    }
+    Ok(None)
+}
+
+/// Whether a file is missing or holds nothing: white space, or the zeroes of a block that a crash left unwritten.
+fn is_blank(path: &Path) -> Result<bool, Failure> {
+    match fs::read(path) {
+        Ok(bytes) => Ok(is_nothing(&bytes)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(true),
         Err(error) => Err(Failure::during(path.display(), error)),
     }
 }
 
+fn is_nothing(bytes: &[u8]) -> bool {
+    bytes.iter().all(|byte| *byte == 0 || byte.is_ascii_whitespace())
+}
+
+fn missing_keys(folder: &Path) -> Failure {
+    let advice =
+        "The ledger beside it is intact. Its keys are nowhere else: put the folder back from a copy.";
+    Failure::new(Exit::Failure, format!("{} is missing\n{advice}", folder.display()))
+}
+
+/// The genesis block's file is a copy: the ledger's first block is the truth, and makes the file again where it is
+/// lost. Whether a file that can be read is of the same channel, and the ledger whole, is judged when that is opened.
+fn genesis_block(
+    data_dir: &Path,
+    logged: Result<Option<HeadedBlock>, LedgerError>,
+) -> Result<(HeadedBlock, Arc<Bundle>), Failure> {
+    let path = data_dir.join(GENESIS);
+    let bytes = match is_blank(&path)? {
+        true => None,
+        false => Some(fs::read(&path).map_err(|error| Failure::during(path.display(), error))?),
+    };
+    let found = bytes.map(|bytes| crate::channel::genesis_block(&bytes).and_then(with_bundle));
+    if let Some(Ok(found)) = found {
+        return Ok(found);
+    }
+    let logged = logged.map_err(|error| Failure::during("reading the ledger's genesis block", error))?;
+    let (block, bundle) = match (found, logged) {
+        (_, Some(logged)) => {
+            tracing::warn!(path = %path.display(), "taken again from the ledger's first block");
+            with_bundle(logged)
+                .map_err(|reason| Failure::new(Exit::Failure, format!("the ledger's first block {reason}")))?
+        }
+        (Some(Err(reason)), None) => return Err(damaged(&path, &reason)),
+        (_, None) => with_bundle(new_genesis_block(data_dir)?).map_err(Failure::usage)?,
+    };
+    durable::write(&path, &block.message().encode_to_vec(), Access::Owner)
+        .map_err(|error| Failure::during(path.display(), error))?;
+    Ok((block, bundle))
+}
+
+fn with_bundle(block: HeadedBlock) -> Result<(HeadedBlock, Arc<Bundle>), String> {
+    let bundle =
+        Bundle::from_block(block.message()).map_err(|error| format!("is no genesis block: {error}"))?;
+    Ok((block, bundle))
+}
+
+/// A new channel. Where a ledger once was and has lost its blocks, there is none: the blocks may come back.
+fn new_genesis_block(data_dir: &Path) -> Result<HeadedBlock, Failure> {
+    let ledger = data_dir.join(LEDGER);
+    if ledger.exists() {
+        match Ledger::open(&ledger, None) {
+            Err(LedgerError::NoGenesis { .. }) | Ok(_) => {}
+            Err(error) => return Err(Failure::during("opening the ledger", error)),
+        }
+    }
+    let configtx = data_dir.join(CONFIGTX);
+    if is_blank(&configtx)? {
+        durable::write(&configtx, DEFAULT_CONFIGTX.as_bytes(), Access::Owner)
+            .map_err(|error| Failure::during(configtx.display(), error))?;
+    }
+    genesis::from_configtx_yaml(&configtx, PROFILE, NAME, crate::channel::stamp()?)
+        .map_err(|error| Failure::usage(error.to_string()))
+}
+
 fn damaged(genesis: &Path, reason: &str) -> Failure {
-    let advice = "Put it back from a copy, or begin a new network with: nanotrace up --reset";
+    let advice =
+        "There is no ledger beside it yet. Put the right file there; without the file, a new network begins.";
     Failure::new(Exit::Failure, format!("{} {reason}\n{advice}", genesis.display()))
 }
 

@@ -8,7 +8,6 @@ use std::{
     time::Duration,
 };
 
-use metrics_exporter_prometheus::PrometheusHandle;
 use network::{
     endorse::OwnChaincode,
     node::{Channel, Config, Listener, Node, ServerConfig},
@@ -20,6 +19,7 @@ use peer_client::{
 use tokio::{
     sync::{broadcast::error::RecvError, oneshot},
     task::JoinHandle,
+    time::timeout,
 };
 use verifier::{BaseUrl, Head, ReadModel};
 
@@ -31,6 +31,9 @@ use crate::exit::{Exit, Failure};
 
 /// How often the read model learns that the head it knows is still the head.
 const CONFIRMATION: Duration = Duration::from_secs(5);
+
+/// How long a server may take to stop. Each has shorter limits for its connections.
+const STOP_PATIENCE: Duration = Duration::from_secs(10);
 
 /// Every socket of the network.
 pub struct Sockets {
@@ -44,7 +47,8 @@ impl Sockets {
     /// Binds all sockets: the orderer on `first`, the peers after it, then the chaincode. `first` 0 means
     /// any free ports.
     pub fn bind(first: u16, peers: usize) -> Result<Self, Failure> {
-        let last = usize::from(u16::MAX) - peers - 1;
+        // The chaincode's port and the operations address follow.
+        let last = usize::from(u16::MAX) - peers - 2;
         if usize::from(first) > last {
             return Err(Failure::usage(format!(
                 "--port {first}: at most {last}, the next ports are used too"
@@ -67,6 +71,14 @@ pub struct Ports {
     pub orderer: u16,
     pub peers: Vec<u16>,
     pub chaincode: u16,
+}
+
+impl Ports {
+    /// The operations address where none is given: after all others, or any free one if they are.
+    pub fn operations(&self, first: u16) -> SocketAddr {
+        let port = if first == 0 { 0 } else { self.chaincode.saturating_add(1) };
+        (Ipv4Addr::LOCALHOST, port).into()
+    }
 }
 
 impl Sockets {
@@ -174,7 +186,9 @@ impl Running {
     pub async fn stop(self) {
         // Whoever has stopped by itself no longer listens.
         let _ = self.stop.send(());
-        let _ = self.task.await;
+        if timeout(STOP_PATIENCE, self.task).await.is_err() {
+            tracing::warn!("a server did not stop in time");
+        }
     }
 }
 
@@ -196,45 +210,46 @@ pub fn start_chaincode(
     Ok(Running { stop, task })
 }
 
+/// Where the verifier is reached.
+pub struct Public {
+    pub base: BaseUrl,
+    pub operations: SocketAddr,
+}
+
 /// Starts the public verifier on the node's own blocks.
 pub async fn start_verifier(
     data_dir: &Path,
-    listen: SocketAddr,
-    public_base: Option<BaseUrl>,
+    config: verifier::Config,
     channel: &Arc<Channel>,
     accept_loss_from: Option<u64>,
-    metrics: PrometheusHandle,
-) -> Result<(Running, BaseUrl, Arc<ReadModel>), Failure> {
+) -> Result<(Running, Public, Arc<ReadModel>), Failure> {
     let doing = "starting the verifier";
     let identity = verifier::Channel {
         name: NAME.into(),
         genesis: channel.ledger().genesis_hash(),
         chaincode: NAME.into(),
     };
-    let model = ReadModel::open(&data_dir.join("verifier"), identity)
-        .map_err(|error| Failure::during(doing, error))?;
+    let folder = data_dir.join("verifier");
+    durable::create_private_folder(&folder).map_err(|error| Failure::during(folder.display(), error))?;
+    let model = ReadModel::open(&folder, identity).map_err(|error| Failure::during(doing, error))?;
     if accept_loss_from == Some(channel.ledger().height()) {
         model.accept_loss(channel.ledger().height()).map_err(|error| Failure::during(doing, error))?;
     }
     // Before anybody is answered: after a crash the model is behind what it answered then.
     model.catch_up(channel.ledger()).map_err(|error| Failure::during(doing, error))?;
     let model = Arc::new(model);
-    let config = verifier::Config {
-        public_base,
-        demonstration: true,
-        metrics: Some(metrics),
-        ..verifier::Config::new(listen)
-    };
+    let listen = config.listen;
     let server =
         verifier::Server::bind(config, model.clone()).await.map_err(|error| Failure::during(doing, error))?;
-    let public_base = server.public_base().clone();
+    let base = server.public_base().clone();
+    let operations = server.operations_address().unwrap_or(listen);
     let feed = tokio::spawn(feed(model.clone(), channel.clone()));
     let (stop, stopped) = oneshot::channel::<()>();
     let task = tokio::spawn(async move {
         server.run(async { drop(stopped.await) }).await;
         feed.abort();
     });
-    Ok((Running { stop, task }, public_base, model))
+    Ok((Running { stop, task }, Public { base, operations }, model))
 }
 
 /// Keeps the read model at the ledger's head. When it falls behind it catches up from the ledger.

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 pub mod chaincode_node;
+pub mod durability;
 pub mod follower;
 pub mod hostile;
 pub mod mutants;
@@ -23,6 +24,15 @@ pub fn nanotrace() -> PathBuf {
     let path = test.parent().and_then(Path::parent).unwrap().join("nanotrace");
     assert!(path.exists(), "build the binary first: cargo build --release --bin nanotrace");
     path
+}
+
+/// The `nanotrace` binary where no file may become larger than `bytes`: a write beyond fails as one to a full disk.
+pub fn nanotrace_with_files_up_to(bytes: Option<u64>) -> Command {
+    let limit = bytes.map_or_else(|| "unlimited".to_owned(), |bytes| bytes.to_string());
+    let script = format!("trap '' XFSZ; exec prlimit --fsize={limit} \"$0\" \"$@\"");
+    let mut command = Command::new("sh");
+    command.args(["-c", &script]).arg(nanotrace());
+    command
 }
 
 /// The repository's root.

@@ -5,7 +5,7 @@
 
 use std::{path::Path, process::Command};
 
-use tests::{assert_success, nanotrace, repository, shared};
+use tests::{Network, assert_success, nanotrace, repository, shared};
 
 #[test]
 fn replay_is_the_same_in_any_year() {
@@ -25,6 +25,33 @@ fn replay_is_the_same_in_any_year() {
             assert_eq!(replay(shifted, &chain), now, "{} at {shift}", chain.display());
         }
     }
+}
+
+#[test]
+fn who_acts_by_a_wrong_clock_hears_both_times() {
+    if Command::new("faketime").arg("--version").output().is_err() {
+        println!("skipped: no faketime");
+        return;
+    }
+    let network = Network::start();
+    let code = network.code().to_string();
+    let act = |mut command: Command, act: &str| {
+        let output = command
+            .args(["cert", act, &code, "--reason", "a closer look", "--data-dir"])
+            .arg(network.directory())
+            .output()
+            .unwrap();
+        assert_success(&output);
+        String::from_utf8(output.stderr).unwrap()
+    };
+    for honest in ["stop", "lift"] {
+        assert_eq!(act(Command::new(nanotrace()), honest), "");
+    }
+    let mut ahead = Command::new("faketime");
+    ahead.args(["-f", "+10m"]).arg(nanotrace());
+    let warning = act(ahead, "stop");
+    assert!(warning.contains("the clock of this machine is ahead of the network's"), "{warning}");
+    assert_eq!(warning.matches("Z").count(), 2, "{warning}");
 }
 
 /// What `replay` prints of each block; the summary tells the time it took.

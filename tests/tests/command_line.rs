@@ -3,7 +3,8 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
 
 use std::{
-    fs,
+    fs::{self, Permissions},
+    os::unix::fs::PermissionsExt,
     path::Path,
     process::{Command, Stdio},
     thread,
@@ -15,6 +16,8 @@ use certificate::{
     draft::Particulars,
     multikey, proof,
 };
+use fabric::types::blockfile::BlockFile;
+use prost::Message;
 use serde_json::{Value, json};
 use tests::{interrupt, nanotrace};
 
@@ -73,12 +76,14 @@ fn a_file_is_no_data_directory() {
 }
 
 #[test]
-fn an_empty_genesis_block_is_named() {
+fn a_file_that_is_no_genesis_block_is_named_and_kept() {
     let folder = tempfile::tempdir().unwrap();
-    fs::write(folder.path().join("genesis.block"), "").unwrap();
+    let file = folder.path().join("genesis.block");
+    fs::write(&file, "hello").unwrap();
     let (exit, _, message) = run(folder.path(), &["up", "--port", "0", "--verifier", "127.0.0.1:0"]);
     assert_eq!(exit, Some(4), "{message}");
-    assert!(message.contains("genesis.block is empty") && message.contains("--reset"), "{message}");
+    assert!(message.contains("genesis.block is no block"), "{message}");
+    assert_eq!(fs::read(&file).unwrap(), b"hello");
 }
 
 #[test]
@@ -159,4 +164,117 @@ fn a_copy_laid_out_anew_is_the_same_certificate_in_other_bytes() {
         let (_, text, _) = run(folder.path(), &[&verify[..], &["--json"]].concat());
         assert_eq!(serde_json::from_str::<Value>(&text).unwrap()["canonical"], is_canonical);
     }
+}
+
+#[test]
+fn an_empty_text_is_not_called_absent() {
+    let folder = tempfile::tempdir().unwrap();
+    for (arguments, named) in
+        [(["cert", "check", ""], "<FILE>"), (["cert", "template", "--out="], "--out <FILE>")]
+    {
+        let (exit, _, message) = run(folder.path(), &arguments);
+        assert_eq!(exit, Some(2));
+        assert!(message.contains(&format!("the value of {named} is an empty text")), "{message}");
+    }
+}
+
+#[test]
+fn a_fault_in_a_file_is_told_without_the_parsers_words() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("draft.json");
+    let file = file.to_str().unwrap();
+    for (content, fault) in [
+        ("{hello}", "it is no JSON: see line 1, column 2"),
+        ("{\"a\": 1", "it is no JSON: it ends too early"),
+        (r#"{"a": 1, "a": 2}"#, "the member \"a\" stands there twice"),
+    ] {
+        fs::write(file, content).unwrap();
+        let (exit, _, message) = run(folder.path(), &["cert", "check", file]);
+        assert_eq!(exit, Some(2), "{message}");
+        assert!(message.contains(fault) && !message.contains("expected"), "{message}");
+    }
+}
+
+#[test]
+fn a_closed_pipe_is_no_panic() {
+    let folder = tempfile::tempdir().unwrap();
+    let block = tests::repository().join("tests/golden/small/blockfile_000000");
+    let recorded = fs::read(block).unwrap();
+    let block = BlockFile::new(&recorded[..]).next().unwrap().unwrap();
+    let file = folder.path().join("genesis.block");
+    fs::write(&file, block.encode_to_vec()).unwrap();
+    let file = file.to_str().unwrap();
+    let signed = folder.path().join("draft.json");
+    fs::write(&signed, draft().to_string()).unwrap();
+    for arguments in [
+        &["channel", "inspect", file][..],
+        &["cert", "check", signed.to_str().unwrap()],
+        &["cert", "template", "--offline"],
+        &["cert", "show", "nothing"],
+        &["status"],
+        &["--help"],
+    ] {
+        let mut program = Command::new(nanotrace())
+            .args(arguments)
+            .env("NANOTRACE_DATA", folder.path())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        // Nobody reads either.
+        drop((program.stdout.take(), program.stderr.take()));
+        let exit = program.wait().unwrap().code();
+        assert!(exit.is_some_and(|code| code < 4), "{arguments:?}: {exit:?}");
+    }
+}
+
+#[test]
+fn a_network_goes_on_when_nobody_reads_what_it_says() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut up = Command::new(nanotrace())
+        .args(["--log", "info", "up", "--port", "0", "--verifier", "127.0.0.1:0"])
+        .env("NANOTRACE_DATA", folder.path())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    drop((up.stdout.take(), up.stderr.take()));
+    // The last that a start writes.
+    while !folder.path().join("demonstration/qr.png").exists() {
+        assert_eq!(up.try_wait().unwrap(), None);
+        thread::yield_now();
+    }
+    let (exit, said, _) = run(folder.path(), &["status"]);
+    assert_eq!(exit, Some(0), "{said}");
+    interrupt(up.id());
+    assert_eq!(up.wait().unwrap().code(), Some(0));
+}
+
+#[test]
+fn what_a_ledger_keeps_is_for_its_owner_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    // As it was left by an earlier version.
+    fs::create_dir_all(data.join("ledger")).unwrap();
+    fs::set_permissions(data.join("ledger"), Permissions::from_mode(0o755)).unwrap();
+    assert!(tests::Network::start_in(&data).stop());
+    let mut folders = vec![data.join("ledger"), data.join("verifier"), data.join("demonstration")];
+    let mut files = 0;
+    while let Some(folder) = folders.pop() {
+        assert_eq!(mode(&folder), 0o700, "{}", folder.display());
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+            } else {
+                assert_eq!(mode(&path), 0o600, "{}", path.display());
+                files += 1;
+            }
+        }
+    }
+    assert!(files > 20);
+}
+
+fn mode(path: &Path) -> u32 {
+    fs::metadata(path).unwrap().permissions().mode() & 0o7777
 }

@@ -215,7 +215,7 @@ pub(super) fn first_block(directory: &Path) -> Result<Option<LoggedBlock>, Ledge
     let Some(last) = segments.last() else { return Ok(None) };
     let first = match segments.first() {
         Some(0) => reader.blocks(0).and_then(|mut blocks| blocks.next().transpose()),
-        _ => Err(reader::damaged(&reader.path(0), 0, Flaw::Incomplete)),
+        _ => Err(reader.missing(0)),
     };
     match first {
         Err(LedgerError::LogDamaged { .. }) if *last == 0 && !holds_any_record(&reader.path(0))? => Ok(None),

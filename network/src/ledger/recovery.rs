@@ -8,7 +8,6 @@ use std::{
     sync::{Arc, atomic::AtomicU64},
 };
 
-use bytes::Bytes;
 use fabric::{
     proto::protos::TxValidationCode,
     types::{

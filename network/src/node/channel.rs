@@ -63,7 +63,9 @@ pub enum Ended {
 pub enum StatusError {
     #[error(transparent)]
     Ledger(#[from] LedgerError),
-    #[error("it is not known whether transaction {txid} is committed: {ended}; ask again when the node is back")]
+    #[error(
+        "it is not known whether transaction {txid} is committed: {ended}; ask again when the node is back"
+    )]
     Ended { txid: String, ended: Ended },
 }
 

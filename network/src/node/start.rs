@@ -9,11 +9,7 @@ use fabric::{
     msp::{self, Msp, MspError, MspManager, MspVersion, SigningIdentity},
     types::HeadedBlock,
 };
-use tokio::{
-    sync::mpsc,
-    task::JoinSet,
-    time::timeout,
-};
+use tokio::{sync::mpsc, task::JoinSet, time::timeout};
 use tokio_util::sync::CancellationToken;
 
 use super::{
