@@ -43,10 +43,14 @@ impl State for Stub {
 
     async fn history(&mut self, key: &str) -> Result<Vec<Modification>, StateError> {
         let changes = self.exchange.history(key).await.map_err(state_error)?;
-        let modification = |change: fabric::proto::queryresult::KeyModification| Modification {
-            transaction_id: change.tx_id,
-            timestamp: DateTime::from_seconds(change.timestamp.unwrap_or_default().seconds),
-            value: (!change.is_delete).then_some(change.value),
+        let modification = |change: fabric::proto::queryresult::KeyModification| {
+            let timestamp = change.timestamp.unwrap_or_default();
+            Modification {
+                transaction_id: change.tx_id,
+                timestamp: DateTime::from_seconds(timestamp.seconds),
+                nanos: timestamp.nanos,
+                value: (!change.is_delete).then_some(change.value),
+            }
         };
         Ok(changes.into_iter().map(modification).collect())
     }

@@ -99,6 +99,7 @@ impl Memory {
             let modification = Modification {
                 transaction_id: self.transaction_id.clone(),
                 timestamp: self.timestamp,
+                nanos: i32::try_from(self.transactions).unwrap_or(i32::MAX),
                 value: Some(value.into()),
             };
             self.values.entry(key).or_default().push(modification);

@@ -112,6 +112,8 @@ impl fmt::Display for Role {
 pub struct Modification {
     pub transaction_id: String,
     pub timestamp: DateTime,
+    /// Nanoseconds after `timestamp`: they order what happened within one second.
+    pub nanos: i32,
     /// `None` for a deletion.
     pub value: Option<Bytes>,
 }

@@ -177,6 +177,25 @@ fn history_shows_every_value() {
     assert!(history.to_string().contains("doubts") && history.to_string().contains("proven"));
 }
 
+/// Both bodies act within the second of the issue; each has keys of its own.
+#[test]
+fn history_is_in_order_within_one_second() {
+    let mut ledger = issued();
+    let code = code(1).to_string();
+    for (caller, function, why) in [
+        (accreditation_client(), "certificate:stop", "first"),
+        (certification_client(), "certificate:stop", "second"),
+        (accreditation_client(), "certificate:lift", "third"),
+        (certification_client(), "certificate:withdraw", "fourth"),
+    ] {
+        done(&mut ledger, caller, function, &[&code, why]);
+    }
+    let history = done(&mut ledger, certification_client(), "certificate:history", &[&code]);
+    let text = history.to_string();
+    let places = ["first", "second", "third", "fourth"].map(|why| text.find(why).unwrap());
+    assert!(places.is_sorted(), "{text}");
+}
+
 #[test]
 fn a_suspended_accreditation() {
     let mut ledger = issued();

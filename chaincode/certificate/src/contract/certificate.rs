@@ -112,7 +112,7 @@ async fn modifications<S: State>(
     call: &mut Call<'_, S>,
     key: String,
     show: impl Fn(&Bytes) -> Result<Value, RecordError>,
-) -> Result<Vec<(DateTime, Value)>, Refusal> {
+) -> Result<Vec<((DateTime, i32), Value)>, Refusal> {
     let mut entries = Vec::new();
     for modification in call.state.history(&key).await?.iter().rev() {
         let record = modification.value.as_ref().map(|value| show(value).unwrap_or_else(unreadable));
@@ -122,7 +122,7 @@ async fn modifications<S: State>(
             "timestamp": modification.timestamp,
             "record": record,
         });
-        entries.push((modification.timestamp, entry));
+        entries.push(((modification.timestamp, modification.nanos), entry));
     }
     Ok(entries)
 }
