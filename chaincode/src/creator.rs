@@ -4,7 +4,7 @@ use std::sync::LazyLock;
 
 use bytes::Bytes;
 use certificate::{Creator, Role};
-use fabric::proto::msp::SerializedIdentity;
+use fabric::{msp::IDENTITY_BYTES, proto::msp::SerializedIdentity};
 use prost::Message;
 use recent::Recent;
 use x509_parser::{parse_x509_certificate, pem::parse_x509_pem};
@@ -16,15 +16,21 @@ pub(crate) enum CreatorError {
     Undecodable(#[from] prost::DecodeError),
     #[error("the creator's certificate cannot be read: {0}")]
     Certificate(String),
+    #[error("the creator has {0} bytes, more than the {IDENTITY_BYTES} that a peer admits")]
+    TooLarge(usize),
 }
 
-/// Identities read lately, about 1 kB each: the same few clients send most transactions.
+/// Identities read lately, about 1 kB each and at most [`IDENTITY_BYTES`]: the same few clients send most
+/// transactions. The peer has verified their signatures before it passes a proposal on.
 static READ: LazyLock<Recent<Bytes, Creator>> = LazyLock::new(|| Recent::new(256));
 
 /// Reads a marshalled `SerializedIdentity` with a PEM certificate.
 pub(crate) fn creator(serialized: &Bytes) -> Result<Creator, CreatorError> {
     if let Some(known) = READ.get(serialized) {
         return Ok(known);
+    }
+    if serialized.len() > IDENTITY_BYTES {
+        return Err(CreatorError::TooLarge(serialized.len()));
     }
     let creator = read(serialized)?;
     // A copy: the bytes given may be a small part of a large message.
@@ -64,6 +70,17 @@ mod tests {
         assert_eq!(role(["guild", "admin"].into_iter()), Some(Role::Admin));
         assert_eq!(role(["client", "admin"].into_iter()), None);
         assert_eq!(role(["guild"].into_iter()), None);
+    }
+
+    #[test]
+    fn a_creator_has_a_largest_size() {
+        let of =
+            |length: usize| SerializedIdentity { mspid: "M".into(), id_bytes: vec![b'x'; length].into() };
+        let creator_of = |length| creator(&of(length).encode_to_vec().into());
+        let padding = of(0).encode_to_vec().len() + 4;
+        assert!(matches!(creator_of(IDENTITY_BYTES - padding), Err(CreatorError::Certificate(_))));
+        assert!(matches!(creator_of(IDENTITY_BYTES), Err(CreatorError::TooLarge(_))));
+        assert!(matches!(creator_of(40 << 20), Err(CreatorError::TooLarge(_))));
     }
 
     #[test]

@@ -28,7 +28,7 @@ pub use self::{
     directory::config_from_dir,
     error::MspError,
     identity::{Identity, IdentityId, OrganizationalUnit},
-    manager::MspManager,
+    manager::{IDENTITY_BYTES, MspManager},
     membership::Msp,
     signing_identity::SigningIdentity,
 };

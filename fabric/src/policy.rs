@@ -108,6 +108,7 @@ pub fn valid_identities(
         let Ok(identity) = msps.deserialize(identity) else { continue };
         let is_known = identities.iter().any(|known| known.id() == identity.id());
         if !is_known && memo.verify(identity.public_key(), data, signature).is_ok() {
+            msps.remember(&identity);
             identities.push(identity);
         }
     }

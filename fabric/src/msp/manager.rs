@@ -13,8 +13,12 @@ use crate::{
 use super::{Identity, Msp, MspError};
 
 /// Identities kept after they were judged: an identity costs two or three signature checks, and a channel
-/// has few of them. An entry is some kilobytes.
+/// has few of them.
 const CACHED_IDENTITIES: usize = 2_000;
+
+/// The largest serialized identity, in bytes, that a client may come with and that is cached. A certificate in
+/// PEM takes about 1 kB, but PEM allows any text before it. Validation knows no such limit, as Fabric does not.
+pub const IDENTITY_BYTES: usize = 16 << 10;
 
 /// The MSPs of a channel by their id. A change of the channel's configuration makes a new manager, so that
 /// what an old one has judged is forgotten with it.
@@ -42,7 +46,8 @@ impl MspManager {
         self.msps.values()
     }
 
-    /// Reads a `SerializedIdentity` and has it judged by the MSP it names.
+    /// Reads a `SerializedIdentity` and has it judged by the MSP it names. Anybody can send any identity, so
+    /// it is not cached here: see [`Self::remember`].
     pub fn deserialize(&self, serialized: &[u8]) -> Result<Arc<Identity>, MspError> {
         if let Some(identity) = self.identities.get(serialized) {
             return Ok(identity);
@@ -50,9 +55,17 @@ impl MspManager {
         let serialized = Bytes::copy_from_slice(serialized);
         let decoded: SerializedIdentity = decode(serialized.clone())?;
         let msp = self.get(&decoded.mspid).ok_or(MspError::UnknownMsp(decoded.mspid))?;
-        let identity = Arc::new(msp.judge(&decoded.id_bytes, serialized.clone())?);
-        self.identities.insert(serialized, identity.clone());
-        Ok(identity)
+        Ok(Arc::new(msp.judge(&decoded.id_bytes, serialized)?))
+    }
+
+    /// Caches an identity. To be called once a signature by its key has been verified, so that only members of
+    /// the channel's organisations take up memory.
+    pub fn remember(&self, identity: &Arc<Identity>) {
+        let serialized = identity.serialized();
+        let may_stay = serialized.len() <= IDENTITY_BYTES && identity.validate().is_ok();
+        if may_stay && self.identities.get(serialized).is_none() {
+            self.identities.insert(serialized.clone(), identity.clone());
+        }
     }
 
     /// Whether the identity is a valid member of its organisation.

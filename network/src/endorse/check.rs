@@ -11,7 +11,7 @@ use std::{
 use bytes::Bytes;
 use fabric::{
     crypto::SignatureMemo,
-    msp::{Identity, MspManager},
+    msp::{IDENTITY_BYTES, Identity, MspManager},
     proto::{
         common::{ChannelHeader, Header, HeaderType, SignatureHeader},
         protos::{
@@ -54,7 +54,14 @@ impl Headers {
     pub fn read(signed: &SignedProposal) -> Result<Self, Rejected> {
         let proposal: Proposal = filter_part("proposal", "Proposal", &signed.proposal_bytes)?;
         let header: Header = filter_part("header", "Header", &proposal.header)?;
-        let signature = filter_part("signature header", "SignatureHeader", &header.signature_header)?;
+        let signature: SignatureHeader =
+            filter_part("signature header", "SignatureHeader", &header.signature_header)?;
+        if signature.creator.len() > IDENTITY_BYTES {
+            return Err(Rejected(format!(
+                "the creator has {} bytes and exceeds the maximum of {IDENTITY_BYTES} bytes",
+                signature.creator.len()
+            )));
+        }
         let channel = filter_part("channel header", "ChannelHeader", &header.channel_header)?;
         Ok(Self { channel, signature, proposal, header })
     }
@@ -137,6 +144,7 @@ impl Headers {
         msps.validate(&creator).map_err(|error| denied(&error))?;
         memo.verify(creator.public_key(), &signed.proposal_bytes, &signed.signature)
             .map_err(|error| denied(&error))?;
+        msps.remember(&creator);
         Ok(creator)
     }
 

@@ -9,7 +9,7 @@ use bytes::Bytes;
 use fabric::{
     channel::Bundle,
     crypto::SignatureMemo,
-    msp::SigningIdentity,
+    msp::{IDENTITY_BYTES, SigningIdentity},
     policy::{SignedData, valid_identities},
     proto::common::{ChannelHeader, Envelope, Header, HeaderType, Payload, SignatureHeader, Status},
     types::txid,
@@ -157,6 +157,12 @@ impl Filter<'_> {
         let signed = signed_data(envelope, signature_header).map_err(|error| {
             Refusal::bad_request(format!("could not convert message to signedData: {error}"))
         })?;
+        if signed.identity.len() > IDENTITY_BYTES {
+            return Err(Refusal::bad_request(format!(
+                "creator is {} bytes and exceeds maximum allowed {IDENTITY_BYTES} bytes",
+                signed.identity.len()
+            )));
+        }
         self.check_expiry(&signed)?;
         let creator = signed.identity.clone();
         self.check_writers(signed)?;

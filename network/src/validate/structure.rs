@@ -100,7 +100,9 @@ fn creator_signature(
     let creator = bundle.msps().deserialize(&signature.creator).map_err(|error| error.to_string())?;
     bundle.msps().validate(&creator).map_err(|error| format!("creator is not valid: {error}"))?;
     memo.verify(creator.public_key(), &envelope.payload, &envelope.signature)
-        .map_err(|error| format!("the creator's signature does not verify: {error}"))
+        .map_err(|error| format!("the creator's signature does not verify: {error}"))?;
+    bundle.msps().remember(&creator);
+    Ok(())
 }
 
 fn transaction_id(channel: &ChannelHeader, signature: &SignatureHeader) -> Result<(), Verdict> {
