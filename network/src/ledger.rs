@@ -68,7 +68,7 @@ pub use export::{ExportError, Exported, export};
 pub use history::{HistoryScan, Modification};
 pub use index::TxLocation;
 pub use log::{Damage, MAX_BLOCK_BYTES, TornTail, logged_blocks};
-pub use private::{PrivateStore, PrivateWrites};
+pub use private::{PrivateStore, PrivateWrites, Waiting};
 pub use recovery::Recovery;
 pub use state::StateValue;
 pub use transaction::Transaction;

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use fabric::proto::rwset::{NsPvtReadWriteSet, TxPvtReadWriteSet};
 
 use super::{Endorser, invoke::Transaction, simulate::Simulation};
-use crate::ledger::LedgerError;
+use crate::ledger::{LedgerError, Waiting};
 
 impl Endorser {
     /// Keeps private writes durably. It must happen before the response leaves: once the transaction is
@@ -23,10 +23,13 @@ impl Endorser {
             if visible.ns_pvt_rwset.is_empty() {
                 continue;
             }
-            let (ledger, organisation, txid) =
-                (self.setup.ledger.clone(), organisation.clone(), transaction.txid.to_owned());
+            let (ledger, organisation) = (self.setup.ledger.clone(), organisation.clone());
+            let (txid, creator) = (transaction.txid.to_owned(), transaction.creator.mspid().to_owned());
             // A synced write takes milliseconds; other transactions must not wait for it.
-            let keep = move || ledger.private_store(&organisation).keep(&txid, height, &visible);
+            let keep = move || {
+                let waiting = Waiting { txid: &txid, creator: &creator, height, private: &visible };
+                ledger.private_store(&organisation).keep(waiting)
+            };
             match tokio::task::spawn_blocking(keep).await {
                 Ok(kept) => kept?,
                 Err(stopped) => return Err(LedgerError::Poisoned { cause: stopped.to_string() }),

@@ -74,10 +74,10 @@ pub enum LedgerError {
     #[error("the database holds a record this program cannot read: {0}")]
     BadRecord(String),
     #[error(
-        "too much private data waits for transactions to be committed: {sets} sets with {bytes} bytes; what is \
-         not committed is dropped after some blocks"
+        "too much private data waits for transactions of {creator} to be committed: {sets} sets with {bytes} \
+         bytes; submit them, or wait: what is not committed is dropped after some blocks"
     )]
-    TooMuchWaits { sets: u64, bytes: u64 },
+    TooMuchWaits { creator: String, sets: u64, bytes: u64 },
     #[error(transparent)]
     Defect(#[from] Defect),
     /// Fabric's own words, because the chaincode gets to see them (`txmgr/query_executor.go`).

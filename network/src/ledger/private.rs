@@ -22,6 +22,7 @@ use super::{
     updates::{StateItem, StateKey},
 };
 pub(super) use commit::{keep_only, move_in};
+pub use transient::Waiting;
 
 /// As many keys as Fabric lets one query return (`ledger.state.totalQueryLimit`).
 pub const RANGE_LIMIT: usize = 100_000;
@@ -57,11 +58,10 @@ impl<'a> PrivateStore<'a> {
         Self { ledger, organisation }
     }
 
-    /// Keeps what a simulation wrote to private collections until its transaction is committed, durably.
-    /// `height` is the ledger's height at simulation; after [`transient::RETENTION`] further blocks
-    /// without the transaction it is dropped.
-    pub fn keep(&self, txid: &str, height: u64, private: &TxPvtReadWriteSet) -> Result<(), LedgerError> {
-        transient::keep(&self.ledger.view()?, self.organisation, txid, height, private)
+    /// Keeps what a simulation wrote to private collections until its transaction is committed, durably;
+    /// after [`transient::RETENTION`] further blocks without the transaction it is dropped.
+    pub fn keep(&self, waiting: Waiting<'_>) -> Result<(), LedgerError> {
+        transient::keep(&self.ledger.view()?, self.organisation, waiting)
     }
 
     /// The private value of a key, with the version and the metadata its hash has in the world state.

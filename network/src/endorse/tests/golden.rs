@@ -28,7 +28,7 @@ use crate::{
         simulate::{Simulation, Simulator},
         system,
     },
-    ledger::Ledger,
+    ledger::{Ledger, Waiting},
 };
 
 /// Approvals and commits go through `_lifecycle` itself, with each organisation's private data as our own
@@ -103,7 +103,9 @@ fn simulate_lifecycle(call: &Endorsed, endorser: &Endorser, bundle: &Arc<Bundle>
     }
     let Simulation { public, private, .. } = simulator.finish();
     if let Some(private) = private {
-        ledger.private_store(&call.endorser).keep(&call.txid, view.height(), &private).unwrap();
+        let (txid, height) = (&call.txid, view.height());
+        let waiting = Waiting { txid, creator: &call.endorser, height, private: &private };
+        ledger.private_store(&call.endorser).keep(waiting).unwrap();
     }
     Ok(public)
 }
