@@ -108,6 +108,9 @@ fn start(cli: Cli) -> Result<Exit, Failure> {
         // It would be told on standard error, and panic where that is closed.
         .log_internal_errors(false)
         .init();
+    if let Err(error) = transport::descriptors::raise_limit() {
+        tracing::warn!(%error, "the limit on open files cannot be raised; fewer connections are taken");
+    }
     // Two providers in one process would make rustls panic; this one is the only one there is.
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
     let runtime = tokio::runtime::Builder::new_multi_thread()

@@ -8,6 +8,11 @@ pub const MESSAGE_BYTES: usize = 100 << 20;
 /// Streams open at once. Each peer keeps one.
 pub const STREAMS: usize = 64;
 
+/// Connections open at once; of_account says how many there may be on which no peer has opened a stream. When there
+/// are more, the oldest of these is closed.
+pub const CONNECTIONS: transport::Limits =
+    transport::Limits { all: 2 * STREAMS, of_account: STREAMS / 2, bytes_of_account: 4 * MESSAGE_BYTES };
+
 /// Transactions of one peer that run at once; what a peer itself admits
 /// (`peer.limits.concurrency.endorserService`).
 pub const ACCEPTED: usize = 2500;

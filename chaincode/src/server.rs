@@ -17,6 +17,7 @@ use tonic::{
     transport::{Certificate, Identity, Server as Transport, ServerTlsConfig},
 };
 use tracing::info;
+use transport::{ChargeRequests, Connections};
 
 use crate::{limits, stream::Stream};
 
@@ -84,9 +85,10 @@ impl Server {
             stop.await;
             stopping.cancel();
         };
-        let router = builder(self.tls)?.add_service(service);
+        let router = builder(self.tls)?.layer(ChargeRequests { each: 0 }).add_service(service);
+        let connections = Connections::new(limits::CONNECTIONS);
         router
-            .serve_with_incoming_shutdown(transport::incoming(listener), stop)
+            .serve_with_incoming_shutdown(transport::incoming(listener, connections), stop)
             .await
             .map_err(ServerError::Serve)
     }
@@ -143,9 +145,14 @@ impl Chaincode for Service {
         let Ok(permit) = self.streams.clone().try_acquire_owned() else {
             return Err(Status::resource_exhausted(format!("{} streams are open already", limits::STREAMS)));
         };
+        // From now on no flood of idle connections pushes it out.
+        let accepted = transport::accepted(request.extensions());
+        let peer = accepted.map(|accepted| accepted.address);
+        if let Some(accepted) = accepted {
+            accepted.handle.settle(Some("peers".into()));
+        }
         let (outgoing, messages) = mpsc::channel(limits::OUTGOING);
         let stream = Stream::new(self.package_id.clone(), outgoing, self.stopping.clone());
-        let peer = request.remote_addr();
         let incoming = request.into_inner();
         tokio::spawn(async move {
             stream.run(incoming, peer).await;

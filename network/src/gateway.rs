@@ -15,23 +15,27 @@ mod unpack;
 
 use std::{pin::Pin, sync::Arc, time::Duration};
 
-use fabric::proto::gateway::{
-    ChaincodeEventsResponse, CommitStatusResponse, EndorseRequest, EndorseResponse, EvaluateRequest,
-    EvaluateResponse, SignedChaincodeEventsRequest, SignedCommitStatusRequest, SubmitRequest, SubmitResponse,
-    gateway_server,
+use fabric::{
+    policy::SignedData,
+    proto::gateway::{
+        ChaincodeEventsResponse, CommitStatusResponse, EndorseRequest, EndorseResponse, EvaluateRequest,
+        EvaluateResponse, SignedChaincodeEventsRequest, SignedCommitStatusRequest, SubmitRequest,
+        SubmitResponse, gateway_server,
+    },
 };
-use futures::Stream;
-use tokio::sync::{Semaphore, SemaphorePermit};
-use tonic::{Request, Response, Status};
+use futures::{Stream, StreamExt};
+use tonic::{Extensions, Request, Response, Status};
 
 use crate::{
     lifecycle::Definitions,
-    node::{Channel, Peer, until_ended},
+    limits,
+    node::{
+        Channel, Peer,
+        admission::{Admission, Admitted},
+        claim, until_ended,
+    },
 };
 
-/// How many calls one gateway serves at once, waiting CommitStatus calls included
-/// (`peer.limits.concurrency.gatewayService` of Fabric's core.yaml).
-pub const CONCURRENCY_LIMIT: usize = 500;
 /// How long one endorsing peer may take (`peer.gateway.endorsementTimeout` waits 30 s in core.yaml).
 const ENDORSEMENT_TIMEOUT: Duration = Duration::from_secs(30);
 /// How long the orderer may take to answer (`peer.gateway.broadcastTimeout`).
@@ -43,23 +47,34 @@ pub struct Gateway {
     own: Arc<Peer>,
     peers: Arc<[Arc<Peer>]>,
     definitions: Definitions,
-    calls: Semaphore,
+    admission: Admission,
 }
 
 impl Gateway {
     /// `peers` are all endorsing peers that this gateway can reach, `own` among them.
     pub fn new(channel: Arc<Channel>, own: Arc<Peer>, peers: Arc<[Arc<Peer>]>) -> Self {
-        let calls = Semaphore::new(CONCURRENCY_LIMIT);
-        Self { channel, own, peers, definitions: Definitions::default(), calls }
+        let admission = Admission::new(channel.clone(), limits::GATEWAY_CALLS, limits::CALLS_BYTES);
+        Self { channel, own, peers, definitions: Definitions::default(), admission }
     }
 
-    fn admit(&self) -> Result<SemaphorePermit<'_>, Status> {
-        self.calls.try_acquire().map_err(|_| {
+    /// Counts a call that claims to come from the signer of its data.
+    fn admit(&self, extensions: &Extensions, claim: Option<SignedData>) -> Result<Admitted, Status> {
+        self.admission.admit(extensions, claim).ok_or_else(|| {
             Status::unknown(format!(
-                "too many requests for /gateway.Gateway, exceeding concurrency limit ({CONCURRENCY_LIMIT})"
+                "too many requests for /gateway.Gateway, exceeding concurrency limit ({})",
+                limits::GATEWAY_CALLS.of_identity
             ))
         })
     }
+}
+
+/// For requests that are kept as long as their call lasts.
+fn check_size(signed_request: &[u8]) -> Result<(), Status> {
+    if signed_request.len() <= limits::SIGNED_REQUEST {
+        return Ok(());
+    }
+    let most = limits::SIGNED_REQUEST;
+    Err(Status::invalid_argument(format!("the request has more than the maximum of {most} bytes")))
 }
 
 #[tonic::async_trait]
@@ -68,17 +83,20 @@ impl gateway_server::Gateway for Gateway {
         &self,
         request: Request<EvaluateRequest>,
     ) -> Result<Response<EvaluateResponse>, Status> {
-        let _permit = self.admit()?;
+        let claim = request.get_ref().proposed_transaction.as_ref().and_then(claim::of_proposal);
+        let _admitted = self.admit(request.extensions(), claim)?;
         self.evaluate(request.into_inner()).await.map(Response::new)
     }
 
     async fn endorse(&self, request: Request<EndorseRequest>) -> Result<Response<EndorseResponse>, Status> {
-        let _permit = self.admit()?;
+        let claim = request.get_ref().proposed_transaction.as_ref().and_then(claim::of_proposal);
+        let _admitted = self.admit(request.extensions(), claim)?;
         self.endorse(request.into_inner()).await.map(Response::new)
     }
 
     async fn submit(&self, request: Request<SubmitRequest>) -> Result<Response<SubmitResponse>, Status> {
-        let _permit = self.admit()?;
+        let claim = request.get_ref().prepared_transaction.as_ref().and_then(claim::of_envelope);
+        let _admitted = self.admit(request.extensions(), claim)?;
         self.submit(request.into_inner()).await.map(Response::new)
     }
 
@@ -86,7 +104,8 @@ impl gateway_server::Gateway for Gateway {
         &self,
         request: Request<SignedCommitStatusRequest>,
     ) -> Result<Response<CommitStatusResponse>, Status> {
-        let _permit = self.admit()?;
+        let claim = claim::of_commit_status(request.get_ref());
+        let _admitted = self.admit(request.extensions(), claim)?;
         self.commit_status(request.into_inner()).await.map(Response::new)
     }
 
@@ -96,8 +115,13 @@ impl gateway_server::Gateway for Gateway {
         &self,
         request: Request<SignedChaincodeEventsRequest>,
     ) -> Result<Response<Self::ChaincodeEventsStream>, Status> {
-        let _permit = self.admit()?;
+        let claim = claim::of_events_request(request.get_ref());
+        let admitted = self.admit(request.extensions(), claim)?;
         let events = self.chaincode_events(request.into_inner())?;
-        Ok(Response::new(Box::pin(until_ended(&self.channel, events))))
+        // The call lasts as long as the stream.
+        let counted = events.inspect(move |_| {
+            let _ = &admitted;
+        });
+        Ok(Response::new(Box::pin(until_ended(&self.channel, counted))))
     }
 }

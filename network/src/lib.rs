@@ -7,6 +7,7 @@ pub mod endorse;
 pub mod gateway;
 pub mod ledger;
 pub mod lifecycle;
+pub mod limits;
 pub mod node;
 pub mod order;
 pub mod replay;

@@ -2,7 +2,9 @@
 //!
 //! [`pipeline`] is the place to begin: it shows all stages in order.
 
+pub(crate) mod admission;
 pub mod channel;
+pub(crate) mod claim;
 mod commits;
 pub mod deliver;
 mod ending;
@@ -11,6 +13,7 @@ pub mod follower;
 pub mod metrics;
 mod peer;
 pub mod pipeline;
+pub(crate) mod shares;
 mod start;
 mod submission;
 

@@ -401,6 +401,38 @@ fn what_key_policies_cost_is_limited() {
     assert!(refusal.info.contains("cost more comparisons"), "{}", refusal.info);
 }
 
+/// A client fills its own share of the queue, while nothing is ordered, and not the others'.
+#[test]
+fn waiting_envelopes_of_one_client_leave_room_for_others() {
+    const LARGE: usize = 8 << 20;
+    let test = TestChannel::new();
+    let ordering = Ordering::of(&test);
+    let large = |number: usize| {
+        let mut draft = test.draft(CHAINCODE);
+        draft.public(CHAINCODE).writes = vec![write(&format!("large/{number}"), vec![7; LARGE])];
+        Envelope::decode(draft.seal()).unwrap()
+    };
+    let most = network::limits::QUEUED_BYTES.of_identity / LARGE;
+    let waiting: Vec<_> =
+        (0..most - 1).map(|number| ordering.channel.enqueue(large(number)).unwrap()).collect();
+    let refused = ordering.channel.enqueue(large(most)).err().expect("refused");
+    assert_eq!(refused.status, Status::ServiceUnavailable, "{}", refused.info);
+
+    let mut other = Draft::new(CHAINCODE, b"nonce", &test.b.client, vec![&test.b.peer]);
+    other.public(CHAINCODE).writes = vec![write("other", "w")];
+    let answer = ordering.channel.enqueue(Envelope::decode(other.seal()).unwrap()).unwrap();
+    // What is ordered makes room.
+    let (channel, pipeline) = (ordering.channel, ordering.pipeline);
+    let running = std::thread::spawn(move || pipeline.run());
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    runtime.block_on(join_all(waiting.into_iter().map(Answer::wait))).into_iter().for_each(Result::unwrap);
+    runtime.block_on(answer.wait()).unwrap();
+    let again = channel.enqueue(large(most)).unwrap();
+    channel.close();
+    runtime.block_on(again.wait()).unwrap();
+    running.join().unwrap().unwrap();
+}
+
 fn writes(test: &TestChannel, keys: &[String]) -> Bytes {
     let mut draft = test.draft(CHAINCODE);
     draft.public(CHAINCODE).writes = keys.iter().map(|key| write(key, "w")).collect();

@@ -4,6 +4,7 @@
 
 pub mod chaincode_node;
 pub mod durability;
+pub mod flood;
 pub mod follower;
 pub mod hostile;
 pub mod mutants;
@@ -67,6 +68,18 @@ impl Network {
         network
     }
 
+    /// Starts a network that may have no more files and connections open than this.
+    pub fn start_with_descriptors(limit: usize) -> Self {
+        let temporary = tempfile::tempdir().unwrap();
+        let command = Self::command(temporary.path(), &[]);
+        let mut limited = Command::new("sh");
+        limited.args(["-c", &format!("ulimit -n {limit} && exec \"$0\" \"$@\"")]);
+        limited.arg(command.get_program()).args(command.get_args());
+        let mut network = Self::start_as(limited, temporary.path());
+        network._temporary = Some(temporary);
+        network
+    }
+
     /// Starts, or continues, the network in a folder.
     pub fn start_in(directory: &Path) -> Self {
         Self::start_with(directory, &[])
@@ -74,7 +87,11 @@ impl Network {
 
     /// Starts, or continues, the network in a folder with further arguments.
     pub fn start_with(directory: &Path, arguments: &[&str]) -> Self {
-        let mut process = Self::command(directory, arguments).stdout(Stdio::piped()).spawn().unwrap();
+        Self::start_as(Self::command(directory, arguments), directory)
+    }
+
+    fn start_as(mut command: Command, directory: &Path) -> Self {
+        let mut process = command.stdout(Stdio::piped()).spawn().unwrap();
         let mut output = BufReader::new(process.stdout.take().unwrap());
         let mut line = String::new();
         while !line.starts_with("NanoTrace is running") {
@@ -100,6 +117,10 @@ impl Network {
 
     pub fn directory(&self) -> &Path {
         &self.directory
+    }
+
+    pub fn process_id(&self) -> u32 {
+        self.process.id()
     }
 
     pub fn profile_file(&self) -> PathBuf {

@@ -1,28 +1,64 @@
 //! How the gRPC connections of all our servers and clients begin: over TCP, without delay, and so that what
 //! many calls write at one time leaves in one system call ([`Coalescing`]).
 //!
-//! TLS, where there is any, is tonic's and runs on top.
+//! TLS, where there is any, is tonic's and runs on top. How many connections a server has, and what it keeps for
+//! them, is limited by [`connections`].
 
 mod coalescing;
+pub mod connections;
+pub mod descriptors;
+mod guarded;
+mod unfinished;
 
-use std::io;
+use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
+use futures::Stream;
 use http::Uri;
 use hyper_util::rt::TokioIo;
 use tokio::net::{TcpListener, TcpStream};
-use tokio_stream::{Stream, StreamExt};
-use tonic::transport::{Channel, Endpoint, Error, server::TcpIncoming};
+use tonic::transport::{Channel, Endpoint, Error};
 
 pub use coalescing::Coalescing;
+pub use connections::{Connections, Handle, Limits};
+pub use guarded::{Accepted, Guarded};
+pub use unfinished::{ChargeRequests, ChargingRequests, accepted};
 
 /// The largest HTTP/2 frame that our ends accept, in bytes. With the default of 16 KiB an endorsed transaction
 /// comes in two pieces, which are then put together in a buffer that has to grow.
 pub const FRAME_BYTES: u32 = 64 * 1024;
 
-/// The connections that a server accepts.
-pub fn incoming(listener: TcpListener) -> impl Stream<Item = io::Result<Coalescing<TcpStream>>> {
-    let accepted = TcpIncoming::from(listener).with_nodelay(Some(true));
-    accepted.map(|connection| connection.map(Coalescing::new))
+/// How long a server waits after it could not accept a connection: the usual cause is that the process has run
+/// out of file descriptors, and only time brings some back.
+const BACK_OFF: Duration = Duration::from_millis(100);
+
+/// Whose a gRPC connection is: an organisation's, or a stranger's.
+pub type Account = Option<Arc<str>>;
+
+/// The connections that a server accepts. All begin as strangers'.
+pub fn incoming(
+    listener: TcpListener,
+    connections: Arc<Connections<Account>>,
+) -> impl Stream<Item = io::Result<Guarded<Coalescing<TcpStream>, Account>>> {
+    futures::stream::unfold((listener, connections), |(listener, connections)| async move {
+        let (stream, address) = accept(&listener).await;
+        let place = connections.open(None).await;
+        // Without it the connection works, only more slowly.
+        let _ = stream.set_nodelay(true);
+        Some((Ok(Guarded::new(Coalescing::new(stream), address, place)), (listener, connections)))
+    })
+}
+
+/// Accepts a connection, however long it takes.
+pub async fn accept(listener: &TcpListener) -> (TcpStream, SocketAddr) {
+    loop {
+        match listener.accept().await {
+            Ok(accepted) => return accepted,
+            Err(error) => {
+                tracing::warn!(%error, "a connection could not be accepted");
+                tokio::time::sleep(BACK_OFF).await;
+            }
+        }
+    }
 }
 
 /// Opens a connection. The channel reconnects by itself when it breaks later.

@@ -6,3 +6,8 @@ use sha2::{Digest, Sha256};
 pub fn compute(nonce: &[u8], creator: &[u8]) -> String {
     hex::encode(Sha256::new().chain_update(nonce).chain_update(creator).finalize())
 }
+
+/// Whether a text could be a transaction id at all: 64 hexadecimal digits.
+pub fn is_well_formed(text: &str) -> bool {
+    text.len() == 64 && text.bytes().all(|digit| digit.is_ascii_hexdigit())
+}

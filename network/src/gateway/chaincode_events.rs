@@ -13,7 +13,7 @@ use futures::{Stream, TryStreamExt};
 use std::future::ready;
 use tonic::Status;
 
-use super::Gateway;
+use super::{Gateway, check_size};
 use crate::node::deliver::filtered;
 
 impl Gateway {
@@ -24,6 +24,7 @@ impl Gateway {
         if signed.request.is_empty() {
             return Err(Status::invalid_argument("a chaincode events request is required"));
         }
+        check_size(&signed.request)?;
         let request: ChaincodeEventsRequest = decode(signed.request.clone()).map_err(|error| {
             Status::invalid_argument(format!("invalid chaincode events request: {error}"))
         })?;

@@ -3,11 +3,11 @@
 use fabric::{
     policy::SignedData,
     proto::gateway::{CommitStatusRequest, CommitStatusResponse, SignedCommitStatusRequest},
-    types::decode,
+    types::{decode, txid},
 };
 use tonic::Status;
 
-use super::Gateway;
+use super::{Gateway, check_size};
 use crate::node::StatusError;
 
 impl Gateway {
@@ -34,12 +34,16 @@ fn unpack(signed: &SignedCommitStatusRequest) -> Result<CommitStatusRequest, Sta
     if signed.request.is_empty() {
         return Err(Status::invalid_argument("a commit status request is required"));
     }
+    check_size(&signed.request)?;
     let request: CommitStatusRequest = decode(signed.request.clone())
         .map_err(|error| Status::invalid_argument(format!("invalid status request: {error}")))?;
     let missing = match &request {
         request if request.identity.is_empty() => "no identity provided",
         request if request.channel_id.is_empty() => "no channel ID provided",
         request if request.transaction_id.is_empty() => "transaction ID should not be empty",
+        request if !txid::is_well_formed(&request.transaction_id) => {
+            "transaction ID should be 64 hexadecimal digits"
+        }
         _ => return Ok(request),
     };
     Err(Status::invalid_argument(missing))

@@ -10,7 +10,7 @@ use arc_swap::ArcSwap;
 use fabric::{
     channel::Bundle,
     crypto::SignatureMemo,
-    msp::SigningIdentity,
+    msp::{IDENTITY_BYTES, SigningIdentity},
     policy::{Policy, PolicyError, SignedData, valid_identities},
     proto::common::Envelope,
     types::{HeadedBlock, rwset::TxRwSet},
@@ -24,11 +24,14 @@ use tokio::sync::{
 };
 
 use super::{
+    claim,
     commits::{Commits, TransactionStatus},
+    shares::{Caller, Share, Shares},
     submission::{Answer, Submission},
 };
 use crate::{
     ledger::{CommittedBlock, Ledger, LedgerError},
+    limits,
     order::{Admitted, Filter, Refusal},
     validate,
 };
@@ -69,9 +72,6 @@ pub enum StatusError {
     Ended { txid: String, ended: Ended },
 }
 
-/// Blocks between two sweeps of the table of waiting clients.
-const SWEEP_INTERVAL: u64 = 64;
-
 /// One channel of this node.
 pub struct Channel {
     ledger: Arc<Ledger>,
@@ -82,6 +82,9 @@ pub struct Channel {
     envelopes: Mutex<Option<mpsc::Sender<Submission>>>,
     /// Set once.
     ended: watch::Sender<Option<Ended>>,
+    /// Places and bytes in the queue of envelopes.
+    places: Arc<Shares>,
+    bytes: Arc<Shares>,
     commits: Commits,
     height: watch::Sender<u64>,
     committed: broadcast::Sender<Arc<CommittedBlock>>,
@@ -105,6 +108,8 @@ impl Channel {
             orderer,
             envelopes: Mutex::new(Some(envelopes)),
             ended: watch::Sender::new(None),
+            places: Shares::new(limits::QUEUED_ENVELOPES),
+            bytes: Shares::new(limits::QUEUED_BYTES),
             commits: Commits::default(),
             height,
             committed: broadcast::Sender::new(FOLLOWER_LAG),
@@ -158,6 +163,17 @@ impl Channel {
         check(&bundle, bundle.policies().get(policy), signed, &self.memo)
     }
 
+    /// Whose signature this is: a valid member's of an organisation of the channel, or none.
+    pub fn caller(&self, signed: &SignedData) -> Option<Caller> {
+        if signed.identity.len() > IDENTITY_BYTES {
+            return None;
+        }
+        let bundle = self.bundle();
+        let identities = valid_identities(std::slice::from_ref(signed), bundle.msps(), &self.memo);
+        let identity = identities.first().filter(|identity| bundle.msps().validate(identity).is_ok())?;
+        Some(Caller::new(identity))
+    }
+
     /// When the identity's certificate expires, seconds since 1970; none where it cannot be read.
     pub fn expires_at(&self, identity: &[u8]) -> Option<i64> {
         self.bundle().msps().deserialize(identity).ok().map(|identity| identity.not_after())
@@ -184,7 +200,11 @@ impl Channel {
 
     /// As [`Channel::broadcast`], without waiting for the answer.
     pub fn enqueue(&self, envelope: Envelope) -> Result<Answer, Refusal> {
-        let (submission, answer) = Submission::new(self.admit(envelope, &self.bundle())?);
+        let claim = claim::of_envelope(&envelope);
+        let admitted = self.admit(envelope, &self.bundle())?;
+        let shares = claim.and_then(|signed| self.caller(&signed));
+        let shares = shares.map(|caller| self.queue_shares(&caller, admitted.size())).transpose()?;
+        let (submission, answer) = Submission::new(admitted, shares);
         let envelopes = self.envelopes.lock();
         let Some(envelopes) = envelopes.as_ref() else {
             let ended = self.ended.borrow().clone().unwrap_or(Ended::ShuttingDown);
@@ -195,6 +215,13 @@ impl Channel {
             TrySendError::Closed(_) => Refusal::unavailable("the orderer has stopped"),
         })?;
         Ok(answer)
+    }
+
+    fn queue_shares(&self, caller: &Caller, size: usize) -> Result<(Share, Share), Refusal> {
+        let full =
+            || Refusal::unavailable("too many envelopes of this creator wait to be ordered; try again later");
+        let place = self.places.take(caller, 1).ok_or_else(full)?;
+        Ok((place, self.bytes.take(caller, size).ok_or_else(full)?))
     }
 
     /// Takes no further envelopes; the pipeline ends after those it has.
@@ -237,7 +264,7 @@ impl Channel {
         }
         let ended = tokio::select! {
             biased;
-            Ok(status) = verdict => return Ok(status),
+            Some(status) = verdict.verdict() => return Ok(status),
             ended = self.ended() => ended,
         };
         Err(StatusError::Ended { txid: txid.to_owned(), ended })
@@ -271,14 +298,11 @@ impl Channel {
             let status = TransactionStatus { code: *code, block: committed.number };
             self.commits.announce(&transaction.txid, status);
         }
-        if committed.number.is_multiple_of(SWEEP_INTERVAL) {
-            self.commits.sweep();
-        }
         // No receiver is no error: a node may run without a verifier.
         let _ = self.committed.send(committed);
     }
 
-    fn block(&self, number: u64) -> Result<Option<Arc<HeadedBlock>>, LedgerError> {
+    pub(super) fn block(&self, number: u64) -> Result<Option<Arc<HeadedBlock>>, LedgerError> {
         let is_wanted = |block: &&Arc<HeadedBlock>| block.number() == number;
         let recent = self.recent.lock().iter().rev().find(is_wanted).cloned();
         match recent {
@@ -302,6 +326,9 @@ fn check(
     signed: &SignedData,
     memo: &SignatureMemo,
 ) -> Result<(), String> {
+    if signed.identity.len() > IDENTITY_BYTES {
+        return Err(format!("the identity exceeds the maximum of {IDENTITY_BYTES} bytes"));
+    }
     let identities = valid_identities(std::slice::from_ref(signed), bundle.msps(), memo);
     let verdict = policy.and_then(|policy| policy.evaluate(&identities, bundle.msps()));
     verdict.map_err(|error| error.to_string())

@@ -8,7 +8,11 @@ pub mod filtered;
 pub(crate) mod private;
 mod session;
 
-use std::{pin::Pin, sync::Arc};
+use std::{
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll, ready},
+};
 
 use fabric::{
     policy::SignedData,
@@ -24,16 +28,18 @@ use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 use tokio_util::sync::CancellationToken;
 use tonic::{Request, Response, Status, Streaming};
+use transport::{Accepted, Account};
 
 use super::{
-    Answer, Channel,
+    Answer, Channel, claim,
     ending::{until_ended, with_reason},
+    shares::{Share, Shares},
 };
-use crate::order::Refusal;
+use crate::{limits, order::Refusal};
 use private::{PrivateDataError, Reader};
-use session::Form;
+use session::{Form, Sent, Session};
 
-/// Responses waiting for a slow client, for each stream.
+/// Responses waiting for a slow client, for each stream; their bytes are limited by [`limits::DELIVER_BYTES`].
 const QUEUED_RESPONSES: usize = 16;
 /// Envelopes of one Broadcast stream that wait for their answers: two blocks of the default batch size.
 const UNANSWERED_ENVELOPES: usize = 1000;
@@ -42,6 +48,7 @@ type ResponseStream<R> = Pin<Box<dyn Stream<Item = Result<R, Status>> + Send>>;
 
 /// The peer's Deliver service (`protos.Deliver`).
 pub struct PeerDeliver {
+    streams: Streams,
     channel: Arc<Channel>,
     /// MSP id of the peer's organisation, whose private data it delivers.
     organisation: String,
@@ -49,7 +56,7 @@ pub struct PeerDeliver {
 
 impl PeerDeliver {
     pub fn new(channel: Arc<Channel>, organisation: String) -> Self {
-        Self { channel, organisation }
+        Self { streams: Streams::new(channel.clone()), channel, organisation }
     }
 }
 
@@ -64,7 +71,7 @@ impl Deliver for PeerDeliver {
         request: Request<Streaming<Envelope>>,
     ) -> Result<Response<Self::DeliverStream>, Status> {
         let form = Form::new("event/Block", peer_block, peer_status);
-        Ok(open(&self.channel, request, form))
+        Ok(self.streams.open(request, form))
     }
 
     async fn deliver_filtered(
@@ -72,7 +79,7 @@ impl Deliver for PeerDeliver {
         request: Request<Streaming<Envelope>>,
     ) -> Result<Response<Self::DeliverFilteredStream>, Status> {
         let form = Form::new("event/FilteredBlock", peer_filtered_block, peer_status);
-        Ok(open(&self.channel, request, form))
+        Ok(self.streams.open(request, form))
     }
 
     async fn deliver_with_private_data(
@@ -84,18 +91,19 @@ impl Deliver for PeerDeliver {
             peer_private_block(&channel, &organisation, block, client)
         };
         let form = Form { resource: "event/Block", block: Box::new(block), status: peer_status };
-        Ok(open(&self.channel, request, form))
+        Ok(self.streams.open(request, form))
     }
 }
 
 /// The orderer's service (`orderer.AtomicBroadcast`).
 pub struct OrdererService {
+    streams: Streams,
     channel: Arc<Channel>,
 }
 
 impl OrdererService {
     pub fn new(channel: Arc<Channel>) -> Self {
-        Self { channel }
+        Self { streams: Streams::new(channel.clone()), channel }
     }
 }
 
@@ -110,7 +118,9 @@ impl AtomicBroadcast for OrdererService {
     ) -> Result<Response<Self::BroadcastStream>, Status> {
         let (sender, receiver) = mpsc::channel(UNANSWERED_ENVELOPES);
         let refused = CancellationToken::new();
-        tokio::spawn(take_envelopes(self.channel.clone(), request.into_inner(), sender, refused.clone()));
+        let stranger = transport::accepted(request.extensions()).cloned();
+        let envelopes = request.into_inner();
+        tokio::spawn(take_envelopes(self.channel.clone(), stranger, envelopes, sender, refused.clone()));
         let responses = ReceiverStream::new(receiver).then(answered).inspect(move |response| {
             if response.status != DeliverStatus::Success as i32 {
                 refused.cancel();
@@ -124,7 +134,7 @@ impl AtomicBroadcast for OrdererService {
         request: Request<Streaming<Envelope>>,
     ) -> Result<Response<Self::DeliverStream>, Status> {
         let form = Form::new(session::ORDERER_READERS, ordered_block, orderer_status);
-        Ok(open(&self.channel, request, form))
+        Ok(self.streams.open(request, form))
     }
 }
 
@@ -132,6 +142,7 @@ impl AtomicBroadcast for OrdererService {
 /// (`orderer/common/broadcast/broadcast.go`). Those that were taken before are answered all the same.
 async fn take_envelopes(
     channel: Arc<Channel>,
+    mut stranger: Option<Accepted<Account>>,
     mut envelopes: Streaming<Envelope>,
     answers: mpsc::Sender<Result<Answer, Refusal>>,
     refused: CancellationToken,
@@ -146,7 +157,13 @@ async fn take_envelopes(
         };
         let Some(Ok(Some(envelope))) = next else { return };
         let Ok(place) = answers.reserve().await else { return };
+        let claim = stranger.as_ref().and_then(|_| claim::of_envelope(&envelope));
         let answer = channel.enqueue(envelope);
+        if let Some(caller) = claim.and_then(|claim| channel.caller(&claim))
+            && let Some(accepted) = stranger.take()
+        {
+            accepted.handle.settle(Some(caller.organisation));
+        }
         let is_refused = answer.is_err();
         place.send(answer);
         if is_refused {
@@ -166,14 +183,57 @@ async fn answered(answer: Result<Answer, Refusal>) -> BroadcastResponse {
     }
 }
 
-fn open<R: Send + 'static>(
-    channel: &Arc<Channel>,
-    request: Request<Streaming<Envelope>>,
-    form: Form<R>,
-) -> Response<ResponseStream<R>> {
-    let (sender, receiver) = mpsc::channel(QUEUED_RESPONSES);
-    tokio::spawn(session::serve(channel.clone(), request.into_inner(), form, sender));
-    Response::new(Box::pin(until_ended(channel, ReceiverStream::new(receiver))))
+/// The deliver streams of one server.
+struct Streams {
+    channel: Arc<Channel>,
+    open: Arc<Shares>,
+    bytes: Arc<Shares>,
+}
+
+impl Streams {
+    fn new(channel: Arc<Channel>) -> Self {
+        let (open, bytes) = (Shares::new(limits::DELIVER_STREAMS), Shares::new(limits::DELIVER_BYTES));
+        Self { channel, open, bytes }
+    }
+
+    fn open<R: Send + Unpin + 'static>(
+        &self,
+        request: Request<Streaming<Envelope>>,
+        form: Form<R>,
+    ) -> Response<ResponseStream<R>> {
+        let (responses, receiver) = mpsc::channel(QUEUED_RESPONSES);
+        let connection = transport::accepted(request.extensions()).map(|accepted| accepted.handle.clone());
+        let session = Session {
+            channel: self.channel.clone(),
+            form,
+            responses,
+            connection,
+            streams: self.open.clone(),
+            bytes: self.bytes.clone(),
+        };
+        tokio::spawn(session.serve(request.into_inner()));
+        let outgoing = Outgoing { receiver, on_its_way: None };
+        Response::new(Box::pin(until_ended(&self.channel, outgoing)))
+    }
+}
+
+/// What the client is sent. A response counts until the client asks for the one after it: so long it is in memory.
+struct Outgoing<R> {
+    receiver: mpsc::Receiver<Sent<R>>,
+    on_its_way: Option<Share>,
+}
+
+impl<R: Unpin> Stream for Outgoing<R> {
+    type Item = Result<R, Status>;
+
+    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        self.on_its_way = None;
+        let sent = ready!(self.receiver.poll_recv(context));
+        Poll::Ready(sent.map(|Sent { response, share }| {
+            self.on_its_way = share;
+            Ok(response)
+        }))
+    }
 }
 
 fn peer_status(status: DeliverStatus) -> protos::DeliverResponse {

@@ -6,17 +6,19 @@ use std::{sync::Arc, time::SystemTime};
 use fabric::proto::protos::{ProposalResponse, SignedProposal, endorser_server};
 use tonic::{Request, Response, Status};
 
-use super::Channel;
-use crate::endorse::Endorser;
+use super::{Channel, admission::Admission, claim};
+use crate::{endorse::Endorser, limits};
 
 pub struct EndorserService {
     channel: Arc<Channel>,
     endorser: Arc<Endorser>,
+    admission: Admission,
 }
 
 impl EndorserService {
     pub fn new(channel: Arc<Channel>, endorser: Arc<Endorser>) -> Self {
-        Self { channel, endorser }
+        let admission = Admission::new(channel.clone(), limits::ENDORSER_CALLS, limits::CALLS_BYTES);
+        Self { channel, endorser, admission }
     }
 }
 
@@ -26,6 +28,13 @@ impl endorser_server::Endorser for EndorserService {
         &self,
         request: Request<SignedProposal>,
     ) -> Result<Response<ProposalResponse>, Status> {
+        let claim = claim::of_proposal(request.get_ref());
+        let Some(_admitted) = self.admission.admit(request.extensions(), claim) else {
+            let most = limits::ENDORSER_CALLS.of_organisation;
+            return Err(Status::unknown(format!(
+                "too many requests for /protos.Endorser, exceeding concurrency limit ({most})"
+            )));
+        };
         let bundle = self.channel.bundle();
         let processed = self.endorser.process(request.get_ref(), &bundle, SystemTime::now()).await;
         // Go's server turns an error without a code into UNKNOWN.

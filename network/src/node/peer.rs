@@ -12,19 +12,18 @@ use tonic::{
     service::Routes,
     transport::{Identity, Server, ServerTlsConfig},
 };
+use transport::{Account, ChargeRequests, Connections};
 
 use super::{
     Channel,
     deliver::{OrdererService, PeerDeliver},
     endorser_service::EndorserService,
 };
-use crate::{endorse::Endorser, gateway::Gateway};
+use crate::{endorse::Endorser, gateway::Gateway, limits};
 
-/// The largest gRPC message either way, in bytes (`comm.MaxRecvMsgSize` of Fabric).
-const MAX_MESSAGE_BYTES: usize = 100 << 20;
 /// Flow-control windows wide enough that one connection with many calls is not held back.
 const STREAM_WINDOW: u32 = 1 << 20;
-const CONNECTION_WINDOW: u32 = 16 << 20;
+const CONNECTION_WINDOW: u32 = 4 << 20;
 
 /// An endorsing peer as gateways see it.
 pub struct Peer {
@@ -57,33 +56,42 @@ pub enum ServeError {
 /// The services of a peer: Gateway, Endorser and Deliver.
 pub fn peer_services(channel: &Arc<Channel>, peer: &Peer, gateway: Gateway) -> Routes {
     let gateway = GatewayServer::new(gateway)
-        .max_decoding_message_size(MAX_MESSAGE_BYTES)
-        .max_encoding_message_size(MAX_MESSAGE_BYTES);
+        .max_decoding_message_size(limits::gateway_request(largest_envelope(channel)))
+        .max_encoding_message_size(limits::ANSWER);
     let endorser = EndorserServer::new(EndorserService::new(channel.clone(), peer.endorser.clone()))
-        .max_decoding_message_size(MAX_MESSAGE_BYTES)
-        .max_encoding_message_size(MAX_MESSAGE_BYTES);
+        .max_decoding_message_size(limits::ENDORSER_REQUEST)
+        .max_encoding_message_size(limits::ANSWER);
     let deliver = PeerDeliver::new(channel.clone(), peer.msp_id.clone());
-    let deliver = DeliverServer::new(deliver).max_encoding_message_size(MAX_MESSAGE_BYTES);
+    let deliver = DeliverServer::new(deliver)
+        .max_decoding_message_size(limits::SIGNED_REQUEST)
+        .max_encoding_message_size(limits::ANSWER);
     Routes::new(gateway).add_service(endorser).add_service(deliver)
 }
 
 /// The service of the orderer: broadcast and deliver.
 pub fn orderer_services(channel: &Arc<Channel>) -> Routes {
     let service = AtomicBroadcastServer::new(OrdererService::new(channel.clone()))
-        .max_decoding_message_size(MAX_MESSAGE_BYTES)
-        .max_encoding_message_size(MAX_MESSAGE_BYTES);
+        .max_decoding_message_size(limits::orderer_request(largest_envelope(channel)))
+        .max_encoding_message_size(limits::ANSWER);
     Routes::new(service)
+}
+
+/// As configured when the server starts.
+fn largest_envelope(channel: &Channel) -> u32 {
+    channel.bundle().orderer().batch_size.absolute_max_bytes
 }
 
 /// Serves under TLS until `stop` is ready.
 pub async fn serve(
     listener: Listener,
     services: Routes,
+    connections: Arc<Connections<Account>>,
     stop: impl Future<Output = ()>,
 ) -> Result<(), ServeError> {
     let (health, health_service) = tonic_health::server::health_reporter();
     health.set_service_status("", tonic_health::ServingStatus::Serving).await;
     let tls = ServerTlsConfig::new().identity(Identity::from_pem(listener.certificate, listener.key));
+    let tls = tls.timeout(limits::HANDSHAKE);
     listener.socket.set_nonblocking(true)?;
     let socket = tokio::net::TcpListener::from_std(listener.socket)?;
     Server::builder()
@@ -92,8 +100,13 @@ pub async fn serve(
         .max_frame_size(transport::FRAME_BYTES)
         .initial_stream_window_size(STREAM_WINDOW)
         .initial_connection_window_size(CONNECTION_WINDOW)
+        .max_concurrent_streams(limits::STREAMS)
+        .http2_max_header_list_size(limits::HEADER_BYTES)
+        .http2_keepalive_interval(Some(limits::PING_AFTER))
+        .http2_keepalive_timeout(Some(limits::PING_ANSWER))
+        .layer(ChargeRequests { each: limits::CALL_BYTES })
         .add_routes(services.add_service(health_service))
-        .serve_with_incoming_shutdown(transport::incoming(socket), stop)
+        .serve_with_incoming_shutdown(transport::incoming(socket, connections), stop)
         .await
         .map_err(ServeError::Broken)
 }

@@ -11,6 +11,7 @@ use fabric::{
 };
 use tokio::{sync::mpsc, task::JoinSet, time::timeout};
 use tokio_util::sync::CancellationToken;
+use transport::Connections;
 
 use super::{
     Channel, Ended, Orderer, Pipeline,
@@ -24,6 +25,7 @@ use crate::{
         Ledger, LedgerError, Recovery,
         transaction::{CONFIG_KEY, CONFIG_NAMESPACE},
     },
+    limits,
     order::BlockWriter,
 };
 
@@ -119,15 +121,18 @@ impl Node {
 
         let stop = CancellationToken::new();
         let mut servers = JoinSet::new();
+        let connections = Connections::new(limits::connections());
         servers.spawn(serve(
             config.orderer.listener,
             orderer_services(&channel),
+            connections.clone(),
             stop.clone().cancelled_owned(),
         ));
         for (peer, server) in peers.iter().zip(config.peers) {
             let gateway = Gateway::new(channel.clone(), peer.clone(), peers.clone());
             let services = peer_services(&channel, peer, gateway);
-            servers.spawn(serve(server.listener, services, stop.clone().cancelled_owned()));
+            let stop = stop.clone().cancelled_owned();
+            servers.spawn(serve(server.listener, services, connections.clone(), stop));
         }
         let pipeline = Pipeline { channel: channel.clone(), envelopes, writer };
         let pipeline = thread::Builder::new().name("pipeline".into()).spawn(move || {

@@ -4,28 +4,30 @@ use fabric::{proto::msp::SerializedIdentity, types::decode};
 use sha2::{Digest, Sha256};
 use tokio::sync::oneshot;
 
-use super::metrics;
+use super::{metrics, shares::Share};
 use crate::order::{Admitted, Refusal};
 
 /// An admitted envelope that waits to be ordered.
 pub struct Submission {
     pub admitted: Admitted,
     answer: oneshot::Sender<Result<(), Refusal>>,
+    /// What it takes of its creator's places and bytes in the queue.
+    shares: Option<(Share, Share)>,
 }
 
 /// The orderer's answer to an envelope, given when the envelope is in a block or will be in none.
 pub struct Answer(oneshot::Receiver<Result<(), Refusal>>);
 
 impl Submission {
-    pub fn new(admitted: Admitted) -> (Self, Answer) {
+    pub fn new(admitted: Admitted, shares: Option<(Share, Share)>) -> (Self, Answer) {
         let (answer, receiver) = oneshot::channel();
-        (Self { admitted, answer }, Answer(receiver))
+        (Self { admitted, answer, shares }, Answer(receiver))
     }
 
     /// The same envelope, judged anew.
     pub fn readmitted(self, admit: impl FnOnce(Admitted) -> Result<Admitted, Refusal>) -> Option<Self> {
         match admit(self.admitted) {
-            Ok(admitted) => Some(Self { admitted, answer: self.answer }),
+            Ok(admitted) => Some(Self { admitted, answer: self.answer, shares: self.shares }),
             Err(refusal) => {
                 metrics::refused("no longer admitted");
                 let _ = self.answer.send(Err(refusal));

@@ -6,6 +6,7 @@ use std::{
 };
 
 use fabric::{
+    msp::IDENTITY_BYTES,
     policy::SignedData,
     proto::{
         common::{ChannelHeader, Envelope, Header, Payload, SignatureHeader, Status as DeliverStatus},
@@ -14,18 +15,26 @@ use fabric::{
     types::{HeadedBlock, decode},
 };
 use futures::StreamExt;
+use prost::Message;
 use prost_types::Timestamp;
-use tokio::sync::mpsc;
-use tonic::{Status, Streaming};
+use tokio::{sync::mpsc, time::timeout};
+use tonic::Streaming;
+use transport::{Account, Handle};
 
 use super::private::PrivateDataError;
-use crate::node::Channel;
+use crate::{
+    limits,
+    node::{
+        Channel,
+        shares::{Caller, Share, Shares},
+    },
+};
 
 /// Stands for the policy of the orderer's stream, which no ACL names: /Channel/Readers.
 pub const ORDERER_READERS: &str = "/Channel/Readers";
 /// How far a request's timestamp may lie from this machine's clock, seconds
 /// (`orderer.yaml` and `core.yaml`: authentication.timewindow).
-const TIME_WINDOW: i64 = 15 * 60;
+const TIME_WINDOW: u64 = 15 * 60;
 
 /// What one of the four streams makes of a block and of a status, and which resource it guards.
 pub struct Form<R> {
@@ -44,30 +53,103 @@ impl<R: 'static> Form<R> {
     }
 }
 
-type Responses<R> = mpsc::Sender<Result<R, Status>>;
+/// A response, and its share of the bytes that are on their way.
+pub struct Sent<R> {
+    pub response: R,
+    pub share: Option<Share>,
+}
 
-/// Answers one seek request after the other, until one fails or the client leaves.
-pub async fn serve<R>(
-    channel: Arc<Channel>,
-    mut requests: Streaming<Envelope>,
-    form: Form<R>,
-    responses: Responses<R>,
-) {
-    loop {
-        let next = tokio::select! {
-            next = requests.message() => next,
-            // The client has left, or the channel has ended.
-            () = responses.closed() => return,
-        };
-        let Ok(Some(envelope)) = next else { return };
-        let status = match Seek::new(&channel, &envelope, &form) {
-            Ok(seek) => seek.send_blocks(&channel, &form, &responses).await,
-            Err(refused) => refused,
-        };
-        let sent = responses.send(Ok((form.status)(status))).await;
-        if sent.is_err() || status != DeliverStatus::Success {
-            return;
+/// One client's stream.
+pub struct Session<R> {
+    pub channel: Arc<Channel>,
+    pub form: Form<R>,
+    pub responses: mpsc::Sender<Sent<R>>,
+    /// The connection of the stream; none in tests.
+    pub connection: Option<Handle<Account>>,
+    /// Streams that are sending blocks, of all clients.
+    pub streams: Arc<Shares>,
+    /// Bytes of blocks on their way, of all clients.
+    pub bytes: Arc<Shares>,
+}
+
+impl<R> Session<R> {
+    /// Answers one seek request after the other, until one fails or the client leaves.
+    pub async fn serve(self, mut requests: Streaming<Envelope>) {
+        loop {
+            let next = tokio::select! {
+                next = requests.message() => next,
+                // The client has left, or the channel has ended.
+                () = self.responses.closed() => return,
+            };
+            let Ok(Some(envelope)) = next else { return };
+            let status = match Seek::new(&self.channel, &envelope, &self.form) {
+                Ok(seek) => self.answer(&seek).await,
+                Err(refused) => refused,
+            };
+            let response = (self.form.status)(status);
+            let sent = self.responses.send(Sent { response, share: None }).await;
+            if sent.is_err() || status != DeliverStatus::Success {
+                return;
+            }
         }
+    }
+
+    async fn answer(&self, seek: &Seek) -> DeliverStatus {
+        let Some(caller) = self.channel.caller(&seek.signed) else { return DeliverStatus::Forbidden };
+        if let Some(connection) = &self.connection {
+            connection.settle(Some(caller.organisation.clone()));
+        }
+        let Some(_stream) = self.streams.take(&caller, 1) else {
+            return DeliverStatus::ServiceUnavailable;
+        };
+        seek.send_blocks(self, &caller).await
+    }
+
+    /// Sends a block as soon as the client's share allows it. While it waits the block is not kept.
+    async fn send(&self, block: Arc<HeadedBlock>, seek: &Seek, caller: &Caller) -> Result<(), DeliverStatus> {
+        let internal = DeliverStatus::InternalServerError;
+        let number = block.number();
+        let size = block.message().encoded_len();
+        let (block, share) = match self.bytes.take(caller, size) {
+            Some(share) => (block, share),
+            None => {
+                drop(block);
+                let share = self.wait_for_share(caller, size).await?;
+                let block = self.channel.block(number).ok().flatten().ok_or(internal)?;
+                (block, share)
+            }
+        };
+        let response = (self.form.block)(&block, &seek.signed).map_err(|error| {
+            tracing::warn!(%error, block = number, "private data cannot be delivered");
+            internal
+        })?;
+        let sending = self.responses.send(Sent { response, share: Some(share) });
+        match timeout(limits::UNREAD, sending).await {
+            Ok(sent) => sent.map_err(|_| internal),
+            Err(_) => Err(self.give_up()),
+        }
+    }
+
+    /// Others of the same organisation may hold all of its share; then the client hears so, and may try again.
+    async fn wait_for_share(&self, caller: &Caller, size: usize) -> Result<Share, DeliverStatus> {
+        tokio::select! {
+            share = timeout(limits::UNREAD, self.bytes.wait_for(caller, size)) => {
+                share.map_err(|_| DeliverStatus::ServiceUnavailable)
+            }
+            () = self.responses.closed() => Err(DeliverStatus::InternalServerError),
+        }
+    }
+
+    /// Ends a stream whose client does not read. What is on its way stays in memory until the connection ends.
+    fn give_up(&self) -> DeliverStatus {
+        tracing::warn!(
+            resource = self.form.resource,
+            "a deliver client takes no blocks; its connection is closed"
+        );
+        if let Some(connection) = &self.connection {
+            connection.close();
+        }
+        DeliverStatus::ServiceUnavailable
     }
 }
 
@@ -86,7 +168,7 @@ impl Seek {
         let bad_request = DeliverStatus::BadRequest;
         let (header, signed, data) = parse(envelope).ok_or(bad_request)?;
         let timestamp: Timestamp = header.timestamp.ok_or(bad_request)?;
-        if (timestamp.seconds - now()).abs() > TIME_WINDOW {
+        if timestamp.seconds.abs_diff(now()) > TIME_WINDOW {
             return Err(bad_request);
         }
         if header.channel_id != channel.id() {
@@ -101,12 +183,8 @@ impl Seek {
         Ok(Self { signed, channel: header.channel_id, expires_at, start, stop, fail_if_not_ready })
     }
 
-    async fn send_blocks<R>(
-        &self,
-        channel: &Arc<Channel>,
-        form: &Form<R>,
-        responses: &Responses<R>,
-    ) -> DeliverStatus {
+    async fn send_blocks<R>(&self, session: &Session<R>, caller: &Caller) -> DeliverStatus {
+        let (channel, form) = (&session.channel, &session.form);
         let mut blocks = std::pin::pin!(channel.blocks_from(self.start));
         let mut checked_at = channel.bundle().sequence();
         for number in self.start..=self.stop {
@@ -115,7 +193,7 @@ impl Seek {
             }
             let block = tokio::select! {
                 block = blocks.next() => block,
-                () = responses.closed() => return DeliverStatus::InternalServerError,
+                () = session.responses.closed() => return DeliverStatus::InternalServerError,
             };
             let Some(Ok(block)) = block else { return DeliverStatus::InternalServerError };
             // A config update may have taken the client's right away; expiry surely does.
@@ -124,15 +202,8 @@ impl Seek {
                 return refused;
             }
             checked_at = sequence;
-            let response = match (form.block)(&block, &self.signed) {
-                Ok(response) => response,
-                Err(error) => {
-                    tracing::warn!(%error, block = number, "private data cannot be delivered");
-                    return DeliverStatus::InternalServerError;
-                }
-            };
-            if responses.send(Ok(response)).await.is_err() {
-                return DeliverStatus::InternalServerError;
+            if let Err(status) = session.send(block, self, caller).await {
+                return status;
             }
         }
         DeliverStatus::Success
@@ -156,6 +227,9 @@ fn parse(envelope: &Envelope) -> Option<(ChannelHeader, SignedData, bytes::Bytes
     let header: Header = payload.header?;
     let channel_header: ChannelHeader = decode(header.channel_header).ok()?;
     let signature_header: SignatureHeader = decode(header.signature_header).ok()?;
+    if signature_header.creator.len() > IDENTITY_BYTES {
+        return None;
+    }
     let signed = SignedData {
         data: envelope.payload.clone(),
         identity: signature_header.creator,

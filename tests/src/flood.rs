@@ -1,0 +1,90 @@
+//! Load, honest and hostile, and what it costs the network's process.
+
+use bytes::Bytes;
+use fabric::proto::{
+    common::{ChannelHeader, Envelope, Header, HeaderType, Payload, SignatureHeader},
+    orderer::{SeekInfo, SeekNewest, SeekOldest, SeekPosition, seek_position},
+    protos::{DeliverResponse, TxValidationCode, deliver_client::DeliverClient},
+};
+use futures::stream;
+use peer_client::{ConnectionProfile, Gateway, Invocation};
+use prost::Message;
+use prost_types::Timestamp;
+use tonic::{Streaming, transport::Channel};
+
+use crate::Network;
+
+/// The accreditation body's gateway, for an administrator of it.
+pub async fn accreditation(profile: &ConnectionProfile) -> Gateway {
+    let organisation = profile.organisation("Accreditation").unwrap();
+    let identity = profile.identity(organisation, "Admin").unwrap();
+    Gateway::connect(&organisation.gateway.endpoint().unwrap(), identity).await.unwrap()
+}
+
+/// Registers a scheme and waits until that is committed.
+pub async fn register(gateway: &Gateway, name: &str) -> Result<(), peer_client::Error> {
+    let scheme = serde_json::json!({
+        "id": format!("https://example.org/schemes/{name}"), "version": "1", "title": "Under a flood",
+        "standards": ["https://example.org/standard"],
+    });
+    let invocation = Invocation::new("nanotrace", "nanotrace", "scheme:register")
+        .argument(scheme.to_string().into_bytes());
+    let status = gateway.proposal(invocation)?.endorse().await?.submit().await?.status().await?;
+    assert_eq!(status.code, TxValidationCode::Valid);
+    Ok(())
+}
+
+pub fn now() -> Timestamp {
+    std::time::SystemTime::now().into()
+}
+
+/// A signed request for all blocks that there are.
+pub fn seek(profile: &ConnectionProfile, organisation: &str, timestamp: Timestamp) -> Envelope {
+    let client = profile.identity(profile.organisation(organisation).unwrap(), "User1").unwrap();
+    let position = |position| Some(SeekPosition { r#type: Some(position) });
+    let info = SeekInfo {
+        start: position(seek_position::Type::Oldest(SeekOldest {})),
+        stop: position(seek_position::Type::Newest(SeekNewest {})),
+        ..Default::default()
+    };
+    let channel_header = ChannelHeader {
+        r#type: HeaderType::DeliverSeekInfo as i32,
+        timestamp: Some(timestamp),
+        channel_id: profile.channel.clone(),
+        ..Default::default()
+    };
+    let signature_header = SignatureHeader { creator: client.serialized(), nonce: "nonce".into() };
+    let header = Header {
+        channel_header: channel_header.encode_to_vec().into(),
+        signature_header: signature_header.encode_to_vec().into(),
+    };
+    let payload: Bytes =
+        Payload { header: Some(header), data: info.encode_to_vec().into() }.encode_to_vec().into();
+    Envelope { signature: client.sign(&payload).unwrap().into(), payload }
+}
+
+/// A connection to an organisation's peer.
+pub async fn connect(profile: &ConnectionProfile, organisation: &str) -> Channel {
+    profile.organisation(organisation).unwrap().gateway.endpoint().unwrap().connect().await.unwrap()
+}
+
+pub async fn deliver(connection: &Channel, seek: Envelope) -> Streaming<DeliverResponse> {
+    let mut client = DeliverClient::new(connection.clone()).max_decoding_message_size(100 << 20);
+    client.deliver(stream::iter([seek])).await.unwrap().into_inner()
+}
+
+/// The most memory that the network's process had at any time, bytes.
+pub fn peak_memory(network: &Network) -> u64 {
+    memory(network, "VmHWM:")
+}
+
+/// The memory that it has now, bytes.
+pub fn resident_memory(network: &Network) -> u64 {
+    memory(network, "VmRSS:")
+}
+
+fn memory(network: &Network, kind: &str) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{}/status", network.process_id())).unwrap();
+    let line = status.lines().find(|line| line.starts_with(kind)).unwrap();
+    line.split_whitespace().nth(1).unwrap().parse::<u64>().unwrap() << 10
+}
