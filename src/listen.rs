@@ -1,6 +1,28 @@
-//! Where a server listens, as the command line says it.
+//! Where a server listens, and behind which proxies, as the command line says it.
 
-use std::net::{SocketAddr, ToSocketAddrs};
+use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
+
+use http::HeaderName;
+
+/// How a public server learns whose requests a reverse proxy passes on.
+#[derive(clap::Args)]
+pub struct ProxyArgs {
+    /// The address of a reverse proxy in front of the verifier. Connections are limited for each client's address;
+    /// on connections of this one, the header named by --proxy-header says who the client is. Can be given several
+    /// times. The header is not looked at on any other connection.
+    #[arg(long, value_name = "IP")]
+    proxy: Vec<IpAddr>,
+    /// The header in which the proxy names its client; the last address in it counts.
+    #[arg(long, value_name = "NAME", default_value = "X-Forwarded-For", requires = "proxy")]
+    proxy_header: HeaderName,
+}
+
+impl ProxyArgs {
+    pub fn proxies(&self) -> Option<verifier::Proxies> {
+        let (addresses, header) = (self.proxy.clone(), self.proxy_header.clone());
+        (!addresses.is_empty()).then_some(verifier::Proxies { addresses, header })
+    }
+}
 
 /// Clap's reader of a host, by name or number, and a port.
 pub fn listen_address(text: &str) -> Result<SocketAddr, String> {

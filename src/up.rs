@@ -28,7 +28,7 @@ use verifier::BaseUrl;
 use crate::{
     cert::output,
     exit::{Exit, Failure},
-    listen::listen_address,
+    listen::{ProxyArgs, listen_address},
     signals::Signals,
 };
 use data_dir::DataDir;
@@ -68,6 +68,8 @@ pub struct Args {
     /// sign offline may need more time between endorsement and submission.
     #[arg(long, value_name = "SECONDS", default_value_t = 3600)]
     time_window: u64,
+    #[command(flatten)]
+    proxy: ProxyArgs,
     /// Start with an empty ledger and new keys, after asking.
     #[arg(long)]
     reset: bool,
@@ -115,6 +117,7 @@ pub async fn run(args: Args, metrics: PrometheusHandle) -> Result<Exit, Failure>
         demonstration: true,
         operations: Some(args.operations.unwrap_or(ports.operations(args.port))),
         metrics: Some(metrics),
+        proxies: args.proxy.proxies(),
         obstacle: seen,
         ..verifier::Config::new(args.verifier)
     };

@@ -28,7 +28,7 @@ use crate::{
     cert::output,
     channel::genesis_block,
     exit::{Exit, Failure},
-    listen::listen_address,
+    listen::{ProxyArgs, listen_address},
     signals::Signals,
 };
 
@@ -97,6 +97,8 @@ pub struct Args {
     /// anywhere: docs/recovery.md.
     #[arg(long, value_name = "BLOCK")]
     accept_loss_from: Option<u64>,
+    #[command(flatten)]
+    proxy: ProxyArgs,
 }
 
 pub async fn run(args: Args, metrics: PrometheusHandle) -> Result<Exit, Failure> {
@@ -116,6 +118,7 @@ pub async fn run(args: Args, metrics: PrometheusHandle) -> Result<Exit, Failure>
         max_age: Duration::from_secs(args.max_age_hours.saturating_mul(60 * 60)),
         contact: args.contact,
         operations: Some(args.operations.unwrap_or_else(|| next_port(args.listen))),
+        proxies: args.proxy.proxies(),
         metrics: Some(metrics),
         ..verifier::Config::new(args.listen)
     };

@@ -9,6 +9,7 @@ use metrics_exporter_prometheus::PrometheusHandle;
 use tokio::sync::watch;
 
 use crate::base_url::BaseUrl;
+use crate::origin::Proxies;
 
 /// Age of the last confirmed head from which answers are "cannot tell", unless configured otherwise.
 pub const DEFAULT_MAX_AGE: Duration = Duration::from_secs(24 * 60 * 60);
@@ -33,6 +34,8 @@ pub struct Config {
     /// Rendered at `/metrics` of the operations address, which is absent without it.
     pub metrics: Option<PrometheusHandle>,
     pub obstacle: Obstacle,
+    /// The reverse proxies in front; none: every connection is a client's.
+    pub proxies: Option<Proxies>,
     /// What time it is; this machine's clock, but in tests.
     pub clock: Clock,
 }
@@ -66,6 +69,7 @@ impl Config {
             operations: None,
             metrics: None,
             obstacle: watch::channel(None).1,
+            proxies: None,
             clock: Arc::new(crate::now),
         }
     }

@@ -10,6 +10,7 @@ mod config;
 pub mod limits;
 pub mod link;
 mod model;
+mod origin;
 mod pages;
 pub mod qr;
 mod reply;
@@ -31,6 +32,7 @@ use tokio::net::TcpListener;
 pub use base_url::{BaseUrl, BaseUrlError};
 pub use config::{CACHE_WINDOW, Clock, Config, Contact, ContactError, DEFAULT_MAX_AGE, Obstacle};
 pub use model::{CaughtUp, Channel, Entry, ModelError, ReadModel, Reading, fingerprint, product_link};
+pub use origin::Proxies;
 use site::{Door, Site};
 pub use standing::{AsOf, Doubt, Head, LAG_TOLERANCE};
 

@@ -4,17 +4,21 @@ use std::convert::Infallible;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
 
+use http::request::Parts;
+use http::{HeaderValue, Response, StatusCode, header};
+use http_body_util::Full;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
+use transport::Connections;
 
 use crate::limits;
+use crate::origin::{Answering, Held, Origin};
 use crate::site::Site;
 
 /// Serves until `shutdown` completes, then lets open connections finish within [`limits::DRAIN_TIME`].
@@ -39,38 +43,68 @@ async fn accept(
     stopping: &watch::Receiver<bool>,
     connections: &mut JoinSet<()>,
 ) {
-    let places = Arc::new(Semaphore::new(limits::CONNECTIONS));
+    let open = Connections::new(limits::connections());
+    let answering = Arc::new(Answering::default());
     loop {
-        let Ok(place) = places.clone().acquire_owned().await else { return };
+        let (stream, peer) = transport::accept(listener).await;
         while connections.try_join_next().is_some() {}
-        match listener.accept().await {
-            Ok((stream, peer)) => {
-                let connection = serve_connection(stream, peer, site.clone(), stopping.clone());
-                connections.spawn(async move {
-                    connection.await;
-                    drop(place);
-                });
+        let origin = Origin::of(peer, site.proxies());
+        let place = open.open(origin).await;
+        let client = Client { peer, origin, answering: answering.clone() };
+        let (site, stopping) = (site.clone(), stopping.clone());
+        connections.spawn(async move {
+            let closed = place.handle().closed();
+            tokio::select! {
+                () = serve_connection(stream, client, site, stopping) => {}
+                () = closed => tracing::debug!(%peer, "a connection was closed to make room for others"),
             }
-            // The usual cause is that the process has run out of file descriptors: wait for some to come back.
-            Err(error) => {
-                tracing::warn!(%error, "a connection could not be accepted");
-                sleep(Duration::from_millis(100)).await;
-            }
-        }
+        });
     }
+}
+
+/// Who is at the other end of a connection.
+struct Client {
+    peer: SocketAddr,
+    origin: Origin,
+    answering: Arc<Answering>,
+}
+
+impl Client {
+    fn answer(&self, site: &Site, request: &Parts) -> Response<Held> {
+        let turn = match self.origin {
+            Origin::Client(_) => None,
+            Origin::Proxy(_) => {
+                match self.answering.begin(self.origin.client(&request.headers, site.proxies())) {
+                    Some(turn) => Some(turn),
+                    None => return too_many(),
+                }
+            }
+        };
+        site.answer(request).map(|body| Held { body, _turn: turn })
+    }
+}
+
+fn too_many() -> Response<Held> {
+    let text = "Too many requests from this address are being answered. Try again in a moment.\n";
+    let mut response = Response::new(Held { body: Full::from(text), _turn: None });
+    *response.status_mut() = StatusCode::TOO_MANY_REQUESTS;
+    response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+    response
 }
 
 async fn serve_connection(
     stream: TcpStream,
-    peer: SocketAddr,
+    client: Client,
     site: Arc<Site>,
     mut stopping: watch::Receiver<bool>,
 ) {
     let _ = stream.set_nodelay(true);
+    let peer = client.peer;
+    let client = Arc::new(client);
     let service = service_fn(move |request: http::Request<hyper::body::Incoming>| {
-        let site = site.clone();
+        let (site, client) = (site.clone(), client.clone());
         // Answering takes microseconds and never waits, so it is done right here, without a blocking pool.
-        async move { Ok::<_, Infallible>(site.answer(&request.into_parts().0)) }
+        async move { Ok::<_, Infallible>(client.answer(&site, &request.into_parts().0)) }
     });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())

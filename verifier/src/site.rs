@@ -23,6 +23,7 @@ use crate::cache::Cache;
 use crate::config::{CACHE_WINDOW, Config};
 use crate::limits;
 use crate::model::ReadModel;
+use crate::origin::Proxies;
 use crate::pages::{self, DEMONSTRATION_LEDGER, Entry, Frame, MessagePage};
 use crate::reply::{Freshness, HTML, Reply, short_hash};
 use crate::request::{Representation, preferred};
@@ -93,6 +94,10 @@ impl Site {
         let max_age = i64::try_from(config.max_age.as_secs()).unwrap_or(i64::MAX);
         let cache = Cache::new(limits::CACHED_BYTES);
         Ok(Self { config, base, max_age, model, routes, cache, frame })
+    }
+
+    pub fn proxies(&self) -> Option<&Proxies> {
+        self.config.proxies.as_ref()
     }
 
     /// The whole way of a request. Never fails: what cannot be answered is answered as such.
