@@ -36,6 +36,7 @@ async fn is_answered(connection: &mut TcpStream) -> bool {
 
 #[tokio::test]
 async fn silent_connections_push_out_those_of_their_own_address() {
+    transport::descriptors::raise_limit().unwrap();
     let site = World::new().serve().await;
     let mut honest = connect_from("127.0.0.3", site.address).await;
     let mut silent = Vec::new();
@@ -56,6 +57,7 @@ async fn silent_connections_push_out_those_of_their_own_address() {
 
 #[tokio::test]
 async fn connections_of_a_proxy_are_not_counted_as_one_clients() {
+    transport::descriptors::raise_limit().unwrap();
     let proxies = verifier::Proxies {
         addresses: vec!["127.0.0.2".parse().unwrap()],
         header: http::HeaderName::from_static("x-forwarded-for"),
