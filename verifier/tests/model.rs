@@ -402,6 +402,23 @@ fn a_tick_moves_ledger_time_and_writes_nothing() {
     assert!(namespaces.clone().all(|namespace| namespace.public.writes.is_empty()));
 }
 
+/// With both bodies silent, an answer says how far the ledger's own time is behind.
+#[tokio::test]
+async fn a_page_says_when_ledger_time_stands_still() {
+    let mut world = World::new();
+    let page = format!("/c/{}", world.issue(1, |_| {}));
+    let site = world.serve().await;
+    let sentence = "The ledger's own time stands at 21 November 2026, 12:00:00 UTC.";
+    world.set_time(start().plus_seconds(20 * 60));
+    world.confirm();
+    assert!(!site.get(&page).await.text().contains("own time"));
+    world.set_time(start().plus_seconds(20 * 60 + 1));
+    world.confirm();
+    site.get(&page).await.says(&sentence.replace('\'', "&#39;"));
+    world.tick();
+    assert!(!site.get(&page).await.text().contains("own time"));
+}
+
 /// The ledger joins what a transaction does to a key as Fabric does: two puts leave the old value, a put after a
 /// delete deletes.
 #[test]

@@ -26,6 +26,11 @@ pub(super) fn describe_metrics() {
         Unit::Seconds,
         "When the newest block was last known to be the newest, in seconds since 1970 UTC"
     );
+    describe_gauge!(
+        "verifier_ledger_time_seconds",
+        Unit::Seconds,
+        "Ledger time of the newest block, in seconds since 1970 UTC; far behind the clock, no transaction of both bodies comes"
+    );
     describe_gauge!("verifier_ready", "1 where /readyz answers 200, else 0");
 }
 
@@ -50,6 +55,9 @@ impl Site {
         metrics::gauge!("verifier_height").set(as_of.height as f64);
         if let Some(at) = as_of.confirmed_at {
             metrics::gauge!("verifier_confirmed_seconds").set(at.seconds() as f64);
+        }
+        if let Some(time) = self.model.ledger_time() {
+            metrics::gauge!("verifier_ledger_time_seconds").set(time.seconds() as f64);
         }
         let ready =
             self.model.doubt(asked.now, self.max_age).is_none() && self.config.obstacle.borrow().is_none();
