@@ -1,6 +1,6 @@
 //! What a hostile organisation can do whose peer signs anything: nothing but stop what it answers for.
 
-#![allow(clippy::unwrap_used, clippy::indexing_slicing)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
 
 use std::{
     process::Output,
