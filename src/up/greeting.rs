@@ -50,7 +50,7 @@ fn print_recovery(recovery: &Recovery) -> Result<(), Failure> {
         output::line(format!("  recovered    cut off {bytes} bytes of an interrupted write in {segment}"))?;
     }
     if let Some(aside) = &recovery.set_aside {
-        println!("  set aside    what is left of lost blocks, in {}", aside.display());
+        output::line(format!("  set aside    what is left of lost blocks, in {}", aside.display()))?;
     }
     if recovery.replayed > 0 {
         output::line(format!("  recovered    {} blocks from the block log", recovery.replayed))?;

@@ -41,7 +41,7 @@ impl Recorded {
     }
 
     /// Waits for the next operation; `None` once the process has ended.
-    pub fn next(&mut self) -> Option<&Event> {
+    pub fn next_event(&mut self) -> Option<&Event> {
         let mut line = String::new();
         while self.log.read_line(&mut line).unwrap() > 0 {
             if let Some(event) = Event::parse(&line) {
@@ -62,7 +62,7 @@ impl Recorded {
     /// Asks the process to stop, as Ctrl-C does, and reads the rest of its record.
     pub fn stop(mut self) -> (ExitStatus, Vec<Event>) {
         interrupt(self.process.id());
-        while self.next().is_some() {}
+        while self.next_event().is_some() {}
         let status = self.process.wait().unwrap();
         (status, std::mem::take(&mut self.events))
     }

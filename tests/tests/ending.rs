@@ -1,6 +1,6 @@
 //! A node that stops, or has to, tells everybody who waits and is gone within seconds.
 
-#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 use std::{
     fs,

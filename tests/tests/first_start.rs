@@ -28,7 +28,7 @@ fn nothing_is_named_or_acknowledged_before_it_is_synced() {
     let directory = folder.path().join("above").join("data");
     let mut network = Recorded::start(&directory);
     while !directory.join("demonstration/qr.png").exists() {
-        assert!(network.next().is_some(), "the network ended before it was ready");
+        assert!(network.next_event().is_some(), "the network ended before it was ready");
     }
     let (status, events) = network.stop();
     assert!(status.success());
@@ -81,7 +81,7 @@ fn interrupted(directory: &Path, operations: usize, by_force: bool) -> bool {
     let mut network = Recorded::start(directory);
     for _ in 0..operations {
         // After the first one the process listens to signals.
-        assert!(network.next().is_some(), "the start failed: {:?}", network.stop().0);
+        assert!(network.next_event().is_some(), "the start failed: {:?}", network.stop().0);
         if directory.join("demonstration/qr.png").exists() {
             assert!(network.stop().0.success());
             return false;
@@ -120,14 +120,14 @@ fn the_network_is_ready_when_the_chaincode_is_in_force() {
     let mut network = Recorded::start(folder.path());
     let profile = folder.path().join("network.json");
     while !profile.exists() {
-        assert!(network.next().is_some());
+        assert!(network.next_event().is_some());
     }
     let verifier = peer_client::ConnectionProfile::load(&profile).unwrap().verifier.unwrap();
     let first = ready(&verifier);
     assert!(first.starts_with("HTTP/1.1 503"), "{first}");
     assert!(first.contains("the chaincode is not in force yet"), "{first}");
     while !ready(&verifier).starts_with("HTTP/1.1 200") {
-        assert!(network.next().is_some());
+        assert!(network.next_event().is_some());
     }
     // A contract that is in force answers.
     let output = run(folder.path(), &["cert", "scheme", "list"]);
