@@ -1,6 +1,6 @@
 //! What a flood takes, from strangers or from a member, is missing to the flood alone.
 
-#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
+#![allow(clippy::expect_used, clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
 
 use std::{
     pin::Pin,
