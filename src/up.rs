@@ -121,7 +121,7 @@ pub async fn run(args: Args, metrics: PrometheusHandle) -> Result<Exit, Failure>
         obstacle: seen,
         ..verifier::Config::new(args.verifier)
     };
-    let (verifier, public, model) =
+    let (verifier, public, served) =
         servers::start_verifier(&args.data_dir, config, &node.channel, args.accept_loss_from).await?;
     servers::profile(&args.data_dir, &material, &ports, &public.base)
         .store(&args.data_dir.join(PROFILE))
@@ -139,7 +139,7 @@ pub async fn run(args: Args, metrics: PrometheusHandle) -> Result<Exit, Failure>
         Ok(None) => match greeting::print(&args.data_dir, &profile, &node, &public, started.elapsed()) {
             Ok(()) => tokio::select! {
                 stopped = until_stopped(&mut node, &mut signals) => stopped,
-                never = ledger_time::keep_moving(&profile, &model) => match never {},
+                never = ledger_time::keep_moving(&profile, &served) => match never {},
             },
             Err(failure) => Err(failure),
         },

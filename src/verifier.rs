@@ -1,28 +1,29 @@
 //! `nanotrace verifier`: the public verifier alone, on a channel that others run.
 
+mod contact;
+mod following;
+
 use std::{
-    collections::BTreeMap,
     fs,
     net::{Ipv4Addr, SocketAddr},
     path::{Path, PathBuf},
     sync::Arc,
-    time::{Duration, SystemTime, UNIX_EPOCH},
+    time::Duration,
 };
 
-use certificate::DateTime;
 use durable::Access;
 use fabric::{msp::SigningIdentity, types::HeadedBlock};
 use metrics_exporter_prometheus::PrometheusHandle;
 use network::{
     ledger::Ledger,
-    node::follower::{Follower, News, Source, SourceError, SourceKind},
+    node::follower::{self, Source, SourceKind},
 };
 use rustls::{
     RootCertStore,
     pki_types::{CertificateDer, pem::PemObject},
 };
-use tonic::transport::{Certificate, ClientTlsConfig, Endpoint, Uri};
-use verifier::{BaseUrl, Contact, Head, ReadModel};
+use tonic::transport::Uri;
+use verifier::{BaseUrl, Contact, Feed, ServedModel};
 
 use crate::{
     cert::output,
@@ -31,15 +32,16 @@ use crate::{
     listen::{ProxyArgs, listen_address},
     signals::Signals,
 };
-
-/// How long a source may take to accept a connection.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+use contact::ChannelContact;
+use following::Following;
 
 /// Answer the public's questions about certificates from an own, independent copy of a channel.
 ///
 /// Blocks come from the Deliver service of peers or orderers, which are not trusted: starting from the genesis
 /// block in a file, whose fingerprint is published, every block's hashes and orderer signatures are checked and
-/// every transaction is validated anew. While no source answers, the last known state is shown with its date.
+/// every transaction is validated anew. All sources are asked for their newest block again and again, and the
+/// highest counts, so that one of them that withholds blocks is found out: give several, of different
+/// organisations. While no source answers, the last known state is shown with its date.
 ///
 /// It runs until Ctrl-C or SIGTERM. Exit codes: 0 stopped, 1 the genesis block has another fingerprint, 2 wrong
 /// usage or input, 4 anything else, such as a port in use or a damaged data directory. A source that cannot be
@@ -74,6 +76,10 @@ pub struct Args {
     /// The chaincode whose certificates are shown.
     #[arg(long, default_value = crate::up::NAME)]
     chaincode: String,
+    /// How many sources have to confirm the newest block; with fewer every answer is "cannot tell". Without it one
+    /// is enough, and while none answers the last known state is shown with its date.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    min_sources: Option<u16>,
     /// Where ledger and read model are kept; by default in the folder verifier-data of the current directory.
     #[arg(long, default_value = "verifier-data")]
     data_dir: PathBuf,
@@ -111,8 +117,16 @@ pub async fn run(args: Args, metrics: PrometheusHandle) -> Result<Exit, Failure>
         .map_err(|error| Failure::usage(format!("--msp {}: {error}", args.msp.display())))?;
     durable::create_folder(&args.data_dir, Access::Owner)
         .map_err(|error| Failure::during(args.data_dir.display(), error))?;
-    let ledger = open_ledger(&args, &genesis)?;
-    let model = Arc::new(open_model(&args, &ledger)?);
+    let directory = args.data_dir.join("ledger");
+    let ledger = open_ledger(&args, &directory, &genesis)?;
+    let served = Arc::new(open_model(&args, &ledger)?);
+    let height = ledger.height();
+    // Before anybody is answered: after a crash the read model is behind what it answered then.
+    let feed = Feed::begin(served.clone(), ledger.clone()).await;
+    let min_sources = args.min_sources.map(usize::from);
+    if let Some(required) = min_sources {
+        served.set_quorum(0, required);
+    }
     let config = verifier::Config {
         public_base: args.public_url,
         max_age: Duration::from_secs(args.max_age_hours.saturating_mul(60 * 60)),
@@ -122,36 +136,22 @@ pub async fn run(args: Args, metrics: PrometheusHandle) -> Result<Exit, Failure>
         metrics: Some(metrics),
         ..verifier::Config::new(args.listen)
     };
-    let server = verifier::Server::bind(config, model.clone())
+    let server = verifier::Server::bind(config, served.clone())
         .await
         .map_err(|error| Failure::during("starting the verifier", error))?;
-    let follower = Follower::new(ledger.clone(), identity, sources)
-        .map_err(|error| Failure::during("following the channel", error))?;
     let metrics = server.operations_address().map(|address| format!("\nMetrics: http://{address}/metrics"));
     output::line(format!(
         "The verifier answers at {} as of block {}.\nGenesis fingerprint: {}{}\nCtrl-C stops it.",
         server.public_base(),
-        ledger.height().saturating_sub(1),
-        model.channel().fingerprint(),
+        height.saturating_sub(1),
+        served.channel().fingerprint(),
         metrics.unwrap_or_default()
     ))?;
 
-    // A follower that cannot go on ends alone: the server goes on answering, dated.
-    let mut contact = ChannelContact {
-        ledger,
-        identity: format!("{}, {}", args.msp_id, args.msp.display()),
-        tls_ca: args.tls_ca,
-        caught_up: false,
-        told: BTreeMap::new(),
-    };
-    let following = tokio::spawn(async move {
-        let hear = |news: News<'_>| {
-            contact.tell(&news);
-            take(&model, news);
-        };
-        let error = follower.run(hear).await;
-        tracing::error!(%error, "the channel cannot be followed any further; what is known goes on being shown");
-    });
+    let contact = ChannelContact::new(format!("{}, {}", args.msp_id, args.msp.display()), args.tls_ca);
+    let following =
+        Following::new(directory, genesis, Arc::new(identity), sources, min_sources, served, contact);
+    let following = tokio::spawn(following.run(ledger, feed));
     server.run(async move { signals.received().await }).await;
     following.abort();
     Ok(Exit::Ok)
@@ -161,77 +161,6 @@ pub async fn run(args: Args, metrics: PrometheusHandle) -> Result<Exit, Failure>
 fn next_port(listen: SocketAddr) -> SocketAddr {
     let port = if listen.port() == 0 { 0 } else { listen.port().saturating_add(1) };
     (Ipv4Addr::LOCALHOST, port).into()
-}
-
-fn take(model: &ReadModel, news: News<'_>) {
-    match news {
-        News::Committed(block) => {
-            if let Err(error) = model.apply(block) {
-                tracing::error!(%error, block = block.number, "the read model cannot take a block");
-            }
-        }
-        News::Height(height, at) => {
-            model.confirm(Head { height, confirmed_at: date_time(at) });
-        }
-        News::Failed(..) => {}
-    }
-}
-
-fn date_time(at: SystemTime) -> DateTime {
-    let since_1970 = at.duration_since(UNIX_EPOCH).unwrap_or_default();
-    DateTime::from_seconds(since_1970.as_secs() as i64)
-}
-
-/// Tells the operator how the channel is followed: once when it is caught up with, and once for each reason
-/// why a source fails, until it is caught up with again.
-struct ChannelContact {
-    ledger: Arc<Ledger>,
-    /// MSP id and folder of the identity that asks for blocks.
-    identity: String,
-    tls_ca: PathBuf,
-    caught_up: bool,
-    /// The last reason told, by source.
-    told: BTreeMap<String, String>,
-}
-
-impl ChannelContact {
-    fn tell(&mut self, news: &News<'_>) {
-        match news {
-            News::Committed(_) => {}
-            News::Height(height, at) => self.heard(*height, *at),
-            News::Failed(source, error) => self.failed(source, error),
-        }
-    }
-
-    fn heard(&mut self, height: u64, at: SystemTime) {
-        if self.caught_up || self.ledger.height() < height {
-            return;
-        }
-        self.caught_up = true;
-        self.told.clear();
-        // Nobody needs to read it.
-        let _ = output::line(format!(
-            "Caught up at block {}, confirmed {}",
-            self.ledger.height().saturating_sub(1),
-            date_time(at)
-        ));
-    }
-
-    fn failed(&mut self, source: &Source, error: &SourceError) {
-        let reason = match error {
-            SourceError::Untrusted => {
-                format!("its TLS certificate is not signed by {}", self.tls_ca.display())
-            }
-            SourceError::Forbidden => format!("{error}: {}", self.identity),
-            _ => error.to_string(),
-        };
-        self.caught_up = false;
-        let source = source.endpoint.uri().authority().map(ToString::to_string).unwrap_or_default();
-        if self.told.get(&source) != Some(&reason) {
-            output::warn(format!("No blocks from {source}: {reason}. It is tried again."));
-            self.told.insert(source, reason);
-        }
-    }
 }
 
 /// `sha256:` and 64 hexadecimal digits, in lower case.
@@ -270,39 +199,40 @@ fn read_genesis(path: &Path, fingerprint: Option<&str>) -> Result<HeadedBlock, F
 }
 
 fn sources(args: &Args) -> Result<Vec<Source>, Failure> {
-    let root = read_roots(&args.tls_ca)
-        .map_err(|reason| Failure::usage(format!("--tls-ca {}: {reason}", args.tls_ca.display())))?;
+    let unusable = |reason: String| Failure::usage(format!("--tls-ca {}: {reason}", args.tls_ca.display()));
+    let roots = read_roots(&args.tls_ca).map_err(unusable)?;
+    let tls = follower::tls(roots).map_err(|error| unusable(error.to_string()))?;
     let peers = args.peer.iter().map(|address| (address, SourceKind::Peer));
     let orderers = args.orderer.iter().map(|address| (address, SourceKind::Orderer));
     let source = |(address, kind): (&String, SourceKind)| {
-        let wrong = |error: tonic::transport::Error| Failure::usage(format!("{address}: {error}"));
-        let mut tls = ClientTlsConfig::new().ca_certificate(Certificate::from_pem(&root));
-        if let Some(name) = &args.server_name {
-            tls = tls.domain_name(name);
-        }
-        let endpoint = Endpoint::from_shared(format!("https://{address}")).map_err(wrong)?;
-        let endpoint = endpoint.connect_timeout(CONNECT_TIMEOUT);
-        Ok(Source { endpoint: endpoint.tls_config(tls).map_err(wrong)?, kind })
+        Source::new(address, kind, tls.clone(), args.server_name.as_deref())
+            .map_err(|error| Failure::usage(format!("{address}: {error}")))
     };
-    peers.chain(orderers).map(source).collect()
+    let sources = peers.chain(orderers).map(source).collect::<Result<Vec<_>, _>>()?;
+    match args.min_sources {
+        Some(required) if usize::from(required) > sources.len() => {
+            let given = sources.len();
+            Err(Failure::usage(format!("--min-sources {required}, but {given} sources are given")))
+        }
+        _ => Ok(sources),
+    }
 }
 
-/// The PEM file, in which every certificate can be a root of trust and one is.
-fn read_roots(path: &Path) -> Result<Vec<u8>, String> {
+/// The roots of trust in a PEM file: every certificate in it can be one, and there is one.
+fn read_roots(path: &Path) -> Result<RootCertStore, String> {
     let pem = fs::read(path).map_err(|error| error.to_string())?;
     let mut roots = RootCertStore::empty();
     for certificate in CertificateDer::pem_slice_iter(&pem) {
         let certificate = certificate.map_err(|error| format!("it is no PEM: {error}"))?;
         roots.add(certificate).map_err(|error| error.to_string())?;
     }
-    if roots.is_empty() { Err("no certificate (PEM) in it".to_owned()) } else { Ok(pem) }
+    if roots.is_empty() { Err("no certificate (PEM) in it".to_owned()) } else { Ok(roots) }
 }
 
-fn open_ledger(args: &Args, genesis: &HeadedBlock) -> Result<Arc<Ledger>, Failure> {
-    let directory = args.data_dir.join("ledger");
+fn open_ledger(args: &Args, directory: &Path, genesis: &HeadedBlock) -> Result<Arc<Ledger>, Failure> {
     let opened = match args.accept_loss_from {
-        Some(block) => Ledger::open_accepting_loss(&directory, Some(genesis), block),
-        None => Ledger::open(&directory, Some(genesis)),
+        Some(block) => Ledger::open_accepting_loss(directory, Some(genesis), block),
+        None => Ledger::open(directory, Some(genesis)),
     };
     let (ledger, recovery) = opened.map_err(|error| Failure::during("opening the ledger", error))?;
     if let Some(aside) = recovery.set_aside {
@@ -312,8 +242,8 @@ fn open_ledger(args: &Args, genesis: &HeadedBlock) -> Result<Arc<Ledger>, Failur
     Ok(ledger)
 }
 
-fn open_model(args: &Args, ledger: &Ledger) -> Result<ReadModel, Failure> {
-    let doing = "opening the read model";
+fn open_model(args: &Args, ledger: &Ledger) -> Result<ServedModel, Failure> {
+    let failed = |error| Failure::during("opening the read model", error);
     let channel = verifier::Channel {
         name: ledger.channel_id().to_owned(),
         genesis: ledger.genesis_hash(),
@@ -321,12 +251,12 @@ fn open_model(args: &Args, ledger: &Ledger) -> Result<ReadModel, Failure> {
     };
     let folder = args.data_dir.join("read-model");
     durable::create_private_folder(&folder).map_err(|error| Failure::during(folder.display(), error))?;
-    let model = ReadModel::open(&folder, channel).map_err(|error| Failure::during(doing, error))?;
+    let served = ServedModel::open(&folder, channel).map_err(failed)?;
     if args.accept_loss_from == Some(ledger.height()) {
-        model.accept_loss(ledger.height()).map_err(|error| Failure::during(doing, error))?;
+        served.accept_loss(ledger.height()).map_err(failed)?;
     }
-    model.catch_up(ledger).map_err(|error| Failure::during(doing, error))?;
-    Ok(model)
+    served.check(ledger).map_err(failed)?;
+    Ok(served)
 }
 
 #[cfg(test)]

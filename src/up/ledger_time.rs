@@ -4,7 +4,7 @@ use std::{convert::Infallible, time::Duration};
 
 use certificate::DateTime;
 use peer_client::ConnectionProfile;
-use verifier::ReadModel;
+use verifier::ServedModel;
 
 use crate::{
     cert::{contract::Contract, ledger::TICK},
@@ -17,10 +17,10 @@ const STANDSTILL: i64 = 10 * 60;
 const INTERVAL: Duration = Duration::from_secs(60);
 
 /// Runs until it is dropped. A failure is logged and tried again.
-pub async fn keep_moving(profile: &ConnectionProfile, model: &ReadModel) -> Infallible {
+pub async fn keep_moving(profile: &ConnectionProfile, served: &ServedModel) -> Infallible {
     loop {
         tokio::time::sleep(INTERVAL).await;
-        if stands_still(model.ledger_time(), verifier::now())
+        if stands_still(served.model().and_then(|model| model.ledger_time()), verifier::now())
             && let Err(failure) = tick(profile).await
         {
             tracing::warn!(%failure, "ledger time could not be moved; it is tried again");

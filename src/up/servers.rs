@@ -17,11 +17,11 @@ use peer_client::{
     profile::{Organisation, Server},
 };
 use tokio::{
-    sync::{broadcast::error::RecvError, oneshot},
-    task::JoinHandle,
+    sync::oneshot,
+    task::{JoinHandle, JoinSet},
     time::timeout,
 };
-use verifier::{BaseUrl, Head, ReadModel};
+use verifier::{BaseUrl, Feed, Head, ServedModel};
 
 use super::{
     NAME,
@@ -222,7 +222,7 @@ pub async fn start_verifier(
     config: verifier::Config,
     channel: &Arc<Channel>,
     accept_loss_from: Option<u64>,
-) -> Result<(Running, Public, Arc<ReadModel>), Failure> {
+) -> Result<(Running, Public, Arc<ServedModel>), Failure> {
     let doing = "starting the verifier";
     let identity = verifier::Channel {
         name: NAME.into(),
@@ -231,50 +231,42 @@ pub async fn start_verifier(
     };
     let folder = data_dir.join("verifier");
     durable::create_private_folder(&folder).map_err(|error| Failure::during(folder.display(), error))?;
-    let model = ReadModel::open(&folder, identity).map_err(|error| Failure::during(doing, error))?;
-    if accept_loss_from == Some(channel.ledger().height()) {
-        model.accept_loss(channel.ledger().height()).map_err(|error| Failure::during(doing, error))?;
+    let served = ServedModel::open(&folder, identity).map_err(|error| Failure::during(doing, error))?;
+    let ledger = channel.ledger();
+    if accept_loss_from == Some(ledger.height()) {
+        served.accept_loss(ledger.height()).map_err(|error| Failure::during(doing, error))?;
     }
+    served.check(ledger).map_err(|error| Failure::during(doing, error))?;
+    let served = Arc::new(served);
+    let committed = channel.committed();
     // Before anybody is answered: after a crash the model is behind what it answered then.
-    model.catch_up(channel.ledger()).map_err(|error| Failure::during(doing, error))?;
-    let model = Arc::new(model);
+    let feed = Feed::begin(served.clone(), ledger.clone()).await;
     let listen = config.listen;
-    let server =
-        verifier::Server::bind(config, model.clone()).await.map_err(|error| Failure::during(doing, error))?;
+    let server = verifier::Server::bind(config, served.clone())
+        .await
+        .map_err(|error| Failure::during(doing, error))?;
     let base = server.public_base().clone();
     let operations = server.operations_address().unwrap_or(listen);
-    let feed = tokio::spawn(feed(model.clone(), channel.clone()));
+    let mut fed = JoinSet::new();
+    fed.spawn(feed.run(committed));
+    fed.spawn(confirm(served.clone(), channel.clone()));
     let (stop, stopped) = oneshot::channel::<()>();
     let task = tokio::spawn(async move {
         server.run(async { drop(stopped.await) }).await;
-        feed.abort();
+        fed.shutdown().await;
     });
-    Ok((Running { stop, task }, Public { base, operations }, model))
+    Ok((Running { stop, task }, Public { base, operations }, served))
 }
 
-/// Keeps the read model at the ledger's head. When it falls behind it catches up from the ledger.
-async fn feed(model: Arc<ReadModel>, channel: Arc<Channel>) {
-    let mut committed = channel.committed();
-    catch_up(&model, &channel);
+/// Blocks are ordered in this process: its ledger's end is the chain's.
+async fn confirm(served: Arc<ServedModel>, channel: Arc<Channel>) {
+    let mut height = channel.height();
     loop {
-        match tokio::time::timeout(CONFIRMATION, committed.recv()).await {
-            Err(_) => {}
-            Ok(Ok(block)) if block.number < model.height() => continue,
-            Ok(Ok(block)) if block.number == model.height() => {
-                if let Err(error) = model.apply(&block) {
-                    tracing::error!(%error, block = block.number, "the read model cannot take a block");
-                }
-            }
-            Ok(Ok(_) | Err(RecvError::Lagged(_))) => catch_up(&model, &channel),
-            Ok(Err(RecvError::Closed)) => return,
+        let head = Head { height: *height.borrow_and_update(), confirmed_at: verifier::now(), sources: None };
+        served.confirm(head);
+        // The sender lives as long as the channel.
+        if let Ok(Err(_)) = tokio::time::timeout(CONFIRMATION, height.changed()).await {
+            return;
         }
-        model.confirm(Head { height: channel.ledger().height(), confirmed_at: verifier::now() });
-    }
-}
-
-fn catch_up(model: &ReadModel, channel: &Channel) {
-    match model.catch_up(channel.ledger()) {
-        Ok(_) => model.confirm(Head { height: channel.ledger().height(), confirmed_at: verifier::now() }),
-        Err(error) => tracing::error!(%error, "the read model cannot catch up with the ledger"),
     }
 }

@@ -1,6 +1,7 @@
 //! `nanotrace verifier` in a process of its own, and its answers as a program sees them.
 
 use std::{
+    fs,
     io::{BufRead, BufReader},
     path::{Path, PathBuf},
     process::{Child, ChildStdout, Command, Stdio},
@@ -51,9 +52,53 @@ impl Settings {
         Self { arguments, directory: directory.to_owned() }
     }
 
+    /// Takes blocks from these sources, whose organisations are named, in place of Customs' peer.
+    pub fn with_peers(mut self, network: &Network, peers: &[(&str, String)]) -> Self {
+        let profile = network.profile();
+        let roots = peers.iter().map(|(organisation, _)| {
+            fs::read(profile.organisation(organisation).unwrap().gateway.tls_ca_file.as_ref().unwrap())
+                .unwrap()
+        });
+        let file = self.directory.with_extension("roots.pem");
+        fs::write(&file, roots.collect::<Vec<_>>().concat()).unwrap();
+        self.replace("--tls-ca", file.to_str().unwrap());
+        self.arguments.extend(peers.iter().flat_map(|(_, address)| ["--peer".to_owned(), address.clone()]));
+        let own = self.arguments.iter().position(|argument| argument == "--peer").unwrap();
+        self.arguments.drain(own..own + 2);
+        self
+    }
+
+    pub fn with(mut self, name: &str, value: &str) -> Self {
+        self.arguments.extend([name.to_owned(), value.to_owned()]);
+        self
+    }
+
+    fn replace(&mut self, name: &str, value: &str) {
+        let at = self.arguments.iter().position(|argument| argument == name).unwrap();
+        self.arguments[at + 1] = value.to_owned();
+    }
+
     /// Starts a follower, or goes on with what an earlier one left.
     pub fn start(&self) -> Follower {
-        let mut process = Command::new(nanotrace())
+        self.start_by(Command::new(nanotrace()))
+    }
+
+    /// Starts a follower none of whose files can grow beyond so many bytes, as on a disk that is full then, until
+    /// [`Follower::make_room`]. `None` where the machine has no `prlimit`.
+    pub fn start_with_room(&self, bytes: u64) -> Option<Follower> {
+        if Command::new("prlimit").arg("--version").output().is_err() {
+            eprintln!("skipped: no prlimit on this machine");
+            return None;
+        }
+        let mut shell = Command::new("sh");
+        // A write beyond the limit is an error then, and no signal that ends the process.
+        let limited = format!("trap '' XFSZ; exec prlimit --fsize={bytes}:unlimited \"$0\" \"$@\"");
+        shell.args(["-c", &limited]).arg(nanotrace());
+        Some(self.start_by(shell))
+    }
+
+    fn start_by(&self, mut command: Command) -> Follower {
+        let mut process = command
             .arg("verifier")
             .args(&self.arguments)
             .arg("--data-dir")
@@ -72,8 +117,33 @@ impl Settings {
 impl Follower {
     /// The JSON answer for a certificate.
     pub fn answer(&self, code: Code) -> Value {
-        let body = crate::get(&self.address, &format!("/api/v1/certificates/{code}"));
+        let (_, body) = self.get(&format!("/api/v1/certificates/{code}"));
         serde_json::from_str(&body).unwrap_or_else(|error| panic!("{error}: {body}"))
+    }
+
+    /// Status and body of the response to a request without headers.
+    pub fn get(&self, path: &str) -> (u16, String) {
+        crate::get_with_status(&self.address, path)
+    }
+
+    /// Asks for what operators see until it is as expected.
+    pub fn wait_for_page(&self, path: &str, is_expected: impl Fn(u16, &str) -> bool) -> String {
+        let since = Instant::now();
+        loop {
+            let (status, body) = self.get(path);
+            if is_expected(status, &body) {
+                return body;
+            }
+            assert!(since.elapsed() < PATIENCE, "still {status} {body}");
+            std::thread::park_timeout(PAUSE);
+        }
+    }
+
+    /// Takes the limit of [`Settings::start_with_room`] away.
+    pub fn make_room(&self) {
+        let process = self.process.id().to_string();
+        let raised = Command::new("prlimit").args(["--pid", &process, "--fsize=unlimited"]).status();
+        assert!(raised.unwrap().success());
     }
 
     /// Asks until the answer is as expected.

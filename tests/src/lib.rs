@@ -8,6 +8,7 @@ pub mod flood;
 pub mod follower;
 pub mod hostile;
 pub mod mutants;
+pub mod source;
 
 use std::{
     io::{BufRead, BufReader, Read, Write},
@@ -175,13 +176,19 @@ pub fn run(arguments: &[&str]) -> Output {
 
 /// The body of what a verifier at `host:port`, or `http://host:port`, answers.
 pub fn get(address: &str, path: &str) -> String {
+    get_with_status(address, path).1
+}
+
+/// As [`get`], with the response's status before the body.
+pub fn get_with_status(address: &str, path: &str) -> (u16, String) {
     let address = address.trim_start_matches("http://");
     let mut stream = TcpStream::connect(address).unwrap();
     let request = format!("GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
     stream.write_all(request.as_bytes()).unwrap();
     let mut response = String::new();
     stream.read_to_string(&mut response).unwrap();
-    response.split_once("\r\n\r\n").unwrap().1.to_owned()
+    let (head, body) = response.split_once("\r\n\r\n").unwrap();
+    (head.split(' ').nth(1).unwrap().parse().unwrap(), body.to_owned())
 }
 
 /// Asks a process to stop as Ctrl-C does. The shell has a `kill` of its own; not every machine has the program.

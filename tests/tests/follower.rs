@@ -1,10 +1,16 @@
 //! A regulator's own verifier follows the network from its genesis block, whatever happens to either.
 
-#![allow(clippy::unwrap_used, clippy::indexing_slicing)]
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic)]
+
+use std::path::Path;
 
 use certificate::{Code, DateTime};
-use serde_json::Value;
-use tests::{Network, assert_success, follower::Settings};
+use serde_json::{Value, json};
+use tests::{
+    Network, assert_success,
+    follower::Settings,
+    source::{self, Conduct},
+};
 
 /// Longer than a follower waits before it asks for the newest block again.
 const SECONDS_BETWEEN_CONFIRMATIONS: i64 = 6;
@@ -41,6 +47,127 @@ fn a_follower_goes_on_whatever_happens() {
     assert_eq!((&back["result"], block(&back)), (&last["result"], block(&last)));
     act(&network, "lift", code, "all is well");
     follower.wait_for(code, |answer| answer["result"] == "valid");
+}
+
+/// The first source goes on saying, with a true block of the chain, that nothing has happened since.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_source_that_withholds_a_stop_is_found_out() {
+    let network = Network::start();
+    let code = network.code();
+    let (folder, strict_folder) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let withholding = source::start(&network, "Lab", Conduct::Withholds).await;
+    let honest = network.profile().organisation("Customs").unwrap().gateway.address.clone();
+    let peers = [("Lab", withholding.clone()), ("Customs", honest.clone())];
+    let settings = |folder: &Path| Settings::new(&network, &folder.join("data")).with_peers(&network, &peers);
+    let follower = settings(folder.path()).start();
+    let strict = settings(strict_folder.path()).with("--min-sources", "2").start();
+    let valid = [&follower, &strict].map(|it| it.wait_for(code, |answer| answer["result"] == "valid"));
+
+    act(&network, "stop", code, "a closer look");
+    let stopped = follower.wait_for(code, |answer| answer["result"] == "notValid");
+    let both = json!({"confirming": 2, "asked": 2, "organisations": ["CustomsMSP", "LabMSP"]});
+    assert!(valid.iter().all(|answer| answer["asOf"]["sources"] == both), "{valid:?}");
+    let one = json!({"confirming": 1, "asked": 2, "organisations": ["CustomsMSP"]});
+    let later = follower.wait_for(code, |answer| answer["asOf"]["sources"] == one);
+    assert_eq!((&later["result"], block(&later)), (&json!("notValid"), block(&stopped)));
+    let (status, ready) = follower.get("/readyz");
+    assert_eq!(status, 200);
+    assert!(ready.contains(&format!("source {withholding} (LabMSP), newest block")), "{ready}");
+    assert!(
+        ready.contains("it is behind") && ready.contains(&format!("source {honest} (CustomsMSP)")),
+        "{ready}"
+    );
+
+    let doubtful = strict.wait_for(code, |answer| answer["result"] == "cannotTell");
+    assert!(doubtful["doubt"].as_str().unwrap().contains("only 1 of at least 2 sources"), "{doubtful}");
+    assert_eq!(doubtful["lastKnown"], "notValid");
+    assert_eq!(strict.get("/readyz").0, 503);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_source_that_lies_or_is_silent_is_named_and_holds_up_nobody() {
+    let network = Network::start();
+    let code = network.code();
+    let folder = tempfile::tempdir().unwrap();
+    let conducts = [
+        ("Lab", Conduct::IsSilent, "it did not say in time what its newest block is"),
+        ("Industry", Conduct::Invents, "it delivered a block that is refused"),
+        ("Accreditation", Conduct::HasAnotherClock, "its own 1994-11-06T08:49:37Z"),
+        ("CertBody", Conduct::Forges, "confirms"),
+        ("Lab", Conduct::Forks, "the orderers have signed both: they have forked the chain"),
+    ];
+    let (mut peers, mut told) = (Vec::new(), Vec::new());
+    for (organisation, conduct, reason) in conducts {
+        let address = source::start(&network, organisation, conduct).await;
+        told.push((address.clone(), reason));
+        peers.push((organisation, address));
+    }
+    // Before the fork, which is as long: whoever is asked first is believed.
+    let customs = network.profile().organisation("Customs").unwrap().gateway.address.clone();
+    peers.insert(4, ("Customs", customs));
+    let follower = Settings::new(&network, &folder.path().join("data")).with_peers(&network, &peers).start();
+    let valid = follower.wait_for(code, |answer| answer["result"] == "valid");
+    assert_eq!(valid["asOf"]["sources"]["asked"], 6);
+    let is_told = |ready: &str| {
+        told.iter().all(|(address, reason)| {
+            ready.lines().any(|line| line.contains(address) && line.contains(reason))
+        })
+    };
+    follower.wait_for_page("/readyz", |_, ready| is_told(ready));
+    act(&network, "stop", code, "a closer look");
+    follower.wait_for(code, |answer| answer["result"] == "notValid");
+}
+
+/// The disk is full for the block that carries the stop, and has room again later.
+#[test]
+fn a_full_disk_is_a_doubt_at_once_and_heals_by_itself() {
+    let network = Network::start();
+    let code = network.code();
+    let folder = tempfile::tempdir().unwrap();
+    let settings = Settings::new(&network, folder.path());
+    let follower = settings.start();
+    follower.wait_for(code, |answer| answer["result"] == "valid");
+    follower.kill();
+    let log = std::fs::metadata(folder.path().join("ledger/blocks/00000000000000000000.log"));
+    let log =
+        log.unwrap_or_else(|error| panic!("{error}: {:?}", files(&folder.path().join("ledger/blocks"))));
+    let Some(follower) = settings.start_with_room(log.len() + 1_000) else { return };
+    let valid = follower.wait_for(code, |answer| answer["result"] == "valid");
+
+    act(&network, "stop", code, "a closer look");
+    let doubtful = follower.wait_for(code, |answer| answer["result"] != "valid");
+    assert_eq!((&doubtful["result"], block(&doubtful)), (&json!("cannotTell"), block(&valid)));
+    assert!(doubtful["doubt"].as_str().unwrap().contains("cannot take new blocks"), "{doubtful}");
+    assert_eq!(follower.get("/readyz").0, 503);
+    // Tries go on, and none of them makes it valid again.
+    let then = now().plus_seconds(SECONDS_BETWEEN_CONFIRMATIONS);
+    follower.wait_for(code, |answer| {
+        assert_eq!(answer["result"], "cannotTell");
+        now() > then
+    });
+
+    follower.make_room();
+    follower.wait_for(code, |answer| answer["result"] == "notValid");
+    follower.wait_for_page("/readyz", |status, _| status == 200);
+}
+
+#[test]
+fn a_demonstration_is_named_on_a_followers_pages_too() {
+    let network = Network::start();
+    let code = network.code();
+    let folder = tempfile::tempdir().unwrap();
+    let follower = Settings::new(&network, folder.path()).start();
+    let valid = follower.wait_for(code, |answer| answer["result"] == "valid");
+    assert_eq!(valid["demonstration"], true);
+    for path in ["/".to_owned(), format!("/c/{code}"), "/no-such-page".to_owned()] {
+        let page = follower.get(&path).1;
+        assert!(page.contains("One operator holds all keys of this ledger"), "{path}: {page}");
+    }
+}
+
+fn files(folder: &Path) -> Vec<String> {
+    let files = std::fs::read_dir(folder).unwrap();
+    files.map(|file| file.unwrap().path().display().to_string()).collect()
 }
 
 fn act(network: &Network, action: &str, code: Code, reason: &str) {

@@ -10,12 +10,15 @@ pub mod descriptors;
 mod guarded;
 mod unfinished;
 
-use std::{io, net::SocketAddr, sync::Arc, time::Duration};
+use std::{future::ready, io, net::SocketAddr, sync::Arc, time::Duration};
 
 use futures::Stream;
 use http::Uri;
 use hyper_util::rt::TokioIo;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    net::{TcpListener, TcpStream},
+};
 use tonic::transport::{Channel, Endpoint, Error};
 
 pub use coalescing::Coalescing;
@@ -64,6 +67,17 @@ pub async fn accept(listener: &TcpListener) -> (TcpStream, SocketAddr) {
 /// Opens a connection. The channel reconnects by itself when it breaks later.
 pub async fn connect(endpoint: Endpoint) -> Result<Channel, Error> {
     endpoint.max_frame_size(FRAME_BYTES).connect_with_connector(tower::service_fn(dial)).await
+}
+
+/// Begins HTTP/2 on a stream that stands already, such as one under a TLS of the caller's. The channel does not
+/// reconnect.
+pub async fn connect_over<S>(endpoint: Endpoint, stream: S) -> Result<Channel, Error>
+where
+    S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+{
+    let mut stream = Some(TokioIo::new(stream));
+    let take = move |_: Uri| ready(stream.take().ok_or(io::Error::from(io::ErrorKind::NotConnected)));
+    endpoint.max_frame_size(FRAME_BYTES).connect_with_connector(tower::service_fn(take)).await
 }
 
 async fn dial(address: Uri) -> io::Result<TokioIo<Coalescing<TcpStream>>> {

@@ -7,11 +7,13 @@
 #[path = "../tests/common/mod.rs"]
 mod common;
 
+use std::sync::Arc;
+
 use certificate::demo;
 use certificate::parties::CERTIFICATION_BODY;
 use common::*;
 use serde_json::json;
-use verifier::Server;
+use verifier::{ServedModel, Server};
 
 #[tokio::main]
 async fn main() {
@@ -54,7 +56,7 @@ async fn main() {
     config.clock = world.clock();
     config.demonstration = std::env::args().nth(3).is_none();
     config.contact = Some("fakes@accreditation.example".parse().unwrap());
-    let server = Server::bind(config, world.model.clone()).await.unwrap();
+    let server = Server::bind(config, Arc::new(ServedModel::new(world.model.clone()))).await.unwrap();
     println!("{}", server.public_base());
     server.run(async { tokio::signal::ctrl_c().await.unwrap() }).await;
 }

@@ -38,8 +38,8 @@ pub(crate) struct Answer {
 pub(crate) enum Found {
     Certificate(Box<Entry>, Verdict),
     Nothing,
-    /// The records could not be read.
-    Unreadable,
+    /// The records could not be read, or there is no read model to read them from.
+    Unreadable(Option<ModelError>),
 }
 
 /// The four results.
@@ -84,33 +84,46 @@ impl Answer {
             Ok(None) => Found::Nothing,
             Err(ModelError::Certificate { .. }) => {
                 doubt.get_or_insert(Doubt::Spoilt);
-                Found::Unreadable
+                Found::Unreadable(None)
             }
             Err(error) => {
                 tracing::error!(code = %question.code, %error, "a certificate's records cannot be read");
                 doubt = Some(Doubt::Broken);
-                Found::Unreadable
+                Found::Unreadable(Some(error))
             }
         };
         let turns_at = reading.turns_at.into_iter().chain(found.turns_at(now)).min();
         Self { question, as_of: reading.as_of(), ledger_time, moment, doubt, found, turns_at }
     }
 
+    /// Where there is no read model to read from.
+    pub fn unreadable(question: Question, as_of: AsOf, now: DateTime) -> Self {
+        let moment = question.at.map_or(Moment::Now(now), Moment::At);
+        let (doubt, found) = (Some(Doubt::Broken), Found::Unreadable(None));
+        Self { question, as_of, ledger_time: None, moment, doubt, found, turns_at: None }
+    }
+
     pub fn outcome(&self) -> Outcome {
-        if self.doubt.is_some() {
-            Outcome::CannotTell
-        } else {
-            self.last_known().unwrap_or(Outcome::CannotTell)
+        match self.doubt {
+            Some(_) => Outcome::CannotTell,
+            None => self.recorded().unwrap_or(Outcome::CannotTell),
         }
     }
 
-    /// What the records say, whether or not this verifier can vouch for them.
+    /// With "cannot tell": what the records said when they were last confirmed to be current, if they ever were.
     pub fn last_known(&self) -> Option<Outcome> {
+        self.doubt.as_ref()?;
+        self.as_of.confirmed_at?;
+        self.recorded()
+    }
+
+    /// What the records say, whether or not this verifier can vouch for them.
+    fn recorded(&self) -> Option<Outcome> {
         match &self.found {
             Found::Certificate(_, Verdict::Valid) => Some(Outcome::Valid),
             Found::Certificate(_, Verdict::NotValid { .. }) => Some(Outcome::NotValid),
             Found::Nothing => Some(Outcome::Unknown),
-            Found::Certificate(_, Verdict::CannotTell { .. }) | Found::Unreadable => None,
+            Found::Certificate(_, Verdict::CannotTell { .. }) | Found::Unreadable(_) => None,
         }
     }
 }
@@ -119,7 +132,7 @@ impl Found {
     fn turns_at(&self, now: DateTime) -> Option<DateTime> {
         match self {
             Self::Certificate(entry, _) => entry.turns_at(now),
-            Self::Nothing | Self::Unreadable => None,
+            Self::Nothing | Self::Unreadable(_) => None,
         }
     }
 }

@@ -25,7 +25,7 @@ struct Generations<Question, Basis> {
 /// What a kept reply costs beside its body: headers, hash table, allocation.
 const OVERHEAD: usize = 512;
 
-impl<Question: Hash + Eq + Clone, Basis: Copy> Cache<Question, Basis> {
+impl<Question: Hash + Eq + Clone, Basis: Clone> Cache<Question, Basis> {
     /// Keeps about `limit` bytes.
     pub fn new(limit: usize) -> Self {
         let generations = Generations { young: HashMap::new(), old: HashMap::new(), young_bytes: 0 };
@@ -35,10 +35,10 @@ impl<Question: Hash + Eq + Clone, Basis: Copy> Cache<Question, Basis> {
     pub fn get(&self, question: &Question, holds: impl Fn(&Basis) -> bool) -> Option<(Basis, Reply)> {
         let mut generations = self.generations.lock();
         if let Some((basis, reply)) = generations.young.get(question) {
-            return holds(basis).then(|| (*basis, reply.clone()));
+            return holds(basis).then(|| (basis.clone(), reply.clone()));
         }
         let (basis, reply) = generations.old.remove(question).filter(|(basis, _)| holds(basis))?;
-        self.insert(&mut generations, question.clone(), basis, reply.clone());
+        self.insert(&mut generations, question.clone(), basis.clone(), reply.clone());
         Some((basis, reply))
     }
 

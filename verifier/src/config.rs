@@ -25,7 +25,8 @@ pub struct Config {
     /// Where the public reaches this server; by default the address it listens on.
     pub public_base: Option<BaseUrl>,
     pub max_age: Duration,
-    /// Every page and answer says that one operator holds all keys of this ledger.
+    /// Every page and answer says that one operator holds all keys of this ledger. They also do where the ledger holds
+    /// the demonstration's scheme.
     pub demonstration: bool,
     /// Whom to tell about a suspected fake.
     pub contact: Option<Contact>,

@@ -1,12 +1,13 @@
 //! The public verifier: whoever scans or types a certificate's code learns whether it holds, as of which block.
 //!
-//! [`ReadModel`] is fed with blocks that this process validated itself; [`Server`] answers from it. Nothing here asks a
+//! [`ReadModel`] is fed with blocks that this process validated itself, by [`Feed`]; [`Server`] answers from it. Nothing here asks a
 //! peer while it answers: a scan costs no ledger work, tells nobody, and works while every peer is down.
 
 mod answer;
 mod base_url;
 mod cache;
 mod config;
+mod feed;
 pub mod limits;
 pub mod link;
 mod model;
@@ -16,6 +17,7 @@ pub mod qr;
 mod reply;
 mod request;
 mod routes;
+mod served;
 mod server;
 mod site;
 mod standing;
@@ -31,10 +33,12 @@ use tokio::net::TcpListener;
 
 pub use base_url::{BaseUrl, BaseUrlError};
 pub use config::{CACHE_WINDOW, Clock, Config, Contact, ContactError, DEFAULT_MAX_AGE, Obstacle};
+pub use feed::Feed;
 pub use model::{CaughtUp, Channel, Entry, ModelError, ReadModel, Reading, fingerprint, product_link};
 pub use origin::Proxies;
+pub use served::{ServedModel, SourceReport};
 use site::{Door, Site};
-pub use standing::{AsOf, Doubt, Head, LAG_TOLERANCE};
+pub use standing::{AsOf, Doubt, Head, LAG_TOLERANCE, Sources};
 
 /// A verifier that has its ports and can be told to serve.
 pub struct Server {
@@ -52,7 +56,7 @@ struct Entrance {
 
 impl Server {
     /// Takes the ports. Nothing is answered before [`Server::run`].
-    pub async fn bind(config: Config, model: Arc<ReadModel>) -> io::Result<Self> {
+    pub async fn bind(config: Config, served: Arc<ServedModel>) -> io::Result<Self> {
         let listener = server::bind(config.listen).await?;
         let local = listener.local_addr()?;
         let base = config.public_base.clone().unwrap_or_else(|| BaseUrl::of_listener(local));
@@ -63,7 +67,7 @@ impl Server {
         let entrance = |listener: TcpListener, door| {
             let local = listener.local_addr()?;
             let site =
-                Site::new(config.clone(), base.clone(), model.clone(), door).map_err(io::Error::other)?;
+                Site::new(config.clone(), base.clone(), served.clone(), door).map_err(io::Error::other)?;
             Ok::<_, io::Error>(Entrance { listener, local, site: Arc::new(site) })
         };
         let public = entrance(listener, Door::Public)?;
@@ -99,10 +103,10 @@ impl Server {
 /// [`Server::bind`] and [`Server::run`].
 pub async fn serve(
     config: Config,
-    model: Arc<ReadModel>,
+    served: Arc<ServedModel>,
     shutdown: impl Future<Output = ()>,
 ) -> io::Result<()> {
-    Server::bind(config, model).await?.run(shutdown).await;
+    Server::bind(config, served).await?.run(shutdown).await;
     Ok(())
 }
 

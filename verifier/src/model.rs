@@ -18,7 +18,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use bytes::Bytes;
-use certificate::{DateTime, parties};
+use certificate::{DateTime, demo, keys, parties};
 use fabric::channel::Bundle;
 use fabric::crypto::SignatureMemo;
 use fabric::policy::{self, SignaturePolicy};
@@ -89,13 +89,23 @@ pub struct ReadModel {
     tip: Mutex<Tip>,
     /// When the confirmation was given that was kept last.
     kept: Mutex<Option<DateTime>>,
-    /// Changed after the database, so that an answer never claims a newer block than it read.
-    standing: Mutex<Standing>,
+    /// Changed after the database, so that an answer never claims a newer block than it read. Shared with whoever
+    /// opens the read model anew.
+    standing: Arc<Mutex<Standing>>,
 }
 
 impl ReadModel {
     /// Opens or creates the read model of `channel` in `directory`; refuses one that belongs to another channel.
     pub fn open(directory: &Path, channel: Channel) -> Result<Self, ModelError> {
+        Self::open_with(directory, channel, Arc::default())
+    }
+
+    /// As [`ReadModel::open`], with what is already known of the chain's end.
+    pub(crate) fn open_with(
+        directory: &Path,
+        channel: Channel,
+        standing: Arc<Mutex<Standing>>,
+    ) -> Result<Self, ModelError> {
         let database = database::open(directory)?;
         let savepoint = match database.get(SAVEPOINT)? {
             Some(record) => belonging(&record, &channel, directory)?,
@@ -103,21 +113,29 @@ impl ReadModel {
         };
         let savepoint = savepoint.map_or_else(|| begin(&database, &channel), Ok)?;
         let bundle = database.get(CONFIG)?.map(|config| stored_bundle(&savepoint, config)).transpose()?;
-        let mut standing = Standing::restored(savepoint.height, savepoint.confirmed_at);
         let kept = database.get(CONFIRMATION)?.map(|record| savepoint::decode_head(&record)).transpose()?;
+        let kept_at = kept.as_ref().map(|head| head.confirmed_at);
+        let mut place = standing.lock();
+        place.restore(savepoint.height, savepoint.confirmed_at);
         if let Some(head) = kept {
             // After a crash it may be about blocks that are still to be read from the ledger again.
-            standing.confirm(head);
+            place.confirm(head);
         }
+        drop(place);
         Ok(Self {
             channel,
             directory: directory.to_owned(),
             database,
             both_bodies: both_bodies()?,
             tip: Mutex::new(Tip { savepoint, bundle }),
-            kept: Mutex::new(kept.map(|head| head.confirmed_at)),
-            standing: Mutex::new(standing),
+            kept: Mutex::new(kept_at),
+            standing,
         })
+    }
+
+    /// Removes the files of a read model that is not open. Everything in it can be read from the ledger again.
+    pub(crate) fn destroy(directory: &Path) -> Result<(), ModelError> {
+        Ok(DB::destroy(&rocksdb::Options::default(), directory)?)
     }
 
     pub fn channel(&self) -> &Channel {
@@ -136,6 +154,18 @@ impl ReadModel {
     /// The ledger time of the newest block; see `docs/adr/0013-ledger-time.md`.
     pub fn ledger_time(&self) -> Option<DateTime> {
         self.tip.lock().savepoint.ledger_time
+    }
+
+    /// What is known of its place on the chain.
+    pub(crate) fn standing(&self) -> Arc<Mutex<Standing>> {
+        Arc::clone(&self.standing)
+    }
+
+    /// Whether the ledger is one that was made for demonstration: both bodies have registered the demonstration's scheme
+    /// on it.
+    pub(crate) fn is_demonstration(&self) -> bool {
+        let scheme = state_key(&keys::scheme(demo::SCHEME_ID, demo::SCHEME_VERSION));
+        self.database.get_pinned(scheme).is_ok_and(|record| record.is_some())
     }
 
     /// As of which block answers are given.
@@ -188,7 +218,7 @@ impl ReadModel {
         let mut tip = self.tip.lock();
         *tip = Tip { savepoint: begin(&self.database, &self.channel)?, bundle: None };
         *self.kept.lock() = None;
-        *self.standing.lock() = Standing::default();
+        self.standing.lock().restart();
         Ok(())
     }
 
@@ -240,9 +270,9 @@ impl ReadModel {
     /// In RocksDB's own log, since nothing else holds it.
     fn keep_confirmation(&self) -> Result<(), ModelError> {
         let mut kept = self.kept.lock();
-        let AsOf { height, confirmed_at: Some(confirmed_at) } = self.as_of() else { return Ok(()) };
+        let AsOf { height, confirmed_at: Some(confirmed_at), .. } = self.as_of() else { return Ok(()) };
         if kept.is_none_or(|kept| kept.plus_seconds(CONFIRMATION_INTERVAL) <= confirmed_at) {
-            self.database.put(CONFIRMATION, savepoint::encode_head(Head { height, confirmed_at }))?;
+            self.database.put(CONFIRMATION, savepoint::encode_head(height, confirmed_at))?;
             *kept = Some(confirmed_at);
         }
         Ok(())

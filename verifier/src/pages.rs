@@ -12,7 +12,7 @@ pub(crate) use self::sheet::{CertificatePage, Extras};
 pub(crate) use self::status::{Status, Tone, word};
 pub(crate) use self::words::moment;
 use crate::config::Contact;
-use crate::standing::AsOf;
+use crate::standing::{AsOf, Sources};
 
 /// What every page shows around its content.
 #[derive(Clone)]
@@ -35,7 +35,7 @@ pub(crate) const DEMONSTRATION_CERTIFICATE: &str =
     "This certificate was made to show how it works. It certifies nothing.";
 
 impl Frame {
-    pub fn at(mut self, as_of: AsOf) -> Self {
+    pub fn at(mut self, as_of: &AsOf) -> Self {
         self.as_of = as_of_sentence(as_of, None);
         self
     }
@@ -110,7 +110,7 @@ pub(crate) struct ProductItem {
 const NOTABLE_LAG: i64 = 20 * 60;
 
 /// The sentence that stands on every answer.
-pub(crate) fn as_of_sentence(as_of: AsOf, ledger_time: Option<DateTime>) -> String {
+pub(crate) fn as_of_sentence(as_of: &AsOf, ledger_time: Option<DateTime>) -> String {
     let block =
         as_of.height.checked_sub(1).map_or("no block yet".to_owned(), |block| format!("block {block}"));
     let Some(at) = as_of.confirmed_at else {
@@ -123,7 +123,15 @@ pub(crate) fn as_of_sentence(as_of: AsOf, ledger_time: Option<DateTime>) -> Stri
         }
         _ => String::new(),
     };
-    format!("As of {block}, confirmed as the newest on {}.{lag}", moment(at))
+    let sources = as_of.sources.as_deref().map(by_sources).unwrap_or_default();
+    format!("As of {block}, confirmed as the newest on {}{sources}.{lag}", moment(at))
+}
+
+fn by_sources(sources: &Sources) -> String {
+    let Sources { confirming, asked, organisations } = sources;
+    let named =
+        if organisations.is_empty() { String::new() } else { format!(" ({})", organisations.join(", ")) };
+    format!(" by {confirming} of {asked} {}{named}", if *asked == 1 { "source" } else { "sources" })
 }
 
 /// Templates can only fail to be written to a full memory.

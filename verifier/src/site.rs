@@ -22,12 +22,13 @@ use crate::base_url::BaseUrl;
 use crate::cache::Cache;
 use crate::config::{CACHE_WINDOW, Config};
 use crate::limits;
-use crate::model::ReadModel;
 use crate::origin::Proxies;
 use crate::pages::{self, DEMONSTRATION_LEDGER, Entry, Frame, MessagePage};
 use crate::reply::{Freshness, HTML, Reply, short_hash};
 use crate::request::{Representation, preferred};
 use crate::routes::{self, Route};
+use crate::served::ServedModel;
+use crate::standing::AsOf;
 
 const STYLE: &str = include_str!("../assets/style.css");
 const ICON: &str = include_str!("../assets/icon.svg");
@@ -41,7 +42,7 @@ pub(crate) struct Site {
     config: Config,
     base: BaseUrl,
     max_age: i64,
-    model: Arc<ReadModel>,
+    served: Arc<ServedModel>,
     routes: Router<Route>,
     cache: Cache<Key, Basis>,
     frame: Frame,
@@ -71,7 +72,7 @@ impl Asked<'_> {
 }
 
 impl Site {
-    pub fn new(config: Config, base: BaseUrl, model: Arc<ReadModel>, door: Door) -> Result<Self, String> {
+    pub fn new(config: Config, base: BaseUrl, served: Arc<ServedModel>, door: Door) -> Result<Self, String> {
         operations::describe_metrics();
         let style = format!("/assets/style-{}.css", short_hash(&[STYLE.as_bytes()]));
         let icon = format!("/assets/icon-{}.svg", short_hash(&[ICON.as_bytes()]));
@@ -83,17 +84,17 @@ impl Site {
         let frame = Frame {
             style,
             icon,
-            banner: config.demonstration.then_some(DEMONSTRATION_LEDGER),
+            banner: None,
             host: base.authority().to_owned(),
-            channel: model.channel().name.clone(),
-            genesis: model.channel().fingerprint(),
+            channel: served.channel().name.clone(),
+            genesis: served.channel().fingerprint(),
             contact: config.contact.clone(),
             window: CACHE_WINDOW,
             as_of: String::new(),
         };
         let max_age = i64::try_from(config.max_age.as_secs()).unwrap_or(i64::MAX);
         let cache = Cache::new(limits::CACHED_BYTES);
-        Ok(Self { config, base, max_age, model, routes, cache, frame })
+        Ok(Self { config, base, max_age, served, routes, cache, frame })
     }
 
     pub fn proxies(&self) -> Option<&Proxies> {
@@ -153,11 +154,21 @@ impl Site {
 
     /// The frame of a page that is made now.
     fn frame(&self) -> Frame {
-        self.frame.clone().at(self.model.as_of())
+        self.frame_at(&self.served.as_of())
+    }
+
+    fn frame_at(&self, as_of: &AsOf) -> Frame {
+        let banner = self.is_demonstration().then_some(DEMONSTRATION_LEDGER);
+        Frame { banner, ..self.frame.clone() }.at(as_of)
+    }
+
+    /// By configuration, or because the ledger shows it.
+    fn is_demonstration(&self) -> bool {
+        self.config.demonstration || self.served.model().is_some_and(|model| model.is_demonstration())
     }
 
     fn shared(&self) -> Shared<'_> {
-        Shared { base: &self.base, channel: self.model.channel(), demonstration: self.config.demonstration }
+        Shared { base: &self.base, channel: self.served.channel(), demonstration: self.is_demonstration() }
     }
 
     /// A refusal in the words of the representation asked for: a page, or a problem document (RFC 9457).

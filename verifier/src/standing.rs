@@ -1,27 +1,43 @@
-//! How far the verifier may be trusted at a moment: as of which block it speaks, when that block was last
-//! confirmed as the head of the chain, and whether it must say "cannot tell".
+//! How far the verifier may be trusted at a moment: as of which block it speaks, when and by which sources that block
+//! was last confirmed as the head of the chain, and whether it must say "cannot tell".
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 
 use certificate::DateTime;
 
 /// Seconds that the read model may lag behind the known head before answers become "cannot tell".
 pub const LAG_TOLERANCE: i64 = 60;
 
-/// What the source of blocks says about the end of the chain, at a time of this process's clock.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// What the sources of blocks say about the end of the chain, at a time of this process's clock.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Head {
     /// Number of blocks; the newest block is `height - 1`.
     pub height: u64,
     pub confirmed_at: DateTime,
+    /// Absent where the blocks are ordered in this process, or the confirmation is read from disk.
+    pub sources: Option<Arc<Sources>>,
+}
+
+/// By how many sources of blocks a head is confirmed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sources {
+    /// Sources that answered and knew every block that was known before they were asked.
+    pub confirming: usize,
+    pub asked: usize,
+    /// MSP ids of the organisations of the confirming sources, in order, each once: those whose TLS authority issued the
+    /// certificate that the source showed. A source that no organisation of the channel vouches for counts, unnamed.
+    pub organisations: Vec<String>,
 }
 
 /// As of which block an answer speaks, and when that block was last known to be the newest.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct AsOf {
     /// Number of blocks that the answer rests on.
     pub height: u64,
     pub confirmed_at: Option<DateTime>,
+    /// Who confirmed it then.
+    pub sources: Option<Arc<Sources>>,
 }
 
 /// Why the verifier cannot vouch for its answer.
@@ -39,38 +55,64 @@ pub enum Doubt {
     Unreadable(Vec<String>),
     #[error("the certificate's own record on the ledger was overwritten, which the contract never does")]
     Spoilt,
+    #[error("this verifier cannot take new blocks of the ledger at present")]
+    NotFollowing,
+    #[error("only {confirming} of at least {required} sources confirm the newest block to this verifier")]
+    TooFewSources { confirming: usize, required: usize },
 }
 
-/// What is known about the place of the read model on the chain. Owned by the read model, which changes it as
-/// blocks and confirmations come in.
+/// What is known about the place of the read model on the chain. Changed as blocks and confirmations come in; it outlives
+/// a read model that is closed and opened anew.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Standing {
     height: u64,
+    /// Of the newest head that was reached.
     confirmed_at: Option<DateTime>,
+    sources: Option<Arc<Sources>>,
     /// Heads that the read model has not reached yet, oldest first, one a second: under steady load it is always
     /// a few blocks behind, and only the age of the oldest says whether it keeps up.
     ahead: VecDeque<Head>,
+    /// The read model could not take a block.
     broken: bool,
+    /// There is no open read model.
+    closed: bool,
+    /// No new block can come in.
+    not_following: bool,
+    /// How many sources confirmed the head, and how many have to.
+    too_few: Option<(usize, usize)>,
 }
 
 /// Heads remembered; more than are needed to see that the tolerance has run out.
 const REMEMBERED: usize = 2 * LAG_TOLERANCE as usize;
 
 impl Standing {
-    pub fn restored(height: u64, confirmed_at: Option<DateTime>) -> Self {
-        Self { height, confirmed_at, ..Self::default() }
+    /// The read model was opened with what it kept. What is known of the chain's end and its sources stays known.
+    pub fn restore(&mut self, height: u64, confirmed_at: Option<DateTime>) {
+        self.height = height;
+        self.confirmed_at = confirmed_at;
+        self.sources = None;
+        self.broken = false;
+    }
+
+    /// Everything that the read model held was thrown away; it may have been of another course of the chain.
+    pub fn restart(&mut self) {
+        self.restore(0, None);
+        self.ahead.clear();
     }
 
     pub fn as_of(&self) -> AsOf {
-        AsOf { height: self.height, confirmed_at: self.confirmed_at }
+        AsOf { height: self.height, confirmed_at: self.confirmed_at, sources: self.sources.clone() }
     }
 
-    /// The source says where the chain ends.
+    /// The sources say where the chain ends.
     pub fn confirm(&mut self, head: Head) {
         let same_moment = |last: &Head| last.confirmed_at >= head.confirmed_at;
         let full = self.ahead.len() >= REMEMBERED;
         match self.ahead.back_mut() {
-            Some(last) if full || same_moment(last) => last.height = last.height.max(head.height),
+            Some(last) if full || same_moment(last) => {
+                last.height = last.height.max(head.height);
+                last.sources = head.sources;
+            }
             _ => self.ahead.push_back(head),
         }
         self.settle();
@@ -88,12 +130,30 @@ impl Standing {
         self.broken = true;
     }
 
+    pub fn set_closed(&mut self, closed: bool) {
+        self.closed = closed;
+    }
+
+    pub fn set_following(&mut self, following: bool) {
+        self.not_following = !following;
+    }
+
+    pub fn set_too_few(&mut self, too_few: Option<(usize, usize)>) {
+        self.too_few = too_few;
+    }
+
     /// Why an answer given at `now` must be "cannot tell"; `None` when it may be relied on.
     pub fn doubt(&self, now: DateTime, max_age: i64) -> Option<Doubt> {
-        if self.broken {
+        if self.broken || self.closed {
             return Some(Doubt::Broken);
         }
         let Some(confirmed_at) = self.confirmed_at else { return Some(Doubt::NeverConfirmed) };
+        if self.not_following {
+            return Some(Doubt::NotFollowing);
+        }
+        if let Some((confirming, required)) = self.too_few {
+            return Some(Doubt::TooFewSources { confirming, required });
+        }
         if confirmed_at.plus_seconds(max_age) <= now {
             return Some(Doubt::TooOld(confirmed_at));
         }
@@ -113,9 +173,10 @@ impl Standing {
 
     /// A clock that was set back does not take a confirmation back.
     fn settle(&mut self) {
-        while let Some(head) = self.ahead.front().filter(|head| head.height <= self.height).copied() {
+        while self.ahead.front().is_some_and(|head| head.height <= self.height) {
+            let Some(head) = self.ahead.pop_front() else { return };
             self.confirmed_at = self.confirmed_at.max(Some(head.confirmed_at));
-            self.ahead.pop_front();
+            self.sources = head.sources;
         }
     }
 }
@@ -131,7 +192,13 @@ mod tests {
     }
 
     fn head(height: u64, seconds: i64) -> Head {
-        Head { height, confirmed_at: at(seconds) }
+        Head { height, confirmed_at: at(seconds), sources: None }
+    }
+
+    fn restored(height: u64, confirmed_at: i64) -> Standing {
+        let mut standing = Standing::default();
+        standing.restore(height, Some(at(confirmed_at)));
+        standing
     }
 
     #[test]
@@ -152,29 +219,29 @@ mod tests {
         standing.confirm(head(5, 100));
         standing.confirm(head(7, 200));
         standing.confirm(head(8, 210));
-        assert_eq!(standing.as_of(), AsOf { height: 5, confirmed_at: Some(at(100)) });
+        assert_eq!(standing.as_of(), AsOf { height: 5, confirmed_at: Some(at(100)), sources: None });
         assert_eq!(standing.doubt(at(259), DAY), None);
         assert_eq!(standing.doubt(at(260), DAY), Some(Doubt::Behind(8)));
         assert_eq!(standing.turns_at(DAY), Some(at(260)));
         standing.advance(8);
-        assert_eq!(standing.as_of(), AsOf { height: 8, confirmed_at: Some(at(210)) });
+        assert_eq!(standing.as_of(), AsOf { height: 8, confirmed_at: Some(at(210)), sources: None });
         assert_eq!(standing.doubt(at(300), DAY), None);
     }
 
     #[test]
     fn steady_load_is_no_lag() {
-        let mut standing = Standing::restored(0, Some(at(0)));
+        let mut standing = restored(0, 0);
         for second in 1..1000 {
             standing.confirm(head(100 * second as u64, second));
             standing.advance(100 * second as u64 - 5);
         }
-        assert_eq!(standing.as_of(), AsOf { height: 99_895, confirmed_at: Some(at(998)) });
+        assert_eq!(standing.as_of(), AsOf { height: 99_895, confirmed_at: Some(at(998)), sources: None });
         assert_eq!(standing.doubt(at(1000), DAY), None);
     }
 
     #[test]
     fn what_is_remembered_is_bounded() {
-        let mut standing = Standing::restored(0, Some(at(0)));
+        let mut standing = restored(0, 0);
         for second in 1..1000 {
             standing.confirm(head(second as u64, second));
         }
@@ -186,17 +253,49 @@ mod tests {
 
     #[test]
     fn a_clock_set_back_does_not_take_a_confirmation_back() {
-        let mut standing = Standing::restored(5, Some(at(500)));
+        let mut standing = restored(5, 500);
         standing.confirm(head(5, 400));
         assert_eq!(standing.as_of().confirmed_at, Some(at(500)));
     }
 
     #[test]
     fn a_failure_is_doubted_until_the_next_block() {
-        let mut standing = Standing::restored(5, Some(at(500)));
+        let mut standing = restored(5, 500);
         standing.fail();
         assert_eq!(standing.doubt(at(500), DAY), Some(Doubt::Broken));
         standing.advance(6);
+        assert_eq!(standing.doubt(at(500), DAY), None);
+    }
+    #[test]
+    fn an_answer_says_who_confirmed_it_last() {
+        let by = |confirming| {
+            Some(Arc::new(Sources { confirming, asked: 3, organisations: vec!["CustomsMSP".into()] }))
+        };
+        let mut standing = restored(5, 100);
+        standing.confirm(Head { sources: by(3), ..head(5, 200) });
+        assert_eq!(standing.as_of().sources, by(3));
+        standing.confirm(Head { sources: by(1), ..head(6, 210) });
+        assert_eq!(standing.as_of().sources, by(3), "the newer block is not here yet");
+        standing.advance(6);
+        assert_eq!((standing.as_of().sources, standing.as_of().confirmed_at), (by(1), Some(at(210))));
+    }
+
+    #[test]
+    fn what_hinders_following_is_doubted_at_once_and_until_it_is_gone() {
+        let mut standing = restored(5, 500);
+        standing.set_following(false);
+        assert_eq!(standing.doubt(at(500), DAY), Some(Doubt::NotFollowing));
+        standing.advance(6);
+        standing.restore(6, Some(at(500)));
+        assert_eq!(standing.doubt(at(500), DAY), Some(Doubt::NotFollowing), "a block does not end it");
+        standing.set_following(true);
+        standing.set_too_few(Some((1, 2)));
+        assert_eq!(standing.doubt(at(500), DAY), Some(Doubt::TooFewSources { confirming: 1, required: 2 }));
+        standing.set_too_few(None);
+        standing.set_closed(true);
+        standing.advance(7);
+        assert_eq!(standing.doubt(at(500), DAY), Some(Doubt::Broken));
+        standing.set_closed(false);
         assert_eq!(standing.doubt(at(500), DAY), None);
     }
 }

@@ -40,6 +40,16 @@ fn a_directory_in_use_is_refused() {
     assert!(matches!(error, ModelError::InUse { .. }), "{error}");
 }
 
+/// A lock's file that cannot be opened, here because it is a directory, is no lock that somebody holds.
+#[test]
+fn an_error_of_the_disk_on_the_lock_is_not_told_as_another_process() {
+    let directory = TempDir::new().unwrap();
+    fs::create_dir(directory.path().join("LOCK")).unwrap();
+    let error = ReadModel::open(directory.path(), channel([1; 32])).err().unwrap();
+    assert!(matches!(error, ModelError::Database(_)), "{error}");
+    assert!(error.to_string().contains("Is a directory"), "{error}");
+}
+
 #[test]
 fn blocks_out_of_order_or_of_another_chain_are_refused_and_make_it_doubtful() {
     let mut world = World::new();

@@ -46,7 +46,7 @@ async fn a_valid_certificate_as_page_and_as_json() {
         .says("not stated")
         .says("As of block 6, confirmed as the newest on 21 November 2026");
     page.says(&verifier::fingerprint(&world.genesis)).says("up to 30 seconds old").says(&code.grouped());
-    page.says("certifies nothing");
+    page.says("certify nothing");
     assert!(!page.text().contains("<script"));
 
     for path in [format!("/c/{code}"), format!("/C/{code}"), format!("/api/v1/certificates/{code}")] {

@@ -1,81 +1,71 @@
-//! Follows a channel that others order: takes blocks from a peer's or an orderer's Deliver service, judges
-//! every one anew, and keeps a ledger of its own.
+//! Follows a channel that others order: takes blocks from the Deliver services of peers and orderers, validates every
+//! one anew, and keeps a ledger of its own.
 //!
-//! Whoever delivers the blocks is not trusted: their number, hashes and orderer signatures are checked under
-//! the configuration as of the previous block, every transaction is validated, and the verdicts that a peer
-//! wrote beside its blocks are not read. All that must be trusted is the genesis block.
+//! No source is trusted: number, hashes and orderer signatures of a block are checked under the configuration as of the
+//! previous block, every transaction is validated, and the verdicts that a peer wrote beside its blocks are not read.
+//! All that must be trusted is the genesis block.
 //!
-//! Now and then the source is asked for its newest block, so that a chain on which nothing happens is told
-//! from one that nobody hears of.
+//! What a source can do is to withhold blocks. So in rounds all sources are asked for their newest block at the same
+//! time. The chain ends where the highest of them says, and blocks are taken from a source that has them. A source that
+//! does not know a block which was known two rounds before confirms nothing.
 
-use std::{
-    convert::Infallible,
-    error::Error,
-    sync::Arc,
-    time::{Duration, SystemTime, UNIX_EPOCH},
-};
+mod asking;
+mod clock;
+mod download;
+mod rounds;
+mod source;
 
-use bytes::Bytes;
+use std::{pin::pin, sync::Arc, time::SystemTime};
+
 use fabric::{
     channel::Bundle,
     crypto::{SignatureMemo, SigningError},
     msp::SigningIdentity,
-    proto::{
-        common::{ChannelHeader, Envelope, Header, HeaderType, Payload, SignatureHeader},
-        orderer::{
-            SeekInfo, SeekNewest, SeekPosition, SeekSpecified,
-            atomic_broadcast_client::AtomicBroadcastClient, deliver_response, seek_info::SeekBehavior,
-            seek_position::Type as Position,
-        },
-        protos::{self, deliver_client::DeliverClient},
-    },
     types::{HeadedBlock, block::NotABlock},
 };
-use futures::{Stream, StreamExt, stream, stream::BoxStream};
-use prost::Message;
-use tokio::time::{Instant, MissedTickBehavior, interval_at, timeout};
-use tonic::{
-    Status,
-    transport::{Channel as Connection, Endpoint},
-};
+use futures::StreamExt;
+use tonic::Status;
 
 use crate::{
     ledger::{CommittedBlock, Ledger, LedgerError},
     node::start::{StartError, current_config},
     validate::{self, BlockRejected, Halt},
 };
-
-/// The largest block that is accepted, in bytes (`comm.MaxRecvMsgSize` of Fabric).
-const MAX_MESSAGE_BYTES: usize = 100 << 20;
-/// How long to wait before the next source is tried, at first and at most.
-const FIRST_PAUSE: Duration = Duration::from_millis(250);
-const LONGEST_PAUSE: Duration = Duration::from_secs(30);
-/// How often a source is asked for its newest block, and how long it may take to answer.
-const CONFIRMATION: Duration = Duration::from_secs(5);
-const CONFIRMATION_TIMEOUT: Duration = Duration::from_secs(15);
-
-/// Where blocks come from.
-#[derive(Clone, Debug)]
-pub struct Source {
-    pub endpoint: Endpoint,
-    pub kind: SourceKind,
-}
-
-/// Which of the two Deliver services a source offers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum SourceKind {
-    Peer,
-    Orderer,
-}
+use asking::Asker;
+use download::Download;
+use rounds::{Answer, Answers, rounds};
+pub use source::{Source, SourceKind, tls};
 
 /// What a follower learns.
-pub enum News<'b> {
-    /// A block was judged and committed.
-    Committed(&'b CommittedBlock),
-    /// At this time the chain had this many blocks; not all of them need to be here yet.
-    Height(u64, SystemTime),
-    /// A source failed; the next one is tried. Told again at every try.
-    Failed(&'b Source, &'b SourceError),
+pub enum News<'a> {
+    /// A block was validated and committed.
+    Committed(&'a Arc<CommittedBlock>),
+    /// All sources were asked for their newest block.
+    Round(&'a Round),
+    /// Blocks are taken from another source from now on.
+    Left(&'a Source, &'a SourceError),
+}
+
+/// What all sources together say of the end of the chain.
+#[derive(Debug)]
+pub struct Round {
+    /// When they were asked, by this machine's clock.
+    pub asked_at: SystemTime,
+    /// Blocks that the chain has: the most that a source says, or was known before. Not all of them need to be here.
+    pub height: u64,
+    /// In the order of the sources.
+    pub reports: Vec<Report>,
+}
+
+/// What one source says.
+#[derive(Debug)]
+pub struct Report {
+    /// `host:port`.
+    pub source: String,
+    /// MSP id of the organisation whose TLS authority issued the source's certificate.
+    pub organisation: Option<String>,
+    /// Blocks that the chain has by the source, which has proved it.
+    pub claim: Result<u64, SourceError>,
 }
 
 /// Why a channel cannot be followed any further, whoever delivers it.
@@ -91,28 +81,49 @@ pub enum FollowError {
     NoSource,
 }
 
-/// Why one source is given up for the next one.
+/// Why a source confirms nothing, or is left for another one.
 #[derive(Debug, thiserror::Error)]
 pub enum SourceError {
     #[error("cannot reach it: {0}")]
     Connect(String),
     #[error("its TLS certificate is not signed by an authority that is trusted")]
     Untrusted,
+    #[error(
+        "its TLS certificate is valid only {bound}, and this machine's clock says {now}: one of them is wrong"
+    )]
+    CertificateTime { bound: String, now: String },
     #[error("it broke off: {0}")]
     Broken(#[from] Status),
     #[error("it closed its stream")]
     Closed,
     #[error("the identity may not read the channel (FORBIDDEN)")]
     Forbidden,
+    #[error(
+        "it refuses requests because the clocks differ: this machine's says {ours}, its own {theirs}; set the wrong one"
+    )]
+    Clock { ours: String, theirs: String },
+    #[error(
+        "it refuses the request (BAD_REQUEST), as Fabric does when the clocks are more than 15 minutes apart: this \
+         machine's says {ours}, that of the client of the newest transaction here said {newest}"
+    )]
+    BadRequest { ours: String, newest: String },
     #[error("it refused to deliver: {0}")]
     Refused(&'static str),
     #[error("it delivered no block: {0}")]
     NotABlock(#[from] NotABlock),
     #[error("it delivered a block that is refused: {0}")]
     Rejected(#[from] BlockRejected),
-    #[error("its block {0} is not the one that follows from the blocks before")]
+    #[error(
+        "its block {0} is not the one that follows from the blocks before, and the orderers have not signed it"
+    )]
     OtherChain(u64),
-    #[error("it did not say what its newest block is in time")]
+    #[error("its block {0} is not ours, and the orderers have signed both: they have forked the chain")]
+    Forked(u64),
+    #[error("it is behind: its newest block is {newest}, and block {known} is known")]
+    Behind { newest: u64, known: u64 },
+    #[error("it does not deliver block {missing}, which exists")]
+    Stalled { missing: u64 },
+    #[error("it did not say in time what its newest block is")]
     Silent,
     #[error("no randomness from the operating system: {0}")]
     Randomness(#[from] getrandom::Error),
@@ -124,241 +135,163 @@ pub enum SourceError {
 
 /// Follows one channel with one identity, which must be allowed to read it.
 pub struct Follower {
+    asker: Asker,
     ledger: Arc<Ledger>,
     bundle: Arc<Bundle>,
     memo: SignatureMemo,
-    identity: SigningIdentity,
     sources: Vec<Source>,
-    /// How many blocks the chain had when the end of it was last heard of.
-    end: u64,
+    download: Download,
+    end: End,
+}
+
+/// How many blocks the chain is known to have: now, and as of the last two rounds, oldest first.
+struct End {
+    height: u64,
+    rounds: [u64; 2],
 }
 
 impl Follower {
-    /// Goes on where `ledger` ends.
+    /// Goes on where `ledger` ends. The chain is known to have at least `known` blocks; 0 where nothing is known.
     pub fn new(
         ledger: Arc<Ledger>,
-        identity: SigningIdentity,
+        identity: Arc<SigningIdentity>,
         sources: Vec<Source>,
+        known: u64,
     ) -> Result<Self, FollowError> {
         if sources.is_empty() {
             return Err(FollowError::NoSource);
         }
         let (bundle, _) = current_config(&ledger)?;
         // Nothing that this process signed comes back to it, so there is nothing to remember.
-        Ok(Self { ledger, bundle, memo: SignatureMemo::disabled(), identity, sources, end: 0 })
+        let memo = SignatureMemo::disabled();
+        let asker = Asker { ledger: Arc::clone(&ledger), identity };
+        let download = Download::new(sources.len());
+        let height = known.max(ledger.height());
+        let end = End { height, rounds: [height; 2] };
+        Ok(Self { asker, ledger, bundle, memo, sources, download, end })
     }
 
-    /// Follows without end, source after source, and tells `listener` what it learns. Returns only where no
-    /// source could help.
+    /// Follows without end and tells `listener` what it learns. Returns only where no source could help.
     pub async fn run(mut self, mut listener: impl FnMut(News<'_>)) -> FollowError {
-        let mut pause = FIRST_PAUSE;
-        for source in self.sources.clone().iter().cycle() {
-            let height = self.ledger.height();
-            let Err(error) = self.follow(source, &mut listener).await;
-            match error {
-                SourceError::Fatal(error) => return error,
-                error => listener(News::Failed(source, &error)),
-            }
-            let advanced = self.ledger.height() > height;
-            pause = if advanced { FIRST_PAUSE } else { (pause * 2).min(LONGEST_PAUSE) };
-            tokio::time::sleep(pause).await;
-        }
-        FollowError::NoSource
-    }
-
-    async fn follow(
-        &mut self,
-        source: &Source,
-        listener: &mut impl FnMut(News<'_>),
-    ) -> Result<Infallible, SourceError> {
-        let connection = transport::connect(source.endpoint.clone()).await.map_err(unreachable)?;
-        self.confirm(&connection, source.kind, listener).await?;
-        let next = Position::Specified(SeekSpecified { number: self.ledger.height() });
-        let without_end = Position::Specified(SeekSpecified { number: u64::MAX });
-        let seek = self.seek(next, without_end)?;
-        let mut blocks = deliver(connection.clone(), source.kind, seek).await?;
-        let mut confirmation = interval_at(Instant::now() + CONFIRMATION, CONFIRMATION);
-        confirmation.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut rounds = pin!(rounds(self.asker.clone(), &self.sources));
         loop {
-            tokio::select! {
-                block = blocks.next() => match block {
-                    Some(block) => self.take(block?, listener)?,
-                    None => return Err(SourceError::Closed),
+            let done = tokio::select! {
+                Some(answers) = rounds.next() => self.conclude(answers, &mut listener),
+                block = self.download.next() => match block.and_then(|block| self.take(block, &mut listener)) {
+                    Err(SourceError::Fatal(error)) => Err(error),
+                    Err(reason) => {
+                        self.leave(&reason, &mut listener);
+                        Ok(())
+                    }
+                    Ok(()) => Ok(()),
                 },
-                _ = confirmation.tick() => self.confirm(&connection, source.kind, listener).await?,
+            };
+            if let Err(error) = done {
+                return error;
             }
         }
     }
 
+    /// Commits the next block.
     fn take(&mut self, block: HeadedBlock, listener: &mut impl FnMut(News<'_>)) -> Result<(), SourceError> {
-        let heard_at = SystemTime::now();
-        let ordered = validate::verify_ordered(block, &self.bundle, &self.ledger, &self.memo)?;
+        let ordered = validate::verify_ordered(block, &self.bundle, &self.ledger, &self.memo);
+        let ordered = ordered.map_err(rejected)?;
         let validation =
             validate::validate(ordered, &self.bundle, &self.ledger, &self.memo).map_err(FollowError::Halt)?;
         let block = self.ledger.commit(validation.block).map_err(FollowError::Ledger)?;
         if let Some(bundle) = validation.bundle {
             self.bundle = bundle;
         }
+        self.end.height = self.end.height.max(block.number + 1);
+        self.download.advanced();
         listener(News::Committed(&block));
-        let height = block.number + 1;
-        // Blocks before the known end of the chain say nothing of where it ends.
-        if height > self.end {
-            self.end = height;
-            listener(News::Height(height, heard_at));
-        }
         Ok(())
     }
 
-    /// Asks the source for its newest block, which says where the chain ends if the orderers signed it.
-    async fn confirm(
-        &mut self,
-        connection: &Connection,
-        kind: SourceKind,
-        listener: &mut impl FnMut(News<'_>),
-    ) -> Result<(), SourceError> {
-        let asked_at = SystemTime::now();
-        let newest = timeout(CONFIRMATION_TIMEOUT, self.newest(connection.clone(), kind));
-        let newest = newest.await.map_err(|_| SourceError::Silent)??;
-        let height = self.height_of(&newest)?;
-        // A source that knows less than we do, or than another one told us, confirms nothing.
-        if height >= self.end.max(self.ledger.height()) {
-            self.end = height;
-            listener(News::Height(height, asked_at));
+    /// Judges the answers of a round, and sees to it that blocks come from a source that has them.
+    fn conclude(&mut self, round: Answers, listener: &mut impl FnMut(News<'_>)) -> Result<(), FollowError> {
+        let asked_at = round.asked_at;
+        let answers = self.sources.iter().zip(round.answers);
+        let reports: Vec<_> = answers.map(|(source, answer)| self.report(source, answer)).collect();
+        self.download.claims(reports.iter().map(|report| report.claim.as_ref().map_or(0, |claim| *claim)));
+        let claims = reports.iter().filter_map(|report| report.claim.as_ref().ok());
+        let height = claims.copied().max().unwrap_or_default().max(self.end.height);
+        let [expected, last] = self.end.rounds;
+        self.end = End { height, rounds: [last, height] };
+        let reports = reports.into_iter().map(|report| report.expect_height(expected, height));
+        let round = Round { asked_at, height, reports: reports.collect() };
+        if let Some(reason) = self.download.grievance(self.ledger.height(), height) {
+            self.leave(&reason, listener);
+        } else if self.download.is_turn_over(self.ledger.height(), height) {
+            self.download.leave();
         }
-        Ok(())
+        self.download.open(&self.asker, &self.sources);
+        let fatal = |report: &Report| matches!(report.claim, Err(SourceError::Fatal(_)));
+        listener(News::Round(&round));
+        match round.reports.into_iter().find(fatal).map(|report| report.claim) {
+            Some(Err(SourceError::Fatal(error))) => Err(error),
+            _ => Ok(()),
+        }
     }
 
-    async fn newest(&self, connection: Connection, kind: SourceKind) -> Result<HeadedBlock, SourceError> {
-        let newest = Position::Newest(SeekNewest {});
-        let mut blocks = deliver(connection, kind, self.seek(newest, newest)?).await?;
-        blocks.next().await.unwrap_or(Err(SourceError::Refused("nothing instead of its newest block")))
+    fn leave(&mut self, reason: &SourceError, listener: &mut impl FnMut(News<'_>)) {
+        if let Some(source) = self.download.source().and_then(|index| self.sources.get(index)) {
+            listener(News::Left(source, reason));
+        }
+        self.download.leave();
+        self.download.open(&self.asker, &self.sources);
     }
 
-    /// How many blocks a chain has that ends with `newest`.
+    fn report(&self, source: &Source, answer: Answer) -> Report {
+        Report {
+            source: source.address().to_owned(),
+            organisation: source.organisation(&answer.certificates, self.bundle.msps()),
+            claim: answer.newest.and_then(|newest| self.height_of(&newest)),
+        }
+    }
+
+    /// How many blocks a chain has that ends with `newest`, which must be one of ours or signed by the orderers.
     fn height_of(&self, newest: &HeadedBlock) -> Result<u64, SourceError> {
-        let ours = self.ledger.height();
-        match newest.number().checked_add(1) {
-            Some(height) if height > ours => {
-                validate::verify_origin(newest, &self.bundle, &self.memo)?;
-                Ok(height)
-            }
-            Some(height) if height < ours || newest.hash() == self.ledger.last_hash() => Ok(height),
-            _ => Err(SourceError::OtherChain(newest.number())),
+        let number = newest.number();
+        let height = number.checked_add(1).ok_or(SourceError::OtherChain(number))?;
+        let signed = || validate::verify_origin(newest, &self.bundle, &self.memo);
+        if height > self.ledger.height() {
+            signed().map_err(rejected)?;
+            return Ok(height);
+        }
+        let ours = self.ledger.block(number).map_err(FollowError::Ledger)?;
+        match ours.is_some_and(|ours| ours.hash() == newest.hash()) {
+            true => Ok(height),
+            false if signed().is_ok() => Err(SourceError::Forked(number)),
+            false => Err(SourceError::OtherChain(number)),
         }
     }
+}
 
-    /// The signed request for blocks.
-    fn seek(&self, start: Position, stop: Position) -> Result<Envelope, SourceError> {
-        let info = SeekInfo {
-            start: Some(SeekPosition { r#type: Some(start) }),
-            stop: Some(SeekPosition { r#type: Some(stop) }),
-            behavior: SeekBehavior::BlockUntilReady as i32,
-            ..Default::default()
+impl Round {
+    /// The sources that know every block that was known before they were asked.
+    pub fn confirming(&self) -> impl Iterator<Item = &Report> {
+        self.reports.iter().filter(|report| report.claim.is_ok())
+    }
+}
+
+impl Report {
+    /// A source that has less than `expected` blocks confirms nothing. The chain has `height` now.
+    fn expect_height(self, expected: u64, height: u64) -> Self {
+        let claim = match self.claim {
+            Ok(claim) if claim < expected => {
+                Err(SourceError::Behind { newest: claim.saturating_sub(1), known: height.saturating_sub(1) })
+            }
+            claim => claim,
         };
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        let timestamp =
-            prost_types::Timestamp { seconds: now.as_secs() as i64, nanos: now.subsec_nanos() as i32 };
-        let channel_header = ChannelHeader {
-            r#type: HeaderType::DeliverSeekInfo as i32,
-            channel_id: self.ledger.channel_id().to_owned(),
-            timestamp: Some(timestamp),
-            ..Default::default()
-        };
-        let mut nonce = [0; 24];
-        getrandom::fill(&mut nonce)?;
-        let signature_header =
-            SignatureHeader { creator: self.identity.serialized(), nonce: Bytes::copy_from_slice(&nonce) };
-        let header = Header {
-            channel_header: channel_header.encode_to_vec().into(),
-            signature_header: signature_header.encode_to_vec().into(),
-        };
-        let payload: Bytes =
-            Payload { header: Some(header), data: info.encode_to_vec().into() }.encode_to_vec().into();
-        let signature = self.identity.sign(&payload)?.into();
-        Ok(Envelope { payload, signature })
+        Self { claim, ..self }
     }
 }
 
-type Blocks = BoxStream<'static, Result<HeadedBlock, SourceError>>;
-
-/// A request that stays open: a deliver client sends one envelope and never half-closes.
-fn request(seek: Envelope) -> impl Stream<Item = Envelope> {
-    stream::once(std::future::ready(seek)).chain(stream::pending())
-}
-
-async fn deliver(connection: Connection, kind: SourceKind, seek: Envelope) -> Result<Blocks, SourceError> {
-    match kind {
-        SourceKind::Peer => from_peer(connection, seek).await,
-        SourceKind::Orderer => from_orderer(connection, seek).await,
-    }
-}
-
-async fn from_peer(connection: Connection, seek: Envelope) -> Result<Blocks, SourceError> {
-    let mut client = DeliverClient::new(connection).max_decoding_message_size(MAX_MESSAGE_BYTES);
-    let responses = client.deliver(request(seek)).await?.into_inner();
-    Ok(responses
-        .map(|response| match response?.r#type {
-            Some(protos::deliver_response::Type::Block(block)) => Ok(block.try_into()?),
-            Some(protos::deliver_response::Type::Status(status)) => Err(refused(status)),
-            _ => Err(SourceError::Refused("something that is no block")),
-        })
-        .boxed())
-}
-
-async fn from_orderer(connection: Connection, seek: Envelope) -> Result<Blocks, SourceError> {
-    let mut client = AtomicBroadcastClient::new(connection).max_decoding_message_size(MAX_MESSAGE_BYTES);
-    let responses = client.deliver(request(seek)).await?.into_inner();
-    Ok(responses
-        .map(|response| match response?.r#type {
-            Some(deliver_response::Type::Block(block)) => Ok(block.try_into()?),
-            Some(deliver_response::Type::Status(status)) => Err(refused(status)),
-            None => Err(SourceError::Refused("an empty response")),
-        })
-        .boxed())
-}
-
-fn refused(status: i32) -> SourceError {
-    match fabric::proto::common::Status::try_from(status) {
-        Ok(fabric::proto::common::Status::Forbidden) => SourceError::Forbidden,
-        Ok(status) => SourceError::Refused(status.as_str_name()),
-        Err(_) => SourceError::Refused("an unknown status"),
-    }
-}
-
-/// Why there is no connection. The outermost error says only "transport error"; what helps is below it.
-fn unreachable(error: tonic::transport::Error) -> SourceError {
-    let causes: Vec<String> =
-        std::iter::successors(error.source(), |&cause| cause.source()).map(ToString::to_string).collect();
-    // An authority of the same name with another key is reported as a bad signature.
-    let is_untrusted = |cause: &String| cause.contains("UnknownIssuer") || cause.contains("BadSignature");
-    if causes.iter().any(is_untrusted) {
-        return SourceError::Untrusted;
-    }
-    let told = causes.iter().enumerate().filter(|(index, cause)| {
-        // Wrappers often repeat what they wrap.
-        causes.get(index + 1).is_none_or(|next| !cause.contains(next.as_str()))
-    });
-    SourceError::Connect(told.map(|(_, cause)| cause.as_str()).collect::<Vec<_>>().join(": "))
-}
-
-#[cfg(test)]
-#[allow(clippy::unwrap_used, clippy::panic)]
-mod tests {
-    use super::*;
-
-    #[tokio::test]
-    async fn a_closed_port_is_told() {
-        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-        let address = listener.local_addr().unwrap();
-        drop(listener);
-        let endpoint = Endpoint::from_shared(format!("http://{address}")).unwrap();
-        let error = unreachable(transport::connect(endpoint).await.unwrap_err());
-        assert!(error.to_string().contains("refused"), "{error}");
-    }
-
-    #[test]
-    fn a_forbidden_channel_is_told() {
-        assert!(matches!(refused(403), SourceError::Forbidden));
-        assert!(matches!(refused(503), SourceError::Refused("SERVICE_UNAVAILABLE")));
+/// A failure of our own ledger is not the source's.
+fn rejected(error: BlockRejected) -> SourceError {
+    match error {
+        BlockRejected::Ledger(error) => SourceError::Fatal(FollowError::Ledger(error)),
+        error => SourceError::Rejected(error),
     }
 }

@@ -220,7 +220,7 @@ impl Consortium {
         self.writer.advance(block.header(), false);
         let committed = self.commit(block);
         self.model.apply(&committed).unwrap();
-        self.model.confirm(Head { height: self.ledger.height(), confirmed_at: self.now });
+        self.model.confirm(Head { height: self.ledger.height(), confirmed_at: self.now, sources: None });
         committed.codes.clone()
     }
 

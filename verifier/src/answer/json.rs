@@ -49,7 +49,7 @@ struct Body<'a> {
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     demonstration: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
-    as_of: Option<AsOfBody>,
+    as_of: Option<AsOfBody<'a>>,
 }
 
 /// Taken from the signed document, unchanged.
@@ -106,16 +106,27 @@ struct Links {
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct AsOfBody {
+struct AsOfBody<'a> {
     /// The newest block that the answer rests on; absent where there is none.
     #[serde(skip_serializing_if = "Option::is_none")]
     block: Option<u64>,
-    /// When this verifier last learned, by its own clock, that the block was the newest.
+    /// When, by this verifier's own clock, no source last had a newer block.
     #[serde(skip_serializing_if = "Option::is_none")]
     confirmed_at: Option<DateTime>,
     /// The ledger's own time in that block; the events of newer blocks can count from 15 minutes before it.
     #[serde(skip_serializing_if = "Option::is_none")]
     ledger_time: Option<DateTime>,
+    /// By how many sources of blocks, where others deliver them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sources: Option<SourcesBody<'a>>,
+}
+
+#[derive(Serialize)]
+struct SourcesBody<'a> {
+    confirming: usize,
+    asked: usize,
+    /// MSP ids, by the TLS certificates of the confirming sources.
+    organisations: &'a [String],
 }
 
 /// An answer, rendered.
@@ -129,7 +140,7 @@ impl Rendered {
     pub fn new(answer: &Answer, shared: Shared<'_>) -> Self {
         let mut body = Body::new(answer, shared);
         let meaning = short_hash(&[&render(&body)]);
-        body.as_of = Some(AsOfBody::new(answer.as_of, answer.ledger_time));
+        body.as_of = Some(AsOfBody::new(&answer.as_of, answer.ledger_time));
         Self { body: render(&body), meaning }
     }
 }
@@ -143,12 +154,12 @@ impl<'a> Body<'a> {
     fn new(answer: &'a Answer, shared: Shared<'a>) -> Self {
         let (entry, verdict) = match &answer.found {
             Found::Certificate(entry, verdict) => (Some(entry.as_ref()), Some(verdict)),
-            Found::Nothing | Found::Unreadable => (None, None),
+            Found::Nothing | Found::Unreadable(_) => (None, None),
         };
         Self {
             result: answer.outcome(),
             doubt: answer.doubt.as_ref().map(ToString::to_string),
-            last_known: answer.doubt.as_ref().and(answer.last_known()),
+            last_known: answer.last_known(),
             reasons: verdict.map_or(&[], reasons),
             code: answer.question.code,
             at: answer.question.at,
@@ -219,8 +230,13 @@ impl Links {
     }
 }
 
-impl AsOfBody {
-    fn new(as_of: AsOf, ledger_time: Option<DateTime>) -> Self {
-        Self { block: as_of.height.checked_sub(1), confirmed_at: as_of.confirmed_at, ledger_time }
+impl<'a> AsOfBody<'a> {
+    fn new(as_of: &'a AsOf, ledger_time: Option<DateTime>) -> Self {
+        let sources = as_of.sources.as_deref().map(|sources| SourcesBody {
+            confirming: sources.confirming,
+            asked: sources.asked,
+            organisations: &sources.organisations,
+        });
+        Self { block: as_of.height.checked_sub(1), confirmed_at: as_of.confirmed_at, ledger_time, sources }
     }
 }

@@ -52,9 +52,13 @@ fn set_aside(directory: &Path) -> io::Result<()> {
     fs::rename(directory, aside)
 }
 
-/// RocksDB names a held lock only in the text of its error.
+/// RocksDB names a held lock only in the text of its error: one that this process holds, and `EAGAIN` for one
+/// of another process. Any other error of the lock's file is the disk's.
+const HELD: &[&str] = &["lock hold by current process", "Resource temporarily unavailable"];
+
 fn named(error: rocksdb::Error, directory: &Path) -> ModelError {
-    if error.kind() == rocksdb::ErrorKind::IOError && error.to_string().contains("lock") {
+    let text = error.to_string();
+    if error.kind() == rocksdb::ErrorKind::IOError && HELD.iter().any(|held| text.contains(held)) {
         return ModelError::InUse { directory: directory.to_owned() };
     }
     error.into()

@@ -1,5 +1,4 @@
-//! Where the read model's blocks come from: the ledger beside it, block by block as they are committed, and for what
-//! it missed from the ledger's log.
+//! How blocks go into the read model: as they are committed, and for what it missed from the ledger's log.
 
 use network::ledger::{CommittedBlock, Ledger, LedgerError};
 
@@ -33,22 +32,42 @@ impl ReadModel {
     /// that has fewer blocks than the model has lost some: nothing may be answered from it.
     pub fn catch_up(&self, ledger: &Ledger) -> Result<CaughtUp, ModelError> {
         let from = self.height();
-        if from > ledger.height() {
-            return Err(ModelError::LedgerShorter { confirmed: from, logged: ledger.height() });
-        }
-        let rebuilt = !self.is_beginning_of(ledger)?;
-        if rebuilt {
-            tracing::warn!(height = from, "the read model does not fit the ledger and is built anew");
+        let rebuilt = self.fit(ledger)?;
+        while self.apply_next(ledger)? {}
+        Ok(CaughtUp { from: if rebuilt { 0 } else { from }, to: self.height(), rebuilt })
+    }
+
+    /// Refuses a ledger that has fewer blocks than answers were given from.
+    pub(crate) fn check(&self, ledger: &Ledger) -> Result<(), ModelError> {
+        let (confirmed, logged) = (self.height(), ledger.height());
+        if confirmed > logged { Err(ModelError::LedgerShorter { confirmed, logged }) } else { Ok(()) }
+    }
+
+    /// Throws everything away where the blocks in the model are not the ledger's first ones; says whether it did.
+    pub(crate) fn fit(&self, ledger: &Ledger) -> Result<bool, ModelError> {
+        self.check(ledger)?;
+        let fits = self.is_beginning_of(ledger)?;
+        if !fits {
+            tracing::warn!(
+                height = self.height(),
+                "the read model does not fit the ledger and is built anew"
+            );
             self.clear()?;
         }
-        let to = ledger.height();
-        for number in self.height()..to {
-            let block = ledger.block(number).map_err(unreadable)?;
-            let block = block.ok_or_else(|| ModelError::Ledger(format!("block {number} is missing")))?;
-            let (codes, transactions) = CommittedBlock::recorded(&block).map_err(unreadable)?;
-            self.apply_block(&IncomingBlock::new(&block, &codes, &transactions))?;
+        Ok(!fits)
+    }
+
+    /// Applies the next block of a ledger that the model fits; says whether there was one.
+    pub(crate) fn apply_next(&self, ledger: &Ledger) -> Result<bool, ModelError> {
+        let number = self.height();
+        if number >= ledger.height() {
+            return Ok(false);
         }
-        Ok(CaughtUp { from: if rebuilt { 0 } else { from }, to, rebuilt })
+        let block = ledger.block(number).map_err(unreadable)?;
+        let block = block.ok_or_else(|| ModelError::Ledger(format!("block {number} is missing")))?;
+        let (codes, transactions) = CommittedBlock::recorded(&block).map_err(unreadable)?;
+        self.apply_block(&IncomingBlock::new(&block, &codes, &transactions))?;
+        Ok(true)
     }
 
     /// Whether the blocks in the model are the ledger's first ones.

@@ -60,7 +60,7 @@ impl<'a> Reading<'a> {
     }
 
     pub fn as_of(&self) -> AsOf {
-        self.as_of
+        self.as_of.clone()
     }
 
     pub fn doubt(&self) -> Option<&Doubt> {

@@ -61,15 +61,16 @@ pub(super) fn decode_time(bytes: [u8; 8]) -> Option<DateTime> {
 }
 
 /// How high the model stood when it was confirmed, and when that was.
-pub(super) fn encode_head(head: Head) -> Vec<u8> {
-    [head.height.to_be_bytes(), head.confirmed_at.seconds().to_be_bytes()].concat()
+pub(super) fn encode_head(height: u64, confirmed_at: DateTime) -> Vec<u8> {
+    [height.to_be_bytes(), confirmed_at.seconds().to_be_bytes()].concat()
 }
 
 pub(super) fn decode_head(mut record: &[u8]) -> Result<Head, ModelError> {
     let height = take(&mut record).map(u64::from_be_bytes);
     let confirmed_at = take(&mut record).map(i64::from_be_bytes).map(DateTime::from_seconds);
     let head = height.zip(confirmed_at).filter(|_| record.is_empty());
-    head.map(|(height, confirmed_at)| Head { height, confirmed_at }).ok_or(ModelError::Savepoint)
+    head.map(|(height, confirmed_at)| Head { height, confirmed_at, sources: None })
+        .ok_or(ModelError::Savepoint)
 }
 
 /// Splits an array off the front.

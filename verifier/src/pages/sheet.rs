@@ -75,12 +75,12 @@ impl CertificatePage {
                 }
                 Some(Known::new(entry, &document, extras, answer.moment, &frame))
             }
-            Found::Nothing | Found::Unreadable => None,
+            Found::Nothing | Found::Unreadable(_) => None,
         };
         Self {
             frame,
             status: Status::of(answer),
-            as_of: as_of_sentence(answer.as_of, answer.ledger_time),
+            as_of: as_of_sentence(&answer.as_of, answer.ledger_time),
             code: code.grouped(),
             href: link::page_path(code),
             api: format!("/api/v1/certificates/{code}"),

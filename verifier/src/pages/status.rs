@@ -84,7 +84,7 @@ fn sentence(answer: &Answer, outcome: Outcome) -> String {
 fn in_force(answer: &Answer) -> String {
     let until = match &answer.found {
         Found::Certificate(entry, _) => format!(" until {}", moment(entry.certificate.valid_until)),
-        Found::Nothing | Found::Unreadable => String::new(),
+        Found::Nothing | Found::Unreadable(_) => String::new(),
     };
     format!("This certificate stands on the ledger and is in force{until}, unless it is stopped before.")
 }
@@ -102,7 +102,6 @@ fn doubt_sentence(answer: &Answer) -> String {
 }
 
 fn last_known(answer: &Answer) -> Option<String> {
-    answer.doubt.as_ref()?;
     answer.last_known().map(|outcome| word(outcome).1.to_lowercase())
 }
 

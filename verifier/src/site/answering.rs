@@ -6,7 +6,7 @@ use http::{StatusCode, header};
 use super::front::explain;
 use super::product::contradicts;
 use super::{Asked, SVG, Site, problem};
-use crate::answer::{Answer, Outcome, Question, Rendered};
+use crate::answer::{Answer, Found, Outcome, Question, Rendered};
 use crate::config::CACHE_WINDOW;
 use crate::link::{self, DigitalLink};
 use crate::model::{Entry, ModelError, product_link};
@@ -30,7 +30,7 @@ fn location(question: &Question) -> String {
 }
 
 /// What a kept reply rests on.
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 pub(super) struct Basis {
     as_of: AsOf,
     /// When it may become another one though nothing is written.
@@ -58,7 +58,11 @@ impl Site {
         if let Some(kept) = self.kept(&key, asked.now) {
             return kept;
         }
-        let answered = self.model.read(asked.now, self.max_age).and_then(|reading| {
+        let Some(model) = self.served.model() else {
+            let answer = Answer::unreadable(question, self.served.as_of(), asked.now);
+            return self.answered(asked, &answer, &Extras::default(), key);
+        };
+        let answered = model.read(asked.now, self.max_age).and_then(|reading| {
             let mut answer = Answer::new(&reading, question, asked.now);
             let mut extras = match representation {
                 Representation::Page => Extras::read(&reading, &answer)?,
@@ -73,7 +77,12 @@ impl Site {
             Ok((answer, _)) if product.is_some_and(|link| contradicts(&answer, link)) => {
                 self.contradiction(asked, &answer)
             }
-            Ok((answer, extras)) => self.answered(asked, &answer, &extras, key),
+            Ok((answer, extras)) => {
+                if let Found::Unreadable(Some(error)) = &answer.found {
+                    self.served.report(error);
+                }
+                self.answered(asked, &answer, &extras, key)
+            }
             Err(error) => self.broken(asked, &error),
         }
     }
@@ -117,7 +126,8 @@ impl Site {
             Ok(question) => question.code,
             Err(mistake) => return self.mistaken(asked, raw, &mistake),
         };
-        let entry = self.model.read(asked.now, self.max_age).and_then(|reading| reading.entry(code));
+        let Some(model) = self.served.model() else { return self.closed(asked) };
+        let entry = model.read(asked.now, self.max_age).and_then(|reading| reading.entry(code));
         match entry {
             Ok(Some(entry)) => reply(&entry).unwrap_or_else(|error| {
                 tracing::error!(%error, "a QR code could not be drawn");
@@ -134,10 +144,10 @@ impl Site {
 
     /// A reply rendered before, if it still says what would be said now.
     fn kept(&self, key: &Key, now: DateTime) -> Option<Reply> {
-        if key.0.at.is_some() || self.model.doubt(now, self.max_age).is_some() {
+        if key.0.at.is_some() || self.served.doubt(now, self.max_age).is_some() {
             return None;
         }
-        let as_of = self.model.as_of();
+        let as_of = self.served.as_of();
         let holds =
             |basis: &Basis| basis.as_of == as_of && basis.turns_at.is_none_or(|turns_at| now < turns_at);
         let (basis, reply) = self.cache.get(key, holds)?;
@@ -151,7 +161,7 @@ impl Site {
         let (content_type, body) = match representation {
             Representation::Json => (JSON, body),
             Representation::Page => {
-                let page = CertificatePage::new(answer, extras, self.frame.clone().at(answer.as_of));
+                let page = CertificatePage::new(answer, extras, self.frame_at(&answer.as_of));
                 (HTML, pages::render(&page).into_bytes())
             }
         };
@@ -164,16 +174,20 @@ impl Site {
             return reply;
         }
         let reply = reply
-            .tagged_by_meaning(&self.tag(&(meaning + &extras.others.meaning()), answer.as_of, representation))
+            .tagged_by_meaning(&self.tag(
+                &(meaning + &extras.others.meaning()),
+                &answer.as_of,
+                representation,
+            ))
             .fresh_for(freshness(answer.turns_at, asked.now));
         if answer.question.at.is_none() {
-            let basis = Basis { as_of: answer.as_of, turns_at: answer.turns_at };
+            let basis = Basis { as_of: answer.as_of.clone(), turns_at: answer.turns_at };
             self.cache.put(key, basis, reply.clone());
         }
         reply
     }
 
-    fn tag(&self, meaning: &str, as_of: AsOf, representation: Representation) -> String {
+    fn tag(&self, meaning: &str, as_of: &AsOf, representation: Representation) -> String {
         let step = as_of.confirmed_at.map_or(0, |at| at.seconds().div_euclid(CONFIRMATION_STEP));
         let look = match representation {
             Representation::Json => "json",
@@ -201,6 +215,12 @@ impl Site {
     /// The read model could not be read at all.
     pub(super) fn broken(&self, asked: &Asked<'_>, error: &ModelError) -> Reply {
         tracing::error!(%error, "the read model cannot be read");
+        self.served.report(error);
+        self.closed(asked)
+    }
+
+    /// The read model is being opened anew.
+    pub(super) fn closed(&self, asked: &Asked<'_>) -> Reply {
         let text = "This verifier cannot read its records. This is no statement about the certificate.";
         self.refusal(asked, StatusCode::SERVICE_UNAVAILABLE, "Cannot tell", text)
     }

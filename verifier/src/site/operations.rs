@@ -6,6 +6,7 @@ use metrics::{Unit, describe_counter, describe_gauge, describe_histogram};
 
 use super::{Asked, Site};
 use crate::reply::{Reply, TEXT};
+use crate::served::SourceReport;
 
 /// The process answers.
 pub(super) fn health() -> Reply {
@@ -31,39 +32,56 @@ pub(super) fn describe_metrics() {
         Unit::Seconds,
         "Ledger time of the newest block, in seconds since 1970 UTC; far behind the clock, no transaction of both bodies comes"
     );
+    describe_gauge!(
+        "verifier_source_confirms",
+        "1 where a source of blocks confirms the newest block, 0 where it is behind or fails"
+    );
+    describe_gauge!("verifier_source_height", "Number of blocks that a source says the chain has");
     describe_gauge!("verifier_ready", "1 where /readyz answers 200, else 0");
 }
 
 impl Site {
     /// Whether an answer would be more than "cannot tell".
     pub(super) fn ready(&self, now: DateTime) -> Reply {
+        let sources: String = self.served.sources().iter().map(line).collect();
         if let Some(obstacle) = self.config.obstacle.borrow().as_ref() {
             return Reply::new(StatusCode::SERVICE_UNAVAILABLE, TEXT, format!("not ready: {obstacle}\n"));
         }
-        match self.model.doubt(now, self.max_age) {
+        match self.served.doubt(now, self.max_age) {
             None => {
-                let height = self.model.as_of().height;
-                Reply::new(StatusCode::OK, TEXT, format!("ready as of block {}\n", height.saturating_sub(1)))
+                let newest = self.served.as_of().height.saturating_sub(1);
+                Reply::new(StatusCode::OK, TEXT, format!("ready as of block {newest}\n{sources}"))
             }
-            Some(doubt) => Reply::new(StatusCode::SERVICE_UNAVAILABLE, TEXT, format!("not ready: {doubt}\n")),
+            Some(doubt) => {
+                Reply::new(StatusCode::SERVICE_UNAVAILABLE, TEXT, format!("not ready: {doubt}\n{sources}"))
+            }
         }
     }
 
     pub(super) fn metrics(&self, asked: &Asked<'_>) -> Reply {
         let Some(metrics) = &self.config.metrics else { return self.not_found(asked) };
-        let as_of = self.model.as_of();
+        let as_of = self.served.as_of();
         metrics::gauge!("verifier_height").set(as_of.height as f64);
         if let Some(at) = as_of.confirmed_at {
             metrics::gauge!("verifier_confirmed_seconds").set(at.seconds() as f64);
         }
-        if let Some(time) = self.model.ledger_time() {
+        if let Some(time) = self.served.model().and_then(|model| model.ledger_time()) {
             metrics::gauge!("verifier_ledger_time_seconds").set(time.seconds() as f64);
         }
         let ready =
-            self.model.doubt(asked.now, self.max_age).is_none() && self.config.obstacle.borrow().is_none();
+            self.served.doubt(asked.now, self.max_age).is_none() && self.config.obstacle.borrow().is_none();
         metrics::gauge!("verifier_ready").set(f64::from(u8::from(ready)));
         Reply::new(StatusCode::OK, "text/plain; version=0.0.4; charset=utf-8", metrics.render())
     }
+}
+
+/// `source peer0.customs.example:7051 (CustomsMSP), block 12: confirms it`
+fn line(source: &SourceReport) -> String {
+    let organisation = source.organisation.as_ref().map(|name| format!(" ({name})")).unwrap_or_default();
+    let newest = source.height.and_then(|height| height.checked_sub(1));
+    let newest = newest.map(|block| format!(", newest block {block}")).unwrap_or_default();
+    let state = source.trouble.as_deref().unwrap_or("confirms");
+    format!("source {}{organisation}{newest}: {state}\n", source.name)
 }
 
 #[cfg(test)]

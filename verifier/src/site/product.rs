@@ -7,7 +7,7 @@ use super::{Asked, Site, problem};
 use crate::answer::{Answer, Found, Question, Rendered};
 use crate::config::CACHE_WINDOW;
 use crate::link::{self, DigitalLink};
-use crate::model::{ModelError, Reading, belongs, product_facts};
+use crate::model::{ModelError, ReadModel, Reading, belongs, product_facts};
 use crate::pages::{self, Entry, MessagePage, Others, ProductItem, ProductPage, moment, word};
 use crate::reply::{Freshness, HTML, JSON, Reply};
 use crate::request::{self, Representation};
@@ -25,7 +25,8 @@ impl Site {
         if let Some(code) = request::field(asked.parts.uri.query(), link::CERTIFICATE) {
             return self.certificate_of(asked, &code, Some(&link));
         }
-        match self.certificates_of(asked, &link) {
+        let Some(model) = self.served.model() else { return self.closed(asked) };
+        match self.certificates_of(asked, &model, &link) {
             Ok((answers, more)) => match answers.as_slice() {
                 [answer] => self.certificate(asked, &answer.question.code.to_string()),
                 _ => self.list(asked, &link, &answers, more),
@@ -37,9 +38,10 @@ impl Site {
     fn certificates_of(
         &self,
         asked: &Asked<'_>,
+        model: &ReadModel,
         link: &DigitalLink,
     ) -> Result<(Vec<Answer>, bool), ModelError> {
-        let reading = self.model.read(asked.now, self.max_age)?;
+        let reading = model.read(asked.now, self.max_age)?;
         let (codes, more) = reading.products(link)?;
         let answers =
             codes.into_iter().map(|code| Answer::new(&reading, Question { code, at: None }, asked.now));
@@ -124,7 +126,7 @@ impl Site {
 pub(super) fn contradicts(answer: &Answer, link: &DigitalLink) -> bool {
     match &answer.found {
         Found::Certificate(entry, _) => !belongs(&entry.certificate.document, link),
-        Found::Nothing | Found::Unreadable => false,
+        Found::Nothing | Found::Unreadable(_) => false,
     }
 }
 

@@ -36,7 +36,7 @@ use prost::Message;
 use prost_types::Timestamp;
 use serde_json::{Value, json};
 use tempfile::TempDir;
-use verifier::{Channel, Clock, Config, Head, ReadModel, Server};
+use verifier::{Channel, Clock, Config, Head, ReadModel, ServedModel, Server};
 
 pub const CHANNEL: &str = "nanotrace";
 pub const ISSUER: &str = "did:web:certbody.example";
@@ -158,7 +158,7 @@ impl World {
 
     /// The source says that the newest block is the newest.
     pub fn confirm(&self) {
-        self.model.confirm(Head { height: self.ledger.height(), confirmed_at: self.now() });
+        self.model.confirm(Head { height: self.ledger.height(), confirmed_at: self.now(), sources: None });
     }
 
     /// Runs a transaction, which must succeed, and puts it into a block that the model applies.
@@ -316,10 +316,8 @@ impl World {
         config.clock = self.clock();
         config.public_base = Some("https://check.example".parse().unwrap());
         change(&mut config);
-        let server = Server::bind(config, self.model.clone()).await.unwrap();
-        let (address, operations) = (server.local_address(), server.operations_address());
-        tokio::spawn(server.run(std::future::pending()));
-        Site { address, operations }
+        let server = Server::bind(config, Arc::new(ServedModel::new(self.model.clone()))).await.unwrap();
+        Site::of(server)
     }
 }
 
@@ -390,6 +388,13 @@ pub struct Response {
 }
 
 impl Site {
+    /// Serves until the test ends.
+    pub fn of(server: Server) -> Self {
+        let (address, operations) = (server.local_address(), server.operations_address());
+        tokio::spawn(server.run(std::future::pending()));
+        Self { address, operations }
+    }
+
     /// The same server as its operator sees it.
     pub fn operations(&self) -> Self {
         Self { address: self.operations.expect("an operations address is configured"), operations: None }
