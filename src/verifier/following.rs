@@ -1,6 +1,6 @@
 //! Follows the channel for as long as the process runs.
 //!
-//! After a failed write the ledger takes no more blocks in the state it is in (`docs/adr/0014-following.md`). It is
+//! After a failed write the ledger takes no more blocks in the state it is in (`docs/adr/0015-following.md`). It is
 //! then closed and opened anew, as a restart would do, with growing pauses. Meanwhile every answer is "cannot tell".
 
 use std::{

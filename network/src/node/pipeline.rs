@@ -29,7 +29,7 @@ use crate::{
 const DEFERRED_ENVELOPES: usize = 64;
 const DEFERRED_OF_IDENTITY: usize = 16;
 
-/// Why a channel takes no further blocks. The node ends: see `docs/adr/0017-a-failed-disk-ends-the-node.md`.
+/// Why a channel takes no further blocks. The node ends: see `docs/adr/0016-a-failed-disk-ends-the-node.md`.
 #[derive(Debug, thiserror::Error)]
 pub enum PipelineError {
     #[error("the channel halts: {0}")]
