@@ -253,6 +253,21 @@ async fn a_bodys_own_unreadable_record_is_cannot_tell_unless_the_other_says_not_
     assert_eq!(answer["reasons"][0]["by"], ACCREDITATION_BODY);
 }
 
+/// The accreditation body alone may write the scheme. What it spoils there hides no stop of the other body from a page.
+#[tokio::test]
+async fn a_spoilt_scheme_hides_no_stop() {
+    let mut world = World::new();
+    let code = world.issue(1, |_| {});
+    world.submit(certification_client(), "certificate:stop", &[&code.to_string(), "A closer look"]);
+    let scheme = keys::scheme(demo::SCHEME_ID, demo::SCHEME_VERSION);
+    for value in [b"\xff".to_vec(), vec![1; 2 << 20]] {
+        world.alone(ACCREDITATION_BODY, world.now(), vec![put(scheme.clone(), value)]);
+        let page = world.serve().await.get(&format!("/c/{code}")).await;
+        assert_eq!(page.status, 200);
+        page.says("<h1 class=\"word\">Not valid</h1>").says("A closer look");
+    }
+}
+
 /// A withdrawal of the year 9999, by the body that issued: in force at once, and the other body's power is whole.
 #[tokio::test]
 async fn a_withdrawal_dated_into_the_future_counts_from_its_block() {

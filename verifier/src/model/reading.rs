@@ -76,12 +76,7 @@ impl<'a> Reading<'a> {
         let record = self.record(&keys::certificate(code), Certificate::decode)?;
         let (certificate, _) = record.ok_or(ModelError::Certificate { code })?;
         let key = keys::accreditation(&certificate.body, &certificate.scheme_id);
-        let accreditation = self.record(&key, Accreditation::decode);
-        let accreditation = match accreditation {
-            Ok(found) => found.map(|(record, _)| record),
-            Err(ModelError::Record { .. }) => None,
-            Err(error) => return Err(error),
-        };
+        let accreditation = self.readable(&key, Accreditation::decode)?;
         let mut logs = vec![(parties::ACCREDITATION_BODY.to_owned(), self.log(&key, issued_at)?)];
         for body in [certificate.body.as_str(), parties::ACCREDITATION_BODY] {
             for key in [keys::stop(code, body), keys::withdrawal(code, body)] {
@@ -134,11 +129,11 @@ impl<'a> Reading<'a> {
 
     /// The key with which a certificate was signed, by its Multikey text.
     pub fn issuer_key(&self, body: &str, key: &str) -> Result<Option<IssuerKey>, ModelError> {
-        Ok(self.record(&keys::issuer_key(body, key), IssuerKey::decode)?.map(|(key, _)| key))
+        self.readable(&keys::issuer_key(body, key), IssuerKey::decode)
     }
 
     pub fn scheme(&self, id: &str, version: &str) -> Result<Option<Scheme>, ModelError> {
-        Ok(self.record(&keys::scheme(id, version), Scheme::decode)?.map(|(scheme, _)| scheme))
+        self.readable(&keys::scheme(id, version), Scheme::decode)
     }
 
     /// Listed certificates of a product, newest first, at most [`limits::LISTED`]; and whether there are more.
@@ -154,6 +149,18 @@ impl<'a> Reading<'a> {
         }
         let more = found.len() > limits::LISTED;
         Ok((found.into_iter().map(|(_, code)| code).take(limits::LISTED).collect(), more))
+    }
+
+    /// A record that its owner may have spoilt: what rests on it shows that, and nothing else does.
+    fn readable<T>(
+        &self,
+        key: &str,
+        decode: impl FnOnce(&Bytes) -> Result<T, RecordError>,
+    ) -> Result<Option<T>, ModelError> {
+        match self.record(key, decode) {
+            Err(ModelError::Record { .. }) => Ok(None),
+            found => Ok(found?.map(|(record, _)| record)),
+        }
     }
 
     fn record<T>(
