@@ -22,6 +22,7 @@ use fabric::{
             KvMetadataEntry, KvMetadataWrite, KvRead, KvWrite, KvWriteHash, QueryReads,
             QueryReadsMerkleSummary, RangeQueryInfo, Version, range_query_info::ReadsInfo,
         },
+        msp::SerializedIdentity,
         orderer::{
             atomic_broadcast_client::AtomicBroadcastClient, atomic_broadcast_server::AtomicBroadcastServer,
         },
@@ -30,7 +31,7 @@ use fabric::{
             application_policy::Type,
         },
     },
-    types::block::TRANSACTIONS_FILTER,
+    types::{block::TRANSACTIONS_FILTER, decode},
 };
 use futures::{StreamExt, future::join_all};
 use network::{
@@ -317,12 +318,28 @@ fn what_no_block_may_hold_is_refused_in_its_answer() {
     assert_eq!(ordered.answers[1], Ok(()));
 }
 
-/// Hostile envelopes that exclude one another neither delay an honest transaction nor wait without limit.
+/// The same certificate in other bytes: what stands behind its PEM block is not read.
+fn spelled(draft: &mut Draft<'_>, spelling: usize) {
+    let mut identity: SerializedIdentity = decode(draft.signature_header.creator.clone()).unwrap();
+    identity.id_bytes = [identity.id_bytes.as_ref(), format!("{spelling}").as_bytes()].concat().into();
+    draft.signature_header.creator = identity.encode_to_vec().into();
+    let header = &draft.signature_header;
+    draft.channel_header.tx_id = fabric::types::txid::compute(&header.nonce, &header.creator);
+}
+
+/// Hostile envelopes that exclude one another neither delay an honest transaction nor wait without limit, however
+/// their one sender spells its identity.
 #[test]
 fn a_flood_of_envelopes_that_exclude_one_another_delays_no_one() {
     const FLOOD: usize = 300;
     let test = TestChannel::new();
-    let mut envelopes: Vec<_> = (0..FLOOD).map(|_| divider(&test, "k").seal()).collect();
+    let mut envelopes: Vec<_> = (0..FLOOD)
+        .map(|spelling| {
+            let mut draft = divider(&test, "k");
+            spelled(&mut draft, spelling);
+            draft.seal()
+        })
+        .collect();
     let mut honest = test.draft(CHAINCODE);
     honest.creator = &test.b.client;
     honest.signature_header.creator = test.b.client.serialized();

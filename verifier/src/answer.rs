@@ -3,6 +3,7 @@
 
 mod json;
 
+use certificate::ledger_time::TOLERANCE;
 use certificate::verdict::Verdict;
 use certificate::{Code, DateTime, Moment};
 
@@ -115,6 +116,12 @@ impl Answer {
         self.doubt.as_ref()?;
         self.as_of.confirmed_at?;
         self.recorded()
+    }
+
+    /// For a past moment: whether events of later blocks can no longer count from before it.
+    pub fn is_settled(&self) -> Option<bool> {
+        let at = self.question.at?;
+        Some(self.ledger_time.is_some_and(|time| at < time.plus_seconds(-TOLERANCE)))
     }
 
     /// What the records say, whether or not this verifier can vouch for them.

@@ -84,7 +84,8 @@ impl Feed {
     async fn catch_up(&self) -> Result<(), Trouble> {
         match self.served.model() {
             Some(model) => self.bring_up(model).await,
-            None => Ok(()),
+            // Another feed closed it and could not open it again.
+            None => Err(Trouble { reason: "the read model is closed".to_owned(), cure: Cure::Reopen }),
         }
     }
 

@@ -188,9 +188,11 @@ impl ServedModel {
 
     /// From now on answers are given from `model`, which is at the end of the ledger.
     pub(crate) fn serve(&self, model: Arc<ReadModel>) {
+        // The model's own lock comes before that of the standing, as where a block is applied.
+        let height = model.height();
         let mut served = self.model.write();
         let mut standing = self.standing.lock();
-        standing.advance(model.height());
+        standing.advance(height);
         standing.set_closed(false);
         *served = Some(model);
     }

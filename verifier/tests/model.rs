@@ -11,7 +11,7 @@ use certificate::parties::{ACCREDITATION_BODY, CERTIFICATION_BODY};
 use certificate::record::{Accreditation, Event, Stop, Suspension, Withdrawal};
 use certificate::{DateTime, Moment, Verdict, demo, keys};
 use common::*;
-use fabric::proto::kvrwset::{KvWrite, KvrwSet};
+use fabric::proto::kvrwset::{KvMetadataEntry, KvMetadataWrite, KvWrite, KvrwSet};
 use fabric::proto::protos::TxValidationCode;
 use network::ledger::CommittedBlock;
 use tempfile::TempDir;
@@ -224,6 +224,44 @@ fn put(key: String, value: Vec<u8>) -> KvWrite {
     KvWrite { key, is_delete: false, value: value.into() }
 }
 
+/// A new policy leaves the value as it was: both bodies may set one, and nothing was written again.
+#[test]
+fn a_new_policy_is_no_new_value() {
+    let mut world = World::new();
+    let code = world.issue(1, |_| {});
+    let metadata_writes =
+        [keys::certificate(code), keys::stop(code, CERTIFICATION_BODY)].map(|key| KvMetadataWrite {
+            key,
+            entries: vec![KvMetadataEntry {
+                name: "VALIDATION_PARAMETER".into(),
+                value: Bytes::from_static(b"any"),
+            }],
+        });
+    let rwset = KvrwSet { metadata_writes: metadata_writes.into(), ..KvrwSet::default() };
+    let draft =
+        Draft { namespace: CHANNEL, rwset, claimed: world.now(), endorsers: BOTH, forged_endorsers: &[] };
+    let block = world.commit_all(vec![(draft, TxValidationCode::Valid)]);
+    world.model.apply(&block).unwrap();
+    let entry = world.model.read(world.now(), DAY).unwrap().entry(code).unwrap().unwrap();
+    assert_eq!(entry.verdict(Moment::Now(world.now())), Verdict::Valid);
+}
+
+/// A record as long as a state value may be, of as many suspensions as fit: no answer and no block takes long for it.
+#[test]
+fn a_record_of_more_suspensions_than_the_contract_writes_is_unreadable() {
+    let mut world = World::new();
+    let code = world.issue(1, |_| {});
+    let placed = |index: i64| Suspension { placed: event(start().plus_seconds(index), ""), lifted: None };
+    let stop = Stop { suspensions: (0..101).map(placed).collect() };
+    world.alone(
+        CERTIFICATION_BODY,
+        world.now(),
+        vec![put(keys::stop(code, CERTIFICATION_BODY), stop.encode())],
+    );
+    let entry = world.model.read(world.now(), DAY).unwrap().entry(code).unwrap().unwrap();
+    assert!(matches!(entry.verdict(Moment::Now(world.now())), Verdict::CannotTell { .. }));
+}
+
 /// What each body can write into its own keys past the contract, and what a scan then says.
 #[tokio::test]
 async fn a_bodys_own_unreadable_record_is_cannot_tell_unless_the_other_says_not_valid() {
@@ -373,6 +411,9 @@ async fn a_lift_that_was_held_back_does_not_change_the_past() {
     assert_eq!(now["result"], "valid");
     let (_, then) = site.json(&middle).await;
     assert_eq!(then["result"], "notValid", "{then}");
+    assert_eq!(then["settled"], true);
+    let (_, just_now) = site.json(&format!("/c/{code}?at={}", world.now())).await;
+    assert_eq!(just_now["settled"], false);
     let response = site.get_with(&middle, &[("Accept", "application/json")]).await;
     assert_eq!(response.header("content-location"), middle);
 }

@@ -14,9 +14,12 @@ use crate::record::{Field, decode, encode};
 
 const VERSION: u8 = 1;
 
-/// Periods of one kind in a log. The contract allows half as many suspensions; past this many, which only a
-/// dishonest owner reaches, the last one stays open.
-pub const MAXIMUM_PERIODS: usize = 200;
+/// Periods of one kind in a log. The contract allows fewer suspensions; past this many, which only a dishonest owner
+/// reaches, the last one stays open.
+pub const MAXIMUM_PERIODS: usize = 128;
+
+/// Periods of which the reasons are kept: a log is read for every scan.
+const PERIODS_WITH_REASONS: usize = 16;
 
 /// What was done to one record, oldest first.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -171,8 +174,10 @@ impl EventLog {
         if of_kind >= MAXIMUM_PERIODS {
             return None;
         }
+        let index = self.periods.len();
+        let began = began.map(|event| kept(event, index));
         self.periods.push(Period { kind, began, from, ended: None, until: None });
-        Some(self.periods.len() - 1)
+        Some(index)
     }
 
     fn close(&mut self, index: usize, ended: Option<Event>, until: DateTime) {
@@ -180,7 +185,7 @@ impl EventLog {
         let earlier = self.periods.iter().take(index).filter(|period| period.kind == kind).count();
         let stays = kind == Kind::Withdrawn || earlier + 1 >= MAXIMUM_PERIODS;
         if let Some(period) = self.periods.get_mut(index).filter(|period| period.until.is_none() && !stays) {
-            period.ended = ended;
+            period.ended = ended.map(|event| kept(event, index));
             period.until = Some(until);
         }
     }
@@ -204,8 +209,13 @@ impl Period {
         has_begun && self.until.is_none_or(|until| moment.time() < until)
     }
 
+    /// The same event, whatever reason the record gives for it by now.
     fn is(&self, shown: &Shown) -> bool {
-        self.kind == shown.kind && self.began.as_ref() == Some(&shown.began)
+        let same = |began: &Event| {
+            began.effective_at == shown.began.effective_at
+                && began.transaction_id == shown.began.transaction_id
+        };
+        self.kind == shown.kind && self.began.as_ref().is_some_and(same)
     }
 }
 
@@ -216,6 +226,10 @@ impl From<Effect> for Kind {
             Effect::AllCertificates => Kind::AllCertificatesSuspended,
         }
     }
+}
+
+fn kept(event: Event, index: usize) -> Event {
+    if index < PERIODS_WITH_REASONS { event } else { Event { reason: String::new(), ..event } }
 }
 
 /// For what no claim dates: the block's own time.

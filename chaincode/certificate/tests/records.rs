@@ -111,7 +111,8 @@ fn other_versions_and_lengths_are_errors() {
     assert_eq!(decode("01000000"), Err(RecordError::Long));
     assert_eq!(decode("0100"), Err(RecordError::Short));
     assert_eq!(decode(""), Err(RecordError::Short));
-    assert_eq!(decode("01ffff"), Err(RecordError::Short));
+    assert_eq!(decode("010064"), Err(RecordError::Short));
+    assert_eq!(decode("010065"), Err(RecordError::Content), "the contract writes 100 suspensions at most");
     assert_eq!(
         Withdrawal::decode(&Bytes::from_static(&[1, 2]), ACCREDITATION_BODY),
         Err(RecordError::Content)

@@ -202,9 +202,9 @@ impl Channel {
     pub fn enqueue(&self, envelope: Envelope) -> Result<Answer, Refusal> {
         let claim = claim::of_envelope(&envelope);
         let admitted = self.admit(envelope, &self.bundle())?;
-        let shares = claim.and_then(|signed| self.caller(&signed));
-        let shares = shares.map(|caller| self.queue_shares(&caller, admitted.size())).transpose()?;
-        let (submission, answer) = Submission::new(admitted, shares);
+        let caller = claim.and_then(|signed| self.caller(&signed));
+        let shares = caller.as_ref().map(|caller| self.queue_shares(caller, admitted.size())).transpose()?;
+        let (submission, answer) = Submission::new(admitted, caller, shares);
         let envelopes = self.envelopes.lock();
         let Some(envelopes) = envelopes.as_ref() else {
             let ended = self.ended.borrow().clone().unwrap_or(Ended::ShuttingDown);

@@ -17,7 +17,7 @@ use bytes::Bytes;
 use fabric::{crypto::SigningError, types::HeadedBlock};
 use tokio::sync::mpsc::Receiver;
 
-use super::{Channel, Ended, metrics, submission::Submission};
+use super::{Channel, Ended, metrics, shares::Caller, submission::Submission};
 use crate::{
     ledger::LedgerError,
     order::{BlockWriter, Cut, Cutter, Refusal},
@@ -198,11 +198,11 @@ impl Sorted {
 
 /// Refuses what no block may hold. One line of the log an identity, however many envelopes it sent.
 fn refuse(refused: Vec<(Submission, String)>) {
-    let mut senders: HashMap<Bytes, (usize, String)> = HashMap::new();
+    let mut senders: HashMap<Option<Caller>, (usize, String)> = HashMap::new();
     for (submission, reason) in refused {
         metrics::refused("stops peers");
         let first = || (0, format!("{}: {reason}", submission.creator()));
-        senders.entry(submission.admitted.creator.clone()).or_insert_with(first).0 += 1;
+        senders.entry(submission.caller.clone()).or_insert_with(first).0 += 1;
         let info = format!("transaction refused, since it would stop the channel's peers: {reason}");
         submission.refuse(Refusal::bad_request(info));
     }
@@ -213,10 +213,11 @@ fn refuse(refused: Vec<(Submission, String)>) {
 
 /// Keeps as many as may wait for later blocks, of one identity and of all.
 fn limit(deferred: Vec<Submission>) -> Vec<Submission> {
-    let mut senders: HashMap<Bytes, usize> = HashMap::new();
+    let mut senders: HashMap<Option<Caller>, usize> = HashMap::new();
     let (mut kept, mut excess) = (Vec::new(), Vec::new());
     for submission in deferred {
-        let of_sender = senders.entry(submission.admitted.creator.clone()).or_default();
+        // By the certificate: the bytes around it can be spelled in many ways.
+        let of_sender = senders.entry(submission.caller.clone()).or_default();
         *of_sender += 1;
         if *of_sender <= DEFERRED_OF_IDENTITY && kept.len() < DEFERRED_ENVELOPES {
             kept.push(submission);

@@ -4,12 +4,17 @@ use fabric::{proto::msp::SerializedIdentity, types::decode};
 use sha2::{Digest, Sha256};
 use tokio::sync::oneshot;
 
-use super::{metrics, shares::Share};
+use super::{
+    metrics,
+    shares::{Caller, Share},
+};
 use crate::order::{Admitted, Refusal};
 
 /// An admitted envelope that waits to be ordered.
 pub struct Submission {
     pub admitted: Admitted,
+    /// Its creator: an organisation and a certificate, however that is spelled. `None` where the limits do not apply.
+    pub caller: Option<Caller>,
     answer: oneshot::Sender<Result<(), Refusal>>,
     /// What it takes of its creator's places and bytes in the queue.
     shares: Option<(Share, Share)>,
@@ -19,15 +24,17 @@ pub struct Submission {
 pub struct Answer(oneshot::Receiver<Result<(), Refusal>>);
 
 impl Submission {
-    pub fn new(admitted: Admitted, shares: Option<(Share, Share)>) -> (Self, Answer) {
+    pub fn new(admitted: Admitted, caller: Option<Caller>, shares: Option<(Share, Share)>) -> (Self, Answer) {
         let (answer, receiver) = oneshot::channel();
-        (Self { admitted, answer, shares }, Answer(receiver))
+        (Self { admitted, caller, answer, shares }, Answer(receiver))
     }
 
     /// The same envelope, judged anew.
     pub fn readmitted(self, admit: impl FnOnce(Admitted) -> Result<Admitted, Refusal>) -> Option<Self> {
         match admit(self.admitted) {
-            Ok(admitted) => Some(Self { admitted, answer: self.answer, shares: self.shares }),
+            Ok(admitted) => {
+                Some(Self { admitted, caller: self.caller, answer: self.answer, shares: self.shares })
+            }
             Err(refusal) => {
                 metrics::refused("no longer admitted");
                 let _ = self.answer.send(Err(refusal));

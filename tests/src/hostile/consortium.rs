@@ -33,7 +33,7 @@ use fabric::{
 use futures::executor::block_on;
 use network::{
     crypto_config::{self, CryptoConfig, generate},
-    ledger::{CommittedBlock, Ledger, View},
+    ledger::{Ledger, View},
     order::BlockWriter,
     validate,
 };
@@ -213,21 +213,24 @@ impl Consortium {
         String::from_utf8(canonical::to_canonical(&signed).unwrap()).unwrap()
     }
 
-    /// Orders these envelopes as one block, validates and commits it, and lets the read model follow.
-    pub fn order(&mut self, envelopes: Vec<Bytes>) -> Vec<TxValidationCode> {
-        let nonce = Bytes::copy_from_slice(&self.ledger.height().to_be_bytes());
-        let block = self.writer.write(envelopes, false, nonce, &SignatureMemo::disabled()).unwrap();
-        self.writer.advance(block.header(), false);
-        let committed = self.commit(block);
+    /// Orders these envelopes as one block, validates and commits it, and lets the read model follow. What would stop
+    /// Fabric's peers is left out, as our orderer leaves it out.
+    pub fn order(&mut self, mut envelopes: Vec<Bytes>) -> Vec<TxValidationCode> {
+        let validation = loop {
+            let nonce = Bytes::copy_from_slice(&self.ledger.height().to_be_bytes());
+            let block =
+                self.writer.write(envelopes.clone(), false, nonce, &SignatureMemo::disabled()).unwrap();
+            let ordered = validate::verify_ordered(block, &self.bundle, &self.ledger, &self.memo).unwrap();
+            match validate::validate(ordered, &self.bundle, &self.ledger, &self.memo) {
+                Ok(validation) => break validation,
+                Err(halt) => envelopes.remove(halt.transaction),
+            };
+        };
+        self.writer.advance(validation.block.block.header(), false);
+        let committed = self.ledger.commit(validation.block).unwrap();
         self.model.apply(&committed).unwrap();
         self.model.confirm(Head { height: self.ledger.height(), confirmed_at: self.now, sources: None });
         committed.codes.clone()
-    }
-
-    fn commit(&self, block: HeadedBlock) -> Arc<CommittedBlock> {
-        let ordered = validate::verify_ordered(block, &self.bundle, &self.ledger, &self.memo).unwrap();
-        let validation = validate::validate(ordered, &self.bundle, &self.ledger, &self.memo).unwrap();
-        self.ledger.commit(validation.block).unwrap()
     }
 }
 

@@ -39,6 +39,9 @@ struct Body<'a> {
     /// The moment asked about, where one was.
     #[serde(skip_serializing_if = "Option::is_none")]
     at: Option<DateTime>,
+    /// With `at`: whether ledger time is so far past it that no later block can change the verdict.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    settled: Option<bool>,
     #[serde(skip_serializing_if = "Option::is_none")]
     certificate: Option<Certificate>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -163,6 +166,7 @@ impl<'a> Body<'a> {
             reasons: verdict.map_or(&[], reasons),
             code: answer.question.code,
             at: answer.question.at,
+            settled: answer.is_settled(),
             certificate: entry.map(Certificate::new),
             accreditation: entry.and_then(|entry| AccreditationAt::new(entry, answer.moment)),
             ledger: Ledger::new(shared.channel, entry),
@@ -201,8 +205,9 @@ impl<'a> AccreditationAt<'a> {
     fn new(entry: &'a Entry, moment: Moment) -> Option<Self> {
         let accreditation = entry.accreditation.as_ref()?;
         Some(Self {
-            body: &accreditation.body,
-            scheme: &accreditation.scheme_id,
+            // Of the record's key, not of what its owner wrote into it.
+            body: &entry.certificate.body,
+            scheme: &entry.certificate.scheme_id,
             number: &accreditation.number,
             valid_from: accreditation.valid_from,
             valid_until: accreditation.valid_until,

@@ -81,6 +81,7 @@ pub(super) struct BlockChanges<'a> {
     time: LedgerTime,
     updates: UpdateBatch,
     logs: BTreeMap<String, EventLog>,
+    changed_logs: BTreeSet<String>,
     issues: BTreeMap<Code, Issue>,
     /// Product rows of new certificates.
     rows: Vec<Vec<u8>>,
@@ -100,6 +101,7 @@ impl<'a> BlockChanges<'a> {
             time: LedgerTime(time),
             updates: UpdateBatch::default(),
             logs: BTreeMap::new(),
+            changed_logs: BTreeSet::new(),
             issues: BTreeMap::new(),
             rows: Vec::new(),
         }
@@ -115,16 +117,18 @@ impl<'a> BlockChanges<'a> {
         Ok(())
     }
 
-    /// Every value is looked at, also one that a later transaction of the block replaces.
+    /// Every value is looked at, also one that a later transaction of the block replaces. What leaves a value as it
+    /// was, such as a new policy, says nothing new.
     fn apply_transaction(&mut self, ours: &[&NamespaceRwSet], version: Height) -> Result<(), ModelError> {
+        let keys: BTreeSet<&str> = ours.iter().flat_map(|namespace| written_keys(namespace)).collect();
+        let before = keys.iter().map(|key| self.value(key)).collect::<Result<Vec<_>, _>>()?;
         let applied = self.updates.apply_namespaces(ours.iter().copied(), version, &self.stored);
         applied.map_err(|error| ModelError::Ledger(error.to_string()))?;
-        let keys: BTreeSet<&str> = ours.iter().flat_map(|namespace| written_keys(namespace)).collect();
-        for key in keys {
-            let update = self.updates.public(self.namespace, key);
-            let Some(update) = update.filter(|update| update.version == version) else { continue };
-            let value = update.value.clone();
-            self.see(key, value.as_ref(), version)?;
+        for (key, before) in keys.into_iter().zip(before) {
+            let value = self.value(key)?;
+            if value != before {
+                self.see(key, value.as_ref(), version)?;
+            }
         }
         Ok(())
     }
@@ -133,18 +137,18 @@ impl<'a> BlockChanges<'a> {
         let time = self.time;
         // No record of the contract is so long.
         let value = value.filter(|value| value.len() <= limits::VALUE_BYTES);
-        match keys::subject(key) {
-            Subject::Certificate(code) => self.see_certificate(code, value, version)?,
-            Subject::Stop { owner, .. } => {
-                self.log(key)?.see_stop(value, &owner, time);
+        let is_news = match keys::subject(key) {
+            Subject::Certificate(code) => {
+                self.see_certificate(code, value, version)?;
+                false
             }
-            Subject::Withdrawal { owner, .. } => {
-                self.log(key)?.see_withdrawal(value, &owner, time);
-            }
-            Subject::Accreditation => {
-                self.log(key)?.see_accreditation(value, time);
-            }
-            Subject::Other => {}
+            Subject::Stop { owner, .. } => self.log(key)?.see_stop(value, &owner, time),
+            Subject::Withdrawal { owner, .. } => self.log(key)?.see_withdrawal(value, &owner, time),
+            Subject::Accreditation => self.log(key)?.see_accreditation(value, time),
+            Subject::Other => false,
+        };
+        if is_news {
+            self.changed_logs.insert(key.to_owned());
         }
         Ok(())
     }
@@ -209,7 +213,7 @@ impl<'a> BlockChanges<'a> {
                 }
             }
         }
-        for (key, log) in self.logs.iter().filter(|(_, log)| !log.is_empty()) {
+        for (key, log) in self.logs.iter().filter(|(key, _)| self.changed_logs.contains(*key)) {
             batch.put(log_key(key), log.encode());
         }
         for (code, issue) in self.issues {

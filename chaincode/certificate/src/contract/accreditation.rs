@@ -8,12 +8,9 @@ use crate::date_time::DateTime;
 use crate::document::identifiers::is_uri;
 use crate::keys;
 use crate::parties::{ACCREDITATION_BODY, CERTIFICATION_BODY};
-use crate::record::{Accreditation, AccreditationSuspension, Effect, MAXIMUM_NUMBER};
+use crate::record::{Accreditation, AccreditationSuspension, Effect, MAXIMUM_NUMBER, MAXIMUM_SUSPENSIONS};
 use crate::refusal::Refusal;
 use crate::state::{KeyPolicy, Role, State};
-
-/// Keeps the record small; a body suspended so often has lost its accreditation long before.
-const MAXIMUM_SUSPENSIONS: usize = 100;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]

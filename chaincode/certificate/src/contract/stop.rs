@@ -10,12 +10,9 @@ use super::call::{Call, code, reason};
 use crate::code::Code;
 use crate::keys;
 use crate::parties::ACCREDITATION_BODY;
-use crate::record::{Certificate, Event, Stop, Suspension, Withdrawal};
+use crate::record::{Certificate, Event, MAXIMUM_SUSPENSIONS, Stop, Suspension, Withdrawal};
 use crate::refusal::Refusal;
 use crate::state::{KeyPolicy, Role, State};
-
-/// Keeps the record small; a withdrawal is always possible.
-const MAXIMUM_SUSPENSIONS: usize = 100;
 
 #[derive(Serialize)]
 struct Changed<'a> {

@@ -3,8 +3,9 @@
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
-use super::codec::{Field, RecordError, decode, encode, line};
+use super::codec::{Field, RecordError, decode, encode, line, list};
 use super::event::Event;
+use super::stop::MAXIMUM_SUSPENSIONS;
 use crate::date_time::DateTime;
 use crate::document::MAXIMUM_BYTES;
 use crate::parties::ACCREDITATION_BODY;
@@ -91,7 +92,7 @@ impl Accreditation {
                 valid_from: Field::read(input)?,
                 valid_until: Field::read(input)?,
                 registered: Field::read(input)?,
-                suspensions: Field::read(input)?,
+                suspensions: list(input, MAXIMUM_SUSPENSIONS)?,
             })
         })
     }

@@ -103,6 +103,15 @@ pub fn line(input: &mut Bytes, maximum: usize) -> Result<String, RecordError> {
     if text.is_empty() || is_line(&text, maximum) { Ok(text) } else { Err(RecordError::Content) }
 }
 
+/// Reads a list that has at most `maximum` entries.
+pub fn list<T: Field>(input: &mut Bytes, maximum: usize) -> Result<Vec<T>, RecordError> {
+    let count = input.try_get_u16().map_err(|_| RecordError::Short)?;
+    if usize::from(count) > maximum {
+        return Err(RecordError::Content);
+    }
+    (0..count).map(|_| T::read(input)).collect()
+}
+
 impl<T: Field> Field for Option<T> {
     fn write(&self, out: &mut Vec<u8>) {
         match self {
@@ -133,7 +142,6 @@ impl<T: Field> Field for Vec<T> {
     }
 
     fn read(input: &mut Bytes) -> Result<Vec<T>, RecordError> {
-        let count = input.try_get_u16().map_err(|_| RecordError::Short)?;
-        (0..count).map(|_| T::read(input)).collect()
+        list(input, usize::from(u16::MAX))
     }
 }

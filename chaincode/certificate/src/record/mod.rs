@@ -21,4 +21,4 @@ pub use issuer_key::IssuerKey;
 pub use ledger::Ledger;
 pub use scheme::{MAXIMUM_NAME, Scheme};
 pub use status::Status;
-pub use stop::{Stop, Suspension, Withdrawal};
+pub use stop::{MAXIMUM_SUSPENSIONS, Stop, Suspension, Withdrawal};

@@ -6,10 +6,13 @@
 use bytes::Bytes;
 use serde::Serialize;
 
-use super::codec::{Field, RecordError, decode, encode};
+use super::codec::{Field, RecordError, decode, encode, list};
 use super::event::Event;
 
 const VERSION: u8 = 1;
+
+/// Suspensions in one record. The contract writes no more, so that a record stays small; a withdrawal is always possible.
+pub const MAXIMUM_SUSPENSIONS: usize = 100;
 
 /// All suspensions of a certificate by one organisation, oldest first.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -42,7 +45,8 @@ impl Stop {
 
     /// `owner` is the organisation whose key the record stands under: whatever the record says, it acted.
     pub fn decode(record: &Bytes, owner: &str) -> Result<Stop, RecordError> {
-        let mut stop = decode(record, VERSION, |input| Ok(Stop { suspensions: Field::read(input)? }))?;
+        let mut stop =
+            decode(record, VERSION, |input| Ok(Stop { suspensions: list(input, MAXIMUM_SUSPENSIONS)? }))?;
         for Suspension { placed, lifted } in &mut stop.suspensions {
             placed.by = owner.to_owned();
             lifted.iter_mut().for_each(|lifted| lifted.by = owner.to_owned());
