@@ -24,7 +24,6 @@ use tokio::sync::{
 };
 
 use super::{
-    claim,
     commits::{Commits, TransactionStatus},
     shares::{Caller, Share, Shares},
     submission::{Answer, Submission},
@@ -200,9 +199,10 @@ impl Channel {
 
     /// As [`Channel::broadcast`], without waiting for the answer.
     pub fn enqueue(&self, envelope: Envelope) -> Result<Answer, Refusal> {
-        let claim = claim::of_envelope(&envelope);
-        let admitted = self.admit(envelope, &self.bundle())?;
-        let caller = claim.and_then(|signed| self.caller(&signed));
+        let bundle = self.bundle();
+        let admitted = self.admit(envelope, &bundle)?;
+        // Its signature holds, or it would not have been admitted.
+        let caller = bundle.msps().deserialize(&admitted.creator).ok().map(|identity| Caller::new(&identity));
         let shares = caller.as_ref().map(|caller| self.queue_shares(caller, admitted.size())).transpose()?;
         let (submission, answer) = Submission::new(admitted, caller, shares);
         let envelopes = self.envelopes.lock();

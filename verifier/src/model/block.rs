@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use certificate::keys::{self, Subject};
-use certificate::record::{Accreditation, Certificate};
+use certificate::record::{Accreditation, Certificate, Stop, Withdrawal};
 use certificate::{Code, DateTime, EventLog, LedgerTime};
 use fabric::channel::{Bundle, ConfigError};
 use fabric::proto::common::{ChannelHeader, Envelope, HeaderType, Payload};
@@ -117,16 +117,20 @@ impl<'a> BlockChanges<'a> {
         Ok(())
     }
 
-    /// Every value is looked at, also one that a later transaction of the block replaces. What leaves a value as it
-    /// was, such as a new policy, says nothing new.
+    /// Every value is looked at, also one that a later transaction of the block replaces. What writes a key's policy
+    /// alone leaves its value, unless it deletes the key, and says nothing new.
     fn apply_transaction(&mut self, ours: &[&NamespaceRwSet], version: Height) -> Result<(), ModelError> {
-        let keys: BTreeSet<&str> = ours.iter().flat_map(|namespace| written_keys(namespace)).collect();
-        let before = keys.iter().map(|key| self.value(key)).collect::<Result<Vec<_>, _>>()?;
         let applied = self.updates.apply_namespaces(ours.iter().copied(), version, &self.stored);
         applied.map_err(|error| ModelError::Ledger(error.to_string()))?;
-        for (key, before) in keys.into_iter().zip(before) {
-            let value = self.value(key)?;
-            if value != before {
+        let writes = ours.iter().flat_map(|namespace| &namespace.public.writes);
+        let written: BTreeSet<&str> = writes.map(|write| write.key.as_str()).collect();
+        let policies = ours.iter().flat_map(|namespace| &namespace.public.metadata_writes);
+        let policies: BTreeSet<&str> = policies.map(|write| write.key.as_str()).collect();
+        for key in written.union(&policies) {
+            let update = self.updates.public(self.namespace, key);
+            let Some(update) = update.filter(|update| update.version == version) else { continue };
+            let value = update.value.clone();
+            if value.is_none() || written.contains(key) {
                 self.see(key, value.as_ref(), version)?;
             }
         }
@@ -138,6 +142,12 @@ impl<'a> BlockChanges<'a> {
         // No record of the contract is so long.
         let value = value.filter(|value| value.len() <= limits::VALUE_BYTES);
         let is_news = match keys::subject(key) {
+            // The empty records that an issue writes for later.
+            Subject::Stop { certificate, .. } | Subject::Withdrawal { certificate, .. }
+                if value.is_some_and(is_empty) && self.is_issued_by(certificate, version) =>
+            {
+                false
+            }
             Subject::Certificate(code) => {
                 self.see_certificate(code, value, version)?;
                 false
@@ -151,6 +161,11 @@ impl<'a> BlockChanges<'a> {
             self.changed_logs.insert(key.to_owned());
         }
         Ok(())
+    }
+
+    /// Whether this very transaction issued the certificate: there is no log of it yet.
+    fn is_issued_by(&self, certificate: Code, version: Height) -> bool {
+        self.issues.get(&certificate).is_some_and(|issue| issue.version == version && !issue.spoilt)
     }
 
     /// A certificate is written once. What is written over it later is no certificate of ours any more.
@@ -234,9 +249,9 @@ pub(super) fn read_log<T: AsRef<[u8]>>(
         .map_err(|source| ModelError::Record { key: key.to_owned(), source })
 }
 
-fn written_keys(namespace: &NamespaceRwSet) -> impl Iterator<Item = &str> {
-    let values = namespace.public.writes.iter().map(|write| write.key.as_str());
-    values.chain(namespace.public.metadata_writes.iter().map(|write| write.key.as_str()))
+/// A stop or withdrawal record without any event.
+fn is_empty(value: &Bytes) -> bool {
+    *value == Stop::default().encode() || *value == Withdrawal::default().encode()
 }
 
 impl Stored<'_> {
