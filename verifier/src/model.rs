@@ -28,7 +28,7 @@ use network::validate::is_endorsed;
 use parking_lot::Mutex;
 use rocksdb::{DB, WriteBatch};
 
-use block::{BlockChanges, IncomingBlock};
+use block::{BlockChanges, IncomingBlock, Stored};
 pub use error::ModelError;
 pub use feed::CaughtUp;
 pub use product::product_link;
@@ -227,12 +227,17 @@ impl ReadModel {
         self.tip.lock().savepoint.block_hash
     }
 
+    fn stored(&self) -> Stored<'_> {
+        Stored { database: &self.database, namespace: &self.channel.chaincode }
+    }
+
     fn write_block(&self, tip: &Tip, block: &IncomingBlock<'_>) -> Result<Tip, ModelError> {
         check_follows(&tip.savepoint, block.block)?;
         let ledger_time = self.ledger_time_after(tip, block);
         let config = block.config()?;
-        let mut changes = BlockChanges::new(&self.database, &self.channel.chaincode, ledger_time);
-        changes.apply(block)?;
+        let stored = self.stored();
+        let mut changes = BlockChanges::new(block, &stored, ledger_time);
+        changes.apply()?;
         let mut batch = changes.into_batch()?;
         if let Some(bundle) = &config {
             batch.put(CONFIG, bundle.config());

@@ -6,7 +6,7 @@
 mod operations;
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, btree_map::Entry},
     fmt,
     ops::Bound::{Excluded, Included, Unbounded},
 };
@@ -62,6 +62,8 @@ impl CommittedState for View<'_> {
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct UpdateBatch {
     updates: BTreeMap<StateKey, Update>,
+    /// What later transactions of the block have replaced.
+    replaced: Vec<(StateKey, Update)>,
 }
 
 impl UpdateBatch {
@@ -89,7 +91,17 @@ impl UpdateBatch {
                 updates.push((key, update));
             }
         }
-        self.updates.extend(updates);
+        for (key, update) in updates {
+            match self.updates.entry(key) {
+                Entry::Vacant(new) => {
+                    new.insert(update);
+                }
+                Entry::Occupied(mut known) => {
+                    let before = known.insert(update);
+                    self.replaced.push((known.key().clone(), before));
+                }
+            }
+        }
         Ok(())
     }
 
@@ -125,6 +137,18 @@ impl UpdateBatch {
             StateItem::Public(name) if key.namespace == namespace => Some((name.as_str(), update)),
             _ => None,
         })
+    }
+
+    /// What each transaction made of the public keys of a namespace, also where a later one of the block changed it
+    /// again: by transaction, and by key.
+    pub fn steps<'a>(&'a self, namespace: &'a str) -> Vec<(&'a str, &'a Update)> {
+        let replaced = self.replaced.iter().filter_map(|(key, update)| match &key.item {
+            StateItem::Public(name) if key.namespace == namespace => Some((name.as_str(), update)),
+            _ => None,
+        });
+        let mut steps: Vec<_> = self.range(namespace, "", "").chain(replaced).collect();
+        steps.sort_unstable_by_key(|(key, update)| (update.version, *key));
+        steps
     }
 
     /// All updates in the order of the commit hash.

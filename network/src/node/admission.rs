@@ -39,7 +39,7 @@ impl Admission {
         let size = claim.as_ref().map_or(0, |claim| claim.data.len());
         match claim.and_then(|signed| self.channel.caller(&signed)) {
             Some(caller) => {
-                introduce(extensions, &caller);
+                introduce(extensions, Some(&caller));
                 let shares = (self.calls.take(&caller, 1)?, self.bytes.take(&caller, size)?);
                 Some(Admitted::Member { _shares: shares })
             }
@@ -52,8 +52,8 @@ impl Admission {
 }
 
 /// Puts the connection of a request into the account of its caller's organisation.
-pub fn introduce(extensions: &Extensions, caller: &Caller) {
-    if let Some(accepted) = transport::accepted(extensions) {
+pub fn introduce(extensions: &Extensions, caller: Option<&Caller>) {
+    if let (Some(accepted), Some(caller)) = (transport::accepted(extensions), caller) {
         accepted.handle.settle(Some(caller.organisation.clone()));
     }
 }

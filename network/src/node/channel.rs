@@ -197,7 +197,8 @@ impl Channel {
         self.enqueue(envelope)?.wait().await
     }
 
-    /// As [`Channel::broadcast`], without waiting for the answer.
+    /// As [`Channel::broadcast`], without waiting for the answer. The envelope counts for its creator as long as
+    /// it waits.
     pub fn enqueue(&self, envelope: Envelope) -> Result<Answer, Refusal> {
         let bundle = self.bundle();
         let admitted = self.admit(envelope, &bundle)?;

@@ -3,7 +3,7 @@
 use fabric::{
     policy::SignedData,
     proto::{
-        common::{Envelope, Header, Payload, SignatureHeader},
+        common::{Header, SignatureHeader},
         gateway::{
             ChaincodeEventsRequest, CommitStatusRequest, SignedChaincodeEventsRequest,
             SignedCommitStatusRequest,
@@ -18,12 +18,6 @@ pub fn of_proposal(signed: &SignedProposal) -> Option<SignedData> {
     let header: Header = decode(proposal.header).ok()?;
     let (data, signature) = (signed.proposal_bytes.clone(), signed.signature.clone());
     Some(SignedData { data, identity: creator(header)?, signature })
-}
-
-pub fn of_envelope(envelope: &Envelope) -> Option<SignedData> {
-    let payload: Payload = decode(envelope.payload.clone()).ok()?;
-    let (data, signature) = (envelope.payload.clone(), envelope.signature.clone());
-    Some(SignedData { data, identity: creator(payload.header?)?, signature })
 }
 
 pub fn of_commit_status(signed: &SignedCommitStatusRequest) -> Option<SignedData> {

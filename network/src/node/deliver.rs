@@ -31,7 +31,7 @@ use tonic::{Request, Response, Status, Streaming};
 use transport::{Accepted, Account};
 
 use super::{
-    Answer, Channel, claim,
+    Answer, Channel,
     ending::{until_ended, with_reason},
     shares::{Share, Shares},
 };
@@ -157,12 +157,11 @@ async fn take_envelopes(
         };
         let Some(Ok(Some(envelope))) = next else { return };
         let Ok(place) = answers.reserve().await else { return };
-        let claim = stranger.as_ref().and_then(|_| claim::of_envelope(&envelope));
         let answer = channel.enqueue(envelope);
-        if let Some(caller) = claim.and_then(|claim| channel.caller(&claim))
+        if let Ok(Answer { caller: Some(caller), .. }) = &answer
             && let Some(accepted) = stranger.take()
         {
-            accepted.handle.settle(Some(caller.organisation));
+            accepted.handle.settle(Some(caller.organisation.clone()));
         }
         let is_refused = answer.is_err();
         place.send(answer);

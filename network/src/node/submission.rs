@@ -21,12 +21,17 @@ pub struct Submission {
 }
 
 /// The orderer's answer to an envelope, given when the envelope is in a block or will be in none.
-pub struct Answer(oneshot::Receiver<Result<(), Refusal>>);
+pub struct Answer {
+    /// As in [`Submission`].
+    pub caller: Option<Caller>,
+    answer: oneshot::Receiver<Result<(), Refusal>>,
+}
 
 impl Submission {
     pub fn new(admitted: Admitted, caller: Option<Caller>, shares: Option<(Share, Share)>) -> (Self, Answer) {
         let (answer, receiver) = oneshot::channel();
-        (Self { admitted, caller, answer, shares }, Answer(receiver))
+        let waiting = Answer { caller: caller.clone(), answer: receiver };
+        (Self { admitted, caller, answer, shares }, waiting)
     }
 
     /// The same envelope, judged anew.
@@ -67,6 +72,6 @@ impl Answer {
     pub async fn wait(self) -> Result<(), Refusal> {
         // A block leaves the pipeline only after its envelopes are answered.
         let stopped = |_| Refusal::unavailable("the orderer stopped before it ordered the transaction");
-        self.0.await.map_err(stopped)?
+        self.answer.await.map_err(stopped)?
     }
 }

@@ -1,8 +1,9 @@
 //! What one block changes in the read model: the records as the ledger's state has them after it, and what is derived
 //! from every value they took on the way.
 
+use std::borrow::Cow;
 use std::collections::btree_map::Entry;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -12,10 +13,10 @@ use certificate::{Code, DateTime, EventLog, LedgerTime};
 use fabric::channel::{Bundle, ConfigError};
 use fabric::proto::common::{ChannelHeader, Envelope, HeaderType, Payload};
 use fabric::proto::protos::TxValidationCode;
-use fabric::types::rwset::NamespaceRwSet;
 use fabric::types::{HeadedBlock, Height, decode};
 use network::ledger::{
-    CommittedState, LedgerError, StateItem, StateKey, StateValue, Transaction, UpdateBatch,
+    CommittedBlock, CommittedState, LedgerError, StateItem, StateKey, StateValue, Transaction, Update,
+    UpdateBatch,
 };
 use rocksdb::{DB, WriteBatch};
 
@@ -26,21 +27,42 @@ use crate::limits;
 /// A block that this process validated, with its verdicts.
 pub(super) struct IncomingBlock<'a> {
     pub block: &'a HeadedBlock,
-    codes: &'a [TxValidationCode],
-    transactions: &'a [Transaction],
+    codes: Cow<'a, [TxValidationCode]>,
+    transactions: Cow<'a, [Transaction]>,
+    /// What it changes, as the ledger's commit applied it. Of our namespace at least.
+    updates: Cow<'a, UpdateBatch>,
 }
 
 impl<'a> IncomingBlock<'a> {
-    pub fn new(
-        block: &'a HeadedBlock,
-        codes: &'a [TxValidationCode],
-        transactions: &'a [Transaction],
-    ) -> Self {
-        Self { block, codes, transactions }
+    pub fn committed(block: &'a CommittedBlock) -> Self {
+        Self {
+            block: &block.block,
+            codes: Cow::Borrowed(&block.codes),
+            transactions: Cow::Borrowed(&block.transactions),
+            updates: Cow::Borrowed(&block.updates),
+        }
+    }
+
+    /// A block of the ledger's log, with the verdicts in its metadata. What it changed is computed again, by the
+    /// ledger's own rules.
+    pub fn logged(block: &'a HeadedBlock, before: &Stored<'_>) -> Result<Self, LedgerError> {
+        let (codes, transactions) = CommittedBlock::recorded(block)?;
+        let mut updates = UpdateBatch::default();
+        for (index, transaction) in transactions.iter().enumerate() {
+            let namespaces = transaction.rwset.iter().flat_map(|rwset| &rwset.namespaces);
+            let ours = namespaces.filter(|candidate| candidate.namespace == before.namespace);
+            updates.apply_namespaces(ours, Height::new(block.number(), index as u64), before)?;
+        }
+        Ok(Self {
+            block,
+            codes: codes.into(),
+            transactions: transactions.into(),
+            updates: Cow::Owned(updates),
+        })
     }
 
     /// The timestamps of the valid endorser transactions, with their envelopes.
-    pub fn claims(&self) -> impl Iterator<Item = (DateTime, &'a Bytes)> {
+    pub fn claims(&self) -> impl Iterator<Item = (DateTime, &'a Bytes)> + use<'_, 'a> {
         self.valid_envelopes().filter_map(|envelope| {
             let header = channel_header(envelope)?;
             let is_endorser_transaction = header.r#type == HeaderType::EndorserTransaction as i32;
@@ -62,9 +84,18 @@ impl<'a> IncomingBlock<'a> {
         Bundle::from_block(self.block.message()).map(Some).map_err(unreadable)
     }
 
-    fn valid_envelopes(&self) -> impl Iterator<Item = &'a Bytes> {
-        let judged = self.block.envelopes().iter().zip(self.codes);
+    fn valid_envelopes(&self) -> impl Iterator<Item = &'a Bytes> + use<'_, 'a> {
+        let judged = self.block.envelopes().iter().zip(self.codes.iter());
         judged.filter(|(_, code)| **code == TxValidationCode::Valid).map(|(envelope, _)| envelope)
+    }
+
+    /// The public keys of a namespace that a transaction gives a value, or deletes.
+    fn written(&self, namespace: &str, transaction: u64) -> HashSet<&str> {
+        let transaction = usize::try_from(transaction).ok().and_then(|index| self.transactions.get(index));
+        let rwset = transaction.and_then(|transaction| transaction.rwset.as_ref());
+        let namespaces = rwset.into_iter().flat_map(|rwset| &rwset.namespaces);
+        let ours = namespaces.filter(|candidate| candidate.namespace == namespace);
+        ours.flat_map(|ours| &ours.public.writes).map(|write| write.key.as_str()).collect()
     }
 }
 
@@ -74,12 +105,13 @@ fn channel_header(envelope: &Bytes) -> Option<ChannelHeader> {
     decode(payload.header?.channel_header).ok()
 }
 
-/// The changes of one block, built up transaction by transaction as the ledger's commit does.
+/// The changes of one block, built up transaction by transaction.
 pub(super) struct BlockChanges<'a> {
-    stored: Stored<'a>,
-    namespace: &'a str,
+    block: &'a IncomingBlock<'a>,
+    stored: &'a Stored<'a>,
     time: LedgerTime,
-    updates: UpdateBatch,
+    /// Those that were asked for or written, as the transactions so far have left them.
+    accreditations: BTreeMap<String, Option<Accreditation>>,
     logs: BTreeMap<String, EventLog>,
     changed_logs: BTreeSet<String>,
     issues: BTreeMap<Code, Issue>,
@@ -88,18 +120,18 @@ pub(super) struct BlockChanges<'a> {
 }
 
 /// The read model as it stands before the block.
-struct Stored<'a> {
-    database: &'a DB,
-    namespace: &'a str,
+pub(super) struct Stored<'a> {
+    pub database: &'a DB,
+    pub namespace: &'a str,
 }
 
 impl<'a> BlockChanges<'a> {
-    pub fn new(database: &'a DB, namespace: &'a str, time: Option<DateTime>) -> Self {
+    pub fn new(block: &'a IncomingBlock<'a>, stored: &'a Stored<'a>, time: Option<DateTime>) -> Self {
         Self {
-            stored: Stored { database, namespace },
-            namespace,
+            block,
+            stored,
             time: LedgerTime(time),
-            updates: UpdateBatch::default(),
+            accreditations: BTreeMap::new(),
             logs: BTreeMap::new(),
             changed_logs: BTreeSet::new(),
             issues: BTreeMap::new(),
@@ -107,40 +139,27 @@ impl<'a> BlockChanges<'a> {
         }
     }
 
-    pub fn apply(&mut self, block: &IncomingBlock<'_>) -> Result<(), ModelError> {
-        for (index, transaction) in block.transactions.iter().enumerate() {
-            let namespaces = transaction.rwset.iter().flat_map(|rwset| &rwset.namespaces);
-            let ours: Vec<&NamespaceRwSet> =
-                namespaces.filter(|candidate| candidate.namespace == self.namespace).collect();
-            self.apply_transaction(&ours, Height::new(block.block.number(), index as u64))?;
-        }
-        Ok(())
-    }
-
     /// Every value is looked at, also one that a later transaction of the block replaces. What writes a key's policy
     /// alone leaves its value, unless it deletes the key, and says nothing new.
-    fn apply_transaction(&mut self, ours: &[&NamespaceRwSet], version: Height) -> Result<(), ModelError> {
-        let applied = self.updates.apply_namespaces(ours.iter().copied(), version, &self.stored);
-        applied.map_err(|error| ModelError::Ledger(error.to_string()))?;
-        let writes = ours.iter().flat_map(|namespace| &namespace.public.writes);
-        let written: BTreeSet<&str> = writes.map(|write| write.key.as_str()).collect();
-        let policies = ours.iter().flat_map(|namespace| &namespace.public.metadata_writes);
-        let policies: BTreeSet<&str> = policies.map(|write| write.key.as_str()).collect();
-        for key in written.union(&policies) {
-            let update = self.updates.public(self.namespace, key);
-            let Some(update) = update.filter(|update| update.version == version) else { continue };
-            let value = update.value.clone();
-            if value.is_none() || written.contains(key) {
-                self.see(key, value.as_ref(), version)?;
+    pub fn apply(&mut self) -> Result<(), ModelError> {
+        let (block, namespace) = (self.block, self.stored.namespace);
+        let steps = block.updates.steps(namespace);
+        for of_transaction in steps.chunk_by(|(_, one), (_, other)| one.version == other.version) {
+            let version = of_transaction.first().map(|(_, update)| update.version.tx).unwrap_or_default();
+            let written = block.written(namespace, version);
+            for (key, update) in of_transaction {
+                if update.value.is_none() || written.contains(key) {
+                    self.see(key, update)?;
+                }
             }
         }
         Ok(())
     }
 
-    fn see(&mut self, key: &str, value: Option<&Bytes>, version: Height) -> Result<(), ModelError> {
-        let time = self.time;
+    fn see(&mut self, key: &'a str, update: &'a Update) -> Result<(), ModelError> {
+        let (time, version) = (self.time, update.version);
         // No record of the contract is so long.
-        let value = value.filter(|value| value.len() <= limits::VALUE_BYTES);
+        let value = update.value.as_ref().filter(|value| value.len() <= limits::VALUE_BYTES);
         let is_news = match keys::subject(key) {
             // The empty records that an issue writes for later.
             Subject::Stop { certificate, .. } | Subject::Withdrawal { certificate, .. }
@@ -154,7 +173,10 @@ impl<'a> BlockChanges<'a> {
             }
             Subject::Stop { owner, .. } => self.log(key)?.see_stop(value, &owner, time),
             Subject::Withdrawal { owner, .. } => self.log(key)?.see_withdrawal(value, &owner, time),
-            Subject::Accreditation => self.log(key)?.see_accreditation(value, time),
+            Subject::Accreditation => {
+                self.accreditations.insert(key.to_owned(), readable(update.value.as_ref()));
+                self.log(key)?.see_accreditation(value, time)
+            }
             Subject::Other => false,
         };
         if is_news {
@@ -193,16 +215,19 @@ impl<'a> BlockChanges<'a> {
         self.rows.extend(product::rows(&certificate.document, code, version));
         let at = self.time.of_grant(certificate.issued.effective_at);
         let key = keys::accreditation(&certificate.body, &certificate.scheme_id);
-        let accreditation = self.value(&key)?.and_then(|value| Accreditation::decode(&value).ok());
-        let within_accreditation = accreditation.is_none_or(|accreditation| accreditation.covers(at));
+        let within_accreditation =
+            self.accreditation(key)?.is_none_or(|accreditation| accreditation.covers(at));
         Ok(Issue { version, at: Some(at), within_accreditation, spoilt: false })
     }
 
-    /// The value of a key as the block has left it so far.
-    fn value(&self, key: &str) -> Result<Option<Bytes>, ModelError> {
-        match self.updates.public(self.namespace, key) {
-            Some(update) => Ok(update.value.clone()),
-            None => Ok(self.stored.record(key)?.map(|(_, value)| value)),
+    /// The record as the block has left it so far.
+    fn accreditation(&mut self, key: String) -> Result<Option<&Accreditation>, ModelError> {
+        match self.accreditations.entry(key) {
+            Entry::Occupied(known) => Ok(known.into_mut().as_ref()),
+            Entry::Vacant(unknown) => {
+                let record = self.stored.record(unknown.key())?;
+                Ok(unknown.insert(readable(record.as_ref().map(|(_, value)| value))).as_ref())
+            }
         }
     }
 
@@ -215,8 +240,7 @@ impl<'a> BlockChanges<'a> {
 
     pub fn into_batch(self) -> Result<WriteBatch, ModelError> {
         let mut batch = WriteBatch::default();
-        for (key, update) in self.updates.iter() {
-            let StateItem::Public(key) = &key.item else { continue };
+        for (key, update) in self.block.updates.range(self.stored.namespace, "", "") {
             match &update.value {
                 None => batch.delete(state_key(key)),
                 Some(value) => {
@@ -247,6 +271,10 @@ pub(super) fn read_log<T: AsRef<[u8]>>(
     let Some(log) = get(log_key(key))? else { return Ok(EventLog::default()) };
     EventLog::decode(&Bytes::copy_from_slice(log.as_ref()))
         .map_err(|source| ModelError::Record { key: key.to_owned(), source })
+}
+
+fn readable(accreditation: Option<&Bytes>) -> Option<Accreditation> {
+    accreditation.and_then(|record| Accreditation::decode(record).ok())
 }
 
 /// A stop or withdrawal record without any event.

@@ -19,7 +19,7 @@ pub struct CaughtUp {
 impl ReadModel {
     /// Applies the next block. It must be one that this process validated itself. On an error nothing was applied.
     pub fn apply(&self, block: &CommittedBlock) -> Result<(), ModelError> {
-        self.apply_block(&IncomingBlock::new(&block.block, &block.codes, &block.transactions))
+        self.apply_block(&IncomingBlock::committed(block))
     }
 
     /// Goes on without blocks that the ledger has lost: throws the model away where it answered from block `from`
@@ -65,8 +65,9 @@ impl ReadModel {
         }
         let block = ledger.block(number).map_err(unreadable)?;
         let block = block.ok_or_else(|| ModelError::Ledger(format!("block {number} is missing")))?;
-        let (codes, transactions) = CommittedBlock::recorded(&block).map_err(unreadable)?;
-        self.apply_block(&IncomingBlock::new(&block, &codes, &transactions))?;
+        let stored = self.stored();
+        let block = IncomingBlock::logged(&block, &stored).map_err(unreadable)?;
+        self.apply_block(&block)?;
         Ok(true)
     }
 

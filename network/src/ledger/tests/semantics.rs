@@ -269,6 +269,24 @@ pub(super) fn grow(chain: &mut super::chain::Chain, ledger: &Ledger, height: u64
 }
 
 #[test]
+fn every_step_of_a_key_within_a_block_is_kept() {
+    let directory = tempfile::tempdir().unwrap();
+    let (mut chain, ledger) = begin(directory.path());
+    let transactions = [
+        tx("0", "cc").put("b", "1").put("a", "1"),
+        tx("1", "other").put("b", "x"),
+        tx("2", "cc").put("b", "2"),
+        tx("3", "cc").delete("b"),
+    ];
+    let committed = chain.commit(&ledger, &transactions).unwrap();
+    let steps = committed.updates.steps("cc");
+    let steps: Vec<_> =
+        steps.iter().map(|(key, step)| (*key, step.version.tx, step.value.as_deref())).collect();
+    let value = |value: &'static str| Some(value.as_bytes());
+    assert_eq!(steps, [("a", 0, value("1")), ("b", 0, value("1")), ("b", 2, value("2")), ("b", 3, None)]);
+}
+
+#[test]
 fn hashed_keys_expire() {
     let directory = tempfile::tempdir().unwrap();
     let (mut chain, ledger) = begin(directory.path());
