@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use certificate::{document::check_signed, refusal::Refusal};
+use certificate::document::check_signed;
 use serde_json::json;
 use verifier::{BaseUrl, link};
 
@@ -26,8 +26,7 @@ pub struct Args {
 
 pub async fn run(args: Args, network: &Network, json: bool) -> Result<Exit, Failure> {
     let bytes = subject::canonical_bytes(&files::read_document(&args.file)?)?;
-    let signed = check_signed(&bytes)
-        .map_err(|violations| Failure::new(Exit::No, format!("refused: {}", Refusal::Rules(violations))))?;
+    let signed = check_signed(&bytes).map_err(|violations| output::refused("refused", &violations))?;
     let contract = network.contract(OFFICER).await?;
     let committed = contract.submit("certificate:issue", &[&String::from_utf8_lossy(&bytes)]).await?;
 

@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::contract::Committed;
 use crate::{
-    exit::Failure,
+    exit::{Exit, Failure},
     visible::{visible, visible_json},
 };
 
@@ -64,6 +64,13 @@ pub fn committed(done: &str, committed: &Committed, as_json: bool) -> Result<(),
 /// Prints broken rules, each with where it is broken and what stands there.
 pub fn violations(violations: &[Violation]) -> Result<(), Failure> {
     violations.iter().try_for_each(|violation| line(violation.to_string()))
+}
+
+/// Why a document is not taken: all rules that it breaks, each as [`violations`] prints it.
+pub fn refused(done: &str, violations: &[Violation]) -> Failure {
+    let rules = if violations.len() == 1 { "rule" } else { "rules" };
+    let lines: String = violations.iter().map(|violation| format!("\n{violation}")).collect();
+    Failure::new(Exit::No, format!("{done}: {} {rules} broken{lines}", violations.len()))
 }
 
 /// The text of a member at a JSON pointer, on one line; empty where there is none.

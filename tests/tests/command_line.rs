@@ -147,6 +147,25 @@ fn a_check_says_how_far_it_came() {
     assert_eq!(answer["ledgerRulesTried"], false);
 }
 
+/// More rules are broken than the contract's messages list.
+#[test]
+fn every_broken_rule_is_named_before_a_certificate_is_signed_or_issued() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let (file, key) = (path("draft.json"), path("key"));
+    let mut document = draft();
+    let members: Vec<String> = (0..25).map(|number| format!("unknown{number}")).collect();
+    members.iter().for_each(|member| document[member] = json!(1));
+    fs::write(&file, document.to_string()).unwrap();
+    assert_eq!(run(folder.path(), &["cert", "key", "generate", &key]).0, Some(0));
+    for arguments in [vec!["cert", "sign", &file, "--key", &key], vec!["cert", "issue", &file]] {
+        let (exit, _, message) = run(folder.path(), &arguments);
+        assert_eq!(exit, Some(1), "{message}");
+        let is_named = |member| message.contains(&format!("\n/{member} is 1: is not a member here"));
+        assert!(members.iter().all(is_named), "{message}");
+    }
+}
+
 #[test]
 fn a_copy_laid_out_anew_is_the_same_certificate_in_other_bytes() {
     let folder = tempfile::tempdir().unwrap();

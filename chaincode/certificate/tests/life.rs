@@ -377,7 +377,11 @@ fn set_up_is_done_once_and_right() {
             r#"{"id":"urn:x:y","version":"1","title":"t","standards":["z"]}"#,
             "/standards/0",
         ),
-        ("scheme:register", r#"{"id":"urn:x:y","version":"1","title":"t"}"#, "missing field `standards`"),
+        (
+            "scheme:register",
+            r#"{"id":"urn:x:y","version":"1","title":"t"}"#,
+            "/standards is absent: is required",
+        ),
         ("scheme:register", "nonsense", "not understood"),
         (
             "accreditation:register",
@@ -414,6 +418,68 @@ fn set_up_is_done_once_and_right() {
             words,
         );
     }
+}
+
+#[test]
+fn every_broken_rule_of_a_request_is_named_in_the_order_of_its_fields() {
+    let mut ledger = issued();
+    let admin = accreditation_admin;
+    refused(
+        &mut ledger,
+        admin(),
+        "accreditation:register",
+        &[r#"{"validUntil":"soon","number":"","remark":"","validFrom":"2026-01-01","body":7}"#],
+        400,
+        "accreditation:register: 6 rules broken\n\
+         /remark is \"\": is not a member here; members are body, schemeId, number, validFrom, validUntil\n\
+         /body is 7: must be the MSP id of a certification body of this network\n\
+         /schemeId is absent: is required\n\
+         /number is \"\": must be a text of 1 to 200 characters, none of them invisible\n\
+         /validFrom is \"2026-01-01\": must be a UTC date-time in whole seconds, such as \"2026-01-31T12:00:00Z\"\n\
+         /validUntil is \"soon\": must be a UTC date-time in whole seconds, such as \"2026-01-31T12:00:00Z\"",
+    );
+    refused(
+        &mut ledger,
+        certification_admin(),
+        "issuerKey:propose",
+        &[r#"{"publicKey":"z6Mk","issuerId":"x","issuerName":" ","statusLists":"y"}"#],
+        400,
+        "issuerKey:propose: 4 rules broken\n/publicKey is \"z6Mk\": must be an Ed25519 public key as Multikey text (z6Mk…)\n\
+         /issuerId is \"x\": must be a did:web identifier\n\
+         /issuerName is \" \": must be a text of 1 to 200 characters, none of them invisible\n\
+         /statusLists is \"y\": must be a web address without a slash at its end",
+    );
+    refused(
+        &mut ledger,
+        admin(),
+        "accreditation:suspend",
+        &["CertBodyMSP", "urn:x:y", "some", ""],
+        400,
+        "2 rules broken\n/effect is \"some\": must be one of newGrants, allCertificates\n/reason is \"\": must be",
+    );
+    for function in ["certificate:stop", "certificate:lift", "certificate:withdraw"] {
+        refused(
+            &mut ledger,
+            certification_client(),
+            function,
+            &["x", ""],
+            400,
+            "2 rules broken\n/certificate is \"x\": is no certificate: a certificate code has 27 letters and digits, here \
+             are 1\n/reason is \"\": must be",
+        );
+    }
+}
+
+#[test]
+fn of_very_many_broken_rules_some_are_named_and_all_are_counted() {
+    let mut ledger = issued();
+    let standards: Vec<String> = (0..32).map(|index| format!("standard {index}")).collect();
+    let request =
+        serde_json::json!({"id": "x", "version": "1", "title": "t", "standards": standards}).to_string();
+    let words = "33 rules broken\n/id is \"x\": must be an absolute URI\n/standards/0 is";
+    refused(&mut ledger, accreditation_admin(), "scheme:register", &[&request], 400, words);
+    let last = "\n/standards/18 is \"standard 18\": must be an absolute URI\n… and 13 more";
+    refused(&mut ledger, accreditation_admin(), "scheme:register", &[&request], 400, last);
 }
 
 #[test]

@@ -1,43 +1,30 @@
 //! Accreditations of certification bodies: the accreditation body's own affair, with its own peer's endorsement
 //! alone once one is registered.
 
-use serde::Deserialize;
-
-use super::call::{Call, answer, line, reason, require};
+use super::call::{Call, answer, line, reason, text_that};
 use crate::date_time::DateTime;
 use crate::document::identifiers::is_uri;
+use crate::document::report::{Object, Report};
 use crate::keys;
 use crate::parties::{ACCREDITATION_BODY, CERTIFICATION_BODY};
 use crate::record::{Accreditation, AccreditationSuspension, Effect, MAXIMUM_NUMBER, MAXIMUM_SUSPENSIONS};
 use crate::refusal::Refusal;
 use crate::state::{KeyPolicy, Role, State};
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "camelCase")]
 struct Registration {
     body: String,
     scheme_id: String,
     number: String,
-    valid_from: String,
-    valid_until: String,
+    valid_from: DateTime,
+    valid_until: DateTime,
 }
 
 /// `accreditation:register(request)`: an administrator of the accreditation body.
 pub async fn register<S: State>(mut call: Call<'_, S>) -> Result<Vec<u8>, Refusal> {
     call.caller(ACCREDITATION_BODY, &[Role::Admin])?;
-    let Registration { body, scheme_id, number, valid_from, valid_until } = call.request()?;
-    require(
-        body == CERTIFICATION_BODY,
-        "/body",
-        &body,
-        "must be the MSP id of a certification body of this network",
-    )?;
-    require(is_uri(&scheme_id), "/schemeId", &scheme_id, "must be an absolute URI")?;
-    line("/number", &number, MAXIMUM_NUMBER)?;
-    let valid_from = date_time("/validFrom", &valid_from)?;
-    let until = date_time("/validUntil", &valid_until)?;
-    require(until > valid_from, "/validUntil", &valid_until, "must be after validFrom")?;
-
+    let members = ["body", "schemeId", "number", "validFrom", "validUntil"];
+    let Registration { body, scheme_id, number, valid_from, valid_until } =
+        call.request(&members, registration)?;
     let key = keys::accreditation(&body, &scheme_id);
     if call.record(&key, Accreditation::decode).await?.is_some() {
         return Err(Refusal::Conflict(format!("{body} has an accreditation for {scheme_id}")));
@@ -48,7 +35,7 @@ pub async fn register<S: State>(mut call: Call<'_, S>) -> Result<Vec<u8>, Refusa
         scheme_id,
         number,
         valid_from,
-        valid_until: until,
+        valid_until,
         registered,
         suspensions: Vec::new(),
     };
@@ -56,21 +43,40 @@ pub async fn register<S: State>(mut call: Call<'_, S>) -> Result<Vec<u8>, Refusa
     store(&mut call, &accreditation, "AccreditationRegistered")
 }
 
+fn registration(request: &Object<'_>, report: &mut Report) -> Option<Registration> {
+    let rule = "must be the MSP id of a certification body of this network";
+    let body = text_that(request, "body", |body| body == CERTIFICATION_BODY, rule, report);
+    let scheme_id = text_that(request, "schemeId", is_uri, "must be an absolute URI", report);
+    let number = line(request, "number", MAXIMUM_NUMBER, report);
+    let valid_from = request.required(report, "validFrom").and_then(|node| node.date_time(report));
+    let valid_until = request.required(report, "validUntil").and_then(|node| {
+        let until = node.date_time(report)?;
+        if valid_from.is_some_and(|from| until <= from) {
+            report.refuse(&node, "must be after validFrom");
+        }
+        Some(until)
+    });
+    Some(Registration {
+        body: body?,
+        scheme_id: scheme_id?,
+        number: number?,
+        valid_from: valid_from?,
+        valid_until: valid_until?,
+    })
+}
+
 /// `accreditation:suspend(body, schemeId, effect, reason)`: the accreditation body. A suspension of new grants can
 /// be made one of all certificates, and the other way round, without a gap.
 pub async fn suspend<S: State>(mut call: Call<'_, S>) -> Result<Vec<u8>, Refusal> {
     call.caller(ACCREDITATION_BODY, &[Role::Admin, Role::Client])?;
-    let [body, scheme_id, effect, why] = call.arguments(["body", "schemeId", "effect", "reason"])?;
-    let effect = match effect {
-        "newGrants" => Effect::NewGrants,
-        "allCertificates" => Effect::AllCertificates,
-        other => {
-            return Err(Refusal::Arguments(format!(
-                "effect is {other:?}, must be newGrants or allCertificates"
-            )));
-        }
-    };
-    let placed = call.event(reason(why)?);
+    let names = ["body", "schemeId", "effect", "reason"];
+    let [body, scheme_id, ..] = call.arguments(names)?;
+    let (effect, why) = call.fields(names, |fields, report| {
+        let effect = effect(fields, report);
+        let why = reason(fields, report);
+        Some((effect?, why?))
+    })?;
+    let placed = call.event(&why);
     let mut accreditation = existing(&mut call, body, scheme_id).await?;
     if accreditation.standing().is_some_and(|standing| standing.effect == effect) {
         return Err(Refusal::Conflict("the accreditation is suspended with this effect".into()));
@@ -87,11 +93,19 @@ pub async fn suspend<S: State>(mut call: Call<'_, S>) -> Result<Vec<u8>, Refusal
     store(&mut call, &accreditation, "AccreditationSuspended")
 }
 
+fn effect(fields: &Object<'_>, report: &mut Report) -> Option<Effect> {
+    match fields.required(report, "effect")?.one_of(report, &["newGrants", "allCertificates"])? {
+        "newGrants" => Some(Effect::NewGrants),
+        _ => Some(Effect::AllCertificates),
+    }
+}
+
 /// `accreditation:restore(body, schemeId, reason)`: the accreditation body.
 pub async fn restore<S: State>(mut call: Call<'_, S>) -> Result<Vec<u8>, Refusal> {
     call.caller(ACCREDITATION_BODY, &[Role::Admin, Role::Client])?;
-    let [body, scheme_id, why] = call.arguments(["body", "schemeId", "reason"])?;
-    let lifted = call.event(reason(why)?);
+    let names = ["body", "schemeId", "reason"];
+    let [body, scheme_id, _] = call.arguments(names)?;
+    let lifted = call.event(&call.fields(names, reason)?);
     let mut accreditation = existing(&mut call, body, scheme_id).await?;
     let Some(standing) = accreditation.suspensions.last_mut().filter(|last| last.lifted.is_none()) else {
         return Err(Refusal::Conflict("the accreditation is not suspended".into()));
@@ -130,11 +144,4 @@ fn store<S: State>(call: &mut Call<'_, S>, record: &Accreditation, event: &str) 
 
 fn unknown(body: &str, scheme_id: &str) -> Refusal {
     Refusal::Unknown(format!("{body} has no accreditation for {scheme_id}"))
-}
-
-fn date_time(pointer: &str, text: &str) -> Result<DateTime, Refusal> {
-    let rule = "must be a UTC date-time in whole seconds, such as \"2026-01-31T12:00:00Z\"";
-    let instant = DateTime::parse(text);
-    require(instant.is_some(), pointer, text, rule)?;
-    instant.ok_or_else(|| Refusal::Arguments(rule.into()))
 }

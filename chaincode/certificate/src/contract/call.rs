@@ -2,16 +2,17 @@
 
 use bytes::Bytes;
 use serde::Serialize;
-use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use crate::canonical::to_canonical;
-use crate::code::Code;
+use crate::code::{Code, CodeError};
 use crate::date_time::DateTime;
-use crate::document::{MAXIMUM_BYTES, is_line};
+use crate::document::report::{Node, Object, Report};
+use crate::document::{MAXIMUM_BYTES, conclude};
+use crate::json::Json;
 use crate::keys;
 use crate::record::{Event, MAXIMUM_REASON, RecordError};
-use crate::refusal::{Refusal, Violation};
+use crate::refusal::Refusal;
 use crate::state::{Role, State};
 
 const MAXIMUM_ARGUMENTS: usize = 8;
@@ -49,11 +50,34 @@ impl<'a, S: State> Call<'a, S> {
         }
     }
 
-    /// The single argument, as a JSON object of these members and no others.
-    pub fn request<T: DeserializeOwned>(&self) -> Result<T, Refusal> {
+    /// The arguments, exactly as many as `names`, each judged by its rules.
+    pub fn fields<const COUNT: usize, T>(
+        &self,
+        names: [&str; COUNT],
+        read: impl FnOnce(&Object<'_>, &mut Report) -> Option<T>,
+    ) -> Result<T, Refusal> {
+        let texts = self.arguments(names)?;
+        let mut fields = names.map(|name| (name, Json::Null));
+        for ((_, field), text) in fields.iter_mut().zip(texts) {
+            *field = text.into();
+        }
+        judge(&Json::from(fields), &names, read)
+    }
+
+    /// The single argument, as a JSON object of these members and no others, each judged by its rules.
+    pub fn request<T>(
+        &self,
+        members: &[&str],
+        read: impl FnOnce(&Object<'_>, &mut Report) -> Option<T>,
+    ) -> Result<T, Refusal> {
         let [json] = self.arguments(["request as JSON"])?;
-        serde_json::from_str(json)
-            .map_err(|error| Refusal::Arguments(format!("the request is not understood: {error}")))
+        let misunderstood = |why: String| Refusal::Arguments(format!("the request is not understood: {why}"));
+        let request: Json<'_> =
+            serde_json::from_str(json).map_err(|error| misunderstood(error.to_string()))?;
+        if request.as_object().is_none() {
+            return Err(misunderstood("it is no JSON object".into()));
+        }
+        judge(&request, members, read)
     }
 
     /// Refuses a caller that is not of `organisation` in one of `roles`.
@@ -141,33 +165,58 @@ impl<'a, S: State> Call<'a, S> {
     }
 }
 
+/// Every rule is tried; all that are broken are named.
+fn judge<T>(
+    fields: &Json<'_>,
+    names: &[&str],
+    read: impl FnOnce(&Object<'_>, &mut Report) -> Option<T>,
+) -> Result<T, Refusal> {
+    let mut report = Report::default();
+    let fields = Node::root(fields).object(&mut report, names);
+    let read = fields.and_then(|fields| read(&fields, &mut report));
+    conclude(read, report).map_err(Refusal::Rules)
+}
+
 /// A certificate's code as people type it, or its `urn:uuid:` identifier.
 pub fn code(text: &str) -> Result<Code, Refusal> {
-    match Code::from_urn(text) {
-        Some(code) => Ok(code),
-        None => text.parse().map_err(|error| Refusal::Arguments(format!("{error}"))),
+    parse(text).map_err(|error| Refusal::Arguments(format!("{error}")))
+}
+
+fn parse(text: &str) -> Result<Code, CodeError> {
+    Code::from_urn(text).map_or_else(|| text.parse(), Ok)
+}
+
+/// The field `certificate`: as [`code`].
+pub fn certificate(fields: &Object<'_>, report: &mut Report) -> Option<Code> {
+    let node = fields.required(report, "certificate")?;
+    match parse(node.value.as_text()?) {
+        Ok(code) => Some(code),
+        Err(error) => {
+            report.refuse(&node, &format!("is no certificate: {error}"));
+            None
+        }
     }
 }
 
-/// A reason that a person gave.
-pub fn reason(text: &str) -> Result<&str, Refusal> {
-    line("/reason", text, MAXIMUM_REASON)?;
-    Ok(text)
+/// The field `reason`, which a person gave.
+pub fn reason(fields: &Object<'_>, report: &mut Report) -> Option<String> {
+    line(fields, "reason", MAXIMUM_REASON, report)
 }
 
-/// Refuses a text that is blank, longer than `maximum` characters, or holds invisible characters.
-pub fn line(pointer: &str, text: &str, maximum: usize) -> Result<(), Refusal> {
-    let rule = format!("must be a text of 1 to {maximum} characters, none of them invisible");
-    require(is_line(text, maximum) && !text.trim().is_empty(), pointer, text, &rule)
+/// A field that is a text of at most `maximum` characters, not blank, none of them invisible.
+pub fn line(fields: &Object<'_>, name: &str, maximum: usize, report: &mut Report) -> Option<String> {
+    fields.required(report, name)?.line(report, maximum).map(str::to_owned)
 }
 
-/// Refuses `value` at `pointer` unless the rule holds.
-pub fn require(holds: bool, pointer: &str, value: &str, rule: &str) -> Result<(), Refusal> {
-    if holds {
-        return Ok(());
-    }
-    let shown: String = value.chars().take(80).collect();
-    Err(Refusal::Rules(vec![Violation::new(pointer, &format!("{shown:?}"), rule)]))
+/// A field that is a text for which `holds`; `rule` says in words what that means.
+pub fn text_that(
+    fields: &Object<'_>,
+    name: &str,
+    holds: impl Fn(&str) -> bool,
+    rule: &str,
+    report: &mut Report,
+) -> Option<String> {
+    fields.required(report, name)?.text_that(report, holds, rule).map(str::to_owned)
 }
 
 /// JSON in its canonical form: every endorser must answer the same bytes.

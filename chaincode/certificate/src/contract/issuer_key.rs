@@ -1,10 +1,9 @@
 //! The keys with which a certification body signs documents: proposed by the one body, approved by a person of
 //! the other in a second transaction. An endorsement by a peer would not be that consent.
 
-use serde::Deserialize;
-
-use super::call::{Call, answer, line, reason, require};
+use super::call::{Call, answer, line, reason, text_that};
 use crate::document::identifiers::{is_did_web, is_web_address};
+use crate::document::report::{Object, Report};
 use crate::keys;
 use crate::multikey;
 use crate::parties::{ACCREDITATION_BODY, CERTIFICATION_BODY};
@@ -12,8 +11,11 @@ use crate::record::IssuerKey;
 use crate::refusal::Refusal;
 use crate::state::{KeyPolicy, Role, State};
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "camelCase")]
+/// Characters of an issuer's name.
+const MAXIMUM_NAME: usize = 200;
+/// Bytes of the address of an issuer's status lists.
+const MAXIMUM_ADDRESS: usize = 400;
+
 struct Proposal {
     public_key: String,
     issuer_id: String,
@@ -24,10 +26,9 @@ struct Proposal {
 /// `issuerKey:propose(request)`: an administrator of the certification body, for its own body.
 pub async fn propose<S: State>(mut call: Call<'_, S>) -> Result<Vec<u8>, Refusal> {
     call.caller(CERTIFICATION_BODY, &[Role::Admin])?;
-    let proposal: Proposal = call.request()?;
-    check(&proposal)?;
+    let Proposal { public_key, issuer_id, issuer_name, status_lists } =
+        call.request(&["publicKey", "issuerId", "issuerName", "statusLists"], proposal)?;
     let body = call.state.creator().msp_id.clone();
-    let Proposal { public_key, issuer_id, issuer_name, status_lists } = proposal;
     let key = keys::issuer_key(&body, &public_key);
     if call.record(&key, IssuerKey::decode).await?.is_some() {
         return Err(Refusal::Conflict(format!("{body} has proposed {public_key} already")));
@@ -47,24 +48,22 @@ pub async fn propose<S: State>(mut call: Call<'_, S>) -> Result<Vec<u8>, Refusal
     store(&mut call, &record, "IssuerKeyProposed")
 }
 
-fn check(proposal: &Proposal) -> Result<(), Refusal> {
-    let is_key = multikey::public_from_text(&proposal.public_key).is_some();
-    require(
-        is_key,
-        "/publicKey",
-        &proposal.public_key,
-        "must be an Ed25519 public key as Multikey text (z6Mk…)",
-    )?;
-    require(
-        is_did_web(&proposal.issuer_id),
-        "/issuerId",
-        &proposal.issuer_id,
-        "must be a did:web identifier",
-    )?;
-    line("/issuerName", &proposal.issuer_name, 200)?;
-    let lists = proposal.status_lists.as_str();
-    let is_base = is_web_address(lists) && !lists.ends_with('/') && lists.len() <= 400;
-    require(is_base, "/statusLists", lists, "must be a web address without a slash at its end")
+fn proposal(request: &Object<'_>, report: &mut Report) -> Option<Proposal> {
+    let is_key = |text: &str| multikey::public_from_text(text).is_some();
+    let rule = "must be an Ed25519 public key as Multikey text (z6Mk…)";
+    let public_key = text_that(request, "publicKey", is_key, rule, report);
+    let rule = "must be a did:web identifier";
+    let issuer_id = text_that(request, "issuerId", is_did_web, rule, report);
+    let issuer_name = line(request, "issuerName", MAXIMUM_NAME, report);
+    let is_base = |text: &str| is_web_address(text) && !text.ends_with('/') && text.len() <= MAXIMUM_ADDRESS;
+    let rule = "must be a web address without a slash at its end";
+    let status_lists = text_that(request, "statusLists", is_base, rule, report);
+    Some(Proposal {
+        public_key: public_key?,
+        issuer_id: issuer_id?,
+        issuer_name: issuer_name?,
+        status_lists: status_lists?,
+    })
 }
 
 /// `issuerKey:approve(body, publicKey)`: an administrator of the accreditation body.
@@ -83,14 +82,15 @@ pub async fn approve<S: State>(mut call: Call<'_, S>) -> Result<Vec<u8>, Refusal
 /// `issuerKey:revoke(body, publicKey, reason)`: an administrator of the body itself or of the accreditation body;
 /// final. Certificates issued before stand: the ledger vouches for when they were signed.
 pub async fn revoke<S: State>(mut call: Call<'_, S>) -> Result<Vec<u8>, Refusal> {
-    let [body, public_key, why] = call.arguments(["body", "publicKey", "reason"])?;
+    let names = ["body", "publicKey", "reason"];
+    let [body, public_key, _] = call.arguments(names)?;
     call.caller_of_any(&[body, ACCREDITATION_BODY], &[Role::Admin])?;
-    let why = reason(why)?;
+    let why = call.fields(names, reason)?;
     let mut record = existing(&mut call, body, public_key).await?;
     if record.revoked.is_some() {
         return Err(Refusal::Conflict("the key is revoked already".into()));
     }
-    record.revoked = Some(call.event(why));
+    record.revoked = Some(call.event(&why));
     store(&mut call, &record, "IssuerKeyRevoked")
 }
 

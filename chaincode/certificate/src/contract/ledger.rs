@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::call::{Call, answer, require};
+use super::call::{Call, answer, text_that};
 use crate::document::identifiers::is_fingerprint;
 use crate::keys;
 use crate::parties::{ACCREDITATION_BODY, CERTIFICATION_BODY};
@@ -13,9 +13,9 @@ use crate::state::{KeyPolicy, Role, State};
 /// `ledger:bind(genesis)`: once, by an administrator of the accreditation body.
 pub async fn bind<S: State>(mut call: Call<'_, S>) -> Result<Vec<u8>, Refusal> {
     call.caller(ACCREDITATION_BODY, &[Role::Admin])?;
-    let [genesis] = call.arguments(["genesis"])?;
     let rule = "must be sha256: and the 64 lower-case hex digits of the genesis block's header hash";
-    require(is_fingerprint(genesis), "/genesis", genesis, rule)?;
+    let genesis = call
+        .fields(["genesis"], |fields, report| text_that(fields, "genesis", is_fingerprint, rule, report))?;
     if let Some(bound) = call.record(keys::LEDGER, Ledger::decode).await? {
         return Err(Refusal::Conflict(format!(
             "the contract is bound to {} {}",
@@ -23,7 +23,7 @@ pub async fn bind<S: State>(mut call: Call<'_, S>) -> Result<Vec<u8>, Refusal> {
         )));
     }
     let channel = call.state.channel_id().to_owned();
-    let ledger = Ledger { channel, genesis: genesis.to_owned(), bound: call.event("") };
+    let ledger = Ledger { channel, genesis, bound: call.event("") };
     call.state.put(keys::LEDGER, ledger.encode());
     call.state.set_policy(keys::LEDGER, &KeyPolicy::all(&[CERTIFICATION_BODY, ACCREDITATION_BODY]));
     call.emit("LedgerBound", &ledger)

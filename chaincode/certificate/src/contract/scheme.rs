@@ -1,9 +1,8 @@
 //! The certification schemes under which certificates can be granted (ISO/IEC 17067).
 
-use serde::Deserialize;
-
-use super::call::{Call, answer, line, require};
+use super::call::{Call, answer, line, text_that};
 use crate::document::identifiers::is_uri;
+use crate::document::report::{Object, Report};
 use crate::keys;
 use crate::parties::ACCREDITATION_BODY;
 use crate::record::{MAXIMUM_NAME, Scheme};
@@ -13,8 +12,8 @@ use crate::state::{KeyPolicy, Role, State};
 /// As many as a certificate can name.
 const MAXIMUM_STANDARDS: usize = 32;
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
+const URI: &str = "must be an absolute URI";
+
 struct Registration {
     id: String,
     version: String,
@@ -25,9 +24,8 @@ struct Registration {
 /// `scheme:register(request)`: an administrator of the accreditation body.
 pub async fn register<S: State>(mut call: Call<'_, S>) -> Result<Vec<u8>, Refusal> {
     call.caller(ACCREDITATION_BODY, &[Role::Admin])?;
-    let registration: Registration = call.request()?;
-    check(&registration)?;
-    let Registration { id, version, title, standards } = registration;
+    let Registration { id, version, title, standards } =
+        call.request(&["id", "version", "title", "standards"], registration)?;
     let key = keys::scheme(&id, &version);
     if call.record(&key, Scheme::decode).await?.is_some() {
         return Err(Refusal::Conflict(format!("scheme {id} version {version} is registered")));
@@ -38,16 +36,14 @@ pub async fn register<S: State>(mut call: Call<'_, S>) -> Result<Vec<u8>, Refusa
     call.emit("SchemeRegistered", &scheme)
 }
 
-fn check(registration: &Registration) -> Result<(), Refusal> {
-    require(is_uri(&registration.id), "/id", &registration.id, "must be an absolute URI")?;
-    line("/version", &registration.version, MAXIMUM_NAME)?;
-    line("/title", &registration.title, MAXIMUM_NAME)?;
-    let count = registration.standards.len();
-    let rule = format!("must be a list of 1 to {MAXIMUM_STANDARDS} URIs");
-    require((1..=MAXIMUM_STANDARDS).contains(&count), "/standards", &format!("{count} standards"), &rule)?;
-    registration.standards.iter().enumerate().try_for_each(|(index, uri)| {
-        require(is_uri(uri), &format!("/standards/{index}"), uri, "must be an absolute URI")
-    })
+fn registration(request: &Object<'_>, report: &mut Report) -> Option<Registration> {
+    let id = text_that(request, "id", is_uri, URI, report);
+    let version = line(request, "version", MAXIMUM_NAME, report);
+    let title = line(request, "title", MAXIMUM_NAME, report);
+    let standards = request.required(report, "standards")?.list(report, 1, MAXIMUM_STANDARDS)?;
+    let standards = standards.iter().filter_map(|uri| uri.text_that(report, is_uri, URI));
+    let standards = standards.map(str::to_owned).collect();
+    Some(Registration { id: id?, version: version?, title: title?, standards })
 }
 
 /// `scheme:get(id, version)`: anyone.

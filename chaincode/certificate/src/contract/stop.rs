@@ -6,8 +6,9 @@
 use bytes::Bytes;
 use serde::Serialize;
 
-use super::call::{Call, code, reason};
+use super::call::{Call, certificate, reason};
 use crate::code::Code;
+use crate::document::report::{Object, Report};
 use crate::keys;
 use crate::parties::ACCREDITATION_BODY;
 use crate::record::{Certificate, Event, MAXIMUM_SUSPENSIONS, Stop, Suspension, Withdrawal};
@@ -32,9 +33,8 @@ struct Own {
 /// `certificate:stop(certificate, reason)`: the issuing body or the accreditation body, each alone. From now on
 /// its record takes both, so that lifting does.
 pub async fn place<S: State>(mut call: Call<'_, S>) -> Result<Vec<u8>, Refusal> {
-    let [certificate, why] = call.arguments(["certificate", "reason"])?;
-    let certificate = code(certificate)?;
-    let placed = call.event(reason(why)?);
+    let (certificate, why) = call.fields(["certificate", "reason"], act)?;
+    let placed = call.event(&why);
     let own = own(&mut call, certificate).await?;
     own.check_not_withdrawn(&placed.by)?;
     // A record that its own organisation spoilt does not keep it from stopping.
@@ -57,9 +57,8 @@ pub async fn place<S: State>(mut call: Call<'_, S>) -> Result<Vec<u8>, Refusal> 
 
 /// `certificate:lift(certificate, reason)`: whoever placed the suspension, with the endorsement of both.
 pub async fn lift<S: State>(mut call: Call<'_, S>) -> Result<Vec<u8>, Refusal> {
-    let [certificate, why] = call.arguments(["certificate", "reason"])?;
-    let certificate = code(certificate)?;
-    let lifted = call.event(reason(why)?);
+    let (certificate, why) = call.fields(["certificate", "reason"], act)?;
+    let lifted = call.event(&why);
     let own = own(&mut call, certificate).await?;
     own.check_not_withdrawn(&lifted.by)?;
     let mut stop = own.stop(&lifted.by)?;
@@ -77,14 +76,20 @@ pub async fn lift<S: State>(mut call: Call<'_, S>) -> Result<Vec<u8>, Refusal> {
 /// `certificate:withdraw(certificate, reason)`: the issuing body or the accreditation body, each alone, suspended
 /// or not. Final: nobody's endorsement changes the record again.
 pub async fn withdraw<S: State>(mut call: Call<'_, S>) -> Result<Vec<u8>, Refusal> {
-    let [certificate, why] = call.arguments(["certificate", "reason"])?;
-    let certificate = code(certificate)?;
-    let withdrawn = call.event(reason(why)?);
+    let (certificate, why) = call.fields(["certificate", "reason"], act)?;
+    let withdrawn = call.event(&why);
     own(&mut call, certificate).await?.check_not_withdrawn(&withdrawn.by)?;
     let key = keys::withdrawal(certificate, &withdrawn.by);
     call.state.put(&key, Withdrawal { withdrawn: Some(withdrawn.clone()) }.encode());
     call.state.set_policy(&key, &KeyPolicy::Nobody);
     call.emit("CertificateWithdrawn", &Changed { certificate, event: &withdrawn })
+}
+
+/// Which certificate, and why.
+fn act(fields: &Object<'_>, report: &mut Report) -> Option<(Code, String)> {
+    let certificate = certificate(fields, report);
+    let why = reason(fields, report);
+    Some((certificate?, why?))
 }
 
 /// Refuses callers who hold no power over this certificate. Beside the certificate, which is written once, only

@@ -13,7 +13,7 @@ mod memo;
 mod papers;
 mod particles;
 mod quantity;
-mod report;
+pub(crate) mod report;
 
 use serde_json::Value;
 
@@ -144,7 +144,7 @@ fn read(bytes: &[u8]) -> Result<Json<'_>, Vec<Violation>> {
     })
 }
 
-fn conclude<T>(found: Option<T>, report: Report) -> Result<T, Vec<Violation>> {
+pub(crate) fn conclude<T>(found: Option<T>, report: Report) -> Result<T, Vec<Violation>> {
     let violations = report.into_violations();
     match found {
         Some(found) if violations.is_empty() => Ok(found),

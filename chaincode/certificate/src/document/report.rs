@@ -1,4 +1,4 @@
-//! Walks a document and collects every rule that it breaks, each with its place and its value.
+//! Walks a document or a request and collects every rule that it breaks, each with its place and its value.
 
 use std::fmt;
 use std::rc::Rc;
@@ -122,6 +122,16 @@ impl<'a> Node<'a> {
         if text.is_none() {
             let rule = "characters, none of them invisible, no blank at its ends";
             report.refuse(self, &format!("must be a text of 1 to {maximum} {rule}"));
+        }
+        text
+    }
+
+    /// One to `maximum` visible characters, not all of them blank.
+    pub fn line(&self, report: &mut Report, maximum: usize) -> Option<&'a str> {
+        let text = self.value.as_text().filter(|text| is_line(text, maximum) && !text.trim().is_empty());
+        if text.is_none() {
+            let rule = format!("must be a text of 1 to {maximum} characters, none of them invisible");
+            report.refuse(self, &rule);
         }
         text
     }
