@@ -123,15 +123,19 @@ impl Following {
             }
         }
         self.served.report_sources(round.reports.iter().map(|report| self.describe(report)).collect());
-        let confirming = round.confirming().count();
-        if let Some(required) = self.min_sources {
-            self.served.set_quorum(confirming, required);
-        }
         self.known = self.known.max(round.height);
         let is_here = height >= self.known;
         if is_here {
             self.failures = 0;
             self.served.set_following(true);
+        }
+        // What the last round said holds on: the next one decides.
+        if round.is_open {
+            return;
+        }
+        let confirming = round.confirming().count();
+        if let Some(required) = self.min_sources {
+            self.served.set_quorum(confirming, required);
         }
         if confirming < self.min_sources.unwrap_or(1) {
             self.contact.lost();
@@ -148,6 +152,7 @@ impl Following {
         let (height, trouble) = match &report.claim {
             Ok(height) => (Some(*height), None),
             Err(SourceError::Behind { newest, .. }) => (Some(newest + 1), Some("it is behind".to_owned())),
+            Err(error @ SourceError::Unproven { newest, .. }) => (Some(newest + 1), Some(error.to_string())),
             Err(error) => (None, Some(self.contact.explain(error))),
         };
         SourceReport {

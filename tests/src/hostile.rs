@@ -1,6 +1,7 @@
 //! Hand-made transactions with valid signatures: what an organisation could send whose peer signs anything.
 
 pub mod consortium;
+pub mod rotation;
 
 use bytes::Bytes;
 use fabric::{

@@ -41,12 +41,14 @@ use crate::Network;
 /// What a source does with the blocks that it has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Conduct {
-    /// Delivers those that there were when it began, and says that the last of them is the newest.
-    Withholds,
+    /// Delivers what it was given, and says that the last of it is the newest.
+    Delivers,
     /// Says truly what the newest block is, and delivers blocks whose transactions are others.
     Forges,
     /// Says that there is a newer block, which no orderer has signed.
     Invents,
+    /// Says so of a block far beyond, and delivers the true ones before.
+    Exaggerates,
     /// Has another newest block in place of the chain's, which the orderer has signed too.
     Forks,
     /// Accepts requests and answers nothing.
@@ -63,6 +65,16 @@ pub async fn start(network: &Network, organisation: &str, conduct: Conduct) -> S
     if conduct == Conduct::Forks {
         fork(&profile, &mut blocks);
     }
+    start_with(&profile, organisation, conduct, blocks)
+}
+
+/// As [`start`], with these blocks.
+pub fn start_with(
+    profile: &ConnectionProfile,
+    organisation: &str,
+    conduct: Conduct,
+    blocks: Vec<Block>,
+) -> String {
     let domain = &profile.organisation(organisation).unwrap().domain;
     let tls = format!("peerOrganizations/{domain}/peers/peer0.{domain}/tls");
     let tls = profile.crypto_config.join(tls);
@@ -81,7 +93,7 @@ pub async fn start(network: &Network, organisation: &str, conduct: Conduct) -> S
 }
 
 /// All blocks that the network has, from an honest peer.
-async fn blocks(profile: &ConnectionProfile) -> Vec<Block> {
+pub async fn blocks(profile: &ConnectionProfile) -> Vec<Block> {
     let organisation = profile.organisation("Customs").unwrap();
     let connection = organisation.gateway.endpoint().unwrap().connect().await.unwrap();
     let mut client = DeliverClient::new(connection).max_decoding_message_size(usize::MAX);
@@ -193,9 +205,11 @@ impl Deliver for Source {
 impl Source {
     fn newest(&self) -> Responses {
         let mut block = self.blocks.last().unwrap().clone();
-        if self.conduct == Conduct::Invents {
-            block.header.as_mut().unwrap().number += 1;
-        }
+        block.header.as_mut().unwrap().number += match self.conduct {
+            Conduct::Invents => 1,
+            Conduct::Exaggerates => 1_000,
+            _ => 0,
+        };
         stream::iter([Ok(response(Response::Block(block)))]).chain(status(Code::Success)).boxed()
     }
 

@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use tests::{
     Network, assert_success,
     follower::Settings,
+    hostile::rotation::rotate,
     source::{self, Conduct},
 };
 
@@ -55,7 +56,7 @@ async fn a_source_that_withholds_a_stop_is_found_out() {
     let network = Network::start();
     let code = network.code();
     let (folder, strict_folder) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
-    let withholding = source::start(&network, "Lab", Conduct::Withholds).await;
+    let withholding = source::start(&network, "Lab", Conduct::Delivers).await;
     let honest = network.profile().organisation("Customs").unwrap().gateway.address.clone();
     let peers = [("Lab", withholding.clone()), ("Customs", honest.clone())];
     let settings = |folder: &Path| Settings::new(&network, &folder.join("data")).with_peers(&network, &peers);
@@ -82,6 +83,64 @@ async fn a_source_that_withholds_a_stop_is_found_out() {
     assert!(doubtful["doubt"].as_str().unwrap().contains("only 1 of at least 2 sources"), "{doubtful}");
     assert_eq!(doubtful["lastKnown"], "notValid");
     assert_eq!(strict.get("/readyz").0, 503);
+}
+
+/// The orderers get another certificate authority, and then the certificate is stopped. The first source stays with the
+/// block just before; nothing that the second says of its newest block can be checked without those between.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_source_that_withholds_a_change_of_the_orderers_is_found_out() {
+    let network = Network::start();
+    let (code, profile) = (network.code(), network.profile());
+    let folder = tempfile::tempdir().unwrap();
+    let before = source::blocks(&profile).await;
+    act(&network, "stop", code, "a closer look");
+    let after = source::blocks(&profile).await;
+    let rotated = rotate(&after, before.len(), &profile.crypto_config, &folder.path().join("crypto"));
+    let newest = rotated.len() as u64 - 1;
+    let withholding = source::start_with(&profile, "Lab", Conduct::Delivers, before);
+    let honest = source::start_with(&profile, "Customs", Conduct::Delivers, rotated);
+    let peers = [("Lab", withholding.clone()), ("Customs", honest)];
+    let follower = Settings::new(&network, &folder.path().join("data")).with_peers(&network, &peers).start();
+
+    let stopped = follower.wait_for(code, |answer| answer["result"] == "notValid");
+    assert_eq!((&stopped["reasons"][0]["why"], block(&stopped)), (&json!("a closer look"), newest));
+    let one = json!({"confirming": 1, "asked": 2, "organisations": ["CustomsMSP"]});
+    follower.wait_for(code, |answer| answer["asOf"]["sources"] == one);
+    let ready = follower.wait_for_page("/readyz", |_, ready| ready.contains("it is behind"));
+    assert!(
+        ready.lines().any(|line| line.contains(&withholding) && line.contains("it is behind")),
+        "{ready}"
+    );
+}
+
+/// Neither a made-up block nor the promise of many, with true ones before, keeps the honest source from confirming.
+#[tokio::test(flavor = "multi_thread")]
+async fn claims_that_cannot_be_checked_keep_nobody_from_confirming() {
+    let network = Network::start();
+    let code = network.code();
+    let folder = tempfile::tempdir().unwrap();
+    let invents = source::start(&network, "Lab", Conduct::Invents).await;
+    let exaggerates = source::start(&network, "Industry", Conduct::Exaggerates).await;
+    let honest = network.profile().organisation("Customs").unwrap().gateway.address.clone();
+    let peers = [("Lab", invents.clone()), ("Industry", exaggerates.clone()), ("Customs", honest)];
+    let follower = Settings::new(&network, &folder.path().join("data")).with_peers(&network, &peers).start();
+    let one = json!({"confirming": 1, "asked": 3, "organisations": ["CustomsMSP"]});
+    let valid = follower.wait_for(code, |answer| answer["asOf"]["sources"] == one);
+    assert_eq!(valid["result"], "valid");
+    let mut last = confirmed_at(&valid);
+    for _ in 0..3 {
+        let next = follower.wait_for(code, |answer| confirmed_at(answer) > last);
+        assert!(confirmed_at(&next) <= last.plus_seconds(2 * SECONDS_BETWEEN_CONFIRMATIONS), "{next}");
+        assert_eq!((&next["result"], &next["asOf"]["sources"]), (&json!("valid"), &one));
+        last = confirmed_at(&next);
+    }
+    let ready = follower.get("/readyz").1;
+    for liar in [invents, exaggerates] {
+        let told = ready.lines().any(|line| line.contains(&liar) && line.contains("a block that is refused"));
+        assert!(told, "{ready}");
+    }
+    act(&network, "stop", code, "a closer look");
+    follower.wait_for(code, |answer| answer["result"] == "notValid");
 }
 
 #[tokio::test(flavor = "multi_thread")]

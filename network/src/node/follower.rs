@@ -8,10 +8,15 @@
 //! What a source can do is to withhold blocks. So in rounds all sources are asked for their newest block at the same
 //! time. The chain ends where the highest of them says, and blocks are taken from a source that has them. A source that
 //! does not know a block which was known two rounds before confirms nothing.
+//!
+//! Where the channel's orderers have changed since our newest block, we cannot check who signed the newest block of a
+//! source. Such a source shows the block that comes next here, which we can check: so the chain goes on, and the next
+//! block is taken from it. The configuration that comes with those blocks proves the rest.
 
 mod asking;
 mod clock;
 mod download;
+mod end;
 mod rounds;
 mod source;
 
@@ -33,6 +38,7 @@ use crate::{
 };
 use asking::Asker;
 use download::Download;
+use end::End;
 use rounds::{Answer, Answers, rounds};
 pub use source::{Source, SourceKind, tls};
 
@@ -53,6 +59,8 @@ pub struct Round {
     pub asked_at: SystemTime,
     /// Blocks that the chain has: the most that a source says, or was known before. Not all of them need to be here.
     pub height: u64,
+    /// A source showed that the chain goes on, and nobody can prove how far: nothing is confirmed.
+    pub is_open: bool,
     /// In the order of the sources.
     pub reports: Vec<Report>,
 }
@@ -119,6 +127,12 @@ pub enum SourceError {
     OtherChain(u64),
     #[error("its block {0} is not ours, and the orderers have signed both: they have forked the chain")]
     Forked(u64),
+    #[error("its newest block {newest} cannot be checked before the blocks up to it are here")]
+    Unproven {
+        newest: u64,
+        /// Blocks that the chain has at least, as the source showed by the last of them.
+        shown: u64,
+    },
     #[error("it is behind: its newest block is {newest}, and block {known} is known")]
     Behind { newest: u64, known: u64 },
     #[error("it does not deliver block {missing}, which exists")]
@@ -144,12 +158,6 @@ pub struct Follower {
     end: End,
 }
 
-/// How many blocks the chain is known to have: now, and as of the last two rounds, oldest first.
-struct End {
-    height: u64,
-    rounds: [u64; 2],
-}
-
 impl Follower {
     /// Goes on where `ledger` ends. The chain is known to have at least `known` blocks; 0 where nothing is known.
     pub fn new(
@@ -166,8 +174,7 @@ impl Follower {
         let memo = SignatureMemo::disabled();
         let asker = Asker { ledger: Arc::clone(&ledger), identity };
         let download = Download::new(sources.len());
-        let height = known.max(ledger.height());
-        let end = End { height, rounds: [height; 2] };
+        let end = End::new(known.max(ledger.height()));
         Ok(Self { asker, ledger, bundle, memo, sources, download, end })
     }
 
@@ -202,7 +209,7 @@ impl Follower {
         if let Some(bundle) = validation.bundle {
             self.bundle = bundle;
         }
-        self.end.height = self.end.height.max(block.number + 1);
+        self.end.reaches(block.number + 1);
         self.download.advanced();
         listener(News::Committed(&block));
         Ok(())
@@ -213,13 +220,9 @@ impl Follower {
         let asked_at = round.asked_at;
         let answers = self.sources.iter().zip(round.answers);
         let reports: Vec<_> = answers.map(|(source, answer)| self.report(source, answer)).collect();
-        self.download.claims(reports.iter().map(|report| report.claim.as_ref().map_or(0, |claim| *claim)));
-        let claims = reports.iter().filter_map(|report| report.claim.as_ref().ok());
-        let height = claims.copied().max().unwrap_or_default().max(self.end.height);
-        let [expected, last] = self.end.rounds;
-        self.end = End { height, rounds: [last, height] };
-        let reports = reports.into_iter().map(|report| report.expect_height(expected, height));
-        let round = Round { asked_at, height, reports: reports.collect() };
+        self.download.claims(reports.iter().map(Report::proven));
+        let round = self.end.conclude(asked_at, reports);
+        let height = round.height;
         if let Some(reason) = self.download.grievance(self.ledger.height(), height) {
             self.leave(&reason, listener);
         } else if self.download.is_turn_over(self.ledger.height(), height) {
@@ -246,8 +249,32 @@ impl Follower {
         Report {
             source: source.address().to_owned(),
             organisation: source.organisation(&answer.certificates, self.bundle.msps()),
-            claim: answer.newest.and_then(|newest| self.height_of(&newest)),
+            claim: answer.newest.and_then(|newest| {
+                let claim = self.height_of(&newest);
+                claim.map_err(|reason| self.unproven(&newest, answer.next, reason))
+            }),
         }
+    }
+
+    /// Why `newest` does not count: for `reason`, unless only its signers are not known here and the source has shown
+    /// with `next` that the chain goes on.
+    fn unproven(&self, newest: &HeadedBlock, next: Option<HeadedBlock>, reason: SourceError) -> SourceError {
+        let is_unknown = matches!(reason, SourceError::Rejected(BlockRejected::NotSigned(_)));
+        match next.filter(|_| is_unknown).and_then(|next| self.shows(next)) {
+            Some(shown) => SourceError::Unproven { newest: newest.number(), shown },
+            None => reason,
+        }
+    }
+
+    /// How many blocks the chain has at least if `next`, which came next when it was asked for, is one of it.
+    fn shows(&self, next: HeadedBlock) -> Option<u64> {
+        let shown = next.number().checked_add(1)?;
+        let is_here = shown <= self.ledger.height();
+        let holds = match is_here {
+            true => self.height_of(&next).is_ok(),
+            false => validate::verify_ordered(next, &self.bundle, &self.ledger, &self.memo).is_ok(),
+        };
+        holds.then_some(shown)
     }
 
     /// How many blocks a chain has that ends with `newest`, which must be one of ours or signed by the orderers.
@@ -269,22 +296,10 @@ impl Follower {
 }
 
 impl Round {
-    /// The sources that know every block that was known before they were asked.
+    /// The sources that know every block that was known before they were asked. Where the end is open, they confirm
+    /// nothing.
     pub fn confirming(&self) -> impl Iterator<Item = &Report> {
         self.reports.iter().filter(|report| report.claim.is_ok())
-    }
-}
-
-impl Report {
-    /// A source that has less than `expected` blocks confirms nothing. The chain has `height` now.
-    fn expect_height(self, expected: u64, height: u64) -> Self {
-        let claim = match self.claim {
-            Ok(claim) if claim < expected => {
-                Err(SourceError::Behind { newest: claim.saturating_sub(1), known: height.saturating_sub(1) })
-            }
-            claim => claim,
-        };
-        Self { claim, ..self }
     }
 }
 

@@ -20,31 +20,31 @@ use fabric::{
 use fastrand::Rng;
 use prost::Message;
 
-use super::channel::{CHANNEL, Channel};
+use super::channel::Channel;
 
 /// An element of the configuration and what it becomes.
-struct Change {
-    group: &'static [&'static str],
-    element: Element,
-    /// The folder of the administrator who has to agree.
-    administrator: &'static str,
+pub struct Change {
+    pub group: &'static [&'static str],
+    pub element: Element,
+    /// The folder of the administrator who has to agree, and the MSP id.
+    pub administrator: (&'static str, &'static str),
 }
 
-enum Element {
+pub enum Element {
     Value(&'static str, Vec<u8>),
     Policy(&'static str, Policy),
 }
 
-const ORDERER_ADMIN: &str = "ordererOrganizations/orderer.test/users/Admin@orderer.test";
-const ADMIN_OF_A: &str = "peerOrganizations/a.test/users/Admin@a.test";
+const ORDERER_ADMIN: (&str, &str) =
+    ("ordererOrganizations/orderer.test/users/Admin@orderer.test", "OrdererMSP");
+const ADMIN_OF_A: (&str, &str) = ("peerOrganizations/a.test/users/Admin@a.test", "AMSP");
+const ADMIN_OF_B: (&str, &str) = ("peerOrganizations/b.test/users/Admin@b.test", "BMSP");
 
 /// The envelope of a config transaction that changes something.
 pub fn transaction(channel: &Channel, rng: &mut Rng) -> Bytes {
     let change = some_change(rng);
     let crypto = channel.directory.join("crypto");
-    let update = change.update(&channel.bundle, &crypto);
-    let proposed = channel.bundle.propose_update(&update).unwrap();
-    envelope(HeaderType::Config, &channel.orderer(), proposed.envelope, rng).encode_to_vec().into()
+    change.transaction(&channel.bundle, &crypto, &channel.orderer(), rng)
 }
 
 fn some_change(rng: &mut Rng) -> Change {
@@ -73,28 +73,36 @@ fn some_change(rng: &mut Rng) -> Change {
         _ => Change {
             group: &["Application", "BMSP"],
             element: Element::Policy("Endorsement", signature("OR('BMSP.peer','BMSP.admin')")),
-            administrator: "peerOrganizations/b.test/users/Admin@b.test",
+            administrator: ADMIN_OF_B,
         },
     }
 }
 
 impl Change {
+    /// The envelope of the config transaction that `orderer` makes of this change; `crypto` has the keys.
+    pub fn transaction(
+        &self,
+        bundle: &Bundle,
+        crypto: &Path,
+        orderer: &SigningIdentity,
+        rng: &mut Rng,
+    ) -> Bytes {
+        let proposed = bundle.propose_update(&self.update(bundle, crypto)).unwrap();
+        let channel = bundle.channel_id();
+        envelope(HeaderType::Config, channel, orderer, proposed.envelope, rng).encode_to_vec().into()
+    }
+
     fn update(&self, bundle: &Bundle, crypto: &Path) -> Envelope {
         let config = Config::decode(bundle.config().clone()).unwrap();
         let root = config.channel_group.unwrap();
         let update = ConfigUpdate {
-            channel_id: CHANNEL.to_owned(),
+            channel_id: bundle.channel_id().to_owned(),
             read_set: Some(self.set(&root, self.group, false)),
             write_set: Some(self.set(&root, self.group, true)),
             ..Default::default()
         };
-        let mspid = match self.administrator.split_once("Admin@").unwrap().1 {
-            "a.test" => "AMSP",
-            "b.test" => "BMSP",
-            _ => "OrdererMSP",
-        };
-        let admin =
-            SigningIdentity::from_msp_dir(&crypto.join(self.administrator).join("msp"), mspid).unwrap();
+        let (folder, mspid) = self.administrator;
+        let admin = SigningIdentity::from_msp_dir(&crypto.join(folder).join("msp"), mspid).unwrap();
         let update: Bytes = update.encode_to_vec().into();
         let header = SignatureHeader { creator: admin.serialized(), nonce: Bytes::from_static(b"config") };
         let signature_header: Bytes = header.encode_to_vec().into();
@@ -103,7 +111,8 @@ impl Change {
             config_update: update,
             signatures: vec![ConfigSignature { signature_header, signature }],
         };
-        envelope(HeaderType::ConfigUpdate, &admin, update.encode_to_vec().into(), &mut Rng::with_seed(0))
+        let (channel, update) = (bundle.channel_id(), update.encode_to_vec().into());
+        envelope(HeaderType::ConfigUpdate, channel, &admin, update, &mut Rng::with_seed(0))
     }
 
     /// The groups on the way to the element, as they are, and the changed element if `is_write_set`.
@@ -136,11 +145,17 @@ impl Change {
     }
 }
 
-fn envelope(kind: HeaderType, signer: &SigningIdentity, data: Bytes, rng: &mut Rng) -> Envelope {
+fn envelope(
+    kind: HeaderType,
+    channel: &str,
+    signer: &SigningIdentity,
+    data: Bytes,
+    rng: &mut Rng,
+) -> Envelope {
     let nonce = Bytes::copy_from_slice(&rng.u128(..).to_be_bytes());
     let channel_header = ChannelHeader {
         r#type: kind as i32,
-        channel_id: CHANNEL.to_owned(),
+        channel_id: channel.to_owned(),
         tx_id: txid::compute(&nonce, &signer.serialized()),
         ..Default::default()
     };

@@ -44,9 +44,31 @@ pub(super) struct Asker {
 impl Asker {
     /// A source's newest block.
     pub async fn newest(&self, contact: &Contact, kind: SourceKind) -> Result<HeadedBlock, SourceError> {
-        let newest = Position::Newest(SeekNewest {});
-        let mut blocks = self.deliver(contact, kind, newest, newest).await?;
-        blocks.next().await.unwrap_or(Err(SourceError::Refused("nothing instead of its newest block")))
+        self.one(contact, kind, Position::Newest(SeekNewest {})).await
+    }
+
+    /// A source's block of this number.
+    pub async fn block(
+        &self,
+        contact: &Contact,
+        kind: SourceKind,
+        number: u64,
+    ) -> Result<HeadedBlock, SourceError> {
+        let block = self.one(contact, kind, Position::Specified(SeekSpecified { number })).await?;
+        match block.number() == number {
+            true => Ok(block),
+            false => Err(SourceError::Refused("another block than the one that was asked for")),
+        }
+    }
+
+    async fn one(
+        &self,
+        contact: &Contact,
+        kind: SourceKind,
+        position: Position,
+    ) -> Result<HeadedBlock, SourceError> {
+        let mut blocks = self.deliver(contact, kind, position, position).await?;
+        blocks.next().await.unwrap_or(Err(SourceError::Refused("nothing in place of a block")))
     }
 
     /// Every block from the end of the ledger on, without end.

@@ -8,7 +8,7 @@ use std::{
 use fabric::types::HeadedBlock;
 use futures::{Stream, future::join_all, stream};
 use rustls::pki_types::CertificateDer;
-use tokio::time::{MissedTickBehavior, interval, timeout};
+use tokio::time::{Instant, MissedTickBehavior, interval, timeout_at};
 
 use super::{
     SourceError,
@@ -30,6 +30,9 @@ pub(super) struct Answers {
 
 pub(super) struct Answer {
     pub newest: Result<HeadedBlock, SourceError>,
+    /// The source's block that came next here when it was asked; only where its newest block is a later one, whose
+    /// signers may not be known here yet.
+    pub next: Option<HeadedBlock>,
     /// What the source showed in the TLS handshake; empty where it was not reached.
     pub certificates: Arc<[CertificateDer<'static>]>,
 }
@@ -55,12 +58,17 @@ struct Asked {
 
 impl Asked {
     async fn ask(&mut self, asker: &Asker) -> Answer {
-        let newest = timeout(DEADLINE, self.newest(asker)).await.unwrap_or(Err(SourceError::Silent));
+        let deadline = Instant::now() + DEADLINE;
+        let newest = timeout_at(deadline, self.newest(asker)).await.unwrap_or(Err(SourceError::Silent));
         let certificates = self.contact.as_ref().map(|contact| Arc::clone(&contact.certificates));
-        if newest.is_err() {
-            self.contact = None;
-        }
-        Answer { newest, certificates: certificates.unwrap_or_default() }
+        let next = match &newest {
+            Ok(newest) => timeout_at(deadline, self.next(newest, asker)).await.unwrap_or_default(),
+            Err(_) => {
+                self.contact = None;
+                None
+            }
+        };
+        Answer { newest, next, certificates: certificates.unwrap_or_default() }
     }
 
     async fn newest(&mut self, asker: &Asker) -> Result<HeadedBlock, SourceError> {
@@ -70,5 +78,11 @@ impl Asked {
         };
         let contact = self.contact.insert(contact);
         asker.newest(contact, self.source.kind()).await
+    }
+
+    async fn next(&self, newest: &HeadedBlock, asker: &Asker) -> Option<HeadedBlock> {
+        let number = asker.ledger.height();
+        let contact = self.contact.as_ref().filter(|_| number < newest.number())?;
+        asker.block(contact, self.source.kind(), number).await.ok()
     }
 }
