@@ -3,6 +3,16 @@
 
 export CARGO_TARGET_DIR="${CARGO_TARGET_DIR:-${XDG_CACHE_HOME:-$HOME/.cache}/nanotrace/target}"
 
+# Cargo knows the crates of two checkouts apart by the times of their files alone: it would take what another checkout has
+# built for this one's. So where another one built last, all files here count as changed.
+claim_target_directory() {
+    local owner="$CARGO_TARGET_DIR/checkout"
+    [ "$(cat "$owner" 2>/dev/null)" = "$PWD" ] && return
+    find . \( -name .git -o -name node_modules \) -prune -o -type f -exec touch {} +
+    mkdir -p "$CARGO_TARGET_DIR"
+    printf '%s\n' "$PWD" >"$owner"
+}
+
 die() { printf '%s: %s\n' "$(basename "$0")" "$*" >&2; exit 1; }
 
 need_rust() {
