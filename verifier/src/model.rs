@@ -117,7 +117,8 @@ impl ReadModel {
         let kept_at = kept.as_ref().map(|head| head.confirmed_at);
         let mut place = standing.lock();
         place.restore(savepoint.height, savepoint.confirmed_at);
-        if let Some(head) = kept {
+        let is_newer = |head: &Head| savepoint.confirmed_at.is_none_or(|last| last <= head.confirmed_at);
+        if let Some(head) = kept.filter(is_newer) {
             // After a crash it may be about blocks that are still to be read from the ledger again.
             place.confirm(head);
         }
@@ -276,7 +277,10 @@ impl ReadModel {
     fn keep_confirmation(&self) -> Result<(), ModelError> {
         let mut kept = self.kept.lock();
         let AsOf { height, confirmed_at: Some(confirmed_at), .. } = self.as_of() else { return Ok(()) };
-        if kept.is_none_or(|kept| kept.plus_seconds(CONFIRMATION_INTERVAL) <= confirmed_at) {
+        // One of a clock that was set back since is replaced at once.
+        let is_due =
+            |kept: DateTime| confirmed_at < kept || kept.plus_seconds(CONFIRMATION_INTERVAL) <= confirmed_at;
+        if kept.is_none_or(is_due) {
             self.database.put(CONFIRMATION, savepoint::encode_head(height, confirmed_at))?;
             *kept = Some(confirmed_at);
         }

@@ -6,7 +6,8 @@ use std::sync::Arc;
 
 use certificate::DateTime;
 
-/// Seconds that the read model may lag behind the known head before answers become "cannot tell".
+/// Seconds that the read model may lag behind the known head before answers become "cannot tell"; and that this
+/// process's clock may be set back before its earlier times mean nothing.
 pub const LAG_TOLERANCE: i64 = 60;
 
 /// What the sources of blocks say about the end of the chain, at a time of this process's clock.
@@ -47,6 +48,8 @@ pub enum Doubt {
     NeverConfirmed,
     #[error("this verifier was last in touch with the ledger on {0}")]
     TooOld(DateTime),
+    #[error("this verifier's clock was set back: by it, the last touch with the ledger was on {0}")]
+    ClockSetBack(DateTime),
     #[error("this verifier has fallen behind the ledger, which has {0} blocks")]
     Behind(u64),
     #[error("this verifier's copy of the ledger is damaged")]
@@ -106,6 +109,7 @@ impl Standing {
 
     /// The sources say where the chain ends.
     pub fn confirm(&mut self, head: Head) {
+        self.set_clock(head.confirmed_at);
         let same_moment = |last: &Head| last.confirmed_at >= head.confirmed_at;
         let full = self.ahead.len() >= REMEMBERED;
         match self.ahead.back_mut() {
@@ -157,6 +161,9 @@ impl Standing {
         if confirmed_at.plus_seconds(max_age) <= now {
             return Some(Doubt::TooOld(confirmed_at));
         }
+        if now.plus_seconds(LAG_TOLERANCE) < confirmed_at {
+            return Some(Doubt::ClockSetBack(confirmed_at));
+        }
         let late = self.late_at().is_some_and(|late| late <= now);
         self.ahead.back().filter(|_| late).map(|head| Doubt::Behind(head.height))
     }
@@ -171,7 +178,16 @@ impl Standing {
         self.ahead.front().map(|head| head.confirmed_at.plus_seconds(LAG_TOLERANCE))
     }
 
-    /// A clock that was set back does not take a confirmation back.
+    /// Times later than `now` are of a clock that was set back since. How long ago a confirmation of such a time was
+    /// is not known.
+    fn set_clock(&mut self, now: DateTime) {
+        let known = self.confirmed_at.filter(|confirmed_at| *confirmed_at <= now.plus_seconds(LAG_TOLERANCE));
+        self.confirmed_at = known.map(|confirmed_at| confirmed_at.min(now));
+        for head in &mut self.ahead {
+            head.confirmed_at = head.confirmed_at.min(now);
+        }
+    }
+
     fn settle(&mut self) {
         while self.ahead.front().is_some_and(|head| head.height <= self.height) {
             let Some(head) = self.ahead.pop_front() else { return };
@@ -252,10 +268,31 @@ mod tests {
     }
 
     #[test]
-    fn a_clock_set_back_does_not_take_a_confirmation_back() {
+    fn a_clock_that_was_ahead_vouches_for_nothing_once_it_is_set_back() {
+        let mut standing = restored(5, 500 + 365 * DAY);
+        assert_eq!(standing.doubt(at(500), DAY), Some(Doubt::ClockSetBack(at(500 + 365 * DAY))));
+        standing.confirm(head(6, 500));
+        assert_eq!(standing.doubt(at(500), DAY), Some(Doubt::NeverConfirmed));
+        standing.advance(6);
+        assert_eq!((standing.as_of().confirmed_at, standing.doubt(at(500), DAY)), (Some(at(500)), None));
+        assert_eq!(standing.doubt(at(500 + DAY), DAY), Some(Doubt::TooOld(at(500))));
+    }
+
+    #[test]
+    fn a_lag_is_told_by_the_clock_that_was_set_back() {
+        let mut standing = restored(5, 90);
+        standing.confirm(head(7, 100 + 365 * DAY));
+        standing.confirm(head(8, 100));
+        assert_eq!(standing.doubt(at(100), DAY), None);
+        assert_eq!(standing.doubt(at(160), DAY), Some(Doubt::Behind(8)));
+    }
+
+    #[test]
+    fn a_clock_corrected_by_a_moment_is_no_doubt() {
         let mut standing = restored(5, 500);
-        standing.confirm(head(5, 400));
-        assert_eq!(standing.as_of().confirmed_at, Some(at(500)));
+        assert_eq!(standing.doubt(at(498), DAY), None);
+        standing.confirm(head(6, 498));
+        assert_eq!((standing.as_of().confirmed_at, standing.doubt(at(498), DAY)), (Some(at(498)), None));
     }
 
     #[test]

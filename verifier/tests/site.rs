@@ -150,6 +150,26 @@ async fn dates_turn_the_answer_at_the_very_second_also_when_it_is_kept() {
 }
 
 #[tokio::test]
+async fn a_clock_that_was_ahead_for_a_while_leaves_nothing_behind() {
+    let mut world = World::new();
+    let code = world.issue(1, |_| {});
+    let site = world.serve().await;
+    let path = format!("/api/v1/certificates/{code}");
+    world.set_time(start().plus_years(20).unwrap());
+    world.confirm();
+    assert_eq!(site.json(&path).await.1["reasons"][0]["cause"], "expired");
+
+    // Set right, and before the next confirmation nobody knows how old the last one is.
+    world.set_time(start());
+    assert_eq!(site.json(&path).await.1["result"], "cannotTell");
+    world.confirm();
+    let (_, answer) = site.json(&path).await;
+    assert_eq!((&answer["result"], &answer["asOf"]["confirmedAt"]), (&json!("valid"), &json!(NOW)));
+    world.set_time(start().plus_days(1));
+    assert_eq!(site.json(&path).await.1["result"], "cannotTell");
+}
+
+#[tokio::test]
 async fn past_dates_are_answered_from_the_ledger() {
     let mut world = World::new();
     let code = world.issue(1, |_| {}).to_string();

@@ -33,6 +33,8 @@ fn location(question: &Question) -> String {
 #[derive(Clone)]
 pub(super) struct Basis {
     as_of: AsOf,
+    /// For which moment it was rendered: a clock that is set back makes it one of the future.
+    since: DateTime,
     /// When it may become another one though nothing is written.
     turns_at: Option<DateTime>,
 }
@@ -148,8 +150,10 @@ impl Site {
             return None;
         }
         let as_of = self.served.as_of();
-        let holds =
-            |basis: &Basis| basis.as_of == as_of && basis.turns_at.is_none_or(|turns_at| now < turns_at);
+        let holds = |basis: &Basis| {
+            let turns_at = basis.turns_at;
+            basis.as_of == as_of && basis.since <= now && turns_at.is_none_or(|turns_at| now < turns_at)
+        };
         let (basis, reply) = self.cache.get(key, holds)?;
         Some(reply.fresh_for(freshness(basis.turns_at, now)))
     }
@@ -181,7 +185,7 @@ impl Site {
             ))
             .fresh_for(freshness(answer.turns_at, asked.now));
         if answer.question.at.is_none() {
-            let basis = Basis { as_of: answer.as_of.clone(), turns_at: answer.turns_at };
+            let basis = Basis { as_of: answer.as_of.clone(), since: asked.now, turns_at: answer.turns_at };
             self.cache.put(key, basis, reply.clone());
         }
         reply
