@@ -73,9 +73,12 @@ pub fn write_new(path: &Path, content: &[u8], access: Access) -> io::Result<()> 
 /// Makes a folder, with the missing ones above it, and makes their names durable. Its mode is `access` afterwards
 /// if the folder is made here; a folder that exists keeps its own.
 pub fn create_folder(path: &Path, access: Access) -> io::Result<()> {
-    if path.is_dir() {
+    match fs::metadata(path) {
         // An earlier process may have made it and died before the name was durable.
-        return sync_name(path);
+        Ok(found) if found.is_dir() => return sync_name(path),
+        // It may be there, on a file system that has gone.
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
     }
     if above(path) != path {
         create_folder(above(path), access)?;
@@ -264,6 +267,15 @@ mod tests {
         assert_eq!(mode(&path), 0o700);
         fs::write(folder.path().join("file"), "").unwrap();
         create_folder(&folder.path().join("file"), Access::Owner).unwrap_err();
+    }
+
+    #[test]
+    fn a_folder_that_cannot_be_looked_at_says_why() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("loop");
+        symlink(&path, &path).unwrap();
+        let cause = fs::metadata(&path).unwrap_err().kind();
+        assert_eq!(create_folder(&path.join("data"), Access::Owner).unwrap_err().kind(), cause);
     }
 
     #[test]

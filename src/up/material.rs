@@ -128,11 +128,12 @@ pub fn prepare(data_dir: &Path) -> Result<Material, Failure> {
     let logged = Ledger::logged_genesis(&data_dir.join(LEDGER));
     let has_ledger = !matches!(logged, Ok(None));
     let folder = data_dir.join(CRYPTO_CONFIG);
+    let has_keys = folder.exists();
+    if has_ledger && !has_keys {
+        return Err(missing_keys(&folder));
+    }
     let config = crypto_config(&data_dir.join(CRYPTO_CONFIG_YAML), &folder, has_ledger)?;
-    if !folder.exists() {
-        if has_ledger {
-            return Err(missing_keys(&folder));
-        }
+    if !has_keys {
         crypto_config::generate(&config, &folder, Validity::of_years(now(), VALID_YEARS))
             .map_err(|error| Failure::during("making keys and certificates", error))?;
     }
@@ -209,8 +210,8 @@ fn is_nothing(bytes: &[u8]) -> bool {
 }
 
 fn missing_keys(folder: &Path) -> Failure {
-    let advice =
-        "The ledger beside it is intact. Its keys are nowhere else: put the folder back from a copy.";
+    let advice = "The ledger beside it is intact. Its keys are nowhere else: put the folder back from a copy.\nA \
+                  data directory of `nanotrace verifier` has none: choose another one with --data-dir.";
     Failure::new(Exit::Failure, format!("{} is missing\n{advice}", folder.display()))
 }
 
