@@ -11,7 +11,7 @@ use std::{
 use certificate::Code;
 use serde_json::Value;
 
-use crate::{Network, nanotrace};
+use crate::{Network, kill_after, nanotrace};
 
 /// How long an answer may take to become the expected one; far more than it should.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -97,15 +97,18 @@ impl Settings {
         Some(self.start_by(shell))
     }
 
-    fn start_by(&self, mut command: Command) -> Follower {
-        let mut process = command
-            .arg("verifier")
-            .args(&self.arguments)
-            .arg("--data-dir")
-            .arg(&self.directory)
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
+    /// Begins to start a follower, and kills it after that time.
+    pub fn kill_while_it_starts(&self, after: Duration) {
+        kill_after(self.command(Command::new(nanotrace())), after);
+    }
+
+    fn command(&self, mut command: Command) -> Command {
+        command.arg("verifier").args(&self.arguments).arg("--data-dir").arg(&self.directory);
+        command
+    }
+
+    fn start_by(&self, command: Command) -> Follower {
+        let mut process = self.command(command).stdout(Stdio::piped()).spawn().unwrap();
         let mut output = BufReader::new(process.stdout.take().unwrap());
         let mut greeting = String::new();
         output.read_line(&mut greeting).unwrap();

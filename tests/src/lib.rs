@@ -11,10 +11,13 @@ pub mod mutants;
 pub mod source;
 
 use std::{
+    fmt::Debug,
     io::{BufRead, BufReader, Read, Write},
     net::TcpStream,
     path::{Path, PathBuf},
     process::{Child, ChildStdout, Command, Output, Stdio},
+    str::FromStr,
+    time::Duration,
 };
 
 use peer_client::ConnectionProfile;
@@ -50,6 +53,18 @@ pub fn shared(path: &str) -> Option<PathBuf> {
     }
     eprintln!("skipped: {} is not there", path.display());
     None
+}
+
+/// A number from the environment, by which a longer run than the test command's is asked for.
+pub fn setting<T: FromStr<Err: Debug>>(name: &str, otherwise: T) -> T {
+    std::env::var(name).map_or(otherwise, |text| text.parse().unwrap())
+}
+
+/// Random numbers; the seed is printed, and taken from NANOTRACE_SEED.
+pub fn random() -> fastrand::Rng {
+    let seed = setting("NANOTRACE_SEED", fastrand::u64(..));
+    println!("NANOTRACE_SEED={seed}");
+    fastrand::Rng::with_seed(seed)
 }
 
 /// `nanotrace up` in a process and, usually, a folder of its own, on free ports.
@@ -100,6 +115,11 @@ impl Network {
             assert!(output.read_line(&mut line).unwrap() > 0, "the network ended before it was ready");
         }
         Self { process, output, directory: directory.to_owned(), _temporary: None }
+    }
+
+    /// Begins to start the network in a folder, and kills it after that time.
+    pub fn kill_while_it_starts(directory: &Path, after: Duration) {
+        kill_after(Self::command(directory, &[]), after);
     }
 
     /// Tries to start the network in a folder where it cannot start, and returns what it says.
@@ -167,6 +187,13 @@ impl Network {
         std::io::copy(&mut self.output, &mut std::io::sink()).unwrap();
         self.process.wait().unwrap().success()
     }
+}
+
+fn kill_after(mut command: Command, time: Duration) {
+    let mut process = command.stdout(Stdio::null()).spawn().unwrap();
+    std::thread::sleep(time);
+    process.kill().unwrap();
+    process.wait().unwrap();
 }
 
 /// Runs a subcommand that needs no network.

@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
 
 use std::{
-    env, fs,
+    fs,
     io::{Read, Write},
     net::TcpStream,
     path::{Path, PathBuf},
@@ -13,7 +13,7 @@ use std::{
 use tests::{
     Network, assert_success,
     durability::{Recorded, assert_durable, assert_synced_before_acknowledged, durable_files},
-    nanotrace, nanotrace_with_files_up_to,
+    nanotrace, nanotrace_with_files_up_to, random, setting,
 };
 
 /// How often the first start is interrupted, unless NANOTRACE_INTERRUPTS says otherwise.
@@ -56,10 +56,8 @@ fn nothing_is_named_or_acknowledged_before_it_is_synced() {
 /// Interrupts after a random number of file operations, again and again until a start gets through.
 #[test]
 fn a_start_goes_on_wherever_it_was_interrupted() {
-    let interrupts = env::var("NANOTRACE_INTERRUPTS").map_or(INTERRUPTS, |text| text.parse().unwrap());
-    let seed = env::var("NANOTRACE_SEED").map_or_else(|_| fastrand::u64(..), |text| text.parse().unwrap());
-    println!("NANOTRACE_SEED={seed}");
-    let mut random = fastrand::Rng::with_seed(seed);
+    let interrupts = setting("NANOTRACE_INTERRUPTS", INTERRUPTS);
+    let mut random = random();
     let mut done = 0;
     while done < interrupts {
         let folder = tempfile::tempdir().unwrap();
@@ -72,7 +70,7 @@ fn a_start_goes_on_wherever_it_was_interrupted() {
         let code = network.code().to_string();
         assert!(assert_success(&network.nanotrace(&["cert", "show", &code])).contains("VALID"), "{code}");
         assert_success(&network.nanotrace(&["status"]));
-        assert!(network.stop(), "NANOTRACE_SEED={seed}");
+        assert!(network.stop());
     }
 }
 
@@ -200,6 +198,15 @@ fn what_cannot_be_made_again_is_named_and_nothing_is_lost() {
         "{message}"
     );
     assert!(!keys.exists());
+    // As in the data directory of a verifier.
+    fs::remove_file(&yaml).unwrap();
+    let (exit, message) = up(directory);
+    assert_eq!(exit, Some(4), "{message}");
+    assert!(
+        message.contains("crypto-config is missing") && message.contains("nanotrace verifier"),
+        "{message}"
+    );
+    assert!(!yaml.exists());
     fs::rename(&elsewhere, &keys).unwrap();
     assert!(Network::start_in(directory).stop());
 }

@@ -28,6 +28,7 @@ use tests::{
         definitions::{Chaincode, LIFECYCLE},
         transaction::Signer,
     },
+    setting,
 };
 
 const DAY: i64 = 86_400;
@@ -35,10 +36,6 @@ const BLOCKS: usize = 60;
 /// Certificates that are issued; a few more are only attacked.
 const ISSUED: u8 = 12;
 const CODES: u8 = 15;
-
-fn setting(name: &str, otherwise: u64) -> u64 {
-    std::env::var(name).map_or(otherwise, |text| text.parse().unwrap())
-}
 
 fn start() -> DateTime {
     DateTime::parse("2026-11-21T12:00:00Z").unwrap()
