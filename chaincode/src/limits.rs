@@ -9,9 +9,11 @@ pub const MESSAGE_BYTES: usize = 100 << 20;
 pub const STREAMS: usize = 64;
 
 /// Connections open at once; of_account says how many there may be on which no peer has opened a stream. When there
-/// are more, the oldest of these is closed.
+/// are more, the oldest of these is closed. calls says what all peers together may take, and all others.
 pub const CONNECTIONS: transport::Limits =
-    transport::Limits { all: 2 * STREAMS, of_account: STREAMS / 2, bytes_of_account: 4 * MESSAGE_BYTES };
+    transport::Limits { all: 2 * STREAMS, of_account: STREAMS / 2, calls: CALLS };
+const CALLS: transport::CallLimits =
+    transport::CallLimits { open: 16 * STREAMS, unfinished: 4 * MESSAGE_BYTES, unread: 4 * MESSAGE_BYTES };
 
 /// Transactions of one peer that run at once; what a peer itself admits
 /// (`peer.limits.concurrency.endorserService`).

@@ -17,7 +17,7 @@ use tonic::{
     transport::{Certificate, Identity, Server as Transport, ServerTlsConfig},
 };
 use tracing::info;
-use transport::{ChargeRequests, Connections};
+use transport::{ChargeCalls, Connections};
 
 use crate::{limits, stream::Stream};
 
@@ -85,7 +85,7 @@ impl Server {
             stop.await;
             stopping.cancel();
         };
-        let router = builder(self.tls)?.layer(ChargeRequests { each: 0 }).add_service(service);
+        let router = builder(self.tls)?.layer(ChargeCalls { patience: limits::ANSWER }).add_service(service);
         let connections = Connections::new(limits::CONNECTIONS);
         router
             .serve_with_incoming_shutdown(transport::incoming(listener, connections), stop)

@@ -53,7 +53,7 @@ pub struct Gateway {
 impl Gateway {
     /// `peers` are all endorsing peers that this gateway can reach, `own` among them.
     pub fn new(channel: Arc<Channel>, own: Arc<Peer>, peers: Arc<[Arc<Peer>]>) -> Self {
-        let admission = Admission::new(channel.clone(), limits::GATEWAY_CALLS, limits::CALLS_BYTES);
+        let admission = Admission::new(channel.clone(), limits::GATEWAY_CALLS, limits::GATEWAY_BYTES);
         Self { channel, own, peers, definitions: Definitions::default(), admission }
     }
 

@@ -7,30 +7,27 @@
 use std::time::Duration;
 
 pub use fabric::msp::IDENTITY_BYTES;
+use transport::CallLimits;
 
 pub use crate::node::shares::Limits;
 
 /// Calls of one gateway that are being answered, waiting CommitStatus and ChaincodeEvents calls included
 /// (`peer.limits.concurrency.gatewayService` of Fabric's core.yaml, 500, is for all callers together).
 pub const GATEWAY_CALLS: Limits = Limits { of_identity: 500, of_organisation: 1000 };
-/// Bytes of the requests that are being answered by one gateway, or by one endorser.
-pub const CALLS_BYTES: Limits = Limits { of_identity: 64 << 20, of_organisation: 128 << 20 };
+/// Bytes of the requests that are being answered by one gateway.
+pub const GATEWAY_BYTES: Limits = Limits { of_identity: 64 << 20, of_organisation: 128 << 20 };
 /// Calls of strangers, who get a reason why they are refused, at one gateway or endorser.
 pub const STRANGERS_CALLS: usize = 100;
 /// Proposals that one peer processes at once (`peer.limits.concurrency.endorserService`).
 pub const ENDORSER_CALLS: Limits = Limits { of_identity: 1000, of_organisation: 2500 };
+/// Bytes of these proposals: two of the largest chaincodes are installed at once, and others are not kept waiting.
+pub const ENDORSER_BYTES: Limits =
+    Limits { of_identity: 2 * ENDORSER_REQUEST, of_organisation: 2 * ENDORSER_REQUEST + (64 << 20) };
 /// Envelopes that wait to be ordered, and their bytes. All callers together have 10,000 places.
 pub const QUEUED_ENVELOPES: Limits = Limits { of_identity: 2_500, of_organisation: 5_000 };
 pub const QUEUED_BYTES: Limits = Limits { of_identity: 32 << 20, of_organisation: 64 << 20 };
 /// Deliver streams of one server that are sending blocks (`peer.limits.concurrency.deliverService` is 2500 for all).
 pub const DELIVER_STREAMS: Limits = Limits { of_identity: 100, of_organisation: 500 };
-/// Bytes of blocks on their way to readers, over the Deliver streams of one server. A reader that has none on its
-/// way gets its next block however large it is.
-pub const DELIVER_BYTES: Limits = Limits { of_identity: 16 << 20, of_organisation: 64 << 20 };
-/// How long a Deliver client may take to accept a block; then its connection is closed. Also how long a stream waits
-/// for bytes that others of its organisation hold; then it ends with SERVICE_UNAVAILABLE.
-pub const UNREAD: Duration = Duration::from_secs(120);
-
 /// The largest request of each service, bytes. Fabric's servers take 100 MiB (`comm.MaxRecvMsgSize`); that much is
 /// needed to install a chaincode, which goes to the Endorser.
 pub const ENDORSER_REQUEST: usize = 100 << 20;
@@ -55,11 +52,19 @@ pub(crate) fn gateway_request(absolute_max_bytes: u32) -> usize {
 pub const CONNECTIONS: usize = 4096;
 /// Calls that are open on one connection.
 pub const STREAMS: u32 = 512;
-/// Bytes of unfinished requests over all connections of strangers, and over those of each organisation. When there
-/// are more, the connection that holds most of them is closed.
-pub const UNFINISHED_BYTES: usize = 128 << 20;
-/// What a request counts besides its content, for its headers and its state.
-pub const CALL_BYTES: usize = 8 << 10;
+/// Calls that are open over all connections of strangers, and over those of each organisation: until request and answer
+/// have left memory. Each takes some 10 kB besides what is counted below. When there are more, the connection with the
+/// most is closed.
+pub const OPEN_CALLS: usize = 8192;
+/// Bytes of unfinished requests of strangers, and of those of each organisation: two of the largest at once, and 16 MiB
+/// of others. When there are more, the oldest is refused.
+pub const UNFINISHED_BYTES: usize = 2 * ENDORSER_REQUEST + (16 << 20);
+/// How long a stranger's request may take to arrive: the largest one in full at 7 Mbit a second.
+pub const UNFINISHED_TIME: Duration = Duration::from_secs(120);
+/// Bytes of answers that the clients of an organisation have not read so far, of all services: blocks, events, results. When
+/// there are more, the stream that has been unread the longest is reset. One that nothing else ends, because its client
+/// makes no room for a single byte, loses its connection.
+pub const UNREAD_BYTES: usize = 128 << 20;
 /// Bytes of the headers of a request.
 pub const HEADER_BYTES: u32 = 16 << 10;
 /// How long a TLS handshake may take.
@@ -75,5 +80,6 @@ pub const RESERVED_DESCRIPTORS: usize = 512;
 
 pub(crate) fn connections() -> transport::Limits {
     let all = CONNECTIONS.min(transport::descriptors::left_for_connections(RESERVED_DESCRIPTORS) / 2);
-    transport::Limits { all, of_account: all / 4, bytes_of_account: UNFINISHED_BYTES }
+    let calls = CallLimits { open: OPEN_CALLS, unfinished: UNFINISHED_BYTES, unread: UNREAD_BYTES };
+    transport::Limits { all, of_account: all / 4, calls }
 }

@@ -503,12 +503,33 @@ async fn all_who_wait_hear_that_the_pipeline_has_ended() {
     let queued = channel.enqueue(envelope()).unwrap();
     drop(pipeline);
     assert!(matches!(waiting.await, Err(StatusError::Ended { .. })));
-    assert_eq!(queued.wait().await.unwrap_err().status, Status::ServiceUnavailable);
+    let refusal = queued.wait().await.unwrap_err();
+    assert_eq!(refusal.status, Status::ServiceUnavailable);
+    assert!(refusal.info.contains("the node is shutting down"), "{refusal:?}");
     assert_eq!(channel.broadcast(envelope()).await.unwrap_err().status, Status::ServiceUnavailable);
     let status = channel.transaction_status("another one").await;
     assert!(
         status.unwrap_err().to_string().contains("not known whether transaction another one is committed")
     );
+}
+
+/// Of the batch under way and of the queue behind it.
+#[tokio::test]
+async fn when_the_pipeline_fails_all_envelopes_hear_why() {
+    let test = TestChannel::new();
+    let Ordering { channel, mut pipeline } = Ordering::of(&test);
+    // The blocks of this one do not continue the chain.
+    pipeline.writer = BlockWriter::new(test.orderer(), test.ledger.height() + 1, test.ledger.last_hash(), 0);
+    let most = channel.bundle().orderer().batch_size.max_message_count;
+    let envelopes = (0..=most).map(|number| test.put(&[(&number.to_string(), "v")]));
+    let waiting: Vec<_> =
+        envelopes.map(|envelope| channel.enqueue(Envelope::decode(envelope).unwrap()).unwrap()).collect();
+    assert!(tokio::task::spawn_blocking(move || pipeline.run()).await.unwrap().is_err());
+    for refusal in join_all(waiting.into_iter().map(Answer::wait)).await {
+        let refusal = refusal.unwrap_err();
+        assert_eq!(refusal.status, Status::ServiceUnavailable);
+        assert!(refusal.info.contains("the node has failed and stops: block refused"), "{refusal:?}");
+    }
 }
 
 /// Answers come in the order of the envelopes, after the cut; a refusal ends the stream.

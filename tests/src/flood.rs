@@ -4,13 +4,14 @@ use bytes::Bytes;
 use fabric::proto::{
     common::{ChannelHeader, Envelope, Header, HeaderType, Payload, SignatureHeader},
     orderer::{SeekInfo, SeekNewest, SeekOldest, SeekPosition, seek_position},
-    protos::{DeliverResponse, TxValidationCode, deliver_client::DeliverClient},
+    protos::{DeliverResponse, TxValidationCode, deliver_client::DeliverClient, deliver_response},
 };
 use futures::stream;
 use peer_client::{ConnectionProfile, Gateway, Invocation};
 use prost::Message;
 use prost_types::Timestamp;
-use tonic::{Streaming, transport::Channel};
+use tonic::{Status, Streaming, transport::Channel};
+use tower::{Service, ServiceExt};
 
 use crate::Network;
 
@@ -71,6 +72,39 @@ pub async fn connect(profile: &ConnectionProfile, organisation: &str) -> Channel
 pub async fn deliver(connection: &Channel, seek: Envelope) -> Streaming<DeliverResponse> {
     let mut client = DeliverClient::new(connection.clone()).max_decoding_message_size(100 << 20);
     client.deliver(stream::iter([seek])).await.unwrap().into_inner()
+}
+
+/// The blocks of a stream until it ends, and how it does.
+pub async fn blocks(mut stream: Streaming<DeliverResponse>) -> (usize, Result<(), Status>) {
+    for count in 0.. {
+        match stream.message().await {
+            Ok(Some(DeliverResponse { r#type: Some(deliver_response::Type::Block(_)) })) => {}
+            Ok(_) => return (count, Ok(())),
+            Err(status) => return (count, Err(status)),
+        }
+    }
+    unreachable!("no stream is that long")
+}
+
+/// Calls a method and reads nothing of its answer but the head.
+pub async fn call(
+    connection: &Channel,
+    method: &str,
+    body: tonic::body::Body,
+) -> Result<http::Response<tonic::body::Body>, tonic::transport::Error> {
+    let request = http::Request::post(format!("https://localhost/{method}"))
+        .header("content-type", "application/grpc")
+        .header("te", "trailers")
+        .body(body)
+        .unwrap();
+    let mut connection = connection.clone();
+    connection.ready().await?.call(request).await
+}
+
+/// A message as it stands in a body.
+pub fn framed(message: &impl Message) -> Bytes {
+    let length = message.encoded_len() as u32;
+    [&[0][..], &length.to_be_bytes(), &message.encode_to_vec()].concat().into()
 }
 
 /// The most memory that the network's process had at any time, bytes.

@@ -3,8 +3,10 @@
 #![allow(clippy::expect_used, clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
 
 use std::{
+    future::pending,
     pin::Pin,
-    task::{Context, Poll},
+    sync::Arc,
+    task::{Context, Poll, ready},
     time::Duration,
 };
 
@@ -13,11 +15,15 @@ use fabric::{
     msp::SigningIdentity,
     proto::{
         common::Status as DeliverStatus,
-        gateway::{CommitStatusRequest, SignedCommitStatusRequest, gateway_client::GatewayClient},
+        gateway::{
+            CommitStatusRequest, EvaluateRequest, ProposedTransaction, SignedCommitStatusRequest,
+            gateway_client::GatewayClient,
+        },
         protos::{DeliverResponse, deliver_response},
     },
 };
 use http_body::Frame;
+use http_body_util::BodyExt;
 use peer_client::{ConnectionProfile, Gateway, Invocation};
 use prost::Message;
 use tests::{
@@ -28,16 +34,16 @@ use tests::{
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
-    sync::mpsc,
+    sync::Barrier,
     task::JoinSet,
     time::timeout,
 };
-use tonic::{Code, transport::Channel};
-use tower::{Service, ServiceExt};
+use tonic::{Code, Status, transport::Channel};
 
 /// Far more than any answer should take.
 const PATIENCE: Duration = Duration::from_secs(60);
-/// What a process may take more under a flood: 128 MiB of unfinished requests, and what goes with them.
+/// What a process may take more under a flood: 216 MiB of unfinished requests or 128 MiB of answers that nobody reads,
+/// and what goes with them.
 const MORE_MEMORY: u64 = 300 << 20;
 
 #[tokio::test(flavor = "multi_thread")]
@@ -70,27 +76,26 @@ async fn unfinished_messages_of_strangers_take_bounded_memory() {
     let network = Network::start();
     let profile = network.profile();
     let before = peak_memory(&network);
+    // Of these, eleven are within the limit at a time.
+    const SIZE: usize = 19 << 20;
     let mut floods = JoinSet::new();
-    let (sender, mut ends) = mpsc::unbounded_channel();
     for organisation in profile.organisations.iter().take(3) {
         let connection = organisation.gateway.endpoint().unwrap().connect().await.unwrap();
         for _ in 0..40 {
-            floods.spawn(send_unfinished(connection.clone(), sender.clone()));
+            let connection = connection.clone();
+            let body = tonic::body::Body::new(Unfinished::new(SIZE, pending()));
+            floods.spawn(async move { flood::call(&connection, "gateway.Gateway/Submit", body).await });
         }
     }
-    let mut cut = 0;
-    for _ in 0..floods.len() {
-        let end = timeout(PATIENCE, ends.recv()).await.expect("every flood is cut or taken in whole");
-        cut += usize::from(end == Some(Flood::Cut));
+    while floods.len() > network::limits::UNFINISHED_BYTES / SIZE {
+        let refused = timeout(PATIENCE, floods.join_next()).await.expect("one that is refused");
+        let refused = refused.unwrap().unwrap().expect("its connection stays");
+        let status = Status::from_header_map(refused.headers()).unwrap();
+        assert_eq!(status.code(), Code::ResourceExhausted, "{status}");
     }
-    println!(
-        "{cut} of {} floods were cut, {} MiB taken",
-        floods.len(),
-        (peak_memory(&network) - before) >> 20
-    );
-    assert!(cut >= 110, "{cut} floods were cut");
     show(&profile, "CertBody").await;
     let taken = peak_memory(&network) - before;
+    println!("{} MiB for strangers", taken >> 20);
     assert!(taken < MORE_MEMORY, "{} MiB for strangers", taken >> 20);
     assert!(network.stop());
 }
@@ -153,85 +158,166 @@ async fn a_seek_from_before_all_time_is_refused() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn unread_deliver_streams_take_bounded_memory() {
-    const LARGE_BLOCKS: usize = 12;
+async fn unread_answers_take_bounded_memory() {
     let network = Network::start();
     let profile = network.profile();
-    for number in 0..LARGE_BLOCKS {
+    let height = write_large_blocks(&profile).await;
+    let before = peak_memory(&network);
+    let mut unread = Vec::new();
+    for _ in 0..60 {
+        let connection = connect(&profile, "Lab").await;
+        let blocks = deliver(&connection, seek(&profile, "Lab", now())).await;
+        unread.push((connection, blocks));
+    }
+    // Meanwhile others read all: another organisation, and the very identity that leaves so much.
+    for name in ["Customs", "Customs", "Lab", "Lab"] {
+        assert_eq!(read_all(&profile, &connect(&profile, name).await, name).await, height);
+    }
+    // The stream that has been unread longest had to go, and nothing else on its connection.
+    let (connection, blocks) = unread.remove(0);
+    let (_, end) = timeout(PATIENCE, flood::blocks(blocks)).await.unwrap();
+    assert_eq!(end.unwrap_err().code(), Code::ResourceExhausted);
+    assert_eq!(read_all(&profile, &connection, "Lab").await, height);
+
+    let mut results = Vec::new();
+    for _ in 0..15 {
+        let connection = connect(&profile, "Lab").await;
+        for _ in 0..4 {
+            let body = large_result(&profile, "Lab", height as u64 - 45).await;
+            results.push(flood::call(&connection, "gateway.Gateway/Evaluate", body).await.unwrap());
+        }
+    }
+    // Of these, too, the oldest had to go.
+    let (oldest, newest) = (results.remove(0), results.pop().unwrap());
+    assert!(timeout(PATIENCE, oldest.into_body().collect()).await.unwrap().is_err());
+    let result = timeout(PATIENCE, newest.into_body().collect()).await.unwrap().unwrap().to_bytes();
+    assert!(result.len() > 4 << 20, "{} bytes", result.len());
+    show(&profile, "Lab").await;
+    let taken = peak_memory(&network) - before;
+    println!("{} MiB for answers that nobody reads", taken >> 20);
+    assert!(taken < MORE_MEMORY, "{} MiB for answers that nobody reads", taken >> 20);
+    drop((unread, results));
+    assert!(network.stop());
+}
+
+/// Commits some blocks of 4 MiB each, and then so many small ones that the large ones are not kept in memory for all
+/// readers. Gives the number of blocks.
+async fn write_large_blocks(profile: &ConnectionProfile) -> usize {
+    for number in 0..12 {
         let forgery = Forgery {
             namespace: "nanotrace",
             writes: vec![(format!("large/{number}"), vec![7; 4 << 20])],
             policies: Vec::new(),
             endorsers: &["CertBody"],
         };
-        forgery.submit(&profile).await;
+        forgery.submit(profile).await;
     }
-    // The newest blocks are kept in memory for all; the large ones must be none of these.
-    let gateway = flood::accreditation(&profile).await;
+    let gateway = flood::accreditation(profile).await;
     for number in 0..40 {
         flood::register(&gateway, &number.to_string()).await.unwrap();
     }
-    let before = peak_memory(&network);
-    let mut unread = Vec::new();
-    for _ in 0..60 {
-        let connection = connect(&profile, "Lab").await;
-        unread.push(deliver(&connection, seek(&profile, "Lab", now())).await);
-    }
-    // Meanwhile another organisation reads all.
-    for _ in 0..3 {
-        let mut blocks = deliver(&connect(&profile, "Customs").await, seek(&profile, "Customs", now())).await;
-        let mut count = 0;
-        let mut answer = timeout(PATIENCE, blocks.message()).await.unwrap().unwrap();
-        while let Some(deliver_response::Type::Block(_)) = answer.and_then(|answer| answer.r#type) {
-            count += 1;
-            answer = timeout(PATIENCE, blocks.message()).await.unwrap().unwrap();
+    flood::blocks(deliver(&connect(profile, "Customs").await, seek(profile, "Customs", now())).await).await.0
+}
+
+async fn read_all(profile: &ConnectionProfile, connection: &Channel, organisation: &str) -> usize {
+    let blocks = deliver(connection, seek(profile, organisation, now())).await;
+    let (count, end) = timeout(PATIENCE, flood::blocks(blocks)).await.unwrap();
+    end.unwrap();
+    count
+}
+
+/// A request for a block as the result of a query.
+async fn large_result(profile: &ConnectionProfile, organisation: &str, block: u64) -> tonic::body::Body {
+    let organisation = profile.organisation(organisation).unwrap();
+    let identity = profile.identity(organisation, "User1").unwrap();
+    let gateway = Gateway::connect(&organisation.gateway.endpoint().unwrap(), identity).await.unwrap();
+    let invocation = Invocation::new(&profile.channel, "qscc", "GetBlockByNumber")
+        .argument(profile.channel.clone())
+        .argument(block.to_string());
+    let proposal = gateway.proposal(invocation).unwrap();
+    let proposed = ProposedTransaction::decode(proposal.to_bytes()).unwrap();
+    let request = EvaluateRequest {
+        transaction_id: proposal.transaction_id().to_owned(),
+        channel_id: profile.channel.clone(),
+        proposed_transaction: proposed.proposal,
+        target_organizations: Vec::new(),
+    };
+    tonic::body::Body::new(http_body_util::Full::new(flood::framed(&request)))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn open_health_watches_of_strangers_are_bounded() {
+    const EACH: usize = 500;
+    let network = Network::start();
+    let profile = network.profile();
+    let mut watches = Vec::new();
+    for organisation in profile.organisations.iter().cycle().take(20) {
+        let connection = organisation.gateway.endpoint().unwrap().connect().await.unwrap();
+        for _ in 0..EACH {
+            let request = tonic_health::pb::HealthCheckRequest::default();
+            let body = tonic::body::Body::new(http_body_util::Full::new(flood::framed(&request)));
+            // The connection may have been closed meanwhile, to the profit of others.
+            watches.extend(flood::call(&connection, "grpc.health.v1.Health/Watch", body).await.ok());
         }
-        assert!(count > LARGE_BLOCKS + 40, "{count} blocks");
     }
-    let taken = peak_memory(&network) - before;
-    assert!(taken < MORE_MEMORY, "{} MiB for readers that do not read", taken >> 20);
-    drop(unread);
+    let mut open = 0;
+    for watch in watches {
+        let mut status = watch.into_body();
+        // After the first word an open one says nothing.
+        while let Some(Ok(_)) = match timeout(Duration::from_millis(1), status.frame()).await {
+            Ok(frame) => frame,
+            Err(_) => {
+                open += 1;
+                None
+            }
+        } {}
+    }
+    println!("{open} watches are open");
+    assert!(open <= network::limits::OPEN_CALLS, "{open} calls are open");
+    show(&profile, "CertBody").await;
     assert!(network.stop());
 }
 
-/// How a flood of one request went.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Flood {
-    /// The server has taken all but the last byte, and waits for that.
-    TakenIn,
-    /// The server closed the connection.
-    Cut,
-}
-
-/// Sends a request but for its last byte, says how that went, and keeps what was sent open.
-async fn send_unfinished(mut connection: Channel, ends: mpsc::UnboundedSender<Flood>) {
-    let (all, mut all_sent) = mpsc::channel(1);
-    let body = tonic::body::Body::new(Unfinished { left: Unfinished::SIZE, begun: false, all });
-    let request = http::Request::post("https://localhost/gateway.Gateway/Submit")
-        .header("content-type", "application/grpc")
-        .header("te", "trailers")
-        .body(body)
-        .unwrap();
-    let Ok(connection) = connection.ready().await else { return ends.send(Flood::Cut).unwrap() };
-    let call = connection.call(request);
-    tokio::pin!(call);
-    tokio::select! {
-        _ = &mut call => return ends.send(Flood::Cut).unwrap(),
-        Some(()) = all_sent.recv() => ends.send(Flood::TakenIn).unwrap(),
+#[tokio::test(flavor = "multi_thread")]
+async fn two_of_the_largest_requests_arrive_at_once() {
+    const SIZE: usize = network::limits::ENDORSER_REQUEST - 1024;
+    let network = Network::start();
+    let profile = network.profile();
+    for names in [["CertBody", "Industry"], ["CertBody", "CertBody"]] {
+        let both_taken_in = Arc::new(Barrier::new(2));
+        let mut installs = JoinSet::new();
+        for name in names {
+            let connection = connect(&profile, name).await;
+            let both_taken_in = both_taken_in.clone();
+            let rest = async move {
+                both_taken_in.wait().await;
+            };
+            let body = tonic::body::Body::new(Unfinished::new(SIZE, rest));
+            installs.spawn(
+                async move { flood::call(&connection, "protos.Endorser/ProcessProposal", body).await },
+            );
+        }
+        while let Some(answer) = timeout(PATIENCE, installs.join_next()).await.expect("both are answered") {
+            // It is no proposal, which only shows when all of it is there.
+            let answer = answer.unwrap().expect("the connection is not cut");
+            let status = Status::from_header_map(answer.headers()).unwrap();
+            assert_eq!(status.code(), Code::Internal, "{status}");
+        }
     }
-    let _ = call.await;
+    assert!(network.stop());
 }
 
-/// A message that never ends.
+/// A message whose last part comes when a future allows it.
 struct Unfinished {
+    size: usize,
     left: usize,
-    begun: bool,
-    all: mpsc::Sender<()>,
+    rest: Pin<Box<dyn Future<Output = ()> + Send>>,
 }
 
 impl Unfinished {
-    /// The gateway's limit is 20 MiB.
-    const SIZE: usize = 19 << 20;
+    fn new(size: usize, rest: impl Future<Output = ()> + Send + 'static) -> Self {
+        Self { size, left: size, rest: Box::pin(rest) }
+    }
 }
 
 impl http_body::Body for Unfinished {
@@ -240,21 +326,20 @@ impl http_body::Body for Unfinished {
 
     fn poll_frame(
         mut self: Pin<&mut Self>,
-        _: &mut Context<'_>,
+        context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, tonic::Status>>> {
         const PART: &[u8] = &[7; 64 << 10];
-        if !self.begun {
-            self.begun = true;
-            let prefix = [&[0][..], &(Self::SIZE as u32).to_be_bytes()].concat();
-            return Poll::Ready(Some(Ok(Frame::data(prefix.into()))));
+        let part = PART.get(..self.left).unwrap_or(PART);
+        if part.is_empty() {
+            return Poll::Ready(None);
         }
-        if self.left <= PART.len() {
-            // No waker: the rest never comes.
-            let _ = self.all.try_send(());
-            return Poll::Pending;
+        if self.left == part.len() {
+            ready!(self.rest.as_mut().poll(context));
         }
-        self.left -= PART.len();
-        Poll::Ready(Some(Ok(Frame::data(Bytes::from_static(PART)))))
+        let prefix = [&[0][..], &(self.size as u32).to_be_bytes()].concat();
+        let prefix = if self.left == self.size { &prefix[..] } else { &[] };
+        self.left -= part.len();
+        Poll::Ready(Some(Ok(Frame::data([prefix, part].concat().into()))))
     }
 }
 

@@ -1,9 +1,10 @@
-//! The open connections of a process's servers, and whose they are.
+//! The open connections of a process's servers, whose they are, and what their calls hold in memory.
 //!
 //! Every connection belongs to an account: that of all strangers at first, and of an organisation once its client
 //! has proved who it is; a public server keeps an account for each address. When there is no room for a newcomer,
 //! the account that holds the most gives up its oldest connection. So a flood pushes itself out, and a newcomer
-//! always gets in.
+//! always gets in. In the same way an account whose calls hold too much gives up what it has held the longest: an
+//! honest client is done with its piece before it is the oldest.
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -14,6 +15,8 @@ use std::{
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 
+use crate::ending::Ending;
+
 /// How much the connections may take together.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
@@ -21,8 +24,26 @@ pub struct Limits {
     pub all: usize,
     /// Connections of one account, as it can open them: what it moves to another account does not count.
     pub of_account: usize,
-    /// Bytes charged to the connections of one account.
-    pub bytes_of_account: usize,
+    /// What the calls on the connections of one account may take.
+    pub calls: CallLimits,
+}
+
+/// How much the calls of one account may take together.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct CallLimits {
+    /// Calls that are open: until the last of the request and of the answer has left memory.
+    pub open: usize,
+    /// Bytes of requests that are not complete.
+    pub unfinished: usize,
+    /// Bytes of answers that are not written to the connection: their client has not read so far.
+    pub unread: usize,
+}
+
+/// What a call holds in memory.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Kind {
+    Unfinished,
+    Unread,
 }
 
 /// The connections of one or several servers.
@@ -36,8 +57,8 @@ pub struct Connections<A> {
 
 #[derive(Debug)]
 struct Table<A> {
+    /// Numbers connections and pieces by age.
     next: u64,
-    /// By age.
     open: BTreeMap<u64, Entry<A>>,
     accounts: HashMap<A, Account>,
 }
@@ -45,14 +66,33 @@ struct Table<A> {
 #[derive(Debug)]
 struct Entry<A> {
     account: A,
-    bytes: usize,
     close: CancellationToken,
+    calls: usize,
+    pieces: PerKind<Pieces>,
 }
 
+/// By age.
+type Pieces = BTreeMap<u64, Piece>;
+
+/// A message of a request, as far as it has come, or a part of an answer.
+#[derive(Debug)]
+struct Piece {
+    bytes: usize,
+    ending: Arc<Ending>,
+}
+
+/// The sums over an account's connections.
 #[derive(Debug, Default)]
 struct Account {
     connections: usize,
-    bytes: usize,
+    calls: usize,
+    bytes: PerKind<usize>,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+struct PerKind<T> {
+    unfinished: T,
+    unread: T,
 }
 
 /// A connection in the table, as those who serve it see it.
@@ -70,11 +110,18 @@ pub struct Place<A: Clone + Eq + Hash> {
     _permit: Option<OwnedSemaphorePermit>,
 }
 
-/// Bytes charged to a connection until this is dropped.
+/// A call that counts as open until this is dropped.
 #[derive(Debug)]
-pub struct Charge<A: Clone + Eq + Hash> {
+pub(crate) struct Call<A: Clone + Eq + Hash> {
     handle: Handle<A>,
-    bytes: usize,
+}
+
+/// A piece that is charged to a call's connection until this is dropped.
+#[derive(Debug)]
+pub(crate) struct Charge<A: Clone + Eq + Hash> {
+    call: Arc<Call<A>>,
+    kind: Kind,
+    piece: u64,
 }
 
 impl<A: Clone + Eq + Hash> Connections<A> {
@@ -105,37 +152,103 @@ impl<A: Clone + Eq + Hash> Connections<A> {
         }
     }
 
+    fn charge(&self, table: &mut Table<A>, id: u64, kind: Kind, piece: u64, bytes: usize) {
+        let Some(account) = table.resize(id, kind, piece, bytes) else { return };
+        while table.of(&account).bytes.get(kind) > self.limits.calls.bytes().get(kind) {
+            table.end_oldest(&account, kind);
+        }
+    }
+
+    /// The open calls of an account, and what they hold in bytes.
+    #[cfg(test)]
+    pub(crate) fn held(&self, account: &A, kind: Kind) -> (usize, usize) {
+        let table = self.table();
+        let of = table.of(account);
+        (of.calls, *of.bytes.get(kind))
+    }
+
     fn table(&self) -> MutexGuard<'_, Table<A>> {
         self.table.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
+impl CallLimits {
+    fn bytes(&self) -> PerKind<usize> {
+        PerKind { unfinished: self.unfinished, unread: self.unread }
+    }
+}
+
+impl<T> PerKind<T> {
+    fn get(&self, kind: Kind) -> &T {
+        match kind {
+            Kind::Unfinished => &self.unfinished,
+            Kind::Unread => &self.unread,
+        }
+    }
+
+    fn get_mut(&mut self, kind: Kind) -> &mut T {
+        match kind {
+            Kind::Unfinished => &mut self.unfinished,
+            Kind::Unread => &mut self.unread,
+        }
+    }
+}
+
+impl<A> Entry<A> {
+    /// What the connection is of its account.
+    fn sums(&self) -> Account {
+        let bytes = |kind| self.pieces.get(kind).values().map(|piece| piece.bytes).sum();
+        let bytes = PerKind { unfinished: bytes(Kind::Unfinished), unread: bytes(Kind::Unread) };
+        Account { connections: 1, calls: self.calls, bytes }
+    }
+}
+
+impl Account {
+    fn add(&mut self, other: &Self) {
+        self.connections += other.connections;
+        self.calls += other.calls;
+        self.bytes.unfinished += other.bytes.unfinished;
+        self.bytes.unread += other.bytes.unread;
+    }
+
+    fn subtract(&mut self, other: &Self) {
+        self.connections -= other.connections;
+        self.calls -= other.calls;
+        self.bytes.unfinished -= other.bytes.unfinished;
+        self.bytes.unread -= other.bytes.unread;
+    }
+}
+
 impl<A: Clone + Eq + Hash> Table<A> {
     fn insert(&mut self, account: A, close: CancellationToken) -> u64 {
-        let id = self.next;
-        self.next += 1;
+        let id = self.number();
         self.accounts.entry(account.clone()).or_default().connections += 1;
-        self.open.insert(id, Entry { account, bytes: 0, close });
+        self.open.insert(id, Entry { account, close, calls: 0, pieces: PerKind::default() });
         id
+    }
+
+    fn number(&mut self) -> u64 {
+        self.next += 1;
+        self.next
     }
 
     fn remove(&mut self, id: u64) -> Option<Entry<A>> {
         let entry = self.open.remove(&id)?;
-        self.leave(&entry.account, entry.bytes);
+        self.leave(&entry.account, &entry.sums());
         Some(entry)
     }
 
-    fn leave(&mut self, account: &A, bytes: usize) {
+    fn leave(&mut self, account: &A, sums: &Account) {
         let Some(of) = self.accounts.get_mut(account) else { return };
-        of.connections -= 1;
-        of.bytes -= bytes;
+        of.subtract(sums);
         if of.connections == 0 {
             self.accounts.remove(account);
         }
     }
 
     fn of(&self, account: &A) -> &Account {
-        const NONE: &Account = &Account { connections: 0, bytes: 0 };
+        const NONE: &Account =
+            &Account { connections: 0, calls: 0, bytes: PerKind { unfinished: 0, unread: 0 } };
         self.accounts.get(account).unwrap_or(NONE)
     }
 
@@ -143,15 +256,18 @@ impl<A: Clone + Eq + Hash> Table<A> {
         self.accounts.iter().max_by_key(|(_, of)| of.connections).map(|(account, _)| account.clone())
     }
 
+    fn of_account(&mut self, account: &A) -> impl Iterator<Item = (u64, &mut Entry<A>)> {
+        self.open.iter_mut().filter(|(_, entry)| entry.account == *account).map(|(id, entry)| (*id, entry))
+    }
+
     fn close_oldest(&mut self, account: &A) {
-        let oldest = self.open.iter().find(|(_, entry)| entry.account == *account).map(|(id, _)| *id);
+        let oldest = self.of_account(account).next().map(|(id, _)| id);
         self.close(oldest);
     }
 
-    fn close_greediest(&mut self, account: &A) {
-        let those = self.open.iter().filter(|(_, entry)| entry.account == *account);
-        let greediest = those.max_by_key(|(_, entry)| entry.bytes).map(|(id, _)| *id);
-        self.close(greediest);
+    fn close_busiest(&mut self, account: &A) {
+        let busiest = self.of_account(account).max_by_key(|(_, entry)| entry.calls).map(|(id, _)| id);
+        self.close(busiest);
     }
 
     fn close(&mut self, id: Option<u64>) {
@@ -160,13 +276,64 @@ impl<A: Clone + Eq + Hash> Table<A> {
         }
     }
 
-    /// Moves a connection's charge from `old` to `new` bytes; gives its account.
-    fn charge(&mut self, id: u64, old: usize, new: usize) -> Option<A> {
+    /// Ends the call that has held a piece for the longest; its connection where nothing less ends it.
+    fn end_oldest(&mut self, account: &A, kind: Kind) {
+        let oldest = |(id, entry): (u64, &mut Entry<A>)| {
+            let (age, piece) = entry.pieces.get(kind).first_key_value()?;
+            Some((*age, id, piece.ending.clone()))
+        };
+        let oldest = self.of_account(account).filter_map(oldest).min_by_key(|(age, ..)| *age);
+        let Some((_, id, ending)) = oldest else { return };
+        if ending.end() { self.forget(id, kind, &ending) } else { self.close(Some(id)) }
+    }
+
+    /// No longer counts the pieces of a call that has been ended.
+    fn forget(&mut self, id: u64, kind: Kind, ending: &Arc<Ending>) {
+        let Some(entry) = self.open.get_mut(&id) else { return };
+        let mut bytes = 0;
+        entry.pieces.get_mut(kind).retain(|_, piece| {
+            let is_its = Arc::ptr_eq(&piece.ending, ending);
+            bytes += if is_its { piece.bytes } else { 0 };
+            !is_its
+        });
+        if let Some(of) = self.accounts.get_mut(&entry.account) {
+            *of.bytes.get_mut(kind) -= bytes;
+        }
+    }
+
+    /// Changes how many calls a connection has; gives its account, unless it has been closed.
+    fn count_calls(&mut self, id: u64, change: impl Fn(usize) -> usize) -> Option<A> {
         let entry = self.open.get_mut(&id)?;
         let of = self.accounts.get_mut(&entry.account)?;
-        entry.bytes = entry.bytes - old + new;
-        of.bytes = of.bytes - old + new;
+        (entry.calls, of.calls) = (change(entry.calls), change(of.calls));
         Some(entry.account.clone())
+    }
+
+    /// Begins a piece of no bytes; gives its number.
+    fn begin(&mut self, id: u64, kind: Kind, ending: Arc<Ending>) -> u64 {
+        let number = self.number();
+        if let Some(entry) = self.open.get_mut(&id) {
+            entry.pieces.get_mut(kind).insert(number, Piece { bytes: 0, ending });
+        }
+        number
+    }
+
+    /// Gives a piece this many bytes; gives its account, unless the connection has been closed or the call ended.
+    fn resize(&mut self, id: u64, kind: Kind, piece: u64, bytes: usize) -> Option<A> {
+        let entry = self.open.get_mut(&id)?;
+        let piece = entry.pieces.get_mut(kind).get_mut(&piece)?;
+        let before = std::mem::replace(&mut piece.bytes, bytes);
+        let sum = self.accounts.get_mut(&entry.account)?.bytes.get_mut(kind);
+        *sum = *sum - before + bytes;
+        Some(entry.account.clone())
+    }
+
+    fn end(&mut self, id: u64, kind: Kind, piece: u64) {
+        let Some(entry) = self.open.get_mut(&id) else { return };
+        let Some(piece) = entry.pieces.get_mut(kind).remove(&piece) else { return };
+        if let Some(of) = self.accounts.get_mut(&entry.account) {
+            *of.bytes.get_mut(kind) -= piece.bytes;
+        }
     }
 }
 
@@ -178,21 +345,26 @@ impl<A: Clone + Eq + Hash> Handle<A> {
         if entry.account == account {
             return;
         }
-        let bytes = entry.bytes;
+        let sums = entry.sums();
         let before = std::mem::replace(&mut entry.account, account.clone());
-        table.leave(&before, bytes);
-        let of = table.accounts.entry(account).or_default();
-        of.connections += 1;
-        of.bytes += bytes;
+        table.leave(&before, &sums);
+        table.accounts.entry(account).or_default().add(&sums);
     }
 
-    /// Charges nothing yet; see [`Charge::set`].
-    pub fn charge(&self) -> Charge<A> {
-        Charge { handle: self.clone(), bytes: 0 }
+    /// Whose the connection is; none once it is closed.
+    pub(crate) fn account(&self) -> Option<A> {
+        self.connections.table().open.get(&self.id).map(|entry| entry.account.clone())
     }
 
-    pub fn close(&self) {
-        self.close.cancel();
+    /// Counts a call. When its account has too many, the connection with the most is closed, which may be this one.
+    pub(crate) fn call(&self) -> Arc<Call<A>> {
+        let mut table = self.connections.table();
+        if let Some(account) = table.count_calls(self.id, |calls| calls + 1) {
+            while table.of(&account).calls > self.connections.limits.calls.open {
+                table.close_busiest(&account);
+            }
+        }
+        Arc::new(Call { handle: self.clone() })
     }
 
     pub fn is_closed(&self) -> bool {
@@ -203,7 +375,6 @@ impl<A: Clone + Eq + Hash> Handle<A> {
         self.close.clone().cancelled_owned()
     }
 }
-
 impl<A> Clone for Handle<A> {
     fn clone(&self) -> Self {
         Self { connections: self.connections.clone(), id: self.id, close: self.close.clone() }
@@ -222,37 +393,55 @@ impl<A: Clone + Eq + Hash> Drop for Place<A> {
     }
 }
 
-impl<A: Clone + Eq + Hash> Charge<A> {
-    /// Charges this many bytes from now on. When the account has too many, its connection with the most is
-    /// closed, which may be this one.
-    pub fn set(&mut self, bytes: usize) {
-        let connections = &self.handle.connections;
+impl<A: Clone + Eq + Hash> Call<A> {
+    pub(crate) fn handle(&self) -> &Handle<A> {
+        &self.handle
+    }
+
+    /// Charges a piece to the call's connection. `ending` ends the call where the piece must go.
+    pub(crate) fn charge(self: &Arc<Self>, kind: Kind, bytes: usize, ending: Arc<Ending>) -> Charge<A> {
+        let Handle { connections, id, .. } = &self.handle;
         let mut table = connections.table();
-        let Some(account) = table.charge(self.handle.id, self.bytes, bytes) else { return };
-        self.bytes = bytes;
-        while table.of(&account).bytes > connections.limits.bytes_of_account {
-            table.close_greediest(&account);
-        }
+        let piece = table.begin(*id, kind, ending);
+        connections.charge(&mut table, *id, kind, piece, bytes);
+        Charge { call: self.clone(), kind, piece }
+    }
+}
+
+impl<A: Clone + Eq + Hash> Drop for Call<A> {
+    fn drop(&mut self) {
+        self.handle.connections.table().count_calls(self.handle.id, |calls| calls - 1);
+    }
+}
+
+impl<A: Clone + Eq + Hash> Charge<A> {
+    /// Charges this many bytes from now on. While the account has too many, the call with its oldest piece is ended,
+    /// which may be this one.
+    pub(crate) fn set(&self, bytes: usize) {
+        let Handle { connections, id, .. } = &self.call.handle;
+        connections.charge(&mut connections.table(), *id, self.kind, self.piece, bytes);
     }
 }
 
 impl<A: Clone + Eq + Hash> Drop for Charge<A> {
     fn drop(&mut self) {
-        if self.bytes > 0 {
-            self.set(0);
-        }
+        let Handle { connections, id, .. } = &self.call.handle;
+        connections.table().end(*id, self.kind, self.piece);
     }
 }
 
 #[cfg(test)]
 #[allow(clippy::unwrap_used, clippy::indexing_slicing)]
 mod tests {
+    use std::task::{Context, Waker};
+
     use super::*;
 
     type Places = Vec<Place<&'static str>>;
 
     fn connections(all: usize, of_account: usize) -> Arc<Connections<&'static str>> {
-        Connections::new(Limits { all, of_account, bytes_of_account: 100 })
+        let calls = CallLimits { open: 3, unfinished: 100, unread: 50 };
+        Connections::new(Limits { all, of_account, calls })
     }
 
     async fn open(
@@ -309,37 +498,74 @@ mod tests {
         assert!(connections.table().accounts.is_empty() && connections.table().open.is_empty());
     }
 
-    #[tokio::test]
-    async fn the_greediest_of_an_account_pays() {
-        let connections = connections(100, 100);
-        let places = open(&connections, "stranger", 3).await;
-        let member = connections.open("member").await;
-        let mut charges: Vec<_> =
-            places.iter().chain([&member]).map(|place| place.handle().charge()).collect();
-        for (charge, bytes) in charges.iter_mut().zip([30, 50, 20, 100]) {
-            charge.set(bytes);
-        }
-        assert_eq!(closed(&places), [0; 0]);
-        charges[2].set(21);
-        assert_eq!((closed(&places), member.handle().is_closed()), (vec![1], false));
-        charges[2].set(70);
-        assert_eq!(closed(&places), [1]);
-        charges[2].set(71);
-        assert_eq!(closed(&places), [1, 2]);
-        drop(charges);
-        assert_eq!(connections.table().of(&"stranger").bytes, 0);
-        assert_eq!(connections.table().of(&"member").bytes, 0);
+    /// A piece whose call can be ended by itself, as long as the waker is registered.
+    fn piece(place: &Place<&'static str>, kind: Kind, bytes: usize) -> (Charge<&'static str>, Arc<Ending>) {
+        let ending = Arc::new(Ending::default());
+        (place.handle().call().charge(kind, bytes, ending.clone()), ending)
+    }
+
+    fn wait(ending: &Ending) -> bool {
+        ending.has_ended(&mut Context::from_waker(Waker::noop()))
     }
 
     #[tokio::test]
-    async fn a_charge_moves_with_its_connection() {
+    async fn the_oldest_piece_of_an_account_goes_not_the_largest() {
+        for (kind, limit) in [(Kind::Unfinished, 100), (Kind::Unread, 50)] {
+            let connections = connections(100, 100);
+            let places = open(&connections, "stranger", 2).await;
+            let member = connections.open("member").await;
+            let old = piece(&places[0], kind, 1);
+            let large = piece(&places[1], kind, limit - 1);
+            let others = piece(&member, kind, limit);
+            for (_, ending) in [&old, &large, &others] {
+                assert!(!wait(ending));
+            }
+            large.0.set(limit);
+            assert!(wait(&old.1) && !wait(&large.1) && !wait(&others.1));
+            // The call that has been ended counts no more, whatever comes of it.
+            old.0.set(1000);
+            assert!(!wait(&large.1));
+            let newest = piece(&places[0], kind, 1);
+            assert!(wait(&large.1) && !wait(&newest.1));
+            assert_eq!((closed(&places), member.handle().is_closed()), (vec![], false));
+            drop((old, large, others, newest));
+            assert_eq!(connections.held(&"stranger", kind), (0, 0));
+            assert_eq!(connections.held(&"member", kind), (0, 0));
+        }
+    }
+
+    #[tokio::test]
+    async fn a_call_that_nothing_ends_loses_its_connection() {
+        let connections = connections(100, 100);
+        let places = open(&connections, "stranger", 2).await;
+        let _old = piece(&places[0], Kind::Unread, 10);
+        let (_newest, ending) = piece(&places[1], Kind::Unread, 41);
+        assert_eq!(closed(&places), [0]);
+        assert!(!wait(&ending));
+    }
+
+    #[tokio::test]
+    async fn with_too_many_calls_the_busiest_connection_goes() {
+        let connections = connections(100, 100);
+        let places = open(&connections, "stranger", 2).await;
+        let mut calls: Vec<_> = [0, 1, 1].map(|index: usize| places[index].handle().call()).into();
+        assert_eq!(closed(&places), [0; 0]);
+        calls.push(places[0].handle().call());
+        assert_eq!(closed(&places).len(), 1);
+        assert_eq!(connections.held(&"stranger", Kind::Unread), (2, 0));
+        drop(calls);
+        assert_eq!(connections.held(&"stranger", Kind::Unread), (0, 0));
+    }
+
+    #[tokio::test]
+    async fn calls_and_pieces_move_with_their_connection() {
         let connections = connections(100, 100);
         let place = connections.open("stranger").await;
-        let mut charge = place.handle().charge();
-        charge.set(60);
+        let piece = piece(&place, Kind::Unfinished, 60);
         place.handle().settle("member");
-        assert_eq!(connections.table().of(&"member").bytes, 60);
-        drop(charge);
-        assert_eq!(connections.table().of(&"member").bytes, 0);
+        let sums = |account| connections.held(&account, Kind::Unfinished);
+        assert_eq!((sums("stranger"), sums("member")), ((0, 0), (1, 60)));
+        drop(piece);
+        assert_eq!(sums("member"), (0, 0));
     }
 }

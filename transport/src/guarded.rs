@@ -18,10 +18,19 @@ use tonic::transport::server::Connected;
 
 use crate::connections::{Handle, Place};
 
-/// How long a client may take to say anything at all.
-const FIRST_BYTE: Duration = Duration::from_secs(10);
-/// How long it may be silent afterwards. Servers ping their clients more often than that.
-const SILENCE: Duration = Duration::from_secs(180);
+/// How long a client may be silent.
+#[derive(Clone, Copy, Debug)]
+pub struct Silence {
+    /// Before it says anything at all.
+    pub at_first: Duration,
+    /// Afterwards; not shorter.
+    pub later: Duration,
+}
+
+impl Silence {
+    /// Servers ping their clients more often than the later limit.
+    pub const OF_SERVERS: Self = Self { at_first: Duration::from_secs(10), later: Duration::from_secs(180) };
+}
 
 /// A connection and its place.
 pub struct Guarded<C, A: Clone + Eq + Hash> {
@@ -29,6 +38,7 @@ pub struct Guarded<C, A: Clone + Eq + Hash> {
     address: SocketAddr,
     place: Place<A>,
     closed: Pin<Box<WaitForCancellationFutureOwned>>,
+    limits: Silence,
     silence: Pin<Box<Sleep>>,
     /// When something arrived last, if anything has.
     heard: Option<Instant>,
@@ -43,9 +53,10 @@ pub struct Accepted<A> {
 }
 
 impl<C, A: Clone + Eq + Hash> Guarded<C, A> {
-    pub fn new(connection: C, address: SocketAddr, place: Place<A>) -> Self {
+    pub fn new(connection: C, address: SocketAddr, place: Place<A>, limits: Silence) -> Self {
         let closed = Box::pin(place.handle().closed());
-        Self { connection, address, place, closed, silence: Box::pin(sleep(FIRST_BYTE)), heard: None }
+        let silence = Box::pin(sleep(limits.at_first));
+        Self { connection, address, place, closed, limits, silence, heard: None }
     }
 
     /// Ready when the connection must end.
@@ -55,7 +66,7 @@ impl<C, A: Clone + Eq + Hash> Guarded<C, A> {
             return Poll::Ready(io::Error::new(io::ErrorKind::ConnectionAborted, reason));
         }
         while self.silence.as_mut().poll(context).is_ready() {
-            match self.heard.map(|heard| heard + SILENCE) {
+            match self.heard.map(|heard| heard + self.limits.later) {
                 Some(end) if end > Instant::now() => self.silence.as_mut().reset(end),
                 _ => return Poll::Ready(io::ErrorKind::TimedOut.into()),
             }
@@ -138,57 +149,67 @@ where
 mod tests {
     use std::sync::Arc;
 
-    use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
+    use tokio::{
+        io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex},
+        time::timeout,
+    };
 
     use super::*;
-    use crate::connections::{Connections, Limits};
+    use crate::connections::{CallLimits, Connections, Limits};
 
-    async fn guarded() -> (Guarded<DuplexStream, ()>, DuplexStream, Handle<()>) {
-        let limits = Limits { all: 1, of_account: 1, bytes_of_account: 0 };
-        let connections: Arc<Connections<()>> = Connections::new(limits);
+    const SHORT: Duration = Duration::from_millis(200);
+    const LONG: Duration = Duration::from_secs(600);
+
+    fn connections() -> Arc<Connections<()>> {
+        Connections::new(Limits { all: 1, of_account: 1, calls: CallLimits::default() })
+    }
+
+    fn guarded(limits: Silence, place: Place<()>) -> (Guarded<DuplexStream, ()>, DuplexStream) {
         let (ours, theirs) = duplex(100);
-        let place = connections.open(()).await;
-        let handle = place.handle().clone();
-        (Guarded::new(ours, ([127, 0, 0, 1], 1).into(), place), theirs, handle)
+        (Guarded::new(ours, ([127, 0, 0, 1], 1).into(), place, limits), theirs)
     }
 
-    async fn end(connection: &mut Guarded<DuplexStream, ()>) -> (io::ErrorKind, Duration) {
-        let begun = Instant::now();
-        let error = connection.read_u8().await.unwrap_err();
-        (error.kind(), begun.elapsed())
-    }
-
-    #[tokio::test(start_paused = true)]
+    #[tokio::test]
     async fn a_silent_connection_ends() {
-        let (mut connection, mut theirs, _) = guarded().await;
-        assert_eq!(end(&mut connection).await, (io::ErrorKind::TimedOut, FIRST_BYTE));
-        let (mut other, _theirs, _) = guarded().await;
-        assert_eq!(end(&mut other).await, (io::ErrorKind::TimedOut, FIRST_BYTE));
-        theirs.write_u8(1).await.unwrap();
+        let begun = Instant::now();
+        let limits = Silence { at_first: SHORT, later: LONG };
+        let (mut connection, _theirs) = guarded(limits, connections().open(()).await);
+        assert_eq!(connection.read_u8().await.unwrap_err().kind(), io::ErrorKind::TimedOut);
+        assert!(begun.elapsed() >= SHORT);
     }
 
-    #[tokio::test(start_paused = true)]
-    async fn one_that_speaks_now_and_then_stays() {
-        let (mut connection, mut theirs, _) = guarded().await;
+    #[tokio::test]
+    async fn one_that_has_spoken_stays() {
+        let limits = Silence { at_first: SHORT, later: LONG };
+        let (mut connection, mut theirs) = guarded(limits, connections().open(()).await);
         theirs.write_u8(1).await.unwrap();
         connection.read_u8().await.unwrap();
-        for _ in 0..3 {
-            let (read, written) = tokio::join!(connection.read_u8(), async {
-                sleep(SILENCE - Duration::from_secs(1)).await;
-                theirs.write_u8(1).await
-            });
-            written.unwrap();
-            read.unwrap();
-        }
-        assert_eq!(end(&mut connection).await, (io::ErrorKind::TimedOut, SILENCE));
+        assert!(timeout(2 * SHORT, connection.read_u8()).await.is_err(), "it has spoken");
+        theirs.write_u8(1).await.unwrap();
+        connection.read_u8().await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn one_that_falls_silent_ends() {
+        let limits = Silence { at_first: SHORT, later: 2 * SHORT };
+        let (mut connection, mut theirs) = guarded(limits, connections().open(()).await);
+        let begun = Instant::now();
+        theirs.write_u8(1).await.unwrap();
+        connection.read_u8().await.unwrap();
+        assert_eq!(connection.read_u8().await.unwrap_err().kind(), io::ErrorKind::TimedOut);
+        assert!(begun.elapsed() >= 2 * SHORT);
     }
 
     #[tokio::test]
     async fn one_whose_place_is_taken_away_ends_at_once() {
-        let (mut connection, _theirs, handle) = guarded().await;
-        let (ended, ()) = tokio::join!(end(&mut connection), async { handle.close() });
-        assert_eq!(ended.0, io::ErrorKind::ConnectionAborted);
+        let connections = connections();
+        let limits = Silence { at_first: LONG, later: LONG };
+        let (mut connection, _theirs) = guarded(limits, connections.open(()).await);
+        let newcomer = tokio::spawn(async move { drop(connections.open(()).await) });
+        assert_eq!(connection.read_u8().await.unwrap_err().kind(), io::ErrorKind::ConnectionAborted);
         assert_eq!(connection.write(b"x").await.unwrap_err().kind(), io::ErrorKind::ConnectionAborted);
         connection.shutdown().await.unwrap();
+        drop(connection);
+        newcomer.await.unwrap();
     }
 }

@@ -4,11 +4,12 @@
 //! TLS, where there is any, is tonic's and runs on top. How many connections a server has, and what it keeps for
 //! them, is limited by [`connections`].
 
+mod calls;
 mod coalescing;
 pub mod connections;
 pub mod descriptors;
+mod ending;
 mod guarded;
-mod unfinished;
 
 use std::{future::ready, io, net::SocketAddr, sync::Arc, time::Duration};
 
@@ -21,10 +22,10 @@ use tokio::{
 };
 use tonic::transport::{Channel, Endpoint, Error};
 
+pub use calls::{ChargeCalls, accepted};
 pub use coalescing::Coalescing;
-pub use connections::{Connections, Handle, Limits};
-pub use guarded::{Accepted, Guarded};
-pub use unfinished::{ChargeRequests, ChargingRequests, accepted};
+pub use connections::{CallLimits, Connections, Handle, Limits};
+pub use guarded::{Accepted, Guarded, Silence};
 
 /// The largest HTTP/2 frame that our ends accept, in bytes. With the default of 16 KiB an endorsed transaction
 /// comes in two pieces, which are then put together in a buffer that has to grow.
@@ -47,7 +48,8 @@ pub fn incoming(
         let place = connections.open(None).await;
         // Without it the connection works, only more slowly.
         let _ = stream.set_nodelay(true);
-        Some((Ok(Guarded::new(Coalescing::new(stream), address, place)), (listener, connections)))
+        let guarded = Guarded::new(Coalescing::new(stream), address, place, Silence::OF_SERVERS);
+        Some((Ok(guarded), (listener, connections)))
     })
 }
 

@@ -35,6 +35,7 @@ pub(crate) fn connections() -> transport::Limits {
     transport::Limits {
         all: CONNECTIONS.min(left / 8),
         of_account: CONNECTIONS_OF_ADDRESS.min(left / 16),
-        bytes_of_account: 0,
+        // Only gRPC servers have any.
+        calls: transport::CallLimits::default(),
     }
 }

@@ -25,6 +25,7 @@ use tokio::sync::{
 
 use super::{
     commits::{Commits, TransactionStatus},
+    ending::{self, EndSignal},
     shares::{Caller, Share, Shares},
     submission::{Answer, Submission},
 };
@@ -205,17 +206,19 @@ impl Channel {
         // Its signature holds, or it would not have been admitted.
         let caller = bundle.msps().deserialize(&admitted.creator).ok().map(|identity| Caller::new(&identity));
         let shares = caller.as_ref().map(|caller| self.queue_shares(caller, admitted.size())).transpose()?;
-        let (submission, answer) = Submission::new(admitted, caller, shares);
+        let (submission, answer) = Submission::new(admitted, caller, shares, self.end_signal());
         let envelopes = self.envelopes.lock();
         let Some(envelopes) = envelopes.as_ref() else {
             let ended = self.ended.borrow().clone().unwrap_or(Ended::ShuttingDown);
             return Err(Refusal::unavailable(ended.to_string()));
         };
-        envelopes.try_send(submission).map_err(|error| match error {
-            TrySendError::Full(_) => Refusal::unavailable("the ordering queue is full; try again later"),
-            TrySendError::Closed(_) => Refusal::unavailable("the orderer has stopped"),
-        })?;
-        Ok(answer)
+        match envelopes.try_send(submission) {
+            Err(TrySendError::Full(_)) => {
+                Err(Refusal::unavailable("the ordering queue is full; try again later"))
+            }
+            // Where the pipeline has just ended, the answer says why.
+            Ok(()) | Err(TrySendError::Closed(_)) => Ok(answer),
+        }
     }
 
     fn queue_shares(&self, caller: &Caller, size: usize) -> Result<(Share, Share), Refusal> {
@@ -242,19 +245,13 @@ impl Channel {
     }
 
     /// Why the channel has ended; `None` as long as it has not.
-    pub fn end_signal(&self) -> watch::Receiver<Option<Ended>> {
+    pub fn end_signal(&self) -> EndSignal {
         self.ended.subscribe()
     }
 
     /// Waits until the channel ends.
     pub fn ended(&self) -> impl Future<Output = Ended> + Send + use<> {
-        let mut ended = self.end_signal();
-        async move {
-            match ended.wait_for(Option::is_some).await {
-                Ok(reason) => reason.clone().unwrap_or(Ended::ShuttingDown),
-                Err(_) => Ended::ShuttingDown,
-            }
-        }
+        ending::ended(self.end_signal())
     }
 
     /// The verdict on a transaction, at once or as soon as it commits.

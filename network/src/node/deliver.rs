@@ -8,11 +8,7 @@ pub mod filtered;
 pub(crate) mod private;
 mod session;
 
-use std::{
-    pin::Pin,
-    sync::Arc,
-    task::{Context, Poll, ready},
-};
+use std::{pin::Pin, sync::Arc};
 
 use fabric::{
     policy::SignedData,
@@ -23,7 +19,7 @@ use fabric::{
     },
     types::HeadedBlock,
 };
-use futures::{Stream, StreamExt};
+use futures::{FutureExt, Stream, StreamExt, stream};
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 use tokio_util::sync::CancellationToken;
@@ -33,14 +29,12 @@ use transport::{Accepted, Account};
 use super::{
     Answer, Channel,
     ending::{until_ended, with_reason},
-    shares::{Share, Shares},
+    shares::Shares,
 };
 use crate::{limits, order::Refusal};
 use private::{PrivateDataError, Reader};
-use session::{Form, Sent, Session};
+use session::{Form, Session};
 
-/// Responses waiting for a slow client, for each stream; their bytes are limited by [`limits::DELIVER_BYTES`].
-const QUEUED_RESPONSES: usize = 16;
 /// Envelopes of one Broadcast stream that wait for their answers: two blocks of the default batch size.
 const UNANSWERED_ENVELOPES: usize = 1000;
 
@@ -186,53 +180,38 @@ async fn answered(answer: Result<Answer, Refusal>) -> BroadcastResponse {
 struct Streams {
     channel: Arc<Channel>,
     open: Arc<Shares>,
-    bytes: Arc<Shares>,
 }
 
 impl Streams {
     fn new(channel: Arc<Channel>) -> Self {
-        let (open, bytes) = (Shares::new(limits::DELIVER_STREAMS), Shares::new(limits::DELIVER_BYTES));
-        Self { channel, open, bytes }
+        Self { channel, open: Shares::new(limits::DELIVER_STREAMS) }
     }
 
-    fn open<R: Send + Unpin + 'static>(
+    fn open<R: Send + 'static>(
         &self,
         request: Request<Streaming<Envelope>>,
         form: Form<R>,
     ) -> Response<ResponseStream<R>> {
-        let (responses, receiver) = mpsc::channel(QUEUED_RESPONSES);
+        let (responses, receiver) = mpsc::channel(1);
         let connection = transport::accepted(request.extensions()).map(|accepted| accepted.handle.clone());
-        let session = Session {
-            channel: self.channel.clone(),
-            form,
-            responses,
-            connection,
-            streams: self.open.clone(),
-            bytes: self.bytes.clone(),
-        };
-        tokio::spawn(session.serve(request.into_inner()));
-        let outgoing = Outgoing { receiver, on_its_way: None };
-        Response::new(Box::pin(until_ended(&self.channel, outgoing)))
+        let (channel, streams) = (self.channel.clone(), self.open.clone());
+        let session = Session { channel, form, responses, connection, streams };
+        let responses = on_demand(session.serve(request.into_inner()), receiver);
+        Response::new(Box::pin(until_ended(&self.channel, responses.map(Ok))))
     }
 }
 
-/// What the client is sent. A response counts until the client asks for the one after it: so long it is in memory.
-struct Outgoing<R> {
-    receiver: mpsc::Receiver<Sent<R>>,
-    on_its_way: Option<Share>,
-}
-
-impl<R: Unpin> Stream for Outgoing<R> {
-    type Item = Result<R, Status>;
-
-    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        self.on_its_way = None;
-        let sent = ready!(self.receiver.poll_recv(context));
-        Poll::Ready(sent.map(|Sent { response, share }| {
-            self.on_its_way = share;
-            Ok(response)
-        }))
-    }
+/// What a session sends. It goes on only when a response is asked for: what nobody reads is not made.
+fn on_demand<R>(
+    session: impl Future<Output = ()>,
+    mut responses: mpsc::Receiver<R>,
+) -> impl Stream<Item = R> {
+    let mut session = Box::pin(session.fuse());
+    stream::poll_fn(move |context| {
+        // When it ends, the sender goes with it, and so the responses end.
+        let _ = session.as_mut().poll(context);
+        responses.poll_recv(context)
+    })
 }
 
 fn peer_status(status: DeliverStatus) -> protos::DeliverResponse {

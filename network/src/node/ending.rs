@@ -1,11 +1,23 @@
-//! How a stream to a client ends when the channel does: with UNAVAILABLE and the reason.
+//! How those who wait for something hear that the channel has ended: with UNAVAILABLE and the reason.
 
 use std::future::ready;
 
 use futures::{Stream, StreamExt, stream};
+use tokio::sync::watch;
 use tonic::Status;
 
-use super::Channel;
+use super::{Channel, Ended};
+
+/// Why a channel has ended; `None` as long as it has not.
+pub type EndSignal = watch::Receiver<Option<Ended>>;
+
+/// Waits until the channel ends.
+pub(super) async fn ended(mut signal: EndSignal) -> Ended {
+    match signal.wait_for(Option::is_some).await {
+        Ok(reason) => reason.clone().unwrap_or(Ended::ShuttingDown),
+        Err(_) => Ended::ShuttingDown,
+    }
+}
 
 /// The stream until the channel ends: then at once, whatever still waits in it.
 pub(crate) fn until_ended<T, S>(

@@ -17,7 +17,7 @@ pub struct EndorserService {
 
 impl EndorserService {
     pub fn new(channel: Arc<Channel>, endorser: Arc<Endorser>) -> Self {
-        let admission = Admission::new(channel.clone(), limits::ENDORSER_CALLS, limits::CALLS_BYTES);
+        let admission = Admission::new(channel.clone(), limits::ENDORSER_CALLS, limits::ENDORSER_BYTES);
         Self { channel, endorser, admission }
     }
 }

@@ -12,7 +12,7 @@ use tonic::{
     service::Routes,
     transport::{Identity, Server, ServerTlsConfig},
 };
-use transport::{Account, ChargeRequests, Connections};
+use transport::{Account, ChargeCalls, Connections};
 
 use super::{
     Channel,
@@ -104,7 +104,7 @@ pub async fn serve(
         .http2_max_header_list_size(limits::HEADER_BYTES)
         .http2_keepalive_interval(Some(limits::PING_AFTER))
         .http2_keepalive_timeout(Some(limits::PING_ANSWER))
-        .layer(ChargeRequests { each: limits::CALL_BYTES })
+        .layer(ChargeCalls { patience: limits::UNFINISHED_TIME })
         .add_routes(services.add_service(health_service))
         .serve_with_incoming_shutdown(transport::incoming(socket, connections), stop)
         .await

@@ -5,7 +5,6 @@ use std::{collections::HashMap, hash::Hash, sync::Arc};
 
 use fabric::msp::Identity;
 use parking_lot::Mutex;
-use tokio::sync::Notify;
 
 /// The most that one may hold at a time.
 #[derive(Clone, Copy, Debug)]
@@ -26,7 +25,6 @@ pub struct Caller {
 pub struct Shares {
     limits: Limits,
     held: Mutex<Held>,
-    returned: Notify,
 }
 
 /// Entries leave with the last share.
@@ -52,7 +50,7 @@ impl Caller {
 
 impl Shares {
     pub fn new(limits: Limits) -> Arc<Self> {
-        Arc::new(Self { limits, held: Mutex::default(), returned: Notify::new() })
+        Arc::new(Self { limits, held: Mutex::default() })
     }
 
     /// Takes a share if it is within both limits. One who holds nothing gets it however large it is.
@@ -70,17 +68,6 @@ impl Shares {
         by_organisation.insert(caller.organisation.clone(), of_organisation.saturating_add(amount));
         Some(Share { shares: self.clone(), caller: caller.clone(), amount })
     }
-
-    /// Waits until the share can be had.
-    pub async fn wait_for(self: &Arc<Self>, caller: &Caller, amount: usize) -> Share {
-        loop {
-            let returned = self.returned.notified();
-            if let Some(share) = self.take(caller, amount) {
-                return share;
-            }
-            returned.await;
-        }
-    }
 }
 
 impl Drop for Share {
@@ -88,8 +75,6 @@ impl Drop for Share {
         let mut held = self.shares.held.lock();
         give_back(&mut held.by_identity, &self.caller, self.amount);
         give_back(&mut held.by_organisation, &self.caller.organisation, self.amount);
-        drop(held);
-        self.shares.returned.notify_waiters();
     }
 }
 
@@ -136,18 +121,12 @@ mod tests {
         assert!(held.by_identity.is_empty() && held.by_organisation.is_empty());
     }
 
-    #[tokio::test]
-    async fn who_holds_nothing_gets_a_large_share_and_others_wait_for_it() {
+    #[test]
+    fn who_holds_nothing_gets_a_large_share() {
         let (shares, first) = (shares(), caller("A", 1));
         let large = shares.take(&first, 100).unwrap();
         assert!(shares.take(&first, 1).is_none() && shares.take(&caller("A", 2), 1).is_none());
-        let waiting = tokio::spawn({
-            let (shares, second) = (shares.clone(), caller("A", 2));
-            async move { shares.wait_for(&second, 100).await }
-        });
-        tokio::task::yield_now().await;
-        assert!(!waiting.is_finished());
         drop(large);
-        waiting.await.unwrap();
+        assert!(shares.take(&caller("A", 2), 100).is_some());
     }
 }

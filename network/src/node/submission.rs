@@ -5,6 +5,7 @@ use sha2::{Digest, Sha256};
 use tokio::sync::oneshot;
 
 use super::{
+    ending::{EndSignal, ended},
     metrics,
     shares::{Caller, Share},
 };
@@ -25,13 +26,20 @@ pub struct Answer {
     /// As in [`Submission`].
     pub caller: Option<Caller>,
     answer: oneshot::Receiver<Result<(), Refusal>>,
+    /// Why the channel has ended, once it has.
+    end: EndSignal,
 }
 
 impl Submission {
-    pub fn new(admitted: Admitted, caller: Option<Caller>, shares: Option<(Share, Share)>) -> (Self, Answer) {
-        let (answer, receiver) = oneshot::channel();
-        let waiting = Answer { caller: caller.clone(), answer: receiver };
-        (Self { admitted, caller, answer, shares }, waiting)
+    pub fn new(
+        admitted: Admitted,
+        caller: Option<Caller>,
+        shares: Option<(Share, Share)>,
+        end: EndSignal,
+    ) -> (Self, Answer) {
+        let (sender, answer) = oneshot::channel();
+        let waiting = Answer { caller: caller.clone(), answer, end };
+        (Self { admitted, caller, answer: sender, shares }, waiting)
     }
 
     /// The same envelope, judged anew.
@@ -70,8 +78,12 @@ impl Submission {
 impl Answer {
     /// Waits until the envelope is in a block, or is refused.
     pub async fn wait(self) -> Result<(), Refusal> {
-        // A block leaves the pipeline only after its envelopes are answered.
-        let stopped = |_| Refusal::unavailable("the orderer stopped before it ordered the transaction");
-        self.answer.await.map_err(stopped)?
+        if let Ok(answer) = self.answer.await {
+            return answer;
+        }
+        // Only the end of the pipeline leaves an envelope without an answer, and a block leaves the pipeline only after
+        // its envelopes are answered.
+        let ended = ended(self.end).await;
+        Err(Refusal::unavailable(format!("the transaction was not ordered: {ended}")))
     }
 }

@@ -15,20 +15,13 @@ use fabric::{
     types::{HeadedBlock, decode},
 };
 use futures::StreamExt;
-use prost::Message;
 use prost_types::Timestamp;
-use tokio::{sync::mpsc, time::timeout};
+use tokio::sync::mpsc;
 use tonic::Streaming;
 use transport::{Account, Handle};
 
 use super::private::PrivateDataError;
-use crate::{
-    limits,
-    node::{
-        Channel,
-        shares::{Caller, Share, Shares},
-    },
-};
+use crate::node::{Channel, shares::Shares};
 
 /// Stands for the policy of the orderer's stream, which no ACL names: /Channel/Readers.
 pub const ORDERER_READERS: &str = "/Channel/Readers";
@@ -53,41 +46,27 @@ impl<R: 'static> Form<R> {
     }
 }
 
-/// A response, and its share of the bytes that are on their way.
-pub struct Sent<R> {
-    pub response: R,
-    pub share: Option<Share>,
-}
-
 /// One client's stream.
 pub struct Session<R> {
     pub channel: Arc<Channel>,
     pub form: Form<R>,
-    pub responses: mpsc::Sender<Sent<R>>,
+    /// Has room for one response: none is made before its client has taken the one before.
+    pub responses: mpsc::Sender<R>,
     /// The connection of the stream; none in tests.
     pub connection: Option<Handle<Account>>,
     /// Streams that are sending blocks, of all clients.
     pub streams: Arc<Shares>,
-    /// Bytes of blocks on their way, of all clients.
-    pub bytes: Arc<Shares>,
 }
 
 impl<R> Session<R> {
     /// Answers one seek request after the other, until one fails or the client leaves.
     pub async fn serve(self, mut requests: Streaming<Envelope>) {
-        loop {
-            let next = tokio::select! {
-                next = requests.message() => next,
-                // The client has left, or the channel has ended.
-                () = self.responses.closed() => return,
-            };
-            let Ok(Some(envelope)) = next else { return };
+        while let Ok(Some(envelope)) = requests.message().await {
             let status = match Seek::new(&self.channel, &envelope, &self.form) {
                 Ok(seek) => self.answer(&seek).await,
                 Err(refused) => refused,
             };
-            let response = (self.form.status)(status);
-            let sent = self.responses.send(Sent { response, share: None }).await;
+            let sent = self.responses.send((self.form.status)(status)).await;
             if sent.is_err() || status != DeliverStatus::Success {
                 return;
             }
@@ -102,54 +81,14 @@ impl<R> Session<R> {
         let Some(_stream) = self.streams.take(&caller, 1) else {
             return DeliverStatus::ServiceUnavailable;
         };
-        seek.send_blocks(self, &caller).await
+        seek.send_blocks(self).await
     }
 
-    /// Sends a block as soon as the client's share allows it. While it waits the block is not kept.
-    async fn send(&self, block: Arc<HeadedBlock>, seek: &Seek, caller: &Caller) -> Result<(), DeliverStatus> {
-        let internal = DeliverStatus::InternalServerError;
-        let number = block.number();
-        let size = block.message().encoded_len();
-        let (block, share) = match self.bytes.take(caller, size) {
-            Some(share) => (block, share),
-            None => {
-                drop(block);
-                let share = self.wait_for_share(caller, size).await?;
-                let block = self.channel.block(number).ok().flatten().ok_or(internal)?;
-                (block, share)
-            }
-        };
-        let response = (self.form.block)(&block, &seek.signed).map_err(|error| {
-            tracing::warn!(%error, block = number, "private data cannot be delivered");
-            internal
-        })?;
-        let sending = self.responses.send(Sent { response, share: Some(share) });
-        match timeout(limits::UNREAD, sending).await {
-            Ok(sent) => sent.map_err(|_| internal),
-            Err(_) => Err(self.give_up()),
-        }
-    }
-
-    /// Others of the same organisation may hold all of its share; then the client hears so, and may try again.
-    async fn wait_for_share(&self, caller: &Caller, size: usize) -> Result<Share, DeliverStatus> {
-        tokio::select! {
-            share = timeout(limits::UNREAD, self.bytes.wait_for(caller, size)) => {
-                share.map_err(|_| DeliverStatus::ServiceUnavailable)
-            }
-            () = self.responses.closed() => Err(DeliverStatus::InternalServerError),
-        }
-    }
-
-    /// Ends a stream whose client does not read. What is on its way stays in memory until the connection ends.
-    fn give_up(&self) -> DeliverStatus {
-        tracing::warn!(
-            resource = self.form.resource,
-            "a deliver client takes no blocks; its connection is closed"
-        );
-        if let Some(connection) = &self.connection {
-            connection.close();
-        }
-        DeliverStatus::ServiceUnavailable
+    fn response(&self, block: &HeadedBlock, seek: &Seek) -> Result<R, DeliverStatus> {
+        (self.form.block)(block, &seek.signed).map_err(|error| {
+            tracing::warn!(%error, block = block.number(), "private data cannot be delivered");
+            DeliverStatus::InternalServerError
+        })
     }
 }
 
@@ -183,30 +122,31 @@ impl Seek {
         Ok(Self { signed, channel: header.channel_id, expires_at, start, stop, fail_if_not_ready })
     }
 
-    async fn send_blocks<R>(&self, session: &Session<R>, caller: &Caller) -> DeliverStatus {
+    async fn send_blocks<R>(&self, session: &Session<R>) -> DeliverStatus {
+        match self.try_send_blocks(session).await {
+            Ok(()) => DeliverStatus::Success,
+            Err(status) => status,
+        }
+    }
+
+    async fn try_send_blocks<R>(&self, session: &Session<R>) -> Result<(), DeliverStatus> {
+        let internal = DeliverStatus::InternalServerError;
         let (channel, form) = (&session.channel, &session.form);
         let mut blocks = std::pin::pin!(channel.blocks_from(self.start));
         let mut checked_at = channel.bundle().sequence();
         for number in self.start..=self.stop {
+            let place = session.responses.reserve().await.map_err(|_| internal)?;
             if self.fail_if_not_ready && number >= channel.ledger().height() {
-                return DeliverStatus::NotFound;
+                return Err(DeliverStatus::NotFound);
             }
-            let block = tokio::select! {
-                block = blocks.next() => block,
-                () = session.responses.closed() => return DeliverStatus::InternalServerError,
-            };
-            let Some(Ok(block)) = block else { return DeliverStatus::InternalServerError };
+            let Some(Ok(block)) = blocks.next().await else { return Err(internal) };
             // A config update may have taken the client's right away; expiry surely does.
             let sequence = channel.bundle().sequence();
-            if let Err(refused) = self.still_authorized(channel, form.resource, sequence != checked_at) {
-                return refused;
-            }
+            self.still_authorized(channel, form.resource, sequence != checked_at)?;
             checked_at = sequence;
-            if let Err(status) = session.send(block, self, caller).await {
-                return status;
-            }
+            place.send(session.response(&block, self)?);
         }
-        DeliverStatus::Success
+        Ok(())
     }
 
     fn still_authorized(
