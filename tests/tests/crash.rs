@@ -8,14 +8,14 @@ use std::{
         Arc, Mutex,
         atomic::{AtomicBool, Ordering},
     },
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use fabric::{
     policy,
     proto::{lifecycle::QueryApprovedChaincodeDefinitionArgs, protos::TxValidationCode},
 };
-use peer_client::{Gateway, Invocation, lifecycle::Definition};
+use peer_client::{Error, Gateway, Invocation, lifecycle::Definition};
 use prost::Message;
 use tests::{
     Network, assert_success,
@@ -30,6 +30,8 @@ const KILLS: usize = 10;
 const KILLED_AT_START: usize = 4;
 /// Longer than a start takes.
 const START_MILLISECONDS: u64 = 300;
+/// How long a follower may take to have some more blocks; far more than it should.
+const PATIENCE: Duration = Duration::from_secs(60);
 const CLIENTS: u32 = 24;
 /// Transactions that are acknowledged before a kill, at most; and of older ones that are looked at after it.
 const ACKNOWLEDGED: usize = 120;
@@ -136,7 +138,7 @@ async fn load_until(network: &Network, round: usize, told: &Shared, enough: usiz
         tokio::spawn(async move {
             for number in 0.. {
                 let id = format!("https://example.org/schemes/{round}/{client}/{number}");
-                let Some(acknowledged) = register(&gateway, &id).await else { return };
+                let Ok(acknowledged) = register(&gateway, &id).await else { return };
                 let mut told = told.lock().unwrap();
                 if stop.load(Ordering::SeqCst) {
                     return;
@@ -153,8 +155,8 @@ async fn load_until(network: &Network, round: usize, told: &Shared, enough: usiz
     stop.store(true, Ordering::SeqCst);
 }
 
-/// None once the network is gone.
-async fn register(gateway: &Gateway, id: &str) -> Option<(String, u64)> {
+/// Fails once the network is gone.
+async fn register(gateway: &Gateway, id: &str) -> Result<(String, u64), Error> {
     let scheme = serde_json::json!({
         "id": id, "version": "1", "title": "Under load", "standards": ["https://example.org/standard"],
     });
@@ -181,7 +183,7 @@ async fn approve(approver: Gateway, round: usize, told: Shared, stop: Arc<Atomic
             told.approvals.push((name, false));
         }
         let approval = definition.approve("nanotrace", "LabMSP", "");
-        if submit(&approver, approval).await.is_none() {
+        if submit(&approver, approval).await.is_err() {
             return;
         }
         let mut told = told.lock().unwrap();
@@ -192,11 +194,11 @@ async fn approve(approver: Gateway, round: usize, told: Shared, stop: Arc<Atomic
     }
 }
 
-async fn submit(gateway: &Gateway, invocation: Invocation) -> Option<(String, u64)> {
-    let commit = gateway.proposal(invocation).unwrap().endorse().await.ok()?.submit().await.ok()?;
-    let status = commit.status().await.ok()?;
+async fn submit(gateway: &Gateway, invocation: Invocation) -> Result<(String, u64), Error> {
+    let commit = gateway.proposal(invocation)?.endorse().await?.submit().await?;
+    let status = commit.status().await?;
     assert_eq!(status.code, TxValidationCode::Valid);
-    Some((commit.transaction_id().to_owned(), status.block_number))
+    Ok((commit.transaction_id().to_owned(), status.block_number))
 }
 
 async fn gateway(network: &Network, organisation: &str) -> Gateway {
@@ -274,8 +276,9 @@ async fn act(gateway: Gateway, code: String, acts: Acts) {
 
 /// Asks until there are answers as of so many more blocks, and keeps them with their blocks.
 fn ask_for_blocks(follower: &Follower, network: &Network, more: u64, answers: &mut Vec<(u64, String)>) {
-    let mut first = None;
+    let (mut first, since) = (None, Instant::now());
     loop {
+        assert!(since.elapsed() < PATIENCE, "no further blocks");
         let answer = follower.answer(network.code());
         if answer["result"] == "cannotTell" {
             continue;
