@@ -38,6 +38,8 @@ const ACKNOWLEDGED: usize = 120;
 const SAMPLE: usize = 20;
 /// The certificate is stopped, or lifted, so often.
 const BLOCKS_BETWEEN_ACTS: usize = 25;
+/// The contract lets a certificate be suspended a hundred times.
+const SUSPENSIONS: usize = 100;
 /// Whose administrator approves chaincode definitions: they lie in its implicit private collection.
 const APPROVER: &str = "Lab";
 
@@ -258,9 +260,10 @@ async fn a_follower_goes_back_behind_nothing_that_it_answered_however_often_it_i
 /// Makes blocks without end; in some of them the certificate is suspended, or that is lifted again.
 async fn act(gateway: Gateway, code: String, acts: Acts) {
     for number in 0.. {
+        let may_act = number / (2 * BLOCKS_BETWEEN_ACTS) < SUSPENSIONS;
         let (function, result) = match number % (2 * BLOCKS_BETWEEN_ACTS) {
-            0 => ("certificate:stop", "notValid"),
-            BLOCKS_BETWEEN_ACTS => ("certificate:lift", "valid"),
+            0 if may_act => ("certificate:stop", "notValid"),
+            BLOCKS_BETWEEN_ACTS if may_act => ("certificate:lift", "valid"),
             _ => {
                 register(&gateway, &format!("https://example.org/schemes/{number}")).await.unwrap();
                 continue;
