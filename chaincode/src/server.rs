@@ -85,7 +85,8 @@ impl Server {
             stop.await;
             stopping.cancel();
         };
-        let router = builder(self.tls)?.layer(ChargeCalls { patience: limits::ANSWER }).add_service(service);
+        let charge = ChargeCalls { client_streams: &["/protos.Chaincode/"], patience: limits::ANSWER };
+        let router = builder(self.tls)?.layer(charge).add_service(service);
         let connections = Connections::new(limits::CONNECTIONS);
         router
             .serve_with_incoming_shutdown(transport::incoming(listener, connections), stop)

@@ -63,7 +63,7 @@ pub const UNFINISHED_BYTES: usize = 2 * ENDORSER_REQUEST + (16 << 20);
 pub const UNFINISHED_TIME: Duration = Duration::from_secs(120);
 /// Bytes of answers that the clients of an organisation have not read so far, of all services: blocks, events, results. When
 /// there are more, the stream that has been unread the longest is reset. One that nothing else ends, because its client
-/// makes no room for a single byte, loses its connection.
+/// makes no room for a single byte, loses its connection. What has been reset and is still in memory may be as much again.
 pub const UNREAD_BYTES: usize = 128 << 20;
 /// Bytes of the headers of a request.
 pub const HEADER_BYTES: u32 = 16 << 10;

@@ -38,6 +38,9 @@ const AHEAD: usize = 64 << 10;
 /// Charges calls to their connections, and lets [`accepted`] find these.
 #[derive(Clone, Copy, Debug)]
 pub struct ChargeCalls {
+    /// What the paths of those methods begin with whose clients send a stream of messages. The others' send one:
+    /// nothing is waited for after it. The service would keep it all the time, and count it for nobody.
+    pub client_streams: &'static [&'static str],
     /// How long a message of a stranger's may take to arrive. Nobody knows yet whether an honest client sends it.
     pub patience: Duration,
 }
@@ -45,14 +48,14 @@ pub struct ChargeCalls {
 #[derive(Clone, Debug)]
 pub struct ChargingCalls<S> {
     inner: S,
-    patience: Duration,
+    limits: ChargeCalls,
 }
 
 impl<S> Layer<S> for ChargeCalls {
     type Service = ChargingCalls<S>;
 
     fn layer(&self, inner: S) -> Self::Service {
-        ChargingCalls { inner, patience: self.patience }
+        ChargingCalls { inner, limits: *self }
     }
 }
 
@@ -74,8 +77,10 @@ where
         };
         let call = accepted.handle.call();
         request.extensions_mut().insert(accepted);
-        let patience = self.patience;
-        let request = request.map(|body| tonic::body::Body::new(Asked::new(body, call.clone(), patience)));
+        let ChargeCalls { client_streams, patience } = self.limits;
+        let is_stream = client_streams.iter().any(|path| request.uri().path().starts_with(path));
+        let asked = |body| tonic::body::Body::new(Asked::new(body, call.clone(), is_stream, patience));
+        let request = request.map(asked);
         Answering { answer: self.inner.call(request), call: Some(call) }
     }
 }
@@ -172,10 +177,13 @@ impl Body for Answer {
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
         let frame = self.poll_charged(context);
-        if let (Poll::Ready(_), Some((_, unread))) = (&frame, &self.call) {
-            unread.ending.goes_on();
+        match &self.call {
+            // It may have been ended after it was asked.
+            Some((_, unread_here)) if frame.is_ready() && unread_here.ending.goes_on() => {
+                Poll::Ready(Some(Err(unread())))
+            }
+            _ => frame,
         }
-        frame
     }
 
     fn is_end_stream(&self) -> bool {
@@ -219,6 +227,8 @@ impl Drop for Part {
 struct Asked {
     body: tonic::body::Body,
     call: Arc<Call<Account>>,
+    /// Whether there may be further messages after the first.
+    is_stream: bool,
     framing: Framing,
     unfinished: Option<(Charge<Account>, Arc<Ending>)>,
     patience: Duration,
@@ -227,8 +237,9 @@ struct Asked {
 }
 
 impl Asked {
-    fn new(body: tonic::body::Body, call: Arc<Call<Account>>, patience: Duration) -> Self {
-        Self { body, call, framing: Framing::default(), unfinished: None, patience, deadline: None }
+    fn new(body: tonic::body::Body, call: Arc<Call<Account>>, is_stream: bool, patience: Duration) -> Self {
+        let framing = Framing::default();
+        Self { body, call, is_stream, framing, unfinished: None, patience, deadline: None }
     }
 
     fn receive(&mut self, data: &[u8], context: &mut Context<'_>) {
@@ -247,6 +258,11 @@ impl Asked {
             }
             None => {}
         }
+    }
+
+    /// Whether the client has said all that it may.
+    fn is_over(&self) -> bool {
+        !self.is_stream && self.framing.messages > 0
     }
 
     /// Whether the message under way must go. The service comes back for the rest of it, and then hears so.
@@ -280,6 +296,9 @@ impl Body for Asked {
         if self.has_ended(context) {
             return Poll::Ready(Some(Err(unfinished())));
         }
+        if self.is_over() {
+            return Poll::Ready(None);
+        }
         let Poll::Ready(frame) = Pin::new(&mut self.body).poll_frame(context) else {
             return self.poll_deadline(context).map(|late| Some(Err(late)));
         };
@@ -295,7 +314,7 @@ impl Body for Asked {
     }
 
     fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
+        self.is_over() || self.body.is_end_stream()
     }
 
     fn size_hint(&self) -> SizeHint {
@@ -435,6 +454,21 @@ mod tests {
         }
     }
 
+    /// A whole message, and no end after it.
+    struct Endless(Option<Bytes>);
+
+    impl Body for Endless {
+        type Data = Bytes;
+        type Error = Status;
+
+        fn poll_frame(
+            mut self: Pin<&mut Self>,
+            _: &mut Context<'_>,
+        ) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
+            self.0.take().map_or(Poll::Pending, |message| Poll::Ready(Some(Ok(Frame::data(message)))))
+        }
+    }
+
     struct Server {
         address: SocketAddr,
         connections: Arc<Connections<Account>>,
@@ -447,7 +481,7 @@ mod tests {
             let address = listener.local_addr().unwrap();
             let incoming = crate::incoming(listener, connections.clone());
             let server = tonic::transport::Server::builder()
-                .layer(ChargeCalls { patience })
+                .layer(ChargeCalls { client_streams: &["/read", "/member"], patience })
                 .serve_with_incoming(service_fn(serve), incoming);
             tokio::spawn(server);
             Self { address, connections }
@@ -470,7 +504,8 @@ mod tests {
         }
     }
 
-    /// /N answers with N parts of 1 MiB, /0 not at all after the head; /small with many small parts; /read takes in the request, /member as a member's.
+    /// /N answers with N parts of 1 MiB, /0 not at all after the head; /small with many small parts.
+    /// /read takes in the request, /member as a member's, /whole where it is one message.
     async fn serve(request: Request<tonic::body::Body>) -> Result<Response<tonic::body::Body>, Infallible> {
         let path = request.uri().path()[1..].to_owned();
         let answer = |parts| Ok(Response::new(tonic::body::Body::new(parts)));
@@ -493,7 +528,10 @@ mod tests {
         }
     }
 
-    async fn call(connection: &Channel, path: &str, body: Parts) -> Response<tonic::body::Body> {
+    async fn call<B>(connection: &Channel, path: &str, body: B) -> Response<tonic::body::Body>
+    where
+        B: Body<Data = Bytes, Error = Status> + Send + 'static,
+    {
         let request =
             Request::post(format!("http://server/{path}")).body(tonic::body::Body::new(body)).unwrap();
         connection.clone().ready().await.unwrap().call(request).await.unwrap()
@@ -620,6 +658,17 @@ mod tests {
         assert_eq!(timeout(PATIENCE, oldest).await.unwrap().unwrap(), Code::ResourceExhausted);
         server.holds(2, Kind::Unfinished, 9 * MIB).await;
         assert!(!largest.is_finished() && !newest.is_finished());
+    }
+
+    /// The service would keep it, and wait for what follows.
+    #[tokio::test]
+    async fn a_request_is_complete_with_its_message_whatever_the_client_leaves_open() {
+        let server = Server::start(UNLIMITED, PATIENCE).await;
+        let connection = server.connect(0xffff).await;
+        let whole = || Endless(Some(message(MIB as u32).into()));
+        let answer = timeout(PATIENCE, call(&connection, "whole", whole())).await.unwrap();
+        assert_eq!(code(&answer), Code::Ok);
+        assert!(timeout(Duration::from_millis(200), call(&connection, "read", whole())).await.is_err());
     }
 
     #[tokio::test]

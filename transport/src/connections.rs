@@ -79,6 +79,8 @@ type Pieces = BTreeMap<u64, Piece>;
 struct Piece {
     bytes: usize,
     ending: Arc<Ending>,
+    /// Its call has been ended. It stays in memory until the call's task, and HTTP/2, have let go of it.
+    has_ended: bool,
 }
 
 /// The sums over an account's connections.
@@ -87,6 +89,8 @@ struct Account {
     connections: usize,
     calls: usize,
     bytes: PerKind<usize>,
+    /// Of calls that have been ended: not among the others.
+    ended: PerKind<usize>,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -154,9 +158,10 @@ impl<A: Clone + Eq + Hash> Connections<A> {
 
     fn charge(&self, table: &mut Table<A>, id: u64, kind: Kind, piece: u64, bytes: usize) {
         let Some(account) = table.resize(id, kind, piece, bytes) else { return };
-        while table.of(&account).bytes.get(kind) > self.limits.calls.bytes().get(kind) {
-            table.end_oldest(&account, kind);
-        }
+        let limit = *self.limits.calls.bytes().get(kind);
+        while *table.of(&account).bytes.get(kind) > limit && table.end_oldest(&account, kind) {}
+        // What has been ended and is not gone may be as much again: who does not even read from the socket can keep it.
+        while *table.of(&account).ended.get(kind) > limit && table.close_stuck(&account, kind) {}
     }
 
     /// The open calls of an account, and what they hold in bytes.
@@ -197,9 +202,15 @@ impl<T> PerKind<T> {
 impl<A> Entry<A> {
     /// What the connection is of its account.
     fn sums(&self) -> Account {
-        let bytes = |kind| self.pieces.get(kind).values().map(|piece| piece.bytes).sum();
-        let bytes = PerKind { unfinished: bytes(Kind::Unfinished), unread: bytes(Kind::Unread) };
-        Account { connections: 1, calls: self.calls, bytes }
+        let of_kind = |kind, has_ended| {
+            let pieces = self.pieces.get(kind).values().filter(|piece| piece.has_ended == has_ended);
+            pieces.map(|piece| piece.bytes).sum()
+        };
+        let bytes = |has_ended| PerKind {
+            unfinished: of_kind(Kind::Unfinished, has_ended),
+            unread: of_kind(Kind::Unread, has_ended),
+        };
+        Account { connections: 1, calls: self.calls, bytes: bytes(false), ended: bytes(true) }
     }
 }
 
@@ -207,15 +218,33 @@ impl Account {
     fn add(&mut self, other: &Self) {
         self.connections += other.connections;
         self.calls += other.calls;
-        self.bytes.unfinished += other.bytes.unfinished;
-        self.bytes.unread += other.bytes.unread;
+        self.bytes.add(&other.bytes);
+        self.ended.add(&other.ended);
     }
 
     fn subtract(&mut self, other: &Self) {
         self.connections -= other.connections;
         self.calls -= other.calls;
-        self.bytes.unfinished -= other.bytes.unfinished;
-        self.bytes.unread -= other.bytes.unread;
+        self.bytes.subtract(&other.bytes);
+        self.ended.subtract(&other.ended);
+    }
+
+    fn sum(&mut self, kind: Kind, has_ended: bool) -> &mut usize {
+        if has_ended { self.ended.get_mut(kind) } else { self.bytes.get_mut(kind) }
+    }
+}
+
+impl PerKind<usize> {
+    const NONE: Self = Self { unfinished: 0, unread: 0 };
+
+    fn add(&mut self, other: &Self) {
+        self.unfinished += other.unfinished;
+        self.unread += other.unread;
+    }
+
+    fn subtract(&mut self, other: &Self) {
+        self.unfinished -= other.unfinished;
+        self.unread -= other.unread;
     }
 }
 
@@ -248,7 +277,7 @@ impl<A: Clone + Eq + Hash> Table<A> {
 
     fn of(&self, account: &A) -> &Account {
         const NONE: &Account =
-            &Account { connections: 0, calls: 0, bytes: PerKind { unfinished: 0, unread: 0 } };
+            &Account { connections: 0, calls: 0, bytes: PerKind::NONE, ended: PerKind::NONE };
         self.accounts.get(account).unwrap_or(NONE)
     }
 
@@ -265,39 +294,58 @@ impl<A: Clone + Eq + Hash> Table<A> {
         self.close(oldest);
     }
 
-    fn close_busiest(&mut self, account: &A) {
+    /// Says whether there was one.
+    fn close_busiest(&mut self, account: &A) -> bool {
         let busiest = self.of_account(account).max_by_key(|(_, entry)| entry.calls).map(|(id, _)| id);
-        self.close(busiest);
+        self.close(busiest)
     }
 
-    fn close(&mut self, id: Option<u64>) {
-        if let Some(entry) = id.and_then(|id| self.remove(id)) {
-            entry.close.cancel();
+    /// Says whether there was one to close.
+    fn close(&mut self, id: Option<u64>) -> bool {
+        let closed = id.and_then(|id| self.remove(id));
+        closed.map(|entry| entry.close.cancel()).is_some()
+    }
+
+    /// Ends the call that has held a piece for the longest; its connection where nothing less ends it. Says whether
+    /// there was one.
+    fn end_oldest(&mut self, account: &A, kind: Kind) -> bool {
+        let Some((id, age)) = self.oldest(account, kind, false) else { return false };
+        let piece = self.open.get(&id).and_then(|entry| entry.pieces.get(kind).get(&age));
+        let Some(ending) = piece.map(|piece| piece.ending.clone()) else { return false };
+        if !ending.end() {
+            return self.close(Some(id));
         }
+        self.mark_ended(id, kind, &ending);
+        true
     }
 
-    /// Ends the call that has held a piece for the longest; its connection where nothing less ends it.
-    fn end_oldest(&mut self, account: &A, kind: Kind) {
+    /// Closes the connection that has kept a piece of an ended call for the longest. Says whether there was one.
+    fn close_stuck(&mut self, account: &A, kind: Kind) -> bool {
+        let stuck = self.oldest(account, kind, true).map(|(id, _)| id);
+        self.close(stuck)
+    }
+
+    /// The oldest piece of an account, among those of calls that have ended or of the others: its connection and number.
+    fn oldest(&mut self, account: &A, kind: Kind, has_ended: bool) -> Option<(u64, u64)> {
         let oldest = |(id, entry): (u64, &mut Entry<A>)| {
-            let (age, piece) = entry.pieces.get(kind).first_key_value()?;
-            Some((*age, id, piece.ending.clone()))
+            let mut pieces = entry.pieces.get(kind).iter();
+            pieces.find(|(_, piece)| piece.has_ended == has_ended).map(|(age, _)| (id, *age))
         };
-        let oldest = self.of_account(account).filter_map(oldest).min_by_key(|(age, ..)| *age);
-        let Some((_, id, ending)) = oldest else { return };
-        if ending.end() { self.forget(id, kind, &ending) } else { self.close(Some(id)) }
+        self.of_account(account).filter_map(oldest).min_by_key(|(_, age)| *age)
     }
 
-    /// No longer counts the pieces of a call that has been ended.
-    fn forget(&mut self, id: u64, kind: Kind, ending: &Arc<Ending>) {
+    /// Counts the pieces of a call as those of one that has been ended.
+    fn mark_ended(&mut self, id: u64, kind: Kind, ending: &Arc<Ending>) {
         let Some(entry) = self.open.get_mut(&id) else { return };
         let mut bytes = 0;
-        entry.pieces.get_mut(kind).retain(|_, piece| {
-            let is_its = Arc::ptr_eq(&piece.ending, ending);
-            bytes += if is_its { piece.bytes } else { 0 };
-            !is_its
-        });
+        let pieces = entry.pieces.get_mut(kind).values_mut();
+        for piece in pieces.filter(|piece| !piece.has_ended && Arc::ptr_eq(&piece.ending, ending)) {
+            piece.has_ended = true;
+            bytes += piece.bytes;
+        }
         if let Some(of) = self.accounts.get_mut(&entry.account) {
-            *of.bytes.get_mut(kind) -= bytes;
+            *of.sum(kind, false) -= bytes;
+            *of.sum(kind, true) += bytes;
         }
     }
 
@@ -313,17 +361,17 @@ impl<A: Clone + Eq + Hash> Table<A> {
     fn begin(&mut self, id: u64, kind: Kind, ending: Arc<Ending>) -> u64 {
         let number = self.number();
         if let Some(entry) = self.open.get_mut(&id) {
-            entry.pieces.get_mut(kind).insert(number, Piece { bytes: 0, ending });
+            entry.pieces.get_mut(kind).insert(number, Piece { bytes: 0, ending, has_ended: false });
         }
         number
     }
 
-    /// Gives a piece this many bytes; gives its account, unless the connection has been closed or the call ended.
+    /// Gives a piece this many bytes; gives its account, unless the connection has been closed.
     fn resize(&mut self, id: u64, kind: Kind, piece: u64, bytes: usize) -> Option<A> {
         let entry = self.open.get_mut(&id)?;
         let piece = entry.pieces.get_mut(kind).get_mut(&piece)?;
         let before = std::mem::replace(&mut piece.bytes, bytes);
-        let sum = self.accounts.get_mut(&entry.account)?.bytes.get_mut(kind);
+        let sum = self.accounts.get_mut(&entry.account)?.sum(kind, piece.has_ended);
         *sum = *sum - before + bytes;
         Some(entry.account.clone())
     }
@@ -332,7 +380,7 @@ impl<A: Clone + Eq + Hash> Table<A> {
         let Some(entry) = self.open.get_mut(&id) else { return };
         let Some(piece) = entry.pieces.get_mut(kind).remove(&piece) else { return };
         if let Some(of) = self.accounts.get_mut(&entry.account) {
-            *of.bytes.get_mut(kind) -= piece.bytes;
+            *of.sum(kind, piece.has_ended) -= piece.bytes;
         }
     }
 }
@@ -360,9 +408,8 @@ impl<A: Clone + Eq + Hash> Handle<A> {
     pub(crate) fn call(&self) -> Arc<Call<A>> {
         let mut table = self.connections.table();
         if let Some(account) = table.count_calls(self.id, |calls| calls + 1) {
-            while table.of(&account).calls > self.connections.limits.calls.open {
-                table.close_busiest(&account);
-            }
+            let most = self.connections.limits.calls.open;
+            while table.of(&account).calls > most && table.close_busiest(&account) {}
         }
         Arc::new(Call { handle: self.clone() })
     }
@@ -522,16 +569,38 @@ mod tests {
             }
             large.0.set(limit);
             assert!(wait(&old.1) && !wait(&large.1) && !wait(&others.1));
-            // The call that has been ended counts no more, whatever comes of it.
-            old.0.set(1000);
+            // The call that has been ended counts no more among the others.
+            old.0.set(limit);
             assert!(!wait(&large.1));
+            drop(old);
             let newest = piece(&places[0], kind, 1);
             assert!(wait(&large.1) && !wait(&newest.1));
             assert_eq!((closed(&places), member.handle().is_closed()), (vec![], false));
-            drop((old, large, others, newest));
+            drop((large, others, newest));
             assert_eq!(connections.held(&"stranger", kind), (0, 0));
             assert_eq!(connections.held(&"member", kind), (0, 0));
         }
+    }
+
+    /// As with a client that does not read from the socket: HTTP/2 keeps what it has begun to write.
+    #[tokio::test]
+    async fn what_has_been_ended_and_does_not_go_takes_its_connection_with_it() {
+        let connections = connections(100, 100);
+        let places = open(&connections, "member", 4).await;
+        let mut pieces = Vec::new();
+        for (index, expected) in [(0, 50), (1, 50), (2, 50)] {
+            pieces.push(piece(&places[index], Kind::Unread, 50));
+            assert!(!wait(&pieces[index].1));
+            assert_eq!(connections.held(&"member", Kind::Unread).1, expected);
+        }
+        // The first two have been ended, which is 50 too many.
+        assert_eq!(closed(&places), [0]);
+        pieces.push(piece(&places[3], Kind::Unread, 50));
+        assert_eq!(closed(&places), [0, 1]);
+        drop(pieces);
+        let of = connections.table();
+        let of = of.of(&"member");
+        assert_eq!((of.bytes.unread, of.ended.unread), (0, 0));
     }
 
     #[tokio::test]

@@ -59,6 +59,21 @@ impl<C, A: Clone + Eq + Hash> Guarded<C, A> {
         Self { connection, address, place, closed, limits, silence, heard: None }
     }
 
+    /// What a write came to, unless the connection must end: one that takes nothing more is not read from either, so
+    /// nothing else would notice its silence.
+    fn unless_over<T>(
+        &mut self,
+        written: Poll<io::Result<T>>,
+        context: &mut Context<'_>,
+    ) -> Poll<io::Result<T>> {
+        if written.is_pending()
+            && let Poll::Ready(end) = self.poll_end(context)
+        {
+            return Poll::Ready(Err(end));
+        }
+        written
+    }
+
     /// Ready when the connection must end.
     fn poll_end(&mut self, context: &mut Context<'_>) -> Poll<io::Error> {
         if self.closed.as_mut().poll(context).is_ready() {
@@ -102,7 +117,8 @@ impl<C: AsyncWrite + Unpin, A: Clone + Eq + Hash + Unpin> AsyncWrite for Guarded
         if self.place.handle().is_closed() {
             return Poll::Ready(Err(io::ErrorKind::ConnectionAborted.into()));
         }
-        Pin::new(&mut self.connection).poll_write(context, bytes)
+        let written = Pin::new(&mut self.connection).poll_write(context, bytes);
+        self.unless_over(written, context)
     }
 
     fn poll_write_vectored(
@@ -113,7 +129,8 @@ impl<C: AsyncWrite + Unpin, A: Clone + Eq + Hash + Unpin> AsyncWrite for Guarded
         if self.place.handle().is_closed() {
             return Poll::Ready(Err(io::ErrorKind::ConnectionAborted.into()));
         }
-        Pin::new(&mut self.connection).poll_write_vectored(context, slices)
+        let written = Pin::new(&mut self.connection).poll_write_vectored(context, slices);
+        self.unless_over(written, context)
     }
 
     fn is_write_vectored(&self) -> bool {
@@ -121,7 +138,8 @@ impl<C: AsyncWrite + Unpin, A: Clone + Eq + Hash + Unpin> AsyncWrite for Guarded
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.connection).poll_flush(context)
+        let flushed = Pin::new(&mut self.connection).poll_flush(context);
+        self.unless_over(flushed, context)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -198,6 +216,14 @@ mod tests {
         connection.read_u8().await.unwrap();
         assert_eq!(connection.read_u8().await.unwrap_err().kind(), io::ErrorKind::TimedOut);
         assert!(begun.elapsed() >= 2 * SHORT);
+    }
+
+    #[tokio::test]
+    async fn one_that_takes_nothing_and_is_not_read_from_ends() {
+        let limits = Silence { at_first: SHORT, later: LONG };
+        let (mut connection, _theirs) = guarded(limits, connections().open(()).await);
+        let stuck = timeout(LONG, connection.write_all(&[0; 1000])).await.unwrap();
+        assert_eq!(stuck.unwrap_err().kind(), io::ErrorKind::TimedOut);
     }
 
     #[tokio::test]

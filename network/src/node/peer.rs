@@ -21,6 +21,8 @@ use super::{
 };
 use crate::{endorse::Endorser, gateway::Gateway, limits};
 
+/// The services whose clients send more than one message.
+const CLIENT_STREAMS: [&str; 2] = ["/protos.Deliver/", "/orderer.AtomicBroadcast/"];
 /// Flow-control windows wide enough that one connection with many calls is not held back.
 const STREAM_WINDOW: u32 = 1 << 20;
 const CONNECTION_WINDOW: u32 = 4 << 20;
@@ -104,7 +106,7 @@ pub async fn serve(
         .http2_max_header_list_size(limits::HEADER_BYTES)
         .http2_keepalive_interval(Some(limits::PING_AFTER))
         .http2_keepalive_timeout(Some(limits::PING_ANSWER))
-        .layer(ChargeCalls { patience: limits::UNFINISHED_TIME })
+        .layer(ChargeCalls { client_streams: &CLIENT_STREAMS, patience: limits::UNFINISHED_TIME })
         .add_routes(services.add_service(health_service))
         .serve_with_incoming_shutdown(transport::incoming(socket, connections), stop)
         .await

@@ -139,7 +139,8 @@ impl<'a> BlockChanges<'a> {
         }
     }
 
-    /// Every value is looked at, also one that a later transaction of the block replaces. What writes a key's policy
+    /// By transaction, and by key: accreditations come before the certificates that a transaction issues under them, and
+    /// those before their other records. Every value is looked at, also one that a later transaction of the block replaces. What writes a key's policy
     /// alone leaves its value, unless it deletes the key, and says nothing new.
     pub fn apply(&mut self) -> Result<(), ModelError> {
         let (block, namespace) = (self.block, self.stored.namespace);
