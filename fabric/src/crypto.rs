@@ -18,6 +18,7 @@ pub(crate) use self::{
 };
 pub use self::{
     ecdsa::{Curve, to_low_s},
+    hashed::Hashed,
     memo::SignatureMemo,
     private_key::{KeyError, PrivateKey, SigningError},
     public_key::PublicKey,

@@ -26,7 +26,7 @@ pub use self::{
     signature::{Rule, SignaturePolicy},
 };
 use crate::{
-    crypto::SignatureMemo,
+    crypto::{Hashed, SignatureMemo},
     msp::{Identity, MspManager},
     types::decode::DecodeError,
     wire::WireError,
@@ -35,7 +35,7 @@ use crate::{
 /// A claim that `identity` (a `SerializedIdentity`) signed `data`.
 #[derive(Clone, Debug)]
 pub struct SignedData {
-    pub data: Bytes,
+    pub data: Hashed<Bytes>,
     pub identity: Bytes,
     pub signature: Bytes,
 }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use fabric::{
-    crypto::SignatureMemo,
+    crypto::{Hashed, SignatureMemo},
     msp::{IDENTITY_BYTES, MspManager, SigningIdentity},
     policy::{SignedData, valid_identities},
     proto::msp::SerializedIdentity,
@@ -23,7 +23,11 @@ fn is_cached(msps: &MspManager, identity: &[u8]) -> bool {
 }
 
 fn claim(msps: &MspManager, identity: &Bytes, signature: Vec<u8>) -> usize {
-    let signed = SignedData { data: "data".into(), identity: identity.clone(), signature: signature.into() };
+    let signed = SignedData {
+        data: Hashed::of("data".into()),
+        identity: identity.clone(),
+        signature: signature.into(),
+    };
     valid_identities(&[signed], msps, &SignatureMemo::disabled()).len()
 }
 

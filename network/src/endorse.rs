@@ -19,6 +19,7 @@ mod invoke;
 pub(crate) mod lifecycle;
 mod packages;
 mod private_data;
+mod proposal;
 pub mod range_reads;
 mod respond;
 mod run;
@@ -35,15 +36,17 @@ use fabric::{
     channel::Bundle,
     crypto::SignatureMemo,
     msp::{MspManager, SigningIdentity},
-    proto::protos::{ProposalResponse, Response, SignedProposal},
+    proto::protos::{ProposalResponse, Response},
 };
 
 pub use chaincode::{Connection, ConnectionError, OwnChaincode};
 pub use packages::{Package, PackageError, Packages};
+pub use proposal::DecodedProposal;
+pub(crate) use proposal::Undecodable;
 
 use acl::{Access, Denied, PROPOSE};
 use chaincode::Chaincodes;
-use check::{Headers, UnpackedProposal};
+use check::{Headers, Invocation};
 use invoke::Transaction;
 use runnable::Runnables;
 
@@ -100,23 +103,29 @@ impl Endorser {
     #[tracing::instrument(name = "endorse", skip_all, fields(organisation = self.setup.signer.mspid()))]
     pub async fn process(
         &self,
-        signed: &SignedProposal,
+        proposal: &DecodedProposal,
         bundle: &Arc<Bundle>,
         now: SystemTime,
     ) -> Result<ProposalResponse, Rejected> {
-        let headers = Headers::read(signed)?;
+        let headers = Headers::read(proposal)?;
         let channel_id = headers.channel.channel_id.as_str();
         let msps = if channel_id.is_empty() { &self.setup.local_msp } else { bundle.msps() };
         headers.check_expiry(msps, now)?;
         headers.check_time_window(now)?;
-        let UnpackedProposal { chaincode, input, proposal_hash } = headers.unpack()?;
+        let Invocation { chaincode, input, proposal_hash } = headers.invocation()?;
         if !channel_id.is_empty() && channel_id != bundle.channel_id() {
             return Ok(failure(format!("channel '{channel_id}' not found")));
         }
-        let creator = headers.check_creator(signed, msps, &self.setup.memo)?;
+        let creator = headers.check_creator(msps, &self.setup.memo)?;
         let txid = headers.channel.tx_id.as_str();
-        let transaction =
-            Transaction { txid, channel_id, bundle, signed, creator: &creator, invoked: &chaincode };
+        let transaction = Transaction {
+            txid,
+            channel_id,
+            bundle,
+            signed: &proposal.signed,
+            creator: &creator,
+            invoked: &chaincode,
+        };
         if !channel_id.is_empty() {
             self.check_admission(&transaction)?;
         }

@@ -4,6 +4,7 @@
 //! the orderer, CommitStatus waits for its verdict, ChaincodeEvents streams what valid transactions
 //! emitted. Status codes and texts are Fabric's (`internal/pkg/gateway`): clients decide on them.
 
+mod call;
 mod chaincode_events;
 mod commit_status;
 mod endorse;
@@ -11,7 +12,6 @@ mod errors;
 mod evaluate;
 mod plan;
 mod submit;
-mod unpack;
 
 use std::{pin::Pin, sync::Arc, time::Duration};
 
@@ -27,12 +27,13 @@ use futures::{Stream, StreamExt};
 use tonic::{Extensions, Request, Response, Status};
 
 use crate::{
+    endorse::DecodedProposal,
     lifecycle::Definitions,
     limits,
     node::{
         Channel, Peer,
         admission::{Admission, Admitted},
-        claim, until_ended,
+        until_ended,
     },
 };
 
@@ -58,7 +59,7 @@ impl Gateway {
     }
 
     /// Counts a call that claims to come from the signer of its data.
-    fn admit(&self, extensions: &Extensions, claim: Option<SignedData>) -> Result<Admitted, Status> {
+    fn admit(&self, extensions: &Extensions, claim: Option<&SignedData>) -> Result<Admitted, Status> {
         self.admission.admit(extensions, claim).ok_or_else(|| {
             Status::unknown(format!(
                 "too many requests for /gateway.Gateway, exceeding concurrency limit ({})",
@@ -83,15 +84,17 @@ impl gateway_server::Gateway for Gateway {
         &self,
         request: Request<EvaluateRequest>,
     ) -> Result<Response<EvaluateResponse>, Status> {
-        let claim = request.get_ref().proposed_transaction.as_ref().and_then(claim::of_proposal);
-        let _admitted = self.admit(request.extensions(), claim)?;
-        self.evaluate(request.into_inner()).await.map(Response::new)
+        let (_, extensions, request) = request.into_parts();
+        let proposal = DecodedProposal::new(request.proposed_transaction.unwrap_or_default());
+        let _admitted = self.admit(&extensions, proposal.claim().as_ref())?;
+        self.evaluate(&proposal, &request.target_organizations).await.map(Response::new)
     }
 
     async fn endorse(&self, request: Request<EndorseRequest>) -> Result<Response<EndorseResponse>, Status> {
-        let claim = request.get_ref().proposed_transaction.as_ref().and_then(claim::of_proposal);
-        let _admitted = self.admit(request.extensions(), claim)?;
-        self.endorse(request.into_inner()).await.map(Response::new)
+        let (_, extensions, request) = request.into_parts();
+        let proposal = DecodedProposal::new(request.proposed_transaction.unwrap_or_default());
+        let _admitted = self.admit(&extensions, proposal.claim().as_ref())?;
+        self.endorse(&proposal, &request.endorsing_organizations).await.map(Response::new)
     }
 
     async fn submit(&self, request: Request<SubmitRequest>) -> Result<Response<SubmitResponse>, Status> {
@@ -104,9 +107,10 @@ impl gateway_server::Gateway for Gateway {
         &self,
         request: Request<SignedCommitStatusRequest>,
     ) -> Result<Response<CommitStatusResponse>, Status> {
-        let claim = claim::of_commit_status(request.get_ref());
-        let _admitted = self.admit(request.extensions(), claim)?;
-        self.commit_status(request.into_inner()).await.map(Response::new)
+        let (_, extensions, signed) = request.into_parts();
+        let request = commit_status::Signed::decode(signed)?;
+        let _admitted = self.admit(&extensions, Some(&request.signed))?;
+        self.commit_status(request).await.map(Response::new)
     }
 
     type ChaincodeEventsStream = Pin<Box<dyn Stream<Item = Result<ChaincodeEventsResponse, Status>> + Send>>;
@@ -115,9 +119,10 @@ impl gateway_server::Gateway for Gateway {
         &self,
         request: Request<SignedChaincodeEventsRequest>,
     ) -> Result<Response<Self::ChaincodeEventsStream>, Status> {
-        let claim = claim::of_events_request(request.get_ref());
-        let admitted = self.admit(request.extensions(), claim)?;
-        let events = self.chaincode_events(request.into_inner())?;
+        let (_, extensions, signed) = request.into_parts();
+        let request = chaincode_events::Signed::decode(signed)?;
+        let admitted = self.admit(&extensions, Some(&request.signed))?;
+        let events = self.chaincode_events(request)?;
         // The call lasts as long as the stream.
         let counted = events.inspect(move |_| {
             let _ = &admitted;

@@ -4,7 +4,6 @@
 
 pub(crate) mod admission;
 pub mod channel;
-pub(crate) mod claim;
 mod commits;
 pub mod deliver;
 mod ending;

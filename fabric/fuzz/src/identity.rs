@@ -4,7 +4,7 @@ use std::sync::{Arc, LazyLock};
 
 use fabric::{
     channel::Bundle,
-    crypto::{PublicKey, SignatureMemo},
+    crypto::{Hashed, PublicKey, SignatureMemo},
     msp::{Identity, Msp, MspVersion},
     proto::{
         common::{Block, MspPrincipal},
@@ -42,7 +42,8 @@ fn check(serialized: &[u8]) {
     let again: Arc<Identity> = msp.deserialize(serialized).unwrap();
     assert_eq!(again.id(), identity.id());
     assert_eq!(again.validate(), identity.validate());
-    let signature = SignatureMemo::disabled().verify(identity.public_key(), b"message", serialized);
+    let signature =
+        SignatureMemo::disabled().verify(identity.public_key(), &Hashed::of(b"message"), serialized);
     assert!(signature.is_err());
     for principal_classification in 0..6 {
         let principal = Bytes::copy_from_slice(serialized);

@@ -9,7 +9,7 @@ use super::{
     elements::{ConfigMap, Element, Key, Kind, ROOT, check_config_id},
 };
 use crate::{
-    crypto::SignatureMemo,
+    crypto::{Hashed, SignatureMemo},
     msp::Identity,
     policy::{PolicyError, PolicyManager, SignedData, valid_identities},
     proto::common::{self, HeaderType},
@@ -229,8 +229,12 @@ pub(super) fn open(
 fn signed_data(envelope: &common::ConfigUpdateEnvelope) -> Result<Vec<SignedData>, ConfigError> {
     let signed = envelope.signatures.iter().map(|signature| {
         let header: common::SignatureHeader = decode(signature.signature_header.clone())?;
-        let data = [&signature.signature_header[..], &envelope.config_update[..]].concat();
-        Ok(SignedData { data: data.into(), identity: header.creator, signature: signature.signature.clone() })
+        let data = Bytes::from([&signature.signature_header[..], &envelope.config_update[..]].concat());
+        Ok(SignedData {
+            data: Hashed::of(data),
+            identity: header.creator,
+            signature: signature.signature.clone(),
+        })
     });
     signed.collect()
 }

@@ -27,13 +27,17 @@ impl SignatureMemo {
     }
 
     /// Verifies unless this very signature was found good before.
-    pub fn verify(&self, key: &PublicKey, message: &[u8], signature: &[u8]) -> Result<(), SignatureError> {
-        let message = Hashed::of(message);
-        let name = name(key, &message, signature);
+    pub fn verify(
+        &self,
+        key: &PublicKey,
+        message: &Hashed<impl AsRef<[u8]>>,
+        signature: &[u8],
+    ) -> Result<(), SignatureError> {
+        let name = name(key, message, signature);
         if self.good.get(&name).is_some() {
             return Ok(());
         }
-        key.verify_hashed(&message, signature)?;
+        key.verify_hashed(message, signature)?;
         self.good.insert(name, ());
         Ok(())
     }
@@ -48,8 +52,8 @@ impl SignatureMemo {
 }
 
 /// Key and message are of fixed length here, so no two triples run together.
-fn name(key: &PublicKey, message: &Hashed<'_>, signature: &[u8]) -> [u8; 32] {
-    let hash = Sha256::new().chain_update(key.fingerprint()).chain_update(message.sha256);
+fn name(key: &PublicKey, message: &Hashed<impl AsRef<[u8]>>, signature: &[u8]) -> [u8; 32] {
+    let hash = Sha256::new().chain_update(key.fingerprint()).chain_update(message.sha256());
     hash.chain_update(signature).finalize().into()
 }
 
@@ -64,20 +68,20 @@ mod tests {
         let memo = SignatureMemo::new(10);
         // A lie, to see that the memo and not the curve answers.
         memo.good.insert(name(&key.public_key(), &Hashed::of(b"message"), b"signature"), ());
-        assert!(memo.verify(&key.public_key(), b"message", b"signature").is_ok());
-        assert!(memo.verify(&key.public_key(), b"messages", b"ignature").is_err());
-        assert!(memo.verify(&key.public_key(), b"message", b"other").is_err());
-        assert!(memo.verify(&other.public_key(), b"message", b"signature").is_err());
+        assert!(memo.verify(&key.public_key(), &Hashed::of(b"message"), b"signature").is_ok());
+        assert!(memo.verify(&key.public_key(), &Hashed::of(b"messages"), b"ignature").is_err());
+        assert!(memo.verify(&key.public_key(), &Hashed::of(b"message"), b"other").is_err());
+        assert!(memo.verify(&other.public_key(), &Hashed::of(b"message"), b"signature").is_err());
     }
 
     #[test]
     fn a_bad_signature_is_not_kept_and_a_good_one_is() {
         let key = PrivateKey::generate().unwrap();
         let memo = SignatureMemo::new(10);
-        assert!(memo.verify(&key.public_key(), b"m", b"s").is_err());
-        assert!(memo.verify(&key.public_key(), b"m", b"s").is_err());
+        assert!(memo.verify(&key.public_key(), &Hashed::of(b"m"), b"s").is_err());
+        assert!(memo.verify(&key.public_key(), &Hashed::of(b"m"), b"s").is_err());
         let signature = key.sign(b"m").unwrap();
-        memo.verify(&key.public_key(), b"m", &signature).unwrap();
+        memo.verify(&key.public_key(), &Hashed::of(b"m"), &signature).unwrap();
         assert!(memo.good.get(&name(&key.public_key(), &Hashed::of(b"m"), &signature)).is_some());
     }
 

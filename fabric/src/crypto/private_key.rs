@@ -77,11 +77,11 @@ impl PrivateKey {
         self.sign_hashed(&Hashed::of(message))
     }
 
-    pub(super) fn sign_hashed(&self, message: &Hashed<'_>) -> Result<Vec<u8>, SigningError> {
+    pub(super) fn sign_hashed(&self, message: &Hashed<impl AsRef<[u8]>>) -> Result<Vec<u8>, SigningError> {
         match &self.kind {
-            Kind::Ed25519(key) => Ok(key.sign(message.message).to_bytes().to_vec()),
+            Kind::Ed25519(key) => Ok(key.sign(message.message().as_ref()).to_bytes().to_vec()),
             Kind::P256(pair) => {
-                let signature = pair.sign_digest(&message.sha256).map_err(|_| SigningError)?;
+                let signature = pair.sign_digest(message.sha256()).map_err(|_| SigningError)?;
                 ecdsa::to_low_s(Curve::P256, signature.as_ref()).map_err(|_| SigningError)
             }
         }

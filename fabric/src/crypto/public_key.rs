@@ -54,17 +54,23 @@ impl PublicKey {
         self.verify_hashed(&Hashed::of(message), signature)
     }
 
-    pub(super) fn verify_hashed(&self, signed: &Hashed<'_>, signature: &[u8]) -> Result<(), SignatureError> {
+    pub(super) fn verify_hashed(
+        &self,
+        signed: &Hashed<impl AsRef<[u8]>>,
+        signature: &[u8],
+    ) -> Result<(), SignatureError> {
         match &self.0.kind {
-            Kind::P256(key) => key.verify(&signed.sha256, low_s(Curve::P256, signature)?),
+            Kind::P256(key) => key.verify(signed.sha256(), low_s(Curve::P256, signature)?),
             Kind::Ecdsa(curve, key) => {
                 let signature = low_s(*curve, signature)?.to_der();
-                key.verify_digest_sig(&signed.sha256, &signature).map_err(|_| SignatureError::Mismatch)
+                key.verify_digest_sig(signed.sha256(), &signature).map_err(|_| SignatureError::Mismatch)
             }
             Kind::P224(key) => verify_p224(key, signed, low_s(Curve::P224, signature)?),
             // Not `verify_strict`: Go accepts what that refuses (keys and R of small order).
             Kind::Ed25519(key) => ed25519_dalek::Signature::from_slice(signature)
-                .and_then(|signature| ed25519_dalek::Verifier::verify(key, signed.message, &signature))
+                .and_then(|signature| {
+                    ed25519_dalek::Verifier::verify(key, signed.message().as_ref(), &signature)
+                })
                 .map_err(|_| SignatureError::Mismatch),
         }
     }
@@ -149,12 +155,12 @@ fn low_s(curve: Curve, signature: &[u8]) -> Result<Signature<'_>, SignatureError
 
 fn verify_p224(
     key: &p224::ecdsa::VerifyingKey,
-    signed: &Hashed<'_>,
+    signed: &Hashed<impl AsRef<[u8]>>,
     signature: Signature<'_>,
 ) -> Result<(), SignatureError> {
     use p224::ecdsa::signature::hazmat::PrehashVerifier;
     p224::ecdsa::Signature::from_der(&signature.to_der())
-        .and_then(|signature| key.verify_prehash(signed.sha256.as_ref(), &signature))
+        .and_then(|signature| key.verify_prehash(signed.sha256().as_ref(), &signature))
         .map_err(|_| SignatureError::Mismatch)
 }
 

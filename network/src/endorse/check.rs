@@ -8,62 +8,53 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use bytes::Bytes;
 use fabric::{
     crypto::SignatureMemo,
     msp::{IDENTITY_BYTES, Identity, MspManager},
     proto::{
         common::{ChannelHeader, Header, HeaderType, SignatureHeader},
-        protos::{
-            ChaincodeHeaderExtension, ChaincodeInput, ChaincodeInvocationSpec, ChaincodeProposalPayload,
-            Proposal, SignedProposal,
-        },
+        protos::{ChaincodeHeaderExtension, ChaincodeInput},
     },
-    types::{decode, txid},
+    types::txid,
 };
-use prost::{
-    Message, Name,
-    encoding::{WireType, encode_key, encode_varint},
-};
-use sha2::{Digest, Sha256};
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
-use super::Rejected;
+use super::{
+    Rejected,
+    proposal::{DecodedProposal, Part, part},
+};
 
 /// How far a proposal's timestamp may lie from the peer's clock (`peer.authentication.timewindow`).
 pub const TIME_WINDOW: Duration = Duration::from_secs(15 * 60);
 
 /// A proposal's headers, read before anything else is.
-pub struct Headers {
-    pub channel: ChannelHeader,
-    pub signature: SignatureHeader,
-    proposal: Proposal,
-    header: Header,
+pub struct Headers<'p> {
+    pub channel: &'p ChannelHeader,
+    signature: &'p SignatureHeader,
+    header: &'p Header,
+    proposal: &'p DecodedProposal,
 }
 
-/// A proposal taken apart.
-pub struct UnpackedProposal {
+/// What a proposal asks for.
+pub struct Invocation {
     pub chaincode: String,
     pub input: ChaincodeInput,
-    /// SHA-256 over both headers and the payload without its transient data.
     pub proposal_hash: [u8; 32],
 }
 
-impl Headers {
-    /// Decodes the headers, with the texts of Fabric's filters.
-    pub fn read(signed: &SignedProposal) -> Result<Self, Rejected> {
-        let proposal: Proposal = filter_part("proposal", "Proposal", &signed.proposal_bytes)?;
-        let header: Header = filter_part("header", "Header", &proposal.header)?;
-        let signature: SignatureHeader =
-            filter_part("signature header", "SignatureHeader", &header.signature_header)?;
+impl<'p> Headers<'p> {
+    /// Takes the headers, with the texts of Fabric's filters.
+    pub fn read(proposal: &'p DecodedProposal) -> Result<Self, Rejected> {
+        let header = filter_part(&proposal.header)?;
+        let signature = filter_part(&proposal.signature)?;
         if signature.creator.len() > IDENTITY_BYTES {
             return Err(Rejected(format!(
                 "the creator has {} bytes and exceeds the maximum of {IDENTITY_BYTES} bytes",
                 signature.creator.len()
             )));
         }
-        let channel = filter_part("channel header", "ChannelHeader", &header.channel_header)?;
-        Ok(Self { channel, signature, proposal, header })
+        let channel = filter_part(&proposal.channel)?;
+        Ok(Self { channel, signature, header, proposal })
     }
 
     /// Refuses a creator whose certificate has expired. A creator that no organisation of the channel knows
@@ -93,43 +84,30 @@ impl Headers {
         )))
     }
 
-    /// Decodes the rest of the proposal.
-    pub fn unpack(&self) -> Result<UnpackedProposal, Rejected> {
-        let extension: ChaincodeHeaderExtension = part("ChaincodeHeaderExtension", &self.channel.extension)?;
+    /// Takes the rest of the proposal.
+    pub fn invocation(&self) -> Result<Invocation, Rejected> {
+        let extension: ChaincodeHeaderExtension = part(&self.channel.extension).map_err(rejected)?;
         let id = extension
             .chaincode_id
             .ok_or_else(|| Rejected::new("ChaincodeHeaderExtension.ChaincodeId is nil"))?;
         if id.name.is_empty() {
             return Err(Rejected::new("ChaincodeHeaderExtension.ChaincodeId.Name is empty"));
         }
-        let payload: ChaincodeProposalPayload = part("ChaincodeProposalPayload", &self.proposal.payload)?;
-        let invocation: ChaincodeInvocationSpec = part("ChaincodeInvocationSpec", &payload.input)?;
+        let payload = self.proposal.payload.as_ref().map_err(rejected)?;
+        let invocation = self.proposal.invocation.as_ref().map_err(rejected)?;
         let spec = invocation
             .chaincode_spec
+            .as_ref()
             .ok_or_else(|| Rejected::new("chaincode invocation spec did not contain chaincode spec"))?;
-        let input = spec.input.ok_or_else(|| Rejected::new("chaincode input did not contain any input"))?;
-        let proposal_hash = self.proposal_hash(&payload.input);
-        Ok(UnpackedProposal { chaincode: id.name, input, proposal_hash })
-    }
-
-    fn proposal_hash(&self, input: &[u8]) -> [u8; 32] {
-        Sha256::new()
-            .chain_update(&self.header.channel_header)
-            .chain_update(&self.header.signature_header)
-            .chain_update(visible_prefix(input.len()))
-            .chain_update(input)
-            .finalize()
-            .into()
+        let input =
+            spec.input.clone().ok_or_else(|| Rejected::new("chaincode input did not contain any input"))?;
+        let proposal_hash = self.proposal.hash(self.header, payload);
+        Ok(Invocation { chaincode: id.name, input, proposal_hash })
     }
 
     /// Checks the headers' values and the creator's signature; gives the creator.
-    pub fn check_creator(
-        &self,
-        signed: &SignedProposal,
-        msps: &MspManager,
-        memo: &SignatureMemo,
-    ) -> Result<Arc<Identity>, Rejected> {
-        self.check_values(signed).map_err(invalid)?;
+    pub fn check_creator(&self, msps: &MspManager, memo: &SignatureMemo) -> Result<Arc<Identity>, Rejected> {
+        self.check_values().map_err(invalid)?;
         let channel = &self.channel.channel_id;
         let creator = msps.deserialize(&self.signature.creator).map_err(|error| {
             tracing::warn!(%channel, %error, "proposal refused: unknown creator");
@@ -142,13 +120,13 @@ impl Headers {
             invalid(Rejected(format!("access denied: channel [{channel}] creator org [{}]", creator.mspid())))
         };
         msps.validate(&creator).map_err(|error| denied(&error))?;
-        memo.verify(creator.public_key(), &signed.proposal_bytes, &signed.signature)
+        memo.verify(creator.public_key(), self.proposal.message(), &self.proposal.signed.signature)
             .map_err(|error| denied(&error))?;
         msps.remember(&creator);
         Ok(creator)
     }
 
-    fn check_values(&self, signed: &SignedProposal) -> Result<(), Rejected> {
+    fn check_values(&self) -> Result<(), Rejected> {
         let header_type = self.channel.r#type;
         // Fabric's CLI sends its channel-less proposals as CONFIG.
         if ![HeaderType::EndorserTransaction as i32, HeaderType::Config as i32].contains(&header_type) {
@@ -172,21 +150,11 @@ impl Headers {
                 self.channel.tx_id
             )));
         }
-        if signed.signature.is_empty() {
+        if self.proposal.signed.signature.is_empty() {
             return Err(Rejected::new("empty signature bytes"));
         }
         Ok(())
     }
-}
-
-/// What precedes the input in a `ChaincodeProposalPayload` without transient data.
-fn visible_prefix(length: usize) -> Vec<u8> {
-    let mut prefix = Vec::new();
-    if length > 0 {
-        encode_key(1, WireType::LengthDelimited, &mut prefix);
-        encode_varint(length as u64, &mut prefix);
-    }
-    prefix
 }
 
 fn invalid(rejected: Rejected) -> Rejected {
@@ -198,23 +166,19 @@ fn show_time(time: OffsetDateTime) -> String {
     whole_seconds.format(&Rfc3339).unwrap_or_else(|_| whole_seconds.unix_timestamp().to_string())
 }
 
-fn filter_part<M: Message + Default + Name>(what: &str, name: &str, bytes: &Bytes) -> Result<M, Rejected> {
-    part(name, bytes).map_err(|error| Rejected(format!("failed parsing {what}: {error}")))
+/// Fabric's filters say what they read as well.
+fn filter_part<M>(part: &Part<M>) -> Result<&M, Rejected> {
+    part.as_ref().map_err(|error| {
+        let what = match error.part {
+            "Proposal" => "proposal",
+            "Header" => "header",
+            "SignatureHeader" => "signature header",
+            _ => "channel header",
+        };
+        Rejected(format!("failed parsing {what}: {error}"))
+    })
 }
 
-fn part<M: Message + Default + Name>(name: &str, bytes: &Bytes) -> Result<M, Rejected> {
-    decode(bytes.clone()).map_err(|error| Rejected(format!("error unmarshalling {name}: {error}")))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_visible_payload_is_its_prefix_and_the_input() {
-        for length in [0, 1, 127, 128, 16_383, 16_384] {
-            let payload = ChaincodeProposalPayload { input: vec![7; length].into(), ..Default::default() };
-            assert_eq!([visible_prefix(length), payload.input.to_vec()].concat(), payload.encode_to_vec());
-        }
-    }
+fn rejected(error: impl std::fmt::Display) -> Rejected {
+    Rejected(error.to_string())
 }

@@ -1,6 +1,7 @@
 //! ChaincodeEvents: what valid transactions emitted, block by block, from any block on.
 
 use fabric::{
+    crypto::Hashed,
     policy::SignedData,
     proto::{
         gateway::{ChaincodeEventsRequest, ChaincodeEventsResponse, SignedChaincodeEventsRequest},
@@ -16,23 +17,32 @@ use tonic::Status;
 use super::{Gateway, check_size};
 use crate::node::deliver::filtered;
 
+/// A request, and who says to have signed it.
+pub struct Signed {
+    request: ChaincodeEventsRequest,
+    pub signed: SignedData,
+}
+
+impl Signed {
+    pub fn decode(signed: SignedChaincodeEventsRequest) -> Result<Self, Status> {
+        let SignedChaincodeEventsRequest { request: data, signature } = signed;
+        if data.is_empty() {
+            return Err(Status::invalid_argument("a chaincode events request is required"));
+        }
+        check_size(&data)?;
+        let request: ChaincodeEventsRequest = decode(data.clone()).map_err(|error| {
+            Status::invalid_argument(format!("invalid chaincode events request: {error}"))
+        })?;
+        let identity = request.identity.clone();
+        Ok(Self { request, signed: SignedData { data: Hashed::of(data), identity, signature } })
+    }
+}
+
 impl Gateway {
     pub(super) fn chaincode_events(
         &self,
-        signed: SignedChaincodeEventsRequest,
+        Signed { request, signed }: Signed,
     ) -> Result<impl Stream<Item = Result<ChaincodeEventsResponse, Status>> + Send + use<>, Status> {
-        if signed.request.is_empty() {
-            return Err(Status::invalid_argument("a chaincode events request is required"));
-        }
-        check_size(&signed.request)?;
-        let request: ChaincodeEventsRequest = decode(signed.request.clone()).map_err(|error| {
-            Status::invalid_argument(format!("invalid chaincode events request: {error}"))
-        })?;
-        let signed = SignedData {
-            data: signed.request,
-            identity: request.identity.clone(),
-            signature: signed.signature,
-        };
         self.channel
             .check_acl("gateway/ChaincodeEvents", &request.channel_id, &signed)
             .map_err(Status::permission_denied)?;

@@ -5,20 +5,22 @@ use std::{sync::Arc, time::SystemTime};
 
 use bytes::Bytes;
 use fabric::proto::{
-    common::{Envelope, Header, Payload},
-    gateway::{EndorseRequest, EndorseResponse, ErrorDetail},
+    common::{Envelope, Payload},
+    gateway::{EndorseResponse, ErrorDetail},
     protos::{
         ChaincodeActionPayload, ChaincodeCall, ChaincodeEndorsedAction, ChaincodeInterest,
-        ChaincodeProposalPayload, Endorsement, ProposalResponse, SignedProposal, Transaction,
-        TransactionAction,
+        ChaincodeProposalPayload, Endorsement, ProposalResponse, Transaction, TransactionAction,
     },
 };
 use futures::future::join_all;
 use prost::Message;
 use tonic::{Code, Status};
 
-use super::{ENDORSEMENT_TIMEOUT, Gateway, errors, unpack::UnpackedProposal};
-use crate::{endorse::Rejected, node::Peer};
+use super::{ENDORSEMENT_TIMEOUT, Gateway, call::Call, errors};
+use crate::{
+    endorse::{DecodedProposal, Rejected},
+    node::Peer,
+};
 
 /// Endorsements of one and the same payload.
 struct Endorsements {
@@ -27,51 +29,45 @@ struct Endorsements {
 }
 
 impl Gateway {
-    pub(super) async fn endorse(&self, request: EndorseRequest) -> Result<EndorseResponse, Status> {
-        let proposal = request.proposed_transaction.unwrap_or_default();
-        if proposal.proposal_bytes.is_empty() {
+    pub(super) async fn endorse(
+        &self,
+        proposal: &DecodedProposal,
+        endorsing_organizations: &[String],
+    ) -> Result<EndorseResponse, Status> {
+        if proposal.signed.proposal_bytes.is_empty() {
             return Err(Status::invalid_argument("the proposed transaction must contain a signed proposal"));
         }
-        let unpacked = UnpackedProposal::new(&proposal).map_err(Status::invalid_argument)?;
-        let endorsements = if request.endorsing_organizations.is_empty() {
-            self.endorse_by_plan(&unpacked, &proposal).await?
+        let call = Call::of(proposal).map_err(|error| Status::invalid_argument(error.to_string()))?;
+        let endorsements = if endorsing_organizations.is_empty() {
+            self.endorse_by_plan(&call).await?
         } else {
-            self.endorse_by(&request.endorsing_organizations, &unpacked, &proposal).await?
+            self.endorse_by(endorsing_organizations, &call).await?
         };
-        let prepared = prepare_transaction(unpacked.header, unpacked.payload, endorsements);
+        let prepared = prepare_transaction(&call, endorsements);
         Ok(EndorseResponse { prepared_transaction: Some(prepared) })
     }
 
     /// The client named the organisations and answers for meeting the policy.
-    async fn endorse_by(
-        &self,
-        organizations: &[String],
-        unpacked: &UnpackedProposal,
-        proposal: &SignedProposal,
-    ) -> Result<Endorsements, Status> {
-        let peers = self.peers_of(&unpacked.channel, organizations).map_err(Status::unavailable)?;
+    async fn endorse_by(&self, organizations: &[String], call: &Call<'_>) -> Result<Endorsements, Status> {
+        let peers = self.peers_of(call.channel, organizations).map_err(Status::unavailable)?;
         let mut endorsements = None;
-        self.collect(&peers, proposal, &mut endorsements).await?;
+        self.collect(&peers, call.proposal, &mut endorsements).await?;
         endorsements.ok_or_else(|| failed_to_collect(&[]))
     }
 
     /// The organisation's own peer endorses first; its interest says which policies are in play, and
     /// the plan which further peers are needed.
-    async fn endorse_by_plan(
-        &self,
-        unpacked: &UnpackedProposal,
-        proposal: &SignedProposal,
-    ) -> Result<Endorsements, Status> {
-        let first = self.first_endorser(unpacked)?;
-        let response = errors::judge(self.process(&first, proposal).await?).map_err(|failure| {
+    async fn endorse_by_plan(&self, call: &Call<'_>) -> Result<Endorsements, Status> {
+        let first = self.first_endorser(call)?;
+        let response = errors::judge(self.process(&first, call.proposal).await?).map_err(|failure| {
             let message = "failed to endorse transaction, see attached details for more info";
             errors::with_details(Code::Aborted, message, &[errors::detail(&first, failure.message)])
         })?;
         let mut interest = response.interest.clone().unwrap_or_default();
         if interest.chaincodes.is_empty() {
-            interest = interest_in(&unpacked.chaincode);
+            interest = interest_in(call.chaincode);
         }
-        let peers = self.plan(&interest, unpacked.has_transient_data(), &first)?;
+        let peers = self.plan(&interest, call.has_transient_data(), &first)?;
         let others: Vec<_> = peers.iter().filter(|peer| peer.msp_id != first.msp_id).cloned().collect();
         let keep_first = others.len() < peers.len();
 
@@ -82,7 +78,7 @@ impl Gateway {
         {
             collection.collected.push(endorsement);
         }
-        self.collect(&others, proposal, &mut endorsements).await?;
+        self.collect(&others, call.proposal, &mut endorsements).await?;
         endorsements.ok_or_else(|| failed_to_collect(&[]))
     }
 
@@ -90,7 +86,7 @@ impl Gateway {
     async fn collect(
         &self,
         peers: &[Arc<Peer>],
-        proposal: &SignedProposal,
+        proposal: &DecodedProposal,
         endorsements: &mut Option<Endorsements>,
     ) -> Result<(), Status> {
         let answers = join_all(peers.iter().map(|peer| self.process(peer, proposal))).await;
@@ -109,7 +105,7 @@ impl Gateway {
     pub(super) async fn process(
         &self,
         peer: &Peer,
-        proposal: &SignedProposal,
+        proposal: &DecodedProposal,
     ) -> Result<Result<ProposalResponse, Rejected>, Status> {
         let bundle = self.channel.bundle();
         let processing = peer.endorser.process(proposal, &bundle, SystemTime::now());
@@ -141,12 +137,10 @@ fn failed_to_collect(details: &[ErrorDetail]) -> Status {
 
 /// The envelope that the client signs: the proposal's header as it came, the proposal without its
 /// transient data, and the endorsements (`protoutil/txutils.go`).
-fn prepare_transaction(
-    header: Header,
-    proposal: ChaincodeProposalPayload,
-    endorsements: Endorsements,
-) -> Envelope {
-    let visible = ChaincodeProposalPayload { input: proposal.input, transient_map: Default::default() };
+fn prepare_transaction(call: &Call<'_>, endorsements: Endorsements) -> Envelope {
+    let header = call.header.clone();
+    let visible =
+        ChaincodeProposalPayload { input: call.payload.input.clone(), transient_map: Default::default() };
     let action = ChaincodeEndorsedAction {
         proposal_response_payload: endorsements.payload,
         endorsements: endorsements.collected,

@@ -2,26 +2,30 @@
 
 use fabric::{
     proto::{
-        gateway::{EvaluateRequest, EvaluateResponse},
+        gateway::EvaluateResponse,
         protos::{ChaincodeAction, ProposalResponse, ProposalResponsePayload, Response},
     },
     types::decode,
 };
 use tonic::{Code, Status};
 
-use super::{Gateway, errors, unpack::UnpackedProposal};
+use super::{Gateway, call::Call, errors};
+use crate::endorse::DecodedProposal;
 
 impl Gateway {
-    pub(super) async fn evaluate(&self, request: EvaluateRequest) -> Result<EvaluateResponse, Status> {
-        let proposal = request.proposed_transaction.unwrap_or_default();
-        let unpacked = unpack(&proposal).map_err(|error| {
+    pub(super) async fn evaluate(
+        &self,
+        proposal: &DecodedProposal,
+        target_organizations: &[String],
+    ) -> Result<EvaluateResponse, Status> {
+        let call = call(proposal).map_err(|error| {
             Status::invalid_argument(format!("failed to unpack transaction proposal: {error}"))
         })?;
-        self.require_channel(&unpacked.channel)?;
+        self.require_channel(call.channel)?;
 
         let mut details = Vec::new();
-        for peer in self.evaluators(&unpacked, &request.target_organizations)? {
-            match errors::judge(self.process(&peer, &proposal).await?) {
+        for peer in self.evaluators(&call, target_organizations)? {
+            match errors::judge(self.process(&peer, proposal).await?) {
                 Ok(response) => return Ok(EvaluateResponse { result: Some(result(response)) }),
                 Err(failure) if failure.retry => details.push(errors::detail(&peer, failure.message)),
                 Err(failure) => {
@@ -45,19 +49,19 @@ impl Gateway {
     }
 }
 
-fn unpack(proposal: &fabric::proto::protos::SignedProposal) -> Result<UnpackedProposal, String> {
-    if proposal.proposal_bytes.is_empty() {
+fn call(proposal: &DecodedProposal) -> Result<Call<'_>, String> {
+    if proposal.signed.proposal_bytes.is_empty() {
         return Err("a signed proposal is required".into());
     }
-    let unpacked = UnpackedProposal::new(proposal)?;
-    let channel = &unpacked.channel;
+    let call = Call::of(proposal).map_err(ToString::to_string)?;
+    let channel = call.channel;
     if channel.is_empty() {
         return Err("no channel id provided".into());
     }
-    if unpacked.chaincode.is_empty() {
+    if call.chaincode.is_empty() {
         return Err(format!("no chaincode name is provided, channel id [{channel}]"));
     }
-    Ok(unpacked)
+    Ok(call)
 }
 
 /// The chaincode's response; its payload is taken from the endorsed action where there is one, since a

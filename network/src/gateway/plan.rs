@@ -19,7 +19,7 @@ use fabric::{
 use prost::Message;
 use tonic::Status;
 
-use super::{Gateway, unpack::UnpackedProposal};
+use super::{Gateway, call::Call};
 use crate::{
     endorse::{collections::Collections, system},
     lifecycle::{self, implicit_owner},
@@ -49,12 +49,12 @@ impl Gateway {
     /// Peers to evaluate on, the best one first.
     pub(super) fn evaluators(
         &self,
-        unpacked: &UnpackedProposal,
+        call: &Call<'_>,
         target_organizations: &[String],
     ) -> Result<Vec<Arc<Peer>>, Status> {
-        let (channel, chaincode) = (&unpacked.channel, &unpacked.chaincode);
+        let (channel, chaincode) = (call.channel, call.chaincode);
         let defined = self.is_defined(chaincode)?;
-        let protected = unpacked.has_transient_data() && target_organizations.is_empty();
+        let protected = call.has_transient_data() && target_organizations.is_empty();
         let is_wanted = |peer: &Peer| match protected {
             true => peer.msp_id == self.own.msp_id,
             false => target_organizations.is_empty() || target_organizations.contains(&peer.msp_id),
@@ -70,11 +70,11 @@ impl Gateway {
 
     /// The peer that processes a proposal first: this organisation's own, which alone sees transient data
     /// before the client has named others.
-    pub(super) fn first_endorser(&self, unpacked: &UnpackedProposal) -> Result<Arc<Peer>, Status> {
-        if unpacked.channel == self.channel.id() && self.is_defined(&unpacked.chaincode)? {
+    pub(super) fn first_endorser(&self, call: &Call<'_>) -> Result<Arc<Peer>, Status> {
+        if call.channel == self.channel.id() && self.is_defined(call.chaincode)? {
             return Ok(self.own.clone());
         }
-        Err(no_combination(format!("no metadata was found for chaincode {}", unpacked.chaincode)))
+        Err(no_combination(format!("no metadata was found for chaincode {}", call.chaincode)))
     }
 
     /// One peer of each organisation that the client named.

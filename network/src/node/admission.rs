@@ -35,9 +35,9 @@ impl Admission {
 
     /// Counts a call for the organisation whose signature it bears, and its connection with it; for the
     /// strangers if it bears none that holds. None if too many are open.
-    pub fn admit(&self, extensions: &Extensions, claim: Option<SignedData>) -> Option<Admitted> {
-        let size = claim.as_ref().map_or(0, |claim| claim.data.len());
-        match claim.and_then(|signed| self.channel.caller(&signed)) {
+    pub fn admit(&self, extensions: &Extensions, claim: Option<&SignedData>) -> Option<Admitted> {
+        let size = claim.map_or(0, |claim| claim.data.message().len());
+        match claim.and_then(|signed| self.channel.caller(signed)) {
             Some(caller) => {
                 introduce(extensions, Some(&caller));
                 let shares = (self.calls.take(&caller, 1)?, self.bytes.take(&caller, size)?);

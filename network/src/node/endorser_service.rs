@@ -6,8 +6,11 @@ use std::{sync::Arc, time::SystemTime};
 use fabric::proto::protos::{ProposalResponse, SignedProposal, endorser_server};
 use tonic::{Request, Response, Status};
 
-use super::{Channel, admission::Admission, claim};
-use crate::{endorse::Endorser, limits};
+use super::{Channel, admission::Admission};
+use crate::{
+    endorse::{DecodedProposal, Endorser},
+    limits,
+};
 
 pub struct EndorserService {
     channel: Arc<Channel>,
@@ -28,15 +31,16 @@ impl endorser_server::Endorser for EndorserService {
         &self,
         request: Request<SignedProposal>,
     ) -> Result<Response<ProposalResponse>, Status> {
-        let claim = claim::of_proposal(request.get_ref());
-        let Some(_admitted) = self.admission.admit(request.extensions(), claim) else {
+        let (_, extensions, signed) = request.into_parts();
+        let proposal = DecodedProposal::new(signed);
+        let Some(_admitted) = self.admission.admit(&extensions, proposal.claim().as_ref()) else {
             let most = limits::ENDORSER_CALLS.of_organisation;
             return Err(Status::unknown(format!(
                 "too many requests for /protos.Endorser, exceeding concurrency limit ({most})"
             )));
         };
         let bundle = self.channel.bundle();
-        let processed = self.endorser.process(request.get_ref(), &bundle, SystemTime::now()).await;
+        let processed = self.endorser.process(&proposal, &bundle, SystemTime::now()).await;
         // Go's server turns an error without a code into UNKNOWN.
         processed.map(Response::new).map_err(|rejected| Status::unknown(rejected.to_string()))
     }

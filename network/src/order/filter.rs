@@ -8,7 +8,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use fabric::{
     channel::Bundle,
-    crypto::SignatureMemo,
+    crypto::{Hashed, SignatureMemo},
     msp::{IDENTITY_BYTES, SigningIdentity},
     policy::{SignedData, valid_identities},
     proto::common::{ChannelHeader, Envelope, Header, HeaderType, Payload, SignatureHeader, Status},
@@ -266,7 +266,7 @@ fn shown(seconds: i64) -> String {
 fn signed_data(envelope: &Envelope, signature_header: &Bytes) -> Result<SignedData, String> {
     let header: SignatureHeader = part("SignatureHeader", signature_header)?;
     Ok(SignedData {
-        data: envelope.payload.clone(),
+        data: Hashed::of(envelope.payload.clone()),
         identity: header.creator,
         signature: envelope.signature.clone(),
     })

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use fabric::{
     channel::Bundle,
-    crypto::SignatureMemo,
+    crypto::{Hashed, SignatureMemo},
     msp::Identity,
     policy::{SignaturePolicy, SignedData, valid_identities},
 };
@@ -35,7 +35,9 @@ pub fn is_endorsed(
 /// Those whose endorsement verifies, each once. An endorser signs the response payload and its own identity.
 pub(super) fn endorsers(endorsed: &Endorsed, bundle: &Bundle, memo: &SignatureMemo) -> Vec<Arc<Identity>> {
     let signed = |endorsement: &fabric::proto::protos::Endorsement| SignedData {
-        data: [endorsed.response_payload_bytes.as_ref(), endorsement.endorser.as_ref()].concat().into(),
+        data: Hashed::of(
+            [endorsed.response_payload_bytes.as_ref(), endorsement.endorser.as_ref()].concat().into(),
+        ),
         identity: endorsement.endorser.clone(),
         signature: endorsement.signature.clone(),
     };

@@ -6,7 +6,7 @@
 use bytes::Bytes;
 use fabric::{
     channel::Bundle,
-    crypto::SignatureMemo,
+    crypto::{Hashed, SignatureMemo},
     policy::{PolicyError, SignedData},
     proto::{
         common::{
@@ -210,8 +210,8 @@ impl SignedBlock<'_> {
     }
 
     fn data(&self, signer_header: &[u8], identity: Bytes, signature: &MetadataSignature) -> SignedData {
-        let data = [self.value, signer_header, &self.header].concat().into();
-        SignedData { data, identity, signature: signature.signature.clone() }
+        let data = Bytes::from([self.value, signer_header, &self.header].concat());
+        SignedData { data: Hashed::of(data), identity, signature: signature.signature.clone() }
     }
 }
 

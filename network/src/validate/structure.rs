@@ -5,7 +5,7 @@
 
 use fabric::{
     channel::Bundle,
-    crypto::SignatureMemo,
+    crypto::{Hashed, SignatureMemo},
     proto::{
         common::{ChannelHeader, Envelope, HeaderType, Payload, SignatureHeader},
         protos::TxValidationCode,
@@ -99,7 +99,7 @@ fn creator_signature(
     }
     let creator = bundle.msps().deserialize(&signature.creator).map_err(|error| error.to_string())?;
     bundle.msps().validate(&creator).map_err(|error| format!("creator is not valid: {error}"))?;
-    memo.verify(creator.public_key(), &envelope.payload, &envelope.signature)
+    memo.verify(creator.public_key(), &Hashed::of(&envelope.payload), &envelope.signature)
         .map_err(|error| format!("the creator's signature does not verify: {error}"))?;
     bundle.msps().remember(&creator);
     Ok(())

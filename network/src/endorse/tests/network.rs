@@ -27,7 +27,7 @@ use prost::Message;
 
 use crate::{
     crypto_config::{self, CryptoConfig, Validity},
-    endorse::{Endorser, EndorserSetup, Packages, Rejected},
+    endorse::{DecodedProposal, Endorser, EndorserSetup, Packages, Rejected},
     ledger::Ledger,
     order::BlockWriter,
     validate,
@@ -109,7 +109,8 @@ impl Network {
         signed: &SignedProposal,
         now: SystemTime,
     ) -> Result<ProposalResponse, Rejected> {
-        self.endorsers[organisation].process(signed, &self.bundle, now).await
+        let proposal = DecodedProposal::new(signed.clone());
+        self.endorsers[organisation].process(&proposal, &self.bundle, now).await
     }
 
     /// Has all `organisations` endorse; they must agree.

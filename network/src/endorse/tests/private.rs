@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use fabric::{
-    crypto::SignatureMemo,
+    crypto::{Hashed, SignatureMemo},
     msp::SigningIdentity,
     policy::SignedData,
     proto::{
@@ -148,8 +148,8 @@ async fn initialisation_comes_first_and_once() {
 /// collection in the newest block.
 fn delivered(running: &Running, organisation: &str, client: &SigningIdentity) -> Vec<(String, Vec<String>)> {
     let (ledger, bundle) = (&running.network.ledger, running.network.bundle());
-    let data = Bytes::from_static(b"a request");
-    let (identity, signature) = (client.serialized(), client.sign(&data).unwrap().into());
+    let data = Hashed::of(Bytes::from_static(b"a request"));
+    let (identity, signature) = (client.serialized(), client.sign(data.message()).unwrap().into());
     let client = SignedData { data, identity, signature };
     let (organisation, memo) = (format!("{organisation}MSP"), SignatureMemo::disabled());
     let reader = Reader { ledger, bundle, memo: &memo, organisation: &organisation, client: &client };

@@ -6,6 +6,7 @@ use std::{
 };
 
 use fabric::{
+    crypto::Hashed,
     msp::IDENTITY_BYTES,
     policy::SignedData,
     proto::{
@@ -171,7 +172,7 @@ fn parse(envelope: &Envelope) -> Option<(ChannelHeader, SignedData, bytes::Bytes
         return None;
     }
     let signed = SignedData {
-        data: envelope.payload.clone(),
+        data: Hashed::of(envelope.payload.clone()),
         identity: signature_header.creator,
         signature: envelope.signature.clone(),
     };
