@@ -47,8 +47,8 @@ pub(crate) fn gateway_request(absolute_max_bytes: u32) -> usize {
     GATEWAY_REQUEST.max(orderer_request(absolute_max_bytes))
 }
 
-/// Connections of all servers of a node together, where the process may open files enough; strangers get a quarter.
-/// For a newcomer the account with the most connections gives up its oldest.
+/// Connections of all servers of a node together, where the process may open files enough; strangers get a
+/// quarter, and so does each organisation. For a newcomer the account with the most connections gives up its oldest.
 pub const CONNECTIONS: usize = 4096;
 /// Calls that are open on one connection.
 pub const STREAMS: u32 = 512;

@@ -492,6 +492,17 @@ mod tests {
             crate::connect(endpoint.initial_stream_window_size(window)).await.unwrap()
         }
 
+        /// Calls for further answers of 1 MiB each, which are left unread.
+        async fn fill(&self, connection: &Channel, answers: usize) -> Vec<Response<tonic::body::Body>> {
+            let (calls, bytes) = self.connections.held(&None, Kind::Unread);
+            let mut unread = Vec::new();
+            for number in 1..=answers {
+                unread.push(get(connection, "1").await);
+                self.holds(calls + number, Kind::Unread, bytes + number * MIB).await;
+            }
+            unread
+        }
+
         /// Waits until the calls of strangers hold this.
         async fn holds(&self, calls: usize, kind: Kind, bytes: usize) {
             let held = || self.connections.held(&None, kind);
@@ -549,6 +560,12 @@ mod tests {
         Ok(bytes)
     }
 
+    async fn read_whole(answers: Vec<Response<tonic::body::Body>>) {
+        for answer in answers {
+            assert_eq!(read(answer).await, Ok(MIB));
+        }
+    }
+
     fn code(response: &Response<tonic::body::Body>) -> Code {
         Status::from_header_map(response.headers()).unwrap().code()
     }
@@ -576,16 +593,11 @@ mod tests {
         let oldest = get(&connection, "3").await;
         server.holds(1, Kind::Unread, MIB).await;
         let watch = get(&connection, "0").await;
-        let mut others = vec![get(&connection, "1").await];
-        server.holds(3, Kind::Unread, 2 * MIB).await;
-        others.push(get(&connection, "1").await);
-        server.holds(4, Kind::Unread, 3 * MIB).await;
+        let mut others = server.fill(&connection, 2).await;
         others.push(get(&connection, "1").await);
         assert_eq!(read(oldest).await, Err(Code::ResourceExhausted));
         server.holds(4, Kind::Unread, 3 * MIB).await;
-        for answer in others {
-            assert_eq!(read(answer).await, Ok(MIB));
-        }
+        read_whole(others).await;
         server.holds(1, Kind::Unread, 0).await;
         drop(watch);
         server.holds(0, Kind::Unread, 0).await;
@@ -599,13 +611,10 @@ mod tests {
         let listener = get(&connection, "small").await;
         // One part has begun, and the next waits.
         server.holds(1, Kind::Unread, 2 * SMALL).await;
-        let mut others = vec![get(&connection, "1").await];
-        server.holds(2, Kind::Unread, 2 * SMALL + MIB).await;
+        let mut others = server.fill(&connection, 1).await;
         others.push(get(&connection, "1").await);
         assert_eq!(read(listener).await, Err(Code::ResourceExhausted));
-        for answer in others {
-            assert_eq!(read(answer).await, Ok(MIB));
-        }
+        read_whole(others).await;
         let listener = get(&connection, "small").await;
         assert_eq!(read(listener).await, Ok(100 * SMALL));
     }
@@ -616,12 +625,11 @@ mod tests {
         let (closed, other) = (server.connect(0).await, server.connect(0xffff).await);
         let unread = get(&closed, "2").await;
         server.holds(1, Kind::Unread, MIB).await;
-        let mut others = vec![get(&other, "1").await, get(&other, "1").await];
+        let mut others = server.fill(&other, 1).await;
+        others.push(get(&other, "1").await);
         assert!(read(unread).await.is_err());
         server.holds(2, Kind::Unread, 2 * MIB).await;
-        for answer in others.drain(..) {
-            assert_eq!(read(answer).await, Ok(MIB));
-        }
+        read_whole(others).await;
     }
 
     #[tokio::test]

@@ -7,7 +7,7 @@
 //! honest client is done with its piece before it is the oldest.
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, BTreeSet, HashMap},
     hash::Hash,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
@@ -22,7 +22,7 @@ use crate::ending::Ending;
 pub struct Limits {
     /// Connections of all accounts.
     pub all: usize,
-    /// Connections of one account, as it can open them: what it moves to another account does not count.
+    /// Connections of one account.
     pub of_account: usize,
     /// What the calls on the connections of one account may take.
     pub calls: CallLimits,
@@ -69,18 +69,23 @@ struct Entry<A> {
     close: CancellationToken,
     calls: usize,
     pieces: PerKind<Pieces>,
+    /// Pieces of calls that have been ended: not among the others. They stay in memory until the call's task, and
+    /// HTTP/2, have let go of them.
+    ended: PerKind<Pieces>,
 }
 
-/// By age.
-type Pieces = BTreeMap<u64, Piece>;
+/// The pieces of one connection that count together.
+#[derive(Debug, Default)]
+struct Pieces {
+    by_age: BTreeMap<u64, Piece>,
+    bytes: usize,
+}
 
 /// A message of a request, as far as it has come, or a part of an answer.
 #[derive(Debug)]
 struct Piece {
     bytes: usize,
     ending: Arc<Ending>,
-    /// Its call has been ended. It stays in memory until the call's task, and HTTP/2, have let go of it.
-    has_ended: bool,
 }
 
 /// The sums over an account's connections.
@@ -88,9 +93,25 @@ struct Piece {
 struct Account {
     connections: usize,
     calls: usize,
-    bytes: PerKind<usize>,
-    /// Of calls that have been ended: not among the others.
-    ended: PerKind<usize>,
+    bytes: PerKind<Sum>,
+    /// Of calls that have been ended.
+    ended: PerKind<Sum>,
+}
+
+/// The pieces of all connections of an account that count together.
+#[derive(Debug, Default)]
+struct Sum {
+    bytes: usize,
+    /// The number of the oldest piece of each connection that has any, and that of the connection: who must go is found
+    /// without a walk through the others.
+    oldest: BTreeSet<(u64, u64)>,
+}
+
+/// What a connection contributes to a [`Sum`].
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+struct Extent {
+    bytes: usize,
+    oldest: Option<u64>,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -156,12 +177,24 @@ impl<A: Clone + Eq + Hash> Connections<A> {
         }
     }
 
-    fn charge(&self, table: &mut Table<A>, id: u64, kind: Kind, piece: u64, bytes: usize) {
-        let Some(account) = table.resize(id, kind, piece, bytes) else { return };
+    fn make_room_for_calls(&self, table: &mut Table<A>, account: &A) {
+        while table.of(account).calls > self.limits.calls.open && table.close_busiest(account) {}
+    }
+
+    fn make_room_for_bytes(&self, table: &mut Table<A>, account: &A, kind: Kind) {
         let limit = *self.limits.calls.bytes().get(kind);
-        while *table.of(&account).bytes.get(kind) > limit && table.end_oldest(&account, kind) {}
+        while table.of(account).bytes.get(kind).bytes > limit && table.end_oldest(account, kind) {}
         // What has been ended and is not gone may be as much again: who does not even read from the socket can keep it.
-        while *table.of(&account).ended.get(kind) > limit && table.close_stuck(&account, kind) {}
+        while table.of(account).ended.get(kind).bytes > limit && table.close_stuck(account, kind) {}
+    }
+
+    /// After an account has got a connection that was open before.
+    fn make_room_for_all(&self, table: &mut Table<A>, account: &A) {
+        while table.of(account).connections > self.limits.of_account && table.close_oldest(account) {}
+        self.make_room_for_calls(table, account);
+        for kind in Kind::ALL {
+            self.make_room_for_bytes(table, account, kind);
+        }
     }
 
     /// The open calls of an account, and what they hold in bytes.
@@ -169,7 +202,7 @@ impl<A: Clone + Eq + Hash> Connections<A> {
     pub(crate) fn held(&self, account: &A, kind: Kind) -> (usize, usize) {
         let table = self.table();
         let of = table.of(account);
-        (of.calls, *of.bytes.get(kind))
+        (of.calls, of.bytes.get(kind).bytes)
     }
 
     fn table(&self) -> MutexGuard<'_, Table<A>> {
@@ -199,60 +232,84 @@ impl<T> PerKind<T> {
     }
 }
 
-impl<A> Entry<A> {
-    /// What the connection is of its account.
-    fn sums(&self) -> Account {
-        let of_kind = |kind, has_ended| {
-            let pieces = self.pieces.get(kind).values().filter(|piece| piece.has_ended == has_ended);
-            pieces.map(|piece| piece.bytes).sum()
-        };
-        let bytes = |has_ended| PerKind {
-            unfinished: of_kind(Kind::Unfinished, has_ended),
-            unread: of_kind(Kind::Unread, has_ended),
-        };
-        Account { connections: 1, calls: self.calls, bytes: bytes(false), ended: bytes(true) }
+impl Kind {
+    const ALL: [Self; 2] = [Self::Unfinished, Self::Unread];
+}
+
+impl Pieces {
+    fn extent(&self) -> Extent {
+        Extent { bytes: self.bytes, oldest: self.by_age.first_key_value().map(|(age, _)| *age) }
+    }
+
+    fn insert(&mut self, age: u64, piece: Piece) {
+        self.bytes += piece.bytes;
+        self.by_age.insert(age, piece);
+    }
+
+    fn remove(&mut self, age: u64) -> Option<Piece> {
+        let piece = self.by_age.remove(&age)?;
+        self.bytes -= piece.bytes;
+        Some(piece)
+    }
+
+    fn resize(&mut self, age: u64, bytes: usize) {
+        if let Some(piece) = self.by_age.get_mut(&age) {
+            self.bytes = self.bytes - piece.bytes + bytes;
+            piece.bytes = bytes;
+        }
+    }
+
+    /// Takes out the pieces of one call, with their numbers.
+    fn take(&mut self, ending: &Arc<Ending>) -> Vec<(u64, Piece)> {
+        let pieces = self.by_age.iter().filter(|(_, piece)| Arc::ptr_eq(&piece.ending, ending));
+        let ages: Vec<u64> = pieces.map(|(age, _)| *age).collect();
+        ages.into_iter().filter_map(|age| Some((age, self.remove(age)?))).collect()
+    }
+}
+
+impl Sum {
+    const NONE: Self = Self { bytes: 0, oldest: BTreeSet::new() };
+
+    /// Takes in what has become of the pieces of a connection.
+    fn change(&mut self, id: u64, before: Extent, after: Extent) {
+        self.bytes = self.bytes - before.bytes + after.bytes;
+        if before.oldest != after.oldest {
+            before.oldest.map(|age| self.oldest.remove(&(age, id)));
+            after.oldest.map(|age| self.oldest.insert((age, id)));
+        }
     }
 }
 
 impl Account {
-    fn add(&mut self, other: &Self) {
-        self.connections += other.connections;
-        self.calls += other.calls;
-        self.bytes.add(&other.bytes);
-        self.ended.add(&other.ended);
+    fn add<A>(&mut self, id: u64, entry: &Entry<A>) {
+        self.connections += 1;
+        self.calls += entry.calls;
+        for kind in Kind::ALL {
+            self.bytes.get_mut(kind).change(id, Extent::default(), entry.pieces.get(kind).extent());
+            self.ended.get_mut(kind).change(id, Extent::default(), entry.ended.get(kind).extent());
+        }
     }
 
-    fn subtract(&mut self, other: &Self) {
-        self.connections -= other.connections;
-        self.calls -= other.calls;
-        self.bytes.subtract(&other.bytes);
-        self.ended.subtract(&other.ended);
-    }
-
-    fn sum(&mut self, kind: Kind, has_ended: bool) -> &mut usize {
-        if has_ended { self.ended.get_mut(kind) } else { self.bytes.get_mut(kind) }
+    fn subtract<A>(&mut self, id: u64, entry: &Entry<A>) {
+        self.connections -= 1;
+        self.calls -= entry.calls;
+        for kind in Kind::ALL {
+            self.bytes.get_mut(kind).change(id, entry.pieces.get(kind).extent(), Extent::default());
+            self.ended.get_mut(kind).change(id, entry.ended.get(kind).extent(), Extent::default());
+        }
     }
 }
 
-impl PerKind<usize> {
-    const NONE: Self = Self { unfinished: 0, unread: 0 };
-
-    fn add(&mut self, other: &Self) {
-        self.unfinished += other.unfinished;
-        self.unread += other.unread;
-    }
-
-    fn subtract(&mut self, other: &Self) {
-        self.unfinished -= other.unfinished;
-        self.unread -= other.unread;
-    }
+impl PerKind<Sum> {
+    const NONE: Self = Self { unfinished: Sum::NONE, unread: Sum::NONE };
 }
 
 impl<A: Clone + Eq + Hash> Table<A> {
     fn insert(&mut self, account: A, close: CancellationToken) -> u64 {
         let id = self.number();
-        self.accounts.entry(account.clone()).or_default().connections += 1;
-        self.open.insert(id, Entry { account, close, calls: 0, pieces: PerKind::default() });
+        let entry = Entry { account, close, calls: 0, pieces: PerKind::default(), ended: PerKind::default() };
+        self.accounts.entry(entry.account.clone()).or_default().add(id, &entry);
+        self.open.insert(id, entry);
         id
     }
 
@@ -263,16 +320,29 @@ impl<A: Clone + Eq + Hash> Table<A> {
 
     fn remove(&mut self, id: u64) -> Option<Entry<A>> {
         let entry = self.open.remove(&id)?;
-        self.leave(&entry.account, &entry.sums());
+        if let Some(of) = self.accounts.get_mut(&entry.account) {
+            of.subtract(id, &entry);
+            if of.connections == 0 {
+                self.accounts.remove(&entry.account);
+            }
+        }
         Some(entry)
     }
 
-    fn leave(&mut self, account: &A, sums: &Account) {
-        let Some(of) = self.accounts.get_mut(account) else { return };
-        of.subtract(sums);
-        if of.connections == 0 {
-            self.accounts.remove(account);
+    /// Moves a connection into another account. Says whether it was in another.
+    fn settle(&mut self, id: u64, account: &A) -> bool {
+        if self.open.get(&id).is_none_or(|entry| entry.account == *account) {
+            return false;
         }
+        let Some(mut entry) = self.remove(id) else { return false };
+        entry.account = account.clone();
+        self.accounts.entry(account.clone()).or_default().add(id, &entry);
+        self.open.insert(id, entry);
+        true
+    }
+
+    fn account(&self, id: u64) -> Option<A> {
+        self.open.get(&id).map(|entry| entry.account.clone())
     }
 
     fn of(&self, account: &A) -> &Account {
@@ -289,9 +359,10 @@ impl<A: Clone + Eq + Hash> Table<A> {
         self.open.iter_mut().filter(|(_, entry)| entry.account == *account).map(|(id, entry)| (*id, entry))
     }
 
-    fn close_oldest(&mut self, account: &A) {
+    /// Says whether there was one.
+    fn close_oldest(&mut self, account: &A) -> bool {
         let oldest = self.of_account(account).next().map(|(id, _)| id);
-        self.close(oldest);
+        self.close(oldest)
     }
 
     /// Says whether there was one.
@@ -309,8 +380,8 @@ impl<A: Clone + Eq + Hash> Table<A> {
     /// Ends the call that has held a piece for the longest; its connection where nothing less ends it. Says whether
     /// there was one.
     fn end_oldest(&mut self, account: &A, kind: Kind) -> bool {
-        let Some((id, age)) = self.oldest(account, kind, false) else { return false };
-        let piece = self.open.get(&id).and_then(|entry| entry.pieces.get(kind).get(&age));
+        let Some((age, id)) = self.of(account).bytes.get(kind).oldest.first().copied() else { return false };
+        let piece = self.open.get(&id).and_then(|entry| entry.pieces.get(kind).by_age.get(&age));
         let Some(ending) = piece.map(|piece| piece.ending.clone()) else { return false };
         if !ending.end() {
             return self.close(Some(id));
@@ -321,31 +392,28 @@ impl<A: Clone + Eq + Hash> Table<A> {
 
     /// Closes the connection that has kept a piece of an ended call for the longest. Says whether there was one.
     fn close_stuck(&mut self, account: &A, kind: Kind) -> bool {
-        let stuck = self.oldest(account, kind, true).map(|(id, _)| id);
+        let stuck = self.of(account).ended.get(kind).oldest.first().map(|(_, id)| *id);
         self.close(stuck)
-    }
-
-    /// The oldest piece of an account, among those of calls that have ended or of the others: its connection and number.
-    fn oldest(&mut self, account: &A, kind: Kind, has_ended: bool) -> Option<(u64, u64)> {
-        let oldest = |(id, entry): (u64, &mut Entry<A>)| {
-            let mut pieces = entry.pieces.get(kind).iter();
-            pieces.find(|(_, piece)| piece.has_ended == has_ended).map(|(age, _)| (id, *age))
-        };
-        self.of_account(account).filter_map(oldest).min_by_key(|(_, age)| *age)
     }
 
     /// Counts the pieces of a call as those of one that has been ended.
     fn mark_ended(&mut self, id: u64, kind: Kind, ending: &Arc<Ending>) {
+        self.change(id, kind, |pieces, ended| {
+            for (age, piece) in pieces.take(ending) {
+                ended.insert(age, piece);
+            }
+        });
+    }
+
+    /// Changes the pieces of a connection, those of ended calls being the second, and with them the sums of its account.
+    fn change(&mut self, id: u64, kind: Kind, change: impl FnOnce(&mut Pieces, &mut Pieces)) {
         let Some(entry) = self.open.get_mut(&id) else { return };
-        let mut bytes = 0;
-        let pieces = entry.pieces.get_mut(kind).values_mut();
-        for piece in pieces.filter(|piece| !piece.has_ended && Arc::ptr_eq(&piece.ending, ending)) {
-            piece.has_ended = true;
-            bytes += piece.bytes;
-        }
+        let (pieces, ended) = (entry.pieces.get_mut(kind), entry.ended.get_mut(kind));
+        let before = (pieces.extent(), ended.extent());
+        change(pieces, ended);
         if let Some(of) = self.accounts.get_mut(&entry.account) {
-            *of.sum(kind, false) -= bytes;
-            *of.sum(kind, true) += bytes;
+            of.bytes.get_mut(kind).change(id, before.0, pieces.extent());
+            of.ended.get_mut(kind).change(id, before.1, ended.extent());
         }
     }
 
@@ -357,61 +425,56 @@ impl<A: Clone + Eq + Hash> Table<A> {
         Some(entry.account.clone())
     }
 
-    /// Begins a piece of no bytes; gives its number.
-    fn begin(&mut self, id: u64, kind: Kind, ending: Arc<Ending>) -> u64 {
+    /// Begins a piece; gives its number.
+    fn begin(&mut self, id: u64, kind: Kind, piece: Piece) -> u64 {
         let number = self.number();
-        if let Some(entry) = self.open.get_mut(&id) {
-            entry.pieces.get_mut(kind).insert(number, Piece { bytes: 0, ending, has_ended: false });
-        }
+        self.change(id, kind, |pieces, _| pieces.insert(number, piece));
         number
     }
 
-    /// Gives a piece this many bytes; gives its account, unless the connection has been closed.
-    fn resize(&mut self, id: u64, kind: Kind, piece: u64, bytes: usize) -> Option<A> {
-        let entry = self.open.get_mut(&id)?;
-        let piece = entry.pieces.get_mut(kind).get_mut(&piece)?;
-        let before = std::mem::replace(&mut piece.bytes, bytes);
-        let sum = self.accounts.get_mut(&entry.account)?.sum(kind, piece.has_ended);
-        *sum = *sum - before + bytes;
-        Some(entry.account.clone())
+    fn resize(&mut self, id: u64, kind: Kind, piece: u64, bytes: usize) {
+        self.change(id, kind, |pieces, ended| {
+            pieces.resize(piece, bytes);
+            ended.resize(piece, bytes);
+        });
     }
 
     fn end(&mut self, id: u64, kind: Kind, piece: u64) {
-        let Some(entry) = self.open.get_mut(&id) else { return };
-        let Some(piece) = entry.pieces.get_mut(kind).remove(&piece) else { return };
-        if let Some(of) = self.accounts.get_mut(&entry.account) {
-            *of.sum(kind, piece.has_ended) -= piece.bytes;
-        }
+        self.change(id, kind, |pieces, ended| {
+            pieces.remove(piece);
+            ended.remove(piece);
+        });
     }
 }
 
 impl<A: Clone + Eq + Hash> Handle<A> {
-    /// Puts the connection into another account.
+    /// Puts the connection into another account, which makes room for what it brings.
     pub fn settle(&self, account: A) {
         let mut table = self.connections.table();
-        let Some(entry) = table.open.get_mut(&self.id) else { return };
-        if entry.account == account {
-            return;
+        if table.settle(self.id, &account) {
+            self.connections.make_room_for_all(&mut table, &account);
         }
-        let sums = entry.sums();
-        let before = std::mem::replace(&mut entry.account, account.clone());
-        table.leave(&before, &sums);
-        table.accounts.entry(account).or_default().add(&sums);
     }
 
     /// Whose the connection is; none once it is closed.
     pub(crate) fn account(&self) -> Option<A> {
-        self.connections.table().open.get(&self.id).map(|entry| entry.account.clone())
+        self.connections.table().account(self.id)
     }
 
     /// Counts a call. When its account has too many, the connection with the most is closed, which may be this one.
     pub(crate) fn call(&self) -> Arc<Call<A>> {
         let mut table = self.connections.table();
         if let Some(account) = table.count_calls(self.id, |calls| calls + 1) {
-            let most = self.connections.limits.calls.open;
-            while table.of(&account).calls > most && table.close_busiest(&account) {}
+            self.connections.make_room_for_calls(&mut table, &account);
         }
         Arc::new(Call { handle: self.clone() })
+    }
+
+    /// Makes room in the connection's account for what the connection has just been charged with.
+    fn make_room(&self, table: &mut Table<A>, kind: Kind) {
+        if let Some(account) = table.account(self.id) {
+            self.connections.make_room_for_bytes(table, &account, kind);
+        }
     }
 
     pub fn is_closed(&self) -> bool {
@@ -449,8 +512,8 @@ impl<A: Clone + Eq + Hash> Call<A> {
     pub(crate) fn charge(self: &Arc<Self>, kind: Kind, bytes: usize, ending: Arc<Ending>) -> Charge<A> {
         let Handle { connections, id, .. } = &self.handle;
         let mut table = connections.table();
-        let piece = table.begin(*id, kind, ending);
-        connections.charge(&mut table, *id, kind, piece, bytes);
+        let piece = table.begin(*id, kind, Piece { bytes, ending });
+        self.handle.make_room(&mut table, kind);
         Charge { call: self.clone(), kind, piece }
     }
 }
@@ -466,7 +529,9 @@ impl<A: Clone + Eq + Hash> Charge<A> {
     /// which may be this one.
     pub(crate) fn set(&self, bytes: usize) {
         let Handle { connections, id, .. } = &self.call.handle;
-        connections.charge(&mut connections.table(), *id, self.kind, self.piece, bytes);
+        let mut table = connections.table();
+        table.resize(*id, self.kind, self.piece, bytes);
+        self.call.handle.make_room(&mut table, self.kind);
     }
 }
 
@@ -480,7 +545,11 @@ impl<A: Clone + Eq + Hash> Drop for Charge<A> {
 #[cfg(test)]
 #[allow(clippy::unwrap_used, clippy::indexing_slicing)]
 mod tests {
-    use std::task::{Context, Waker};
+    use std::{
+        cell::Cell,
+        hash::Hasher,
+        task::{Context, Waker},
+    };
 
     use super::*;
 
@@ -600,7 +669,7 @@ mod tests {
         drop(pieces);
         let of = connections.table();
         let of = of.of(&"member");
-        assert_eq!((of.bytes.unread, of.ended.unread), (0, 0));
+        assert_eq!((of.bytes.unread.bytes, of.ended.unread.bytes), (0, 0));
     }
 
     #[tokio::test]
@@ -636,5 +705,74 @@ mod tests {
         assert_eq!((sums("stranger"), sums("member")), ((0, 0), (1, 60)));
         drop(piece);
         assert_eq!(sums("member"), (0, 0));
+    }
+
+    #[tokio::test]
+    async fn an_account_cannot_gather_more_connections_than_it_may_open() {
+        let connections = connections(100, 3);
+        let mut gathered = Vec::new();
+        for _ in 0..5 {
+            gathered.push(connections.open("stranger").await);
+            gathered.last().unwrap().handle().settle("member");
+        }
+        assert_eq!(closed(&gathered), [0, 1]);
+    }
+
+    /// What an organisation's connections bring counts for it at once, not only when it charges something itself.
+    #[tokio::test]
+    async fn what_a_connection_brings_along_is_limited_too() {
+        let connections = connections(100, 100);
+        let mut brought = Vec::new();
+        for _ in 0..3 {
+            let place = connections.open("stranger").await;
+            let (charge, ending) = piece(&place, Kind::Unfinished, 90);
+            assert!(!wait(&ending));
+            place.handle().settle("member");
+            brought.push((place, charge, ending));
+        }
+        let ended: Vec<_> = brought.iter().map(|(_, _, ending)| wait(ending)).collect();
+        assert_eq!(ended, [true, true, false]);
+        assert_eq!(connections.held(&"member", Kind::Unfinished), (2, 90));
+        assert_eq!(brought.iter().filter(|(place, ..)| place.handle().is_closed()).count(), 1);
+    }
+
+    thread_local! {
+        static COMPARISONS: Cell<usize> = const { Cell::new(0) };
+    }
+
+    /// An account that counts how often it is compared: once for each connection that is looked at.
+    #[derive(Clone, Debug)]
+    struct Counted;
+
+    impl Hash for Counted {
+        fn hash<H: Hasher>(&self, _: &mut H) {}
+    }
+
+    impl PartialEq for Counted {
+        fn eq(&self, _: &Self) -> bool {
+            COMPARISONS.set(COMPARISONS.get() + 1);
+            true
+        }
+    }
+
+    impl Eq for Counted {}
+
+    #[tokio::test]
+    async fn who_must_go_is_found_without_a_walk_through_all_connections() {
+        const MANY: usize = 4000;
+        let calls = CallLimits { open: MANY, unfinished: MANY, unread: MANY };
+        let connections = Connections::new(Limits { all: MANY, of_account: MANY, calls });
+        let mut held = Vec::new();
+        for _ in 0..MANY {
+            let place = connections.open(Counted).await;
+            let ending = Arc::new(Ending::default());
+            assert!(!wait(&ending));
+            held.push((place.handle().call().charge(Kind::Unread, 1, ending.clone()), ending, place));
+        }
+        let (newest, _, _) = held.last().unwrap();
+        COMPARISONS.set(0);
+        newest.set(2);
+        assert!(wait(&held[0].1) && !wait(&held[1].1));
+        assert!(COMPARISONS.get() < 10, "{}", COMPARISONS.get());
     }
 }
