@@ -7,6 +7,8 @@ mod support;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
+    net::SocketAddr,
+    path::Path,
     sync::Arc,
     thread,
     time::{Duration, SystemTime, UNIX_EPOCH},
@@ -15,9 +17,11 @@ use std::{
 use bytes::Bytes;
 use fabric::{
     crypto::SignatureMemo,
+    msp::MspManager,
     policy::parse,
     proto::{
         common::{Envelope, HeaderType, SignaturePolicyEnvelope, Status, signature_policy},
+        gateway::{SubmitRequest, gateway_client::GatewayClient, gateway_server::GatewayServer},
         kvrwset::{
             KvMetadataEntry, KvMetadataWrite, KvRead, KvWrite, KvWriteHash, QueryReads,
             QueryReadsMerkleSummary, RangeQueryInfo, Version, range_query_info::ReadsInfo,
@@ -35,20 +39,37 @@ use fabric::{
 };
 use futures::{StreamExt, future::join_all};
 use network::{
-    node::{Answer, Channel, Orderer, Pipeline, StatusError, deliver::OrdererService},
+    endorse::{Endorser, EndorserSetup, Packages},
+    gateway::Gateway,
+    node::{Answer, Channel, Orderer, Peer, Pipeline, StatusError, deliver::OrdererService},
     order::{BlockWriter, Refusal},
     validate,
 };
 use prost::Message;
 use sha2::{Digest, Sha256};
 use support::{BOTH, CHAINCODE, Draft, TestChannel, built_in_validation, delete, draft::Layer, write};
-use tokio::sync::mpsc;
+use tempfile::TempDir;
+use tokio::{
+    net::{TcpListener, TcpStream},
+    sync::mpsc,
+    task::JoinHandle,
+};
+use tonic::{
+    Code as GrpcCode,
+    transport::{Channel as Connection, Endpoint},
+};
+use transport::{CallLimits, ChargeCalls, Connections, Limits};
 
 /// No protobuf message: a field that ends before it began.
 const GARBAGE: &[u8] = &[0x0a, 0xff];
 
 /// How far from the clock a transaction's timestamp may lie here.
 const TIME_WINDOW: Duration = Duration::from_secs(3600);
+
+/// The largest message that the orderer takes from the network here.
+const LARGEST_MESSAGE: usize = 100_000;
+/// How long a stranger may take where that is of no concern.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// The ordering side of a test channel.
 struct Ordering {
@@ -89,7 +110,7 @@ impl Ordering {
     /// Orders and commits these envelopes, which are all admitted and wait together.
     fn run(self, test: &TestChannel, envelopes: Vec<Bytes>) -> Ordered {
         let before = test.ledger.height();
-        let enqueue = |envelope| self.channel.enqueue(Envelope::decode(envelope).unwrap()).unwrap();
+        let enqueue = |envelope| self.channel.enqueue(Envelope::decode(envelope).unwrap());
         let answers: Vec<_> = envelopes.into_iter().map(enqueue).collect();
         self.channel.close();
         self.pipeline.run().unwrap();
@@ -430,21 +451,21 @@ fn waiting_envelopes_of_one_client_leave_room_for_others() {
         Envelope::decode(draft.seal()).unwrap()
     };
     let most = network::limits::QUEUED_BYTES.of_identity / LARGE;
-    let waiting: Vec<_> =
-        (0..most - 1).map(|number| ordering.channel.enqueue(large(number)).unwrap()).collect();
-    let refused = ordering.channel.enqueue(large(most)).err().expect("refused");
+    let waiting: Vec<_> = (0..most - 1).map(|number| ordering.channel.enqueue(large(number))).collect();
+    assert!(!waiting.iter().any(Answer::is_refusal));
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let refused = runtime.block_on(ordering.channel.broadcast(large(most))).unwrap_err();
     assert_eq!(refused.status, Status::ServiceUnavailable, "{}", refused.info);
 
     let mut other = Draft::new(CHAINCODE, b"nonce", &test.b.client, vec![&test.b.peer]);
     other.public(CHAINCODE).writes = vec![write("other", "w")];
-    let answer = ordering.channel.enqueue(Envelope::decode(other.seal()).unwrap()).unwrap();
+    let answer = ordering.channel.enqueue(Envelope::decode(other.seal()).unwrap());
     // What is ordered makes room.
     let (channel, pipeline) = (ordering.channel, ordering.pipeline);
     let running = std::thread::spawn(move || pipeline.run());
-    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     runtime.block_on(join_all(waiting.into_iter().map(Answer::wait))).into_iter().for_each(Result::unwrap);
     runtime.block_on(answer.wait()).unwrap();
-    let again = channel.enqueue(large(most)).unwrap();
+    let again = channel.enqueue(large(most));
     channel.close();
     runtime.block_on(again.wait()).unwrap();
     running.join().unwrap().unwrap();
@@ -500,7 +521,7 @@ async fn all_who_wait_hear_that_the_pipeline_has_ended() {
     let mut waiting = std::pin::pin!(waiting);
     assert!(futures::poll!(waiting.as_mut()).is_pending());
     let envelope = || Envelope::decode(test.put(&[("k", "v")])).unwrap();
-    let queued = channel.enqueue(envelope()).unwrap();
+    let queued = channel.enqueue(envelope());
     drop(pipeline);
     assert!(matches!(waiting.await, Err(StatusError::Ended { .. })));
     let refusal = queued.wait().await.unwrap_err();
@@ -523,7 +544,7 @@ async fn when_the_pipeline_fails_all_envelopes_hear_why() {
     let most = channel.bundle().orderer().batch_size.max_message_count;
     let envelopes = (0..=most).map(|number| test.put(&[(&number.to_string(), "v")]));
     let waiting: Vec<_> =
-        envelopes.map(|envelope| channel.enqueue(Envelope::decode(envelope).unwrap()).unwrap()).collect();
+        envelopes.map(|envelope| channel.enqueue(Envelope::decode(envelope).unwrap())).collect();
     assert!(tokio::task::spawn_blocking(move || pipeline.run()).await.unwrap().is_err());
     for refusal in join_all(waiting.into_iter().map(Answer::wait)).await {
         let refusal = refusal.unwrap_err();
@@ -537,14 +558,8 @@ async fn when_the_pipeline_fails_all_envelopes_hear_why() {
 async fn a_broadcast_stream_is_answered_after_the_cut() {
     let test = TestChannel::new();
     let Ordering { channel, pipeline } = Ordering::of(&test);
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = format!("http://{}", listener.local_addr().unwrap());
-    let incoming = tokio_stream::wrappers::TcpListenerStream::new(listener);
-    let service = AtomicBroadcastServer::new(OrdererService::new(channel.clone()));
-    let server =
-        tokio::spawn(tonic::transport::Server::builder().add_service(service).serve_with_incoming(incoming));
-    let connection = tonic::transport::Endpoint::from_shared(address).unwrap().connect().await.unwrap();
-    let mut client = AtomicBroadcastClient::new(connection);
+    let server = Server::start(&test, &channel, 1, PATIENCE).await;
+    let mut client = AtomicBroadcastClient::new(server.connect().await);
 
     let mut disputed = test.draft(CHAINCODE);
     disputed.public("nobody").writes.push(write("k", "v"));
@@ -564,7 +579,162 @@ async fn a_broadcast_stream_is_answered_after_the_cut() {
     assert!(statuses.len() == 3 || statuses[3..] == [Status::Success], "{statuses:?}");
     channel.close();
     tokio::task::spawn_blocking(move || pipeline.join()).await.unwrap().unwrap();
-    server.abort();
+}
+
+/// The services that take envelopes, as a node serves them.
+struct Server {
+    address: SocketAddr,
+    task: JoinHandle<()>,
+    _packages: TempDir,
+}
+
+impl Server {
+    /// `connections` are those that strangers may have, and each organisation.
+    async fn start(
+        test: &TestChannel,
+        channel: &Arc<Channel>,
+        connections: usize,
+        patience: Duration,
+    ) -> Self {
+        let packages = tempfile::tempdir().unwrap();
+        let peer = peer(test, channel, packages.path());
+        let gateway = Gateway::new(channel.clone(), peer.clone(), Arc::new([peer]));
+        let orderer = AtomicBroadcastServer::new(OrdererService::new(channel.clone()))
+            .max_decoding_message_size(LARGEST_MESSAGE);
+        let calls = CallLimits { open: 100, unfinished: 1 << 20, unread: 1 << 20 };
+        let connections = Connections::new(Limits { all: 100, of_account: connections, calls });
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let serving = tonic::transport::Server::builder()
+            .layer(ChargeCalls { client_streams: &["/orderer.AtomicBroadcast/"], patience })
+            .add_service(GatewayServer::new(gateway).max_decoding_message_size(LARGEST_MESSAGE))
+            .add_service(orderer)
+            .serve_with_incoming(transport::incoming(listener, connections));
+        let task = tokio::spawn(async move { serving.await.unwrap() });
+        Self { address, task, _packages: packages }
+    }
+
+    /// A connection that ends when the server ends it.
+    async fn connect(&self) -> Connection {
+        let endpoint = Endpoint::from_shared(format!("http://{}", self.address)).unwrap();
+        let stream = TcpStream::connect(self.address).await.unwrap();
+        transport::connect_over(endpoint, stream).await.unwrap()
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+/// A peer that is asked nothing here.
+fn peer(test: &TestChannel, channel: &Channel, packages: &Path) -> Arc<Peer> {
+    let orderer = channel.orderer();
+    let endorser = Endorser::new(EndorserSetup {
+        ledger: channel.ledger().clone(),
+        signer: test.orderer(),
+        local_msp: MspManager::new(Vec::new()),
+        packages: Packages::open(packages).unwrap(),
+        own_chaincode: None,
+        memo: channel.memo().clone(),
+        private_data_of: Vec::new(),
+    });
+    Arc::new(Peer {
+        msp_id: orderer.msp_id.clone(),
+        address: orderer.address.clone(),
+        identity: orderer.signer.serialized(),
+        endorser: Arc::new(endorser),
+    })
+}
+
+/// What ends a stream of answers, and how many came before.
+async fn end<T>(mut answers: tonic::Streaming<T>) -> (usize, Option<GrpcCode>) {
+    for count in 0.. {
+        match answers.message().await {
+            Ok(Some(_)) => {}
+            Ok(None) => return (count, None),
+            Err(status) => return (count, Some(status.code())),
+        }
+    }
+    unreachable!()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_message_that_cannot_be_received_ends_its_stream_with_the_reason() {
+    let test = TestChannel::new();
+    let Ordering { channel, pipeline } = Ordering::of(&test);
+    let pipeline = thread::spawn(move || pipeline.run().unwrap());
+    let server = Server::start(&test, &channel, 1, Duration::from_millis(200)).await;
+    let mut client = AtomicBroadcastClient::new(server.connect().await);
+    let too_large = Envelope { payload: vec![7; LARGEST_MESSAGE].into(), signature: Bytes::new() };
+    let followed = |first: Option<Envelope>| {
+        futures::stream::iter(first)
+            .chain(futures::stream::iter([too_large.clone()]))
+            .chain(futures::stream::pending())
+    };
+
+    // Whoever sends nothing is a stranger.
+    let late = client.broadcast(futures::stream::pending()).await.unwrap().into_inner();
+    assert_eq!(end(late).await, (0, Some(GrpcCode::DeadlineExceeded)));
+    let late = client.deliver(futures::stream::pending()).await.unwrap().into_inner();
+    assert_eq!(end(late).await, (0, Some(GrpcCode::DeadlineExceeded)));
+
+    let refused = client.deliver(followed(None)).await.unwrap().into_inner();
+    assert_eq!(end(refused).await, (0, Some(GrpcCode::ResourceExhausted)));
+    let taken = Envelope::decode(test.put(&[("k", "v")])).unwrap();
+    let refused = client.broadcast(followed(Some(taken))).await.unwrap().into_inner();
+    // What was taken before is answered.
+    assert_eq!(end(refused).await, (1, Some(GrpcCode::ResourceExhausted)));
+    let request = SubmitRequest { prepared_transaction: Some(too_large.clone()), ..Default::default() };
+    let mut gateway = GatewayClient::new(server.connect().await);
+    assert_eq!(gateway.submit(request).await.unwrap_err().code(), GrpcCode::ResourceExhausted);
+    channel.close();
+    tokio::task::spawn_blocking(move || pipeline.join()).await.unwrap().unwrap();
+}
+
+async fn broadcast(connection: Connection, envelope: Envelope) -> Result<bool, tonic::Status> {
+    let mut client = AtomicBroadcastClient::new(connection);
+    let mut answers = client.broadcast(futures::stream::iter([envelope])).await?.into_inner();
+    Ok(answers.message().await?.unwrap().status() == Status::Success)
+}
+
+async fn submit(connection: Connection, envelope: Envelope) -> Result<bool, tonic::Status> {
+    let request = SubmitRequest { prepared_transaction: Some(envelope), ..Default::default() };
+    match GatewayClient::new(connection).submit(request).await {
+        Ok(_) => Ok(true),
+        Err(status) if status.code() == GrpcCode::Aborted => Ok(false),
+        Err(status) => Err(status),
+    }
+}
+
+/// A connection is its member's as soon as a signature on it holds, whatever becomes of the envelope.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_member_whose_envelope_is_refused_is_no_stranger() {
+    let test = TestChannel::new();
+    let Ordering { channel, pipeline: _pipeline } = Ordering::of(&test);
+    let mut old = test.draft(CHAINCODE);
+    old.channel_header.timestamp = Some(prost_types::Timestamp::default());
+    let old = Envelope::decode(old.seal()).unwrap();
+    let forged = Envelope { signature: Bytes::from_static(b"forged"), ..old.clone() };
+    let server = Server::start(&test, &channel, 1, PATIENCE).await;
+    for by_gateway in [false, true] {
+        for (envelope, is_members) in [(&old, true), (&forged, false)] {
+            let send = async |connection| {
+                if by_gateway {
+                    submit(connection, envelope.clone()).await
+                } else {
+                    broadcast(connection, envelope.clone()).await
+                }
+            };
+            let first = server.connect().await;
+            assert!(!send(first.clone()).await.unwrap());
+            // Another stranger takes the only place that there is for strangers.
+            let stranger = server.connect().await;
+            assert!(!broadcast(stranger, forged.clone()).await.unwrap());
+            assert_eq!(send(first).await.is_ok(), is_members, "{by_gateway}");
+        }
+    }
 }
 
 /// A transaction as the property test remembers it.

@@ -15,11 +15,11 @@ use std::{
 };
 
 use bytes::{Buf, Bytes};
-use http::{Extensions, Request, Response};
+use http::{Extensions, HeaderMap, HeaderValue, Request, Response};
 use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
 use tokio::time::{Sleep, sleep};
-use tonic::{Status, transport::server::TlsConnectInfo};
+use tonic::{Code, Status, transport::server::TlsConnectInfo};
 use tower::{Layer, Service};
 
 use crate::{
@@ -102,7 +102,8 @@ where
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
-        let response = ready!(this.answer.poll(context))?;
+        let mut response = ready!(this.answer.poll(context))?;
+        as_other_servers_say(response.headers_mut());
         let call = this.call.take().map(|call| (call, Arc::default()));
         Poll::Ready(Ok(response.map(|body| Answer { body, call, next: None })))
     }
@@ -176,7 +177,12 @@ impl Body for Answer {
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
-        let frame = self.poll_charged(context);
+        let mut frame = self.poll_charged(context);
+        if let Poll::Ready(Some(Ok(frame))) = &mut frame
+            && let Some(trailers) = frame.trailers_mut()
+        {
+            as_other_servers_say(trailers);
+        }
         match &self.call {
             // It may have been ended after it was asked.
             Some((_, unread_here)) if frame.is_ready() && unread_here.ending.goes_on() => {
@@ -322,6 +328,15 @@ impl Body for Asked {
     }
 }
 
+/// A message over a service's limit is OUT_OF_RANGE with tonic, and with no service of ours is anything else; clients
+/// know it as RESOURCE_EXHAUSTED (`rpc_util.go` of grpc-go).
+fn as_other_servers_say(status: &mut HeaderMap) {
+    let from_tonic = HeaderValue::from(Code::OutOfRange as i32);
+    if let Some(code) = status.get_mut(Status::GRPC_STATUS).filter(|code| **code == from_tonic) {
+        *code = HeaderValue::from(Code::ResourceExhausted as i32);
+    }
+}
+
 fn unfinished() -> Status {
     Status::resource_exhausted("too many bytes of unfinished requests; this one was the oldest")
 }
@@ -386,10 +401,7 @@ mod tests {
         task::yield_now,
         time::{Instant, timeout},
     };
-    use tonic::{
-        Code,
-        transport::{Channel, Endpoint},
-    };
+    use tonic::transport::{Channel, Endpoint};
     use tower::{ServiceExt, service_fn};
 
     use super::*;

@@ -18,18 +18,16 @@ impl Gateway {
         if envelope.signature.is_empty() {
             return Err(Status::invalid_argument("prepared transaction must be signed"));
         }
-        let answer = match self.channel.enqueue(envelope) {
-            Ok(answer) => {
-                introduce(extensions, answer.caller.as_ref());
-                tokio::time::timeout(BROADCAST_TIMEOUT, answer.wait()).await.map_err(|_| {
-                    Status::deadline_exceeded("submit timeout expired while broadcasting to ordering service")
-                })?
-            }
-            Err(refusal) => Err(refusal),
-        };
+        let answer = self.channel.enqueue(envelope);
+        introduce(extensions, answer.caller.as_ref());
+        let answer = tokio::time::timeout(BROADCAST_TIMEOUT, answer.wait()).await.map_err(|_| {
+            Status::deadline_exceeded("submit timeout expired while broadcasting to ordering service")
+        })?;
         answer.map(|()| SubmitResponse {}).map_err(|refusal| self.failed_to_submit(&refusal))
     }
 
+    /// Codes and messages are those of `submitNonBFT` in `internal/pkg/gateway/submit.go`, which keeps the orderer's reason from
+    /// the client.
     fn failed_to_submit(&self, refusal: &Refusal) -> Status {
         let info = format!(
             "received unsuccessful response from orderer: status={}, info={}",

@@ -27,7 +27,7 @@ use super::{
     commits::{Commits, TransactionStatus},
     ending::{self, EndSignal},
     shares::{Caller, Share, Shares},
-    submission::{Answer, Submission},
+    submission::{Answer, Queued, Submission},
 };
 use crate::{
     ledger::{CommittedBlock, Ledger, LedgerError},
@@ -195,18 +195,27 @@ impl Channel {
     /// Takes an envelope for ordering, and answers when it is in a block. That is no verdict: the verdict comes
     /// with the block's commit.
     pub async fn broadcast(&self, envelope: Envelope) -> Result<(), Refusal> {
-        self.enqueue(envelope)?.wait().await
+        self.enqueue(envelope).wait().await
     }
 
     /// As [`Channel::broadcast`], without waiting for the answer. The envelope counts for its creator as long as
     /// it waits.
-    pub fn enqueue(&self, envelope: Envelope) -> Result<Answer, Refusal> {
+    pub fn enqueue(&self, envelope: Envelope) -> Answer {
         let bundle = self.bundle();
-        let admitted = self.admit(envelope, &bundle)?;
-        // Its signature holds, or it would not have been admitted.
-        let caller = bundle.msps().deserialize(&admitted.creator).ok().map(|identity| Caller::new(&identity));
+        let admitted = self.admit(envelope, &bundle);
+        let creator = match &admitted {
+            Ok(admitted) => Some(&admitted.creator),
+            Err(refusal) => refusal.creator.as_ref(),
+        };
+        let identity = creator.and_then(|creator| bundle.msps().deserialize(creator).ok());
+        let caller = identity.map(|identity| Caller::new(&identity));
+        let queued = admitted.and_then(|admitted| self.queue(admitted, caller.clone()));
+        Answer { caller, queued }
+    }
+
+    fn queue(&self, admitted: Admitted, caller: Option<Caller>) -> Result<Queued, Refusal> {
         let shares = caller.as_ref().map(|caller| self.queue_shares(caller, admitted.size())).transpose()?;
-        let (submission, answer) = Submission::new(admitted, caller, shares, self.end_signal());
+        let (submission, queued) = Submission::new(admitted, caller, shares, self.end_signal());
         let envelopes = self.envelopes.lock();
         let Some(envelopes) = envelopes.as_ref() else {
             let ended = self.ended.borrow().clone().unwrap_or(Ended::ShuttingDown);
@@ -217,7 +226,7 @@ impl Channel {
                 Err(Refusal::unavailable("the ordering queue is full; try again later"))
             }
             // Where the pipeline has just ended, the answer says why.
-            Ok(()) | Err(TrySendError::Closed(_)) => Ok(answer),
+            Ok(()) | Err(TrySendError::Closed(_)) => Ok(queued),
         }
     }
 

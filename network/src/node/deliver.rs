@@ -31,7 +31,7 @@ use super::{
     ending::{until_ended, with_reason},
     shares::Shares,
 };
-use crate::{limits, order::Refusal};
+use crate::limits;
 use private::{PrivateDataError, Reader};
 use session::{Form, Session};
 
@@ -116,11 +116,11 @@ impl AtomicBroadcast for OrdererService {
         let envelopes = request.into_inner();
         tokio::spawn(take_envelopes(self.channel.clone(), stranger, envelopes, sender, refused.clone()));
         let responses = ReceiverStream::new(receiver).then(answered).inspect(move |response| {
-            if response.status != DeliverStatus::Success as i32 {
+            if response.as_ref().is_ok_and(|response| response.status != DeliverStatus::Success as i32) {
                 refused.cancel();
             }
         });
-        Ok(Response::new(Box::pin(with_reason(&self.channel, responses.map(Ok)))))
+        Ok(Response::new(Box::pin(with_reason(&self.channel, responses))))
     }
 
     async fn deliver(
@@ -133,47 +133,45 @@ impl AtomicBroadcast for OrdererService {
 }
 
 /// Takes envelopes until the client leaves, the channel ends, or one is refused, which ends the stream
-/// (`orderer/common/broadcast/broadcast.go`). Those that were taken before are answered all the same.
+/// (`orderer/common/broadcast/broadcast.go`). Those that were taken before are answered all the same. A message that
+/// cannot be received ends it with the reason.
 async fn take_envelopes(
     channel: Arc<Channel>,
     mut stranger: Option<Accepted<Account>>,
     mut envelopes: Streaming<Envelope>,
-    answers: mpsc::Sender<Result<Answer, Refusal>>,
+    answers: mpsc::Sender<Result<Answer, Status>>,
     refused: CancellationToken,
 ) {
     let ended = channel.ended();
     tokio::pin!(ended);
     loop {
+        // First a place: an envelope that is received counts for nobody until it has one.
+        let Ok(place) = answers.reserve().await else { return };
         let next = tokio::select! {
             next = refused.run_until_cancelled(envelopes.message()) => next,
             _ = &mut ended => return,
             () = answers.closed() => return,
         };
-        let Some(Ok(Some(envelope))) = next else { return };
-        let Ok(place) = answers.reserve().await else { return };
-        let answer = channel.enqueue(envelope);
+        let Some(Some(envelope)) = next.map(Result::transpose) else { return };
+        let answer = envelope.map(|envelope| channel.enqueue(envelope));
         if let Ok(Answer { caller: Some(caller), .. }) = &answer
             && let Some(accepted) = stranger.take()
         {
             accepted.handle.settle(Some(caller.organisation.clone()));
         }
-        let is_refused = answer.is_err();
+        let is_last = answer.as_ref().map_or(true, Answer::is_refusal);
         place.send(answer);
-        if is_refused {
+        if is_last {
             return;
         }
     }
 }
 
-async fn answered(answer: Result<Answer, Refusal>) -> BroadcastResponse {
-    let result = match answer {
-        Ok(answer) => answer.wait().await,
-        Err(refusal) => Err(refusal),
-    };
-    match result {
+async fn answered(answer: Result<Answer, Status>) -> Result<BroadcastResponse, Status> {
+    Ok(match answer?.wait().await {
         Ok(()) => BroadcastResponse { status: DeliverStatus::Success as i32, info: String::new() },
         Err(refusal) => BroadcastResponse { status: refusal.status as i32, info: refusal.info },
-    }
+    })
 }
 
 /// The deliver streams of one server.
@@ -197,7 +195,7 @@ impl Streams {
         let (channel, streams) = (self.channel.clone(), self.open.clone());
         let session = Session { channel, form, responses, connection, streams };
         let responses = on_demand(session.serve(request.into_inner()), receiver);
-        Response::new(Box::pin(until_ended(&self.channel, responses.map(Ok))))
+        Response::new(Box::pin(until_ended(&self.channel, responses)))
     }
 }
 

@@ -23,23 +23,27 @@ pub struct Submission {
 
 /// The orderer's answer to an envelope, given when the envelope is in a block or will be in none.
 pub struct Answer {
-    /// As in [`Submission`].
+    /// Who signed the envelope, if that has been verified; it may have been refused all the same.
     pub caller: Option<Caller>,
+    pub(super) queued: Result<Queued, Refusal>,
+}
+
+/// An envelope in the queue, as the one who sent it sees it.
+pub(super) struct Queued {
     answer: oneshot::Receiver<Result<(), Refusal>>,
     /// Why the channel has ended, once it has.
     end: EndSignal,
 }
 
 impl Submission {
-    pub fn new(
+    pub(super) fn new(
         admitted: Admitted,
         caller: Option<Caller>,
         shares: Option<(Share, Share)>,
         end: EndSignal,
-    ) -> (Self, Answer) {
+    ) -> (Self, Queued) {
         let (sender, answer) = oneshot::channel();
-        let waiting = Answer { caller: caller.clone(), answer, end };
-        (Self { admitted, caller, answer: sender, shares }, waiting)
+        (Self { admitted, caller, answer: sender, shares }, Queued { answer, end })
     }
 
     /// The same envelope, judged anew.
@@ -76,14 +80,20 @@ impl Submission {
 }
 
 impl Answer {
+    /// Whether the envelope was refused at once.
+    pub fn is_refusal(&self) -> bool {
+        self.queued.is_err()
+    }
+
     /// Waits until the envelope is in a block, or is refused.
     pub async fn wait(self) -> Result<(), Refusal> {
-        if let Ok(answer) = self.answer.await {
+        let Queued { answer, end } = self.queued?;
+        if let Ok(answer) = answer.await {
             return answer;
         }
         // Only the end of the pipeline leaves an envelope without an answer, and a block leaves the pipeline only after
         // its envelopes are answered.
-        let ended = ended(self.end).await;
+        let ended = ended(end).await;
         Err(Refusal::unavailable(format!("the transaction was not ordered: {ended}")))
     }
 }

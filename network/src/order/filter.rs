@@ -25,17 +25,31 @@ use crate::ledger::Ledger;
 pub struct Refusal {
     pub status: Status,
     pub info: String,
+    /// The identity that signed the envelope, where that was verified before it was refused.
+    pub creator: Option<Bytes>,
 }
 
 impl Refusal {
     /// The envelope cannot be taken as it is.
     pub fn bad_request(info: impl Into<String>) -> Self {
-        Self { status: Status::BadRequest, info: info.into() }
+        Self { status: Status::BadRequest, info: info.into(), creator: None }
     }
 
     /// The orderer cannot take the envelope now.
     pub fn unavailable(info: impl Into<String>) -> Self {
-        Self { status: Status::ServiceUnavailable, info: info.into() }
+        Self { status: Status::ServiceUnavailable, info: info.into(), creator: None }
+    }
+
+    fn of_checks_of_update(self, stage: &str) -> Self {
+        let info = self.info;
+        Self {
+            info: format!("config update for existing channel did not pass {stage} checks: {info}"),
+            ..self
+        }
+    }
+
+    fn of(self, creator: &Bytes) -> Self {
+        Self { creator: Some(creator.clone()), ..self }
     }
 }
 
@@ -102,9 +116,12 @@ impl Filter<'_> {
     fn admit_transaction(&self, envelope: Envelope, parts: Parts) -> Result<Admitted, Refusal> {
         let creator = self.apply_rules(&envelope, &parts.signature_header)?;
         let Parts { channel_header, signature_header, data } = parts;
-        self.check_time(&channel_header)?;
-        hazard::examine(&channel_header, signature_header, data, self.ledger, self.check_writes)
-            .map_err(|hazard| Refusal::bad_request(hazard.to_string()))?;
+        let examine = |()| {
+            hazard::examine(&channel_header, signature_header, data, self.ledger, self.check_writes)
+                .map_err(|hazard| Refusal::bad_request(hazard.to_string()))
+        };
+        let verdict = self.check_time(&channel_header).and_then(examine);
+        verdict.map_err(|refusal| refusal.of(&creator))?;
         Ok(self.admitted(envelope, channel_header.tx_id, creator, None))
     }
 
@@ -114,21 +131,25 @@ impl Filter<'_> {
         signature_header: &Bytes,
         nonce: [u8; 24],
     ) -> Result<Admitted, Refusal> {
-        let channel = self.bundle.channel_id();
-        let context = |stage: &str, refusal: Refusal| Refusal {
-            info: format!("config update for existing channel did not pass {stage} checks: {}", refusal.info),
-            ..refusal
-        };
-        let creator =
-            self.apply_rules(&update, signature_header).map_err(|refusal| context("initial", refusal))?;
-        let config = self.bundle.propose_update(&update).map_err(|error| {
+        let creator = self
+            .apply_rules(&update, signature_header)
+            .map_err(|refusal| refusal.of_checks_of_update("initial"))?;
+        let envelope = self.apply_update(&update, nonce).map_err(|refusal| refusal.of(&creator))?;
+        Ok(self.admitted(envelope, String::new(), creator, Some(update)))
+    }
+
+    /// The config transaction that is made of a config update.
+    fn apply_update(&self, update: &Envelope, nonce: [u8; 24]) -> Result<Envelope, Refusal> {
+        let config = self.bundle.propose_update(update).map_err(|error| {
+            let channel = self.bundle.channel_id();
             Refusal::bad_request(format!(
                 "error applying config update to existing channel '{channel}': {error}"
             ))
         })?;
         let (envelope, signature_header) = self.config_transaction(config.envelope, nonce)?;
-        self.apply_rules(&envelope, &signature_header).map_err(|refusal| context("final", refusal))?;
-        Ok(self.admitted(envelope, String::new(), creator, Some(update)))
+        self.apply_rules(&envelope, &signature_header)
+            .map_err(|refusal| refusal.of_checks_of_update("final"))?;
+        Ok(envelope)
     }
 
     fn admitted(
@@ -164,9 +185,7 @@ impl Filter<'_> {
             )));
         }
         self.check_expiry(&signed)?;
-        let creator = signed.identity.clone();
-        self.check_writers(signed)?;
-        Ok(creator)
+        self.check_writers(signed)
     }
 
     /// An endorsed transaction never expires for peers: one that was held back would rewrite the past with the
@@ -199,19 +218,24 @@ impl Filter<'_> {
         Ok(())
     }
 
-    fn check_writers(&self, signed: SignedData) -> Result<(), Refusal> {
-        let forbidden = |reason: String| Refusal {
-            status: Status::Forbidden,
-            info: format!("{reason}: permission denied"),
-        };
+    /// Gives the creator.
+    fn check_writers(&self, signed: SignedData) -> Result<Bytes, Refusal> {
         // Peers refuse a whole block for one envelope without a signature, whatever the policy says.
         if signed.signature.is_empty() {
             return Err(Refusal::bad_request("envelope has no signature"));
         }
-        let identities = valid_identities(&[signed], self.bundle.msps(), self.memo);
+        let msps = self.bundle.msps();
+        let identities = valid_identities(std::slice::from_ref(&signed), msps, self.memo);
         let writers = self.bundle.policies().get("/Channel/Writers");
-        let verdict = writers.and_then(|writers| writers.evaluate(&identities, self.bundle.msps()));
-        verdict.map_err(|error| forbidden(error.to_string()))
+        let verdict = writers.and_then(|writers| writers.evaluate(&identities, msps));
+        let creator = signed.identity;
+        let Err(error) = verdict else { return Ok(creator) };
+        let is_members = identities.iter().any(|identity| msps.validate(identity).is_ok());
+        Err(Refusal {
+            status: Status::Forbidden,
+            info: format!("{error}: permission denied"),
+            creator: is_members.then_some(creator),
+        })
     }
 
     /// With its encoded signature header.

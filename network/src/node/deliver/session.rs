@@ -18,7 +18,7 @@ use fabric::{
 use futures::StreamExt;
 use prost_types::Timestamp;
 use tokio::sync::mpsc;
-use tonic::Streaming;
+use tonic::{Status, Streaming};
 use transport::{Account, Handle};
 
 use super::private::PrivateDataError;
@@ -52,7 +52,7 @@ pub struct Session<R> {
     pub channel: Arc<Channel>,
     pub form: Form<R>,
     /// Has room for one response: none is made before its client has taken the one before.
-    pub responses: mpsc::Sender<R>,
+    pub responses: mpsc::Sender<Result<R, Status>>,
     /// The connection of the stream; none in tests.
     pub connection: Option<Handle<Account>>,
     /// Streams that are sending blocks, of all clients.
@@ -60,15 +60,18 @@ pub struct Session<R> {
 }
 
 impl<R> Session<R> {
-    /// Answers one seek request after the other, until one fails or the client leaves.
+    /// Answers one seek request after the other, until one fails or the client leaves. A request that cannot be received
+    /// ends the stream with the reason.
     pub async fn serve(self, mut requests: Streaming<Envelope>) {
-        while let Ok(Some(envelope)) = requests.message().await {
-            let status = match Seek::new(&self.channel, &envelope, &self.form) {
-                Ok(seek) => self.answer(&seek).await,
-                Err(refused) => refused,
+        while let Some(envelope) = requests.message().await.transpose() {
+            let status = match envelope.map(|envelope| Seek::new(&self.channel, &envelope, &self.form)) {
+                Ok(Ok(seek)) => Ok(self.answer(&seek).await),
+                Ok(Err(refused)) => Ok(refused),
+                Err(reason) => Err(reason),
             };
-            let sent = self.responses.send((self.form.status)(status)).await;
-            if sent.is_err() || status != DeliverStatus::Success {
+            let goes_on = matches!(status, Ok(DeliverStatus::Success));
+            let sent = self.responses.send(status.map(self.form.status)).await;
+            if sent.is_err() || !goes_on {
                 return;
             }
         }
@@ -145,7 +148,7 @@ impl Seek {
             let sequence = channel.bundle().sequence();
             self.still_authorized(channel, form.resource, sequence != checked_at)?;
             checked_at = sequence;
-            place.send(session.response(&block, self)?);
+            place.send(Ok(session.response(&block, self)?));
         }
         Ok(())
     }
