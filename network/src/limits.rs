@@ -49,7 +49,14 @@ pub(crate) fn gateway_request(absolute_max_bytes: u32) -> usize {
 
 /// Connections of all servers of a node together, where the process may open files enough; strangers get a
 /// quarter, and so does each organisation. For a newcomer the account with the most connections gives up its oldest.
-pub const CONNECTIONS: usize = 4096;
+pub const CONNECTIONS: usize = 4 * CONNECTIONS_OF_ONE;
+const CONNECTIONS_OF_ONE: usize = 1024;
+/// Bytes of requests that a client may send on one call, and on one connection, before the service has taken them: wide enough
+/// that a connection with many calls is not held back. What waits there is in no account, so the connections of an
+/// organisation bound it.
+pub const STREAM_WINDOW: u32 = 512 << 10;
+pub const CONNECTION_WINDOW: u32 = 1 << 20;
+const _: () = assert!(CONNECTIONS_OF_ONE * CONNECTION_WINDOW as usize <= 1 << 30);
 /// Calls that are open on one connection.
 pub const STREAMS: u32 = 512;
 /// Calls that are open over all connections of strangers, and over those of each organisation: until request and answer

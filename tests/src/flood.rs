@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use fabric::proto::{
     common::{ChannelHeader, Envelope, Header, HeaderType, Payload, SignatureHeader},
-    orderer::{SeekInfo, SeekNewest, SeekOldest, SeekPosition, seek_position},
+    orderer::{SeekInfo, SeekNewest, SeekOldest, SeekPosition, SeekSpecified, seek_position},
     protos::{DeliverResponse, TxValidationCode, deliver_client::DeliverClient, deliver_response},
 };
 use futures::stream;
@@ -41,11 +41,26 @@ pub fn now() -> Timestamp {
 
 /// A signed request for all blocks that there are.
 pub fn seek(profile: &ConnectionProfile, organisation: &str, timestamp: Timestamp) -> Envelope {
+    seek_until(profile, organisation, timestamp, seek_position::Type::Newest(SeekNewest {}))
+}
+
+/// A signed request for all blocks that there will ever be.
+pub fn follow(profile: &ConnectionProfile, organisation: &str) -> Envelope {
+    let end = SeekSpecified { number: u64::MAX };
+    seek_until(profile, organisation, now(), seek_position::Type::Specified(end))
+}
+
+fn seek_until(
+    profile: &ConnectionProfile,
+    organisation: &str,
+    timestamp: Timestamp,
+    stop: seek_position::Type,
+) -> Envelope {
     let client = profile.identity(profile.organisation(organisation).unwrap(), "User1").unwrap();
     let position = |position| Some(SeekPosition { r#type: Some(position) });
     let info = SeekInfo {
         start: position(seek_position::Type::Oldest(SeekOldest {})),
-        stop: position(seek_position::Type::Newest(SeekNewest {})),
+        stop: position(stop),
         ..Default::default()
     };
     let channel_header = ChannelHeader {

@@ -5,7 +5,10 @@
 use std::{
     future::pending,
     pin::Pin,
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
     task::{Context, Poll, ready},
     time::Duration,
 };
@@ -14,7 +17,7 @@ use bytes::Bytes;
 use fabric::{
     msp::SigningIdentity,
     proto::{
-        common::Status as DeliverStatus,
+        common::{Envelope, Status as DeliverStatus},
         gateway::{
             CommitStatusRequest, EvaluateRequest, ProposedTransaction, SignedCommitStatusRequest,
             gateway_client::GatewayClient,
@@ -35,7 +38,7 @@ use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
     sync::Barrier,
-    task::JoinSet,
+    task::{JoinSet, yield_now},
     time::timeout,
 };
 use tonic::{Code, Status, transport::Channel};
@@ -243,6 +246,62 @@ async fn large_result(profile: &ConnectionProfile, organisation: &str, block: u6
         target_organizations: Vec::new(),
     };
     tonic::body::Body::new(http_body_util::Full::new(flood::framed(&request)))
+}
+
+/// A request for blocks without end, and then as many more as there is room for. Counts their bytes.
+struct Seeks {
+    first: Option<Bytes>,
+    sent: Arc<AtomicUsize>,
+}
+
+impl http_body::Body for Seeks {
+    type Data = Bytes;
+    type Error = Status;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
+        let seek = self.first.take().unwrap_or_else(|| {
+            let more = vec![0; 1 << 10];
+            flood::framed(&Envelope { payload: more.into(), ..Default::default() })
+        });
+        self.sent.fetch_add(seek.len(), Ordering::Relaxed);
+        Poll::Ready(Some(Ok(Frame::data(seek))))
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn requests_that_nobody_takes_wait_in_the_window_of_their_connection() {
+    const WINDOW: usize = network::limits::CONNECTION_WINDOW as usize;
+    let network = Network::start();
+    let profile = network.profile();
+    let connection = connect(&profile, "Lab").await;
+    let sent = Arc::new(AtomicUsize::new(0));
+    let mut busy = Vec::new();
+    for _ in 0..8 {
+        let first = Some(flood::framed(&flood::follow(&profile, "Lab")));
+        let body = tonic::body::Body::new(Seeks { first, sent: sent.clone() });
+        busy.push(flood::call(&connection, "protos.Deliver/Deliver", body).await.unwrap());
+    }
+    let full = async {
+        while sent.load(Ordering::Relaxed) < WINDOW {
+            yield_now().await;
+        }
+    };
+    timeout(PATIENCE, full).await.unwrap();
+    // And no further.
+    let most = WINDOW + WINDOW / 8;
+    let more = async {
+        while sent.load(Ordering::Relaxed) <= most {
+            yield_now().await;
+        }
+    };
+    assert!(timeout(Duration::from_secs(2), more).await.is_err());
+    // Another connection of the same client is served.
+    show(&profile, "Lab").await;
+    drop(busy);
+    assert!(network.stop());
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -23,9 +23,6 @@ use crate::{endorse::Endorser, gateway::Gateway, limits};
 
 /// The services whose clients send more than one message.
 const CLIENT_STREAMS: [&str; 2] = ["/protos.Deliver/", "/orderer.AtomicBroadcast/"];
-/// Flow-control windows wide enough that one connection with many calls is not held back.
-const STREAM_WINDOW: u32 = 1 << 20;
-const CONNECTION_WINDOW: u32 = 4 << 20;
 
 /// An endorsing peer as gateways see it.
 pub struct Peer {
@@ -100,8 +97,8 @@ pub async fn serve(
         .tls_config(tls)
         .map_err(ServeError::Tls)?
         .max_frame_size(transport::FRAME_BYTES)
-        .initial_stream_window_size(STREAM_WINDOW)
-        .initial_connection_window_size(CONNECTION_WINDOW)
+        .initial_stream_window_size(limits::STREAM_WINDOW)
+        .initial_connection_window_size(limits::CONNECTION_WINDOW)
         .max_concurrent_streams(limits::STREAMS)
         .http2_max_header_list_size(limits::HEADER_BYTES)
         .http2_keepalive_interval(Some(limits::PING_AFTER))
