@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use network::crypto_config::{self, CryptoConfig, Organization, Validity};
+use material::{self, CryptoConfig, Organization, Validity};
 
 use crate::{
     cert::output,
@@ -69,7 +69,7 @@ pub fn run(args: Args) -> Result<Exit, Failure> {
     match args.command {
         Command::Generate { place } => {
             let config = place.config()?;
-            crypto_config::generate(&config, &place.output, place.validity()).map_err(failure)?;
+            material::generate(&config, &place.output, place.validity()).map_err(failure)?;
             output::line(format!(
                 "{} organisations in {}",
                 config.organizations.len(),
@@ -85,23 +85,21 @@ pub fn run(args: Args) -> Result<Exit, Failure> {
                 (Some(org), Some(user), _) => {
                     let organization = organization(&config, org)?;
                     vec![
-                        crypto_config::add_user(organization, &place.output, user, place.validity())
+                        material::add_user(organization, &place.output, user, place.validity())
                             .map_err(failure)?,
                     ]
                 }
                 (Some(org), None, Some(name)) => {
                     let organization = organization(&config, org)?;
                     vec![
-                        crypto_config::renew(organization, &place.output, name, place.validity())
+                        material::renew(organization, &place.output, name, place.validity())
                             .map_err(failure)?,
                     ]
                 }
                 (Some(_), None, None) => {
                     return Err(Failure::usage("say what to add: --user NAME or --renew NAME"));
                 }
-                (None, ..) => {
-                    crypto_config::extend(&config, &place.output, place.validity()).map_err(failure)?
-                }
+                (None, ..) => material::extend(&config, &place.output, place.validity()).map_err(failure)?,
             };
             for folder in &folders {
                 output::line(folder.display().to_string())?;
@@ -122,6 +120,6 @@ fn organization<'a>(config: &'a CryptoConfig, asked: &str) -> Result<&'a Organiz
     })
 }
 
-fn failure(error: crypto_config::CryptoConfigError) -> Failure {
+fn failure(error: material::CryptoConfigError) -> Failure {
     Failure::usage(error.to_string())
 }

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use network::ledger::{self, ExportError};
+use ledger::{self, ExportError};
 use serde_json::json;
 
 use crate::{

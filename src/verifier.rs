@@ -13,11 +13,9 @@ use std::{
 
 use durable::Access;
 use fabric::{msp::SigningIdentity, types::HeadedBlock};
+use ledger::Ledger;
 use metrics_exporter_prometheus::PrometheusHandle;
-use network::{
-    ledger::Ledger,
-    node::follower::{self, Source, SourceKind},
-};
+use network::node::follower::{self, Source, SourceKind};
 use rustls::{
     RootCertStore,
     pki_types::{CertificateDer, pem::PemObject},

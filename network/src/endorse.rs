@@ -50,7 +50,7 @@ use check::{Headers, Invocation};
 use invoke::Transaction;
 use runnable::Runnables;
 
-use crate::ledger::Ledger;
+use ledger::Ledger;
 
 /// What makes a peer: whose it is and what it works with.
 pub struct EndorserSetup {

@@ -7,6 +7,7 @@
 mod call;
 mod chaincode_events;
 mod commit_status;
+mod definitions;
 mod endorse;
 mod errors;
 mod evaluate;
@@ -28,7 +29,6 @@ use tonic::{Extensions, Request, Response, Status};
 
 use crate::{
     endorse::DecodedProposal,
-    lifecycle::Definitions,
     limits,
     node::{
         Channel, Peer,
@@ -36,6 +36,8 @@ use crate::{
         until_ended,
     },
 };
+
+use definitions::Definitions;
 
 /// How long one endorsing peer may take (`peer.gateway.endorsementTimeout` waits 30 s in core.yaml).
 const ENDORSEMENT_TIMEOUT: Duration = Duration::from_secs(30);

@@ -27,12 +27,10 @@ pub use self::{
     files::{FileError, read},
     report::{BlockReport, Difference, Outcome, Summary},
 };
-use crate::{
-    ledger::{
-        Ledger, LedgerError,
-        transaction::{CONFIG_KEY, CONFIG_NAMESPACE},
-    },
-    validate::{self, BlockRejected, Halt},
+use crate::validate::{self, BlockRejected, Halt};
+use ledger::{
+    Ledger, LedgerError,
+    transaction::{CONFIG_KEY, CONFIG_NAMESPACE},
 };
 
 /// Why a chain cannot be replayed further.

@@ -57,7 +57,7 @@ use self::{
     examine::{Examined, Examiner},
     serial::{Serial, apply_config},
 };
-use crate::ledger::{Ledger, UpdateBatch, ValidatedBlock};
+use ledger::{Ledger, UpdateBatch, ValidatedBlock};
 
 /// A block with the verdicts on its transactions, ready to be committed.
 #[derive(Debug)]

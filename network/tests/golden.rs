@@ -8,10 +8,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use network::{
-    ledger::{self, ExportError},
-    replay::{self, BlockReport, Replay},
-};
+use ledger::ExportError;
+use network::replay::{self, BlockReport, Replay};
 
 /// What the recording says was done in a transaction, by block and index.
 type Labels = BTreeMap<(u64, usize), String>;

@@ -842,7 +842,7 @@ async fn every_policy_setting_client_settles() {
 /// peers may not have held it against the policies of the key's namespace.
 fn check_harmless(test: &TestChannel, number: u64, sent: &BTreeMap<&str, &Sent>, seed: u64) {
     let block = test.ledger.block(number).unwrap().unwrap();
-    let (_, transactions) = network::ledger::CommittedBlock::recorded(&block).unwrap();
+    let (_, transactions) = ledger::CommittedBlock::recorded(&block).unwrap();
     let sent = transactions.iter().map(|transaction| sent[transaction.txid.as_str()]);
     let sent: Vec<_> = sent.zip(codes(test, number)).collect();
     for (index, (earlier, code)) in sent.iter().enumerate() {
@@ -867,7 +867,7 @@ fn check_harmless(test: &TestChannel, number: u64, sent: &BTreeMap<&str, &Sent>,
 fn check_replay(test: &TestChannel, from: u64) {
     let directory = tempfile::tempdir().unwrap();
     let genesis = test.ledger.block(0).unwrap().unwrap();
-    let (ledger, _) = network::ledger::Ledger::open(directory.path(), Some(&genesis)).unwrap();
+    let (ledger, _) = ledger::Ledger::open(directory.path(), Some(&genesis)).unwrap();
     for number in 1..test.ledger.height() {
         let block = test.ledger.block(number).unwrap().unwrap();
         let ordered = validate::verify_ordered(block, &test.bundle, &ledger, &test.memo).unwrap();

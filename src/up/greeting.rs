@@ -9,7 +9,8 @@ use std::{
 
 use certificate::Code;
 use durable::Access;
-use network::{ledger::Recovery, node::Node};
+use ledger::Recovery;
+use network::node::Node;
 use peer_client::ConnectionProfile;
 use verifier::{BaseUrl, link, product_link, qr::Qr};
 

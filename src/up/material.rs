@@ -11,10 +11,8 @@ use fabric::{
     channel::{Bundle, genesis},
     types::HeadedBlock,
 };
-use network::{
-    crypto_config::{self, CryptoConfig, Kind, Organization, Validity},
-    ledger::{Ledger, LedgerError},
-};
+use ledger::{Ledger, LedgerError};
+use material::{CryptoConfig, Kind, Organization, Validity};
 use prost::Message;
 
 use super::NAME;
@@ -134,7 +132,7 @@ pub fn prepare(data_dir: &Path) -> Result<Material, Failure> {
     }
     let config = crypto_config(&data_dir.join(CRYPTO_CONFIG_YAML), &folder, has_ledger)?;
     if !has_keys {
-        crypto_config::generate(&config, &folder, Validity::of_years(now(), VALID_YEARS))
+        material::generate(&config, &folder, Validity::of_years(now(), VALID_YEARS))
             .map_err(|error| Failure::during("making keys and certificates", error))?;
     }
     let (genesis, bundle) = genesis_block(data_dir, logged)?;

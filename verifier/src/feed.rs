@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use network::ledger::{CommittedBlock, Ledger};
+use ledger::{CommittedBlock, Ledger};
 use tokio::sync::broadcast::{Receiver, error::RecvError};
 use tokio::task;
 use tokio::time::sleep;

@@ -23,7 +23,7 @@ use fabric::channel::Bundle;
 use fabric::crypto::SignatureMemo;
 use fabric::policy::{self, SignaturePolicy};
 use fabric::types::{HeadedBlock, Height};
-use network::ledger::replayable;
+use ledger::replayable;
 use network::validate::is_endorsed;
 use parking_lot::Mutex;
 use rocksdb::{DB, WriteBatch};

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use certificate::DateTime;
-use network::ledger::Ledger;
+use ledger::Ledger;
 use parking_lot::{Mutex, RwLock};
 use tokio::sync::Notify;
 

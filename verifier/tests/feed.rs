@@ -12,7 +12,7 @@ use std::time::Duration;
 use common::*;
 use fabric::proto::kvrwset::KvWrite;
 use fabric::proto::protos::TxValidationCode;
-use network::ledger::CommittedBlock;
+use ledger::CommittedBlock;
 use serde_json::json;
 use sha2::{Digest, Sha256};
 use tokio::sync::broadcast::{Sender, channel as broadcast};

@@ -13,7 +13,7 @@ use certificate::{DateTime, Moment, Verdict, demo, keys};
 use common::*;
 use fabric::proto::kvrwset::{KvMetadataEntry, KvMetadataWrite, KvWrite, KvrwSet};
 use fabric::proto::protos::TxValidationCode;
-use network::ledger::CommittedBlock;
+use ledger::CommittedBlock;
 use tempfile::TempDir;
 use verifier::{CaughtUp, Doubt, ModelError, ReadModel};
 

@@ -14,7 +14,7 @@ use certificate::record::{Event, Stop, Suspension, Withdrawal};
 use common::*;
 use fabric::proto::kvrwset::{KvMetadataEntry, KvMetadataWrite, KvWrite, KvrwSet};
 use fabric::proto::protos::TxValidationCode;
-use network::ledger::Ledger;
+use ledger::Ledger;
 use network::replay::{self, Replay};
 use proptest::prelude::*;
 use proptest::test_runner::{Config as Cases, TestRunner};

@@ -15,7 +15,7 @@ use fabric::{
     types::decode,
 };
 
-use crate::lifecycle::{implicit_collection, implicit_owner};
+use lifecycle::{implicit_collection, implicit_owner};
 
 /// The collections that a transaction may use in one namespace.
 #[derive(Debug)]

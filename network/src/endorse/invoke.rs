@@ -22,7 +22,7 @@ use super::{
     simulate::{SimulationError, Simulator},
     system,
 };
-use crate::lifecycle::StateError;
+use ledger::DefinitionError;
 
 /// The key that says for which version a chaincode has been initialised; it lies in the chaincode's own
 /// namespace, where no chaincode can write it.
@@ -130,7 +130,7 @@ impl Endorser {
         &self,
         name: &str,
         simulator: &mut Simulator<'_>,
-    ) -> Result<Arc<Runnable>, StateError> {
+    ) -> Result<Arc<Runnable>, DefinitionError> {
         self.runnables.find(name, simulator, &self.setup.packages)
     }
 }

@@ -24,14 +24,13 @@ use prost::{Message, Name};
 
 pub use state::PublicState;
 
-pub use crate::lifecycle::NAMESPACE;
+pub use lifecycle::NAMESPACE;
 
 use super::{
     Endorser, invoke::Transaction, packages::PackageError, rwset::sha256, simulate::Simulator, system,
 };
-use crate::lifecycle::{
-    ChaincodeDefinition, ChaincodeParameters, StateError, check_harmless, local_package_record, records,
-};
+use ledger::DefinitionError;
+use lifecycle::{ChaincodeDefinition, ChaincodeParameters, check_harmless, local_package_record, records};
 
 const DEFAULT_POLICY: &str = "/Channel/Application/Endorsement";
 
@@ -57,8 +56,8 @@ impl LifecycleError {
     }
 }
 
-impl From<StateError> for LifecycleError {
-    fn from(error: StateError) -> Self {
+impl From<DefinitionError> for LifecycleError {
+    fn from(error: DefinitionError) -> Self {
         Self::Failed(error.to_string())
     }
 }

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use fabric::proto::rwset::{NsPvtReadWriteSet, TxPvtReadWriteSet};
 
 use super::{Endorser, invoke::Transaction, simulate::Simulation};
-use crate::ledger::{LedgerError, Waiting};
+use ledger::{LedgerError, Waiting};
 
 impl Endorser {
     /// Keeps private writes durably. It must happen before the response leaves: once the transaction is

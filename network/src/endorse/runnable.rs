@@ -12,13 +12,9 @@ use super::{
     rwset::sha256,
     simulate::Simulator,
 };
-use crate::{
-    ledger::{LedgerError, View},
-    lifecycle::{
-        self, CommittedState, NAMESPACES, StateError, implicit_collection, package_id_key, read_definition,
-        read_sequence, records,
-    },
-};
+use ledger::{DefinitionError, DefinitionState};
+use ledger::{LedgerError, View};
+use lifecycle::{NAMESPACES, implicit_collection, package_id_key, read_definition, read_sequence, records};
 
 /// The namespace where chaincodes of Fabric 1 were defined. None can be any more, but a peer still looks.
 const LEGACY_NAMESPACE: &str = "lscc";
@@ -55,7 +51,7 @@ impl Runnables {
         name: &str,
         simulator: &mut Simulator<'_>,
         packages: &Packages,
-    ) -> Result<Arc<Runnable>, StateError> {
+    ) -> Result<Arc<Runnable>, DefinitionError> {
         if let Some(found) = simulator.runnable(name) {
             return Ok(found);
         }
@@ -69,7 +65,7 @@ impl Runnables {
         name: &str,
         simulator: &mut Simulator<'_>,
         packages: &Packages,
-    ) -> Result<Arc<Runnable>, StateError> {
+    ) -> Result<Arc<Runnable>, DefinitionError> {
         let channel = &self.channel_id;
         let sequence = read_sequence(name, &mut PublicState(simulator)).map_err(|error| {
             error.context(format!(
@@ -78,7 +74,7 @@ impl Runnables {
         })?;
         if sequence == 0 {
             simulator.get_state(LEGACY_NAMESPACE, name)?;
-            return Err(StateError::Failed(format!("chaincode {name} not found")));
+            return Err(DefinitionError::Failed(format!("chaincode {name} not found")));
         }
         let view = simulator.view();
         let source_hash = self.source_hash(name, sequence, view)?;
@@ -105,16 +101,16 @@ impl Runnables {
         source_hash: Option<Bytes>,
         view: &View<'_>,
         packages: &Packages,
-    ) -> Result<Runnable, StateError> {
-        let definition = read_definition(name, &mut CommittedState(view))?.ok_or_else(|| {
-            StateError::Failed(format!("unknown chaincode '{name}' for channel '{}'", self.channel_id))
+    ) -> Result<Runnable, DefinitionError> {
+        let definition = read_definition(name, &mut DefinitionState(view))?.ok_or_else(|| {
+            DefinitionError::Failed(format!("unknown chaincode '{name}' for channel '{}'", self.channel_id))
         })?;
         let approved = definition.parameters.record();
         let private_name = definition.private_name(name);
         let differing =
             records::mismatches(NAMESPACES, &private_name, &approved, |key| Ok(self.hash(key, view)?))?;
         if !differing.is_empty() {
-            return Err(StateError::Failed(format!(
+            return Err(DefinitionError::Failed(format!(
                 "chaincode definition for '{name}' at sequence {sequence} on channel '{}' has not yet been approved \
                  by this org",
                 self.channel_id
@@ -125,7 +121,7 @@ impl Runnables {
             .into_iter()
             .find(|package| source_hash.as_ref() == Some(&local_package_hash(&package.id)));
         let package = installed.ok_or_else(|| {
-            StateError::Failed(format!(
+            DefinitionError::Failed(format!(
                 "chaincode definition for '{name}' exists, but chaincode is not installed"
             ))
         })?;

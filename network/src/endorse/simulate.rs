@@ -28,7 +28,7 @@ use super::{
     runnable::Runnable,
     rwset::{Metadata, RwSetBuilder},
 };
-use crate::ledger::{LedgerError, PrivateStore, View};
+use ledger::{LedgerError, PrivateStore, View};
 use range::RangeQuery;
 
 /// The metadata entry that holds a key's own endorsement policy.

@@ -22,9 +22,9 @@ use tonic::Status;
 use super::{Gateway, call::Call};
 use crate::{
     endorse::{collections::Collections, system},
-    lifecycle::{self, implicit_owner},
     node::Peer,
 };
+use lifecycle::implicit_owner;
 
 /// Sets of up to this many peers are tried; a policy that needs more needs a client that names them.
 const MOST_PEERS: usize = 12;

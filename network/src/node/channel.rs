@@ -30,11 +30,11 @@ use super::{
     submission::{Answer, Queued, Submission},
 };
 use crate::{
-    ledger::{CommittedBlock, Ledger, LedgerError},
     limits,
     order::{Admitted, Filter, Refusal},
     validate,
 };
+use ledger::{CommittedBlock, Ledger, LedgerError};
 
 /// Envelopes that wait for the pipeline; beyond these the orderer answers SERVICE_UNAVAILABLE.
 pub const QUEUED_ENVELOPES: usize = 10_000;

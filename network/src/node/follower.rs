@@ -32,13 +32,13 @@ use futures::StreamExt;
 use tonic::Status;
 
 use crate::{
-    ledger::{CommittedBlock, Ledger, LedgerError},
     node::start::{StartError, current_config},
     validate::{self, BlockRejected, Halt},
 };
 use asking::Asker;
 use download::Download;
 use end::End;
+use ledger::{CommittedBlock, Ledger, LedgerError};
 use rounds::{Answer, Answers, rounds};
 pub use source::{Source, SourceKind, tls};
 

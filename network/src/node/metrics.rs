@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use tracing::{info_span, span::EnteredSpan};
 
-use crate::ledger::CommittedBlock;
+use ledger::CommittedBlock;
 
 /// Says what the node's metrics mean, to the recorder that is installed.
 pub fn describe() {

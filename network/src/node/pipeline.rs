@@ -19,10 +19,10 @@ use tokio::sync::mpsc::Receiver;
 
 use super::{Channel, Ended, metrics, shares::Caller, submission::Submission};
 use crate::{
-    ledger::LedgerError,
     order::{BlockWriter, Cut, Cutter, Refusal},
     validate::{self, BlockRejected, Composition, Halt, Validation},
 };
+use ledger::LedgerError;
 
 /// Envelopes that may wait because they would stop peers behind others of the same block, and those among them of
 /// one identity. Each is judged once for every block that it waits for.

@@ -21,12 +21,12 @@ use super::{
 use crate::{
     endorse::{Endorser, EndorserSetup, OwnChaincode, PackageError, Packages},
     gateway::Gateway,
-    ledger::{
-        Ledger, LedgerError, Recovery,
-        transaction::{CONFIG_KEY, CONFIG_NAMESPACE},
-    },
     limits,
     order::BlockWriter,
+};
+use ledger::{
+    Ledger, LedgerError, Recovery,
+    transaction::{CONFIG_KEY, CONFIG_NAMESPACE},
 };
 
 /// Signatures remembered as verified: enough for the endorsements and creators of some thousand

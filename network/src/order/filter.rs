@@ -18,7 +18,7 @@ use prost::Message;
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
 use super::hazard::{self, WritesCheck};
-use crate::ledger::Ledger;
+use ledger::Ledger;
 
 /// Why an envelope was not ordered; the client may mend a 400 or 403 and repeat a 503.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -23,7 +23,7 @@ use fabric::{
     types::{decode_noting, rwset::TxRwSet, txid},
 };
 
-use crate::ledger::{Ledger, LedgerError};
+use ledger::{Ledger, LedgerError};
 
 /// The state metadata entry that holds a key's own endorsement policy.
 const VALIDATION_PARAMETER: &str = "VALIDATION_PARAMETER";

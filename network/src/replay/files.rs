@@ -15,7 +15,7 @@ use fabric::{
 };
 use flate2::read::MultiGzDecoder;
 
-use crate::ledger::{self, LedgerError};
+use ledger::{self, LedgerError};
 
 /// Why recorded blocks cannot be read.
 #[derive(Debug, thiserror::Error)]

@@ -16,7 +16,7 @@ use fabric::{
 };
 use serde::{Serialize, Serializer};
 
-use crate::ledger::transaction;
+use ledger::transaction;
 
 /// The verdicts on a block and the commit hash after it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]

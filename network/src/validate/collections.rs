@@ -13,7 +13,7 @@ use fabric::{
 use prost::Message;
 
 use super::{Defect, definitions::Definitions, policies};
-use crate::lifecycle::{ChaincodeDefinition, implicit_owner};
+use lifecycle::{ChaincodeDefinition, implicit_owner};
 
 /// Who must endorse writes to a collection.
 pub(crate) enum CollectionPolicy {

@@ -19,7 +19,7 @@ use super::{
     validation,
     verdict::Verdict,
 };
-use crate::ledger::{Ledger, UpdateBatch, View};
+use ledger::{Ledger, UpdateBatch, View};
 
 /// How many comparisons of an endorser with a rule of a key's policy a transaction may cost: so many, or one for
 /// each of its bytes.

@@ -2,10 +2,8 @@
 
 use fabric::channel::ConfigError;
 
-use crate::{
-    ledger::{self, LedgerError},
-    lifecycle::StateError,
-};
+use ledger::DefinitionError;
+use ledger::LedgerError;
 
 /// A block that no peer gets past. It stays on the chain, so the channel goes no further; what is
 /// committed remains.
@@ -107,11 +105,11 @@ impl From<LedgerError> for Defect {
     }
 }
 
-impl From<StateError> for Defect {
-    fn from(error: StateError) -> Self {
+impl From<DefinitionError> for Defect {
+    fn from(error: DefinitionError) -> Self {
         match error {
-            StateError::Ledger(error) => error.into(),
-            StateError::Failed(reason) => Self::Definition(reason),
+            DefinitionError::State(error) => error.into(),
+            DefinitionError::Failed(reason) => Self::Definition(reason),
         }
     }
 }

@@ -7,10 +7,9 @@ use std::{cell::RefCell, collections::HashMap, rc::Rc};
 
 use bytes::Bytes;
 
-use crate::{
-    ledger::{LedgerError, View},
-    lifecycle::{ChaincodeDefinition, NAMESPACE, ReadState, StateError, read_definition},
-};
+use ledger::DefinitionError;
+use ledger::{LedgerError, View};
+use lifecycle::{ChaincodeDefinition, NAMESPACE, ReadState, read_definition};
 
 /// Looks up a key of namespace `_lifecycle`.
 pub(crate) type StateReader<'a> = dyn Fn(&str) -> Result<Option<Bytes>, LedgerError> + 'a;
@@ -31,7 +30,7 @@ impl<'a> Definitions<'a> {
     }
 
     /// `None` if there is no such chaincode; an error if a peer that comes upon it stops.
-    pub fn get(&self, chaincode: &str) -> Result<Option<Rc<ChaincodeDefinition>>, StateError> {
+    pub fn get(&self, chaincode: &str) -> Result<Option<Rc<ChaincodeDefinition>>, DefinitionError> {
         if chaincode == NAMESPACE {
             return Ok(Some(Rc::default()));
         }
@@ -47,7 +46,9 @@ impl<'a> Definitions<'a> {
 struct Reader<'a>(&'a StateReader<'a>);
 
 impl ReadState for Reader<'_> {
-    fn get(&mut self, key: &str) -> Result<Option<Bytes>, StateError> {
+    type Error = LedgerError;
+
+    fn get(&mut self, key: &str) -> Result<Option<Bytes>, DefinitionError> {
         Ok((self.0)(key)?)
     }
 }

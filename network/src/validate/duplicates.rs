@@ -8,7 +8,7 @@ use super::{
     unpack::Unpacked,
     verdict::{Failure, Verdict},
 };
-use crate::ledger::Ledger;
+use ledger::Ledger;
 
 /// An id counts as taken whatever the verdict was on the transaction that has it.
 pub(crate) fn check_ledger(unpacked: &Unpacked, ledger: &Ledger) -> Result<(), Failure> {

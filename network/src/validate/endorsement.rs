@@ -26,10 +26,8 @@ use super::{
     policies::Policies,
     verdict::{Failure, Verdict},
 };
-use crate::{
-    ledger::StateKey,
-    lifecycle::{BUILT_IN_PLUGIN, ChaincodeDefinition, NAMESPACE},
-};
+use ledger::StateKey;
+use lifecycle::{BUILT_IN_PLUGIN, ChaincodeDefinition, NAMESPACE};
 
 /// A transaction that is to be held against policies.
 #[derive(Clone, Copy)]

@@ -20,7 +20,7 @@ use super::{
     unpack::Unpacked,
     verdict::{Failure, Verdict},
 };
-use crate::ledger::{Ledger, Transaction};
+use ledger::{Ledger, Transaction};
 
 /// How many transactions are worth a thread: to start one costs as much as to examine some whose
 /// signatures are known already.

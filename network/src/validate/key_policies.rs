@@ -25,7 +25,7 @@ use super::{
     unpack::{Flaw, Unpacked},
     verdict::{Failure, Verdict},
 };
-use crate::ledger::{StateKey, View};
+use ledger::{StateKey, View};
 
 /// Whether a transaction met the policies of each namespace it concerns. A namespace whose policies it was
 /// never held against is not there.

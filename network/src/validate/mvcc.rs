@@ -24,7 +24,7 @@ use super::{
     range::RangeResults,
     verdict::{Failure, Verdict},
 };
-use crate::ledger::{StateKey, UpdateBatch, View};
+use ledger::{StateKey, UpdateBatch, View};
 
 /// The world state as the next transaction of the block finds it.
 #[derive(Clone, Copy)]

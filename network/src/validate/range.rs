@@ -7,7 +7,7 @@ use std::{cmp::Ordering, iter::Peekable};
 use fabric::{proto::kvrwset::RangeQueryInfo, types::Height};
 
 use super::{Defect, mvcc::State, verdict::Failure};
-use crate::ledger::{LedgerError, RangeScan, StateKey};
+use ledger::{LedgerError, RangeScan, StateKey};
 
 /// A key the block has changed; without a version if the block deleted it.
 type Changed<'a> = (&'a str, Option<Height>);
@@ -24,7 +24,7 @@ pub(crate) struct RangeResults<'a> {
 impl<'a> RangeResults<'a> {
     pub fn new(state: State<'a>, namespace: &'a str, query: &'a RangeQueryInfo) -> Result<Self, LedgerError> {
         let RangeQueryInfo { start_key: start, end_key: end, .. } = query;
-        let changed = |update: &crate::ledger::Update| update.value.as_ref().map(|_| update.version);
+        let changed = |update: &ledger::Update| update.value.as_ref().map(|_| update.version);
         let block = state.block.range(namespace, start, end).map(move |(key, update)| (key, changed(update)));
         let block: Box<dyn Iterator<Item = Changed<'a>> + 'a> = Box::new(block);
         Ok(Self {

@@ -13,10 +13,8 @@ use super::{
     Defect,
     definitions::{Definitions, described_chaincode, redefined_chaincode},
 };
-use crate::{
-    ledger::{StateKey, UpdateBatch, View},
-    lifecycle::{ChaincodeDefinition, NAMESPACE, check_harmless},
-};
+use ledger::{StateKey, UpdateBatch, View};
+use lifecycle::{ChaincodeDefinition, NAMESPACE, check_harmless};
 
 /// Checks the definitions that `updates` change; names the transaction that left a bad one.
 pub(crate) fn check(updates: &UpdateBatch, view: &View<'_>) -> Result<(), (usize, Defect)> {

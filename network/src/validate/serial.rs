@@ -20,7 +20,7 @@ use super::{
     unpack::Unpacked,
     verdict::{Failure, Verdict},
 };
-use crate::ledger::{Transaction, UpdateBatch, View};
+use ledger::{Transaction, UpdateBatch, View};
 
 /// The block so far.
 pub(crate) struct Serial<'a> {

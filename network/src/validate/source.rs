@@ -23,7 +23,7 @@ use fabric::{
 };
 use prost::Message;
 
-use crate::ledger::{Ledger, LedgerError};
+use ledger::{Ledger, LedgerError};
 
 const BLOCK_VALIDATION: &str = "/Channel/Orderer/BlockValidation";
 

@@ -3,7 +3,8 @@
 use fabric::proto::protos::TxValidationCode;
 
 use super::Defect;
-use crate::{ledger::LedgerError, lifecycle::StateError};
+use ledger::DefinitionError;
+use ledger::LedgerError;
 
 /// A validation code, and why. The code is Fabric's, the reason is ours and for people.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -52,8 +53,8 @@ impl From<LedgerError> for Failure {
     }
 }
 
-impl From<StateError> for Failure {
-    fn from(error: StateError) -> Self {
+impl From<DefinitionError> for Failure {
+    fn from(error: DefinitionError) -> Self {
         Self::Halt(error.into())
     }
 }

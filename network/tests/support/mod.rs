@@ -41,11 +41,9 @@ use fabric::{
         block::{data_hash, header_bytes},
     },
 };
-use network::{
-    crypto_config::{CryptoConfig, Validity, generate},
-    ledger::Ledger,
-    validate::{self, BlockRejected, Halt, Validation},
-};
+use ledger::Ledger;
+use material::{CryptoConfig, Validity, generate};
+use network::validate::{self, BlockRejected, Halt, Validation};
 use prost::Message;
 use tempfile::TempDir;
 

@@ -31,12 +31,9 @@ use fabric::{
     types::{HeadedBlock, txid},
 };
 use futures::executor::block_on;
-use network::{
-    crypto_config::{self, CryptoConfig, generate},
-    ledger::{Ledger, View},
-    order::BlockWriter,
-    validate,
-};
+use ledger::{Ledger, View};
+use material::{CryptoConfig, generate};
+use network::{order::BlockWriter, validate};
 use prost::Message;
 use prost_types::Timestamp;
 use serde_json::json;
@@ -283,7 +280,7 @@ fn issuer_key() -> SigningKey {
 
 fn material(directory: &Path, crypto: &Path, now: DateTime) -> HeadedBlock {
     let config = CryptoConfig::read(&repository().join("crypto-config/crypto-config.yaml")).unwrap();
-    let validity = crypto_config::Validity::of_years(now.plus_days(-90).seconds(), 20);
+    let validity = material::Validity::of_years(now.plus_days(-90).seconds(), 20);
     generate(&config, crypto, validity).unwrap();
     let configtx = directory.join("configtx.yaml");
     std::fs::copy(repository().join("configtx.yaml"), &configtx).unwrap();

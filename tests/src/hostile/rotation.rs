@@ -12,10 +12,8 @@ use fabric::{
     types::HeadedBlock,
 };
 use fastrand::Rng;
-use network::{
-    crypto_config::{CryptoConfig, Validity, generate},
-    order::BlockWriter,
-};
+use material::{CryptoConfig, Validity, generate};
+use network::order::BlockWriter;
 use prost::Message;
 
 use crate::{

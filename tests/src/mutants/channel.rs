@@ -16,9 +16,9 @@ use fabric::{
     msp::SigningIdentity,
     types::HeadedBlock,
 };
+use ledger::Ledger;
+use material::{CryptoConfig, Validity, generate};
 use network::{
-    crypto_config::{CryptoConfig, Validity, generate},
-    ledger::Ledger,
     order::BlockWriter,
     validate::{self, BlockRejected, Halt, Validation},
 };

@@ -12,7 +12,8 @@ use fabric::{
     types::Height,
 };
 use fastrand::Rng;
-use network::{endorse::range_reads::RangeReads, ledger::View};
+use ledger::View;
+use network::endorse::range_reads::RangeReads;
 use prost::Message;
 use sha2::{Digest, Sha256};
 

@@ -14,7 +14,7 @@ use fabric::channel::{Bundle, ConfigError};
 use fabric::proto::common::{ChannelHeader, Envelope, HeaderType, Payload};
 use fabric::proto::protos::TxValidationCode;
 use fabric::types::{HeadedBlock, Height, decode};
-use network::ledger::{
+use ledger::{
     CommittedBlock, CommittedState, LedgerError, StateItem, StateKey, StateValue, Transaction, Update,
     UpdateBatch,
 };

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::{fs, io};
 
-use network::ledger::table;
+use ledger::table;
 use rocksdb::{DB, Options};
 
 use super::ModelError;

@@ -1,6 +1,6 @@
 //! How blocks go into the read model: as they are committed, and for what it missed from the ledger's log.
 
-use network::ledger::{CommittedBlock, Ledger, LedgerError};
+use ledger::{CommittedBlock, Ledger, LedgerError};
 
 use super::block::IncomingBlock;
 use super::{ModelError, ReadModel};

@@ -7,7 +7,7 @@ use fabric::{
 };
 
 use super::{Call, RequestError};
-use crate::lifecycle::implicit_owner;
+use lifecycle::implicit_owner;
 
 /// Whether the proposal's creator may read and write a collection.
 #[derive(Clone, Copy)]

@@ -16,10 +16,8 @@ use fabric::proto::{
 };
 
 use super::{Call, RequestError, marshal, unmarshal};
-use crate::{
-    endorse::simulate::{PrivateRange, RangeId, SimulationError, Simulator},
-    ledger::{HistoryScan, Modification},
-};
+use crate::endorse::simulate::{PrivateRange, RangeId, SimulationError, Simulator};
+use ledger::{HistoryScan, Modification};
 
 /// Results in one message to the chaincode.
 const BATCH: usize = 100;

@@ -10,12 +10,10 @@ use super::{
     collection_rules::check_arguments,
     state::{OrgState, PublicState},
 };
-use crate::{
-    endorse::simulate::Simulator,
-    lifecycle::{
-        CHAINCODE_SOURCES, ChaincodeDefinition, NAMESPACES, implicit_collection, local_package_record,
-        read_definition, read_package_id, read_parameters, read_sequence, records,
-    },
+use crate::endorse::simulate::Simulator;
+use lifecycle::{
+    CHAINCODE_SOURCES, ChaincodeDefinition, NAMESPACES, implicit_collection, local_package_record,
+    read_definition, read_package_id, read_parameters, read_sequence, records,
 };
 
 impl Invocation<'_, '_> {

@@ -21,7 +21,8 @@ use fabric::{
 };
 
 use super::{LifecycleError, state::PublicState};
-use crate::{endorse::simulate::Simulator, lifecycle::read_definition};
+use crate::endorse::simulate::Simulator;
+use lifecycle::read_definition;
 
 /// Names that a chaincode cannot have, besides those the pattern excludes.
 const SYSTEM_NAMES: &[&str] = &["cscc", "escc", "lscc", "qscc", "vscc"];

@@ -16,7 +16,7 @@ use super::{
     collection_rules::check_arguments,
     state::{OrgState, PublicState},
 };
-use crate::lifecycle::{ChaincodeDefinition, NAMESPACES, implicit_collection, records};
+use lifecycle::{ChaincodeDefinition, NAMESPACES, implicit_collection, records};
 
 /// For each organisation of the channel, by MSP id: in what its approval differs from a definition. Empty
 /// for those that agree.

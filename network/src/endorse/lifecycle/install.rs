@@ -10,14 +10,10 @@ use fabric::proto::lifecycle::{
 };
 
 use super::{Invocation, LifecycleError, local_package_hash};
-use crate::{
-    endorse::rwset::sha256,
-    ledger::View,
-    lifecycle::{
-        CommittedState, NAMESPACE, NAMESPACES, StateError, implicit_collection, package_id_key,
-        read_definition, records,
-    },
-};
+use crate::endorse::rwset::sha256;
+use ledger::View;
+use ledger::{DefinitionError, DefinitionState};
+use lifecycle::{NAMESPACE, NAMESPACES, implicit_collection, package_id_key, read_definition, records};
 
 /// Name and version of the chaincodes that run from each package, by package id.
 type Uses = BTreeMap<String, Vec<(String, String)>>;
@@ -90,7 +86,7 @@ impl Invocation<'_, '_> {
     /// Which committed definitions this organisation runs from which of its packages.
     fn uses(&self) -> Result<Uses, LifecycleError> {
         let ledger = self.endorser.ledger();
-        let view = ledger.view().map_err(StateError::from)?;
+        let view = ledger.view().map_err(DefinitionError::from)?;
         let collection = implicit_collection(self.msp_id());
         let packages: BTreeMap<_, _> = self
             .endorser
@@ -101,10 +97,11 @@ impl Invocation<'_, '_> {
             .collect();
         let mut uses = Uses::new();
         for name in defined_names(&view)? {
-            let Some(definition) = read_definition(&name, &mut CommittedState(&view))? else { continue };
+            let Some(definition) = read_definition(&name, &mut DefinitionState(&view))? else { continue };
             let key = package_id_key(&definition.private_name(&name));
-            let source =
-                view.get_hashed(NAMESPACE, &collection, &sha256(key.as_bytes())).map_err(StateError::from)?;
+            let source = view
+                .get_hashed(NAMESPACE, &collection, &sha256(key.as_bytes()))
+                .map_err(DefinitionError::from)?;
             if let Some(package) = source.and_then(|source| packages.get(&source.value)) {
                 let version = definition.parameters.endorsement.version;
                 uses.entry(package.id.clone()).or_default().push((name, version));
@@ -116,9 +113,9 @@ impl Invocation<'_, '_> {
 
 fn defined_names(view: &View<'_>) -> Result<Vec<String>, LifecycleError> {
     let prefix = records::metadata_prefix(NAMESPACES);
-    let entries = view.range(NAMESPACE, &prefix, &format!("{prefix}\x7f")).map_err(StateError::from)?;
+    let entries = view.range(NAMESPACE, &prefix, &format!("{prefix}\x7f")).map_err(DefinitionError::from)?;
     let names = entries.map(|entry| {
-        let (key, _) = entry.map_err(StateError::from)?;
+        let (key, _) = entry.map_err(DefinitionError::from)?;
         Ok(key.strip_prefix(&prefix).unwrap_or_default().to_owned())
     });
     names.collect()

@@ -16,7 +16,7 @@ use super::{
     commit::verdicts,
     state::{OrgState, PublicState},
 };
-use crate::lifecycle::{
+use lifecycle::{
     ChaincodeDefinition, ChaincodeParameters, NAMESPACES, implicit_collection, private_name, read_definition,
     read_package_id, read_parameters, records,
 };

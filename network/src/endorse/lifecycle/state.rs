@@ -2,12 +2,11 @@
 
 use bytes::Bytes;
 
-use crate::{
-    endorse::simulate::{KeyValue, SimulationError, Simulator},
-    lifecycle::{NAMESPACE, ReadState, StateError, WriteState},
-};
+use crate::endorse::simulate::{KeyValue, SimulationError, Simulator};
+use ledger::{DefinitionError, LedgerError};
+use lifecycle::{NAMESPACE, ReadState, WriteState};
 
-impl From<SimulationError> for StateError {
+impl From<SimulationError> for DefinitionError {
     fn from(error: SimulationError) -> Self {
         Self::Failed(error.to_string())
     }
@@ -17,24 +16,26 @@ impl From<SimulationError> for StateError {
 pub struct PublicState<'s, 'v>(pub &'s mut Simulator<'v>);
 
 impl ReadState for PublicState<'_, '_> {
-    fn get(&mut self, key: &str) -> Result<Option<Bytes>, StateError> {
+    type Error = LedgerError;
+
+    fn get(&mut self, key: &str) -> Result<Option<Bytes>, DefinitionError> {
         Ok(self.0.get_state(NAMESPACE, key)?)
     }
 }
 
 impl WriteState for PublicState<'_, '_> {
-    fn put(&mut self, key: String, value: Bytes) -> Result<(), StateError> {
+    fn put(&mut self, key: String, value: Bytes) -> Result<(), DefinitionError> {
         Ok(self.0.set_state(NAMESPACE, key, value)?)
     }
 
-    fn delete(&mut self, key: String) -> Result<(), StateError> {
+    fn delete(&mut self, key: String) -> Result<(), DefinitionError> {
         Ok(self.0.set_state(NAMESPACE, key, Bytes::new())?)
     }
 }
 
 impl PublicState<'_, '_> {
     /// All keys that begin with `prefix`, which must be ASCII.
-    pub fn range(&mut self, prefix: &str) -> Result<Vec<KeyValue>, StateError> {
+    pub fn range(&mut self, prefix: &str) -> Result<Vec<KeyValue>, DefinitionError> {
         let range = self.0.open_range(NAMESPACE, prefix, &format!("{prefix}\x7f"), None)?;
         let mut found = Vec::new();
         while let Some(entry) = self.0.next_in_range(range)? {
@@ -51,19 +52,21 @@ pub struct OrgState<'s, 'v> {
 }
 
 impl ReadState for OrgState<'_, '_> {
-    fn get(&mut self, key: &str) -> Result<Option<Bytes>, StateError> {
+    type Error = LedgerError;
+
+    fn get(&mut self, key: &str) -> Result<Option<Bytes>, DefinitionError> {
         let read = self.simulator.get_private_data(NAMESPACE, &self.collection, key);
         read.map_err(|error| self.refused("GET_STATE", error))
     }
 }
 
 impl WriteState for OrgState<'_, '_> {
-    fn put(&mut self, key: String, value: Bytes) -> Result<(), StateError> {
+    fn put(&mut self, key: String, value: Bytes) -> Result<(), DefinitionError> {
         let written = self.simulator.set_private_data(NAMESPACE, &self.collection, key, value);
         written.map_err(|error| self.refused("PUT_STATE", error))
     }
 
-    fn delete(&mut self, key: String) -> Result<(), StateError> {
+    fn delete(&mut self, key: String) -> Result<(), DefinitionError> {
         let written = self.simulator.set_private_data(NAMESPACE, &self.collection, key, Bytes::new());
         written.map_err(|error| self.refused("DEL_STATE", error))
     }
@@ -71,22 +74,22 @@ impl WriteState for OrgState<'_, '_> {
 
 impl OrgState<'_, '_> {
     /// SHA-256 of the value, which other organisations may see too.
-    pub fn hash(&mut self, key: &str) -> Result<Option<Bytes>, StateError> {
+    pub fn hash(&mut self, key: &str) -> Result<Option<Bytes>, DefinitionError> {
         let read = self.simulator.get_private_data_hash(NAMESPACE, &self.collection, key);
         read.map_err(|error| self.refused("GET_PRIVATE_DATA_HASH", error))
     }
 
     /// All keys that begin with `prefix`, which must be ASCII.
-    pub fn range(&mut self, prefix: &str) -> Result<Vec<KeyValue>, StateError> {
+    pub fn range(&mut self, prefix: &str) -> Result<Vec<KeyValue>, DefinitionError> {
         let end = format!("{prefix}\x7f");
         let opened = self.simulator.private_range(NAMESPACE, &self.collection, prefix, &end);
         let range = opened.map_err(|error| self.refused("GET_STATE_BY_RANGE", error))?;
         Ok(range.collect())
     }
 
-    fn refused(&self, request: &str, error: SimulationError) -> StateError {
+    fn refused(&self, request: &str, error: SimulationError) -> DefinitionError {
         // As the shim of a system chaincode tells of a refused request.
         let txid = self.simulator.txid();
-        StateError::Failed(format!("{request} failed: transaction ID: {txid}: {error}"))
+        DefinitionError::Failed(format!("{request} failed: transaction ID: {txid}: {error}"))
     }
 }

@@ -6,15 +6,13 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use super::{PrivateRange, SimulationError, Simulator, decode_metadata};
-use crate::{
-    endorse::{
-        collections::Collections,
-        lifecycle::{self, PublicState},
-        rwset::{Metadata, sha256},
-    },
-    ledger::StateValue,
-    lifecycle::read_definition,
+use crate::endorse::{
+    collections::Collections,
+    lifecycle::{self, PublicState},
+    rwset::{Metadata, sha256},
 };
+use ::lifecycle::read_definition;
+use ledger::StateValue;
 
 impl Simulator<'_> {
     /// The plaintext, if this organisation has it in the version that the channel agreed on.

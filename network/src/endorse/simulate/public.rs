@@ -3,7 +3,8 @@
 use bytes::Bytes;
 
 use super::{SimulationError, Simulator, decode_metadata};
-use crate::{endorse::rwset::Metadata, ledger::StateValue};
+use crate::endorse::rwset::Metadata;
+use ledger::StateValue;
 
 impl Simulator<'_> {
     pub fn get_state(&mut self, namespace: &str, key: &str) -> Result<Option<Bytes>, SimulationError> {

@@ -5,10 +5,8 @@ use std::collections::{BTreeMap, btree_map};
 use fabric::proto::{kvrwset::RangeQueryInfo, queryresult};
 
 use super::{SimulationError, Simulator};
-use crate::{
-    endorse::range_reads::RangeReads,
-    ledger::{RangeScan, StateValue},
-};
+use crate::endorse::range_reads::RangeReads;
+use ledger::{RangeScan, StateValue};
 
 pub use queryresult::Kv as KeyValue;
 

@@ -11,10 +11,8 @@ use fabric::{
 use prost::Message;
 
 use super::{error, success, text};
-use crate::{
-    endorse::{Endorser, acl::Denied, invoke::Transaction},
-    ledger::{Ledger, LedgerError},
-};
+use crate::endorse::{Endorser, acl::Denied, invoke::Transaction};
+use ledger::{Ledger, LedgerError};
 
 const GET_CONFIG_BLOCK: &str = "GetConfigBlock";
 const GET_CHANNEL_CONFIG: &str = "GetChannelConfig";

@@ -9,10 +9,8 @@ use fabric::types::{HeadedBlock, decode};
 use prost::Message;
 
 use super::{error, success, text};
-use crate::{
-    endorse::{Endorser, invoke::Transaction},
-    ledger::{Ledger, LedgerError},
-};
+use crate::endorse::{Endorser, invoke::Transaction};
+use ledger::{Ledger, LedgerError};
 
 const GET_CHAIN_INFO: &str = "GetChainInfo";
 

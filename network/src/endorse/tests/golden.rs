@@ -19,17 +19,15 @@ use fabric::{
 };
 
 use super::recorded::{Endorsed, Recorded};
-use crate::{
-    endorse::{
-        Endorser, EndorserSetup, Packages,
-        invoke::Transaction,
-        lifecycle,
-        rwset::Metadata,
-        simulate::{Simulation, Simulator},
-        system,
-    },
-    ledger::{Ledger, Waiting},
+use crate::endorse::{
+    Endorser, EndorserSetup, Packages,
+    invoke::Transaction,
+    lifecycle,
+    rwset::Metadata,
+    simulate::{Simulation, Simulator},
+    system,
 };
+use ledger::{Ledger, Waiting};
 
 /// Approvals and commits go through `_lifecycle` itself, with each organisation's private data as our own
 /// simulation left it; so also what it reads back of them is checked.

@@ -26,12 +26,12 @@ use fabric::{
 use prost::Message;
 
 use crate::{
-    crypto_config::{self, CryptoConfig, Validity},
     endorse::{DecodedProposal, Endorser, EndorserSetup, Packages, Rejected},
-    ledger::Ledger,
     order::BlockWriter,
     validate,
 };
+use ledger::Ledger;
+use material::{CryptoConfig, Validity};
 
 pub const CHANNEL: &str = "test-channel";
 
@@ -264,7 +264,7 @@ fn make_material() -> Material {
     let crypto = directory.path().join("crypto-config");
     let config = CryptoConfig::read(&repository.join("crypto-config/crypto-config.yaml")).unwrap();
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs() as i64;
-    crypto_config::generate(&config, &crypto, Validity::of_years(now, 1)).unwrap();
+    material::generate(&config, &crypto, Validity::of_years(now, 1)).unwrap();
     let configtx = directory.path().join("configtx.yaml");
     std::fs::copy(repository.join("configtx.yaml"), &configtx).unwrap();
     let stamp = genesis::Stamp { unix_seconds: now, nonce: [7; 24] };

@@ -21,10 +21,8 @@ use fabric::{
     types::{block::TRANSACTIONS_FILTER, decode},
 };
 
-use crate::{
-    ledger::Ledger,
-    replay::{self, Replay},
-};
+use crate::replay::{self, Replay};
+use ledger::Ledger;
 
 /// A recorded chain on its way into a ledger.
 pub struct Recorded {

@@ -15,11 +15,9 @@ use fabric::{
     types::{decode, decode::DecodeError},
 };
 
-use crate::{
-    endorse::collections::Collections,
-    ledger::{Ledger, LedgerError, PrivateWrites, View},
-    lifecycle::{self, implicit_owner},
-};
+use crate::endorse::collections::Collections;
+use ledger::{Ledger, LedgerError, PrivateWrites, View};
+use lifecycle::implicit_owner;
 
 /// Why private data cannot be delivered.
 #[derive(Debug, thiserror::Error)]

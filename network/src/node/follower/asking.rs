@@ -27,7 +27,7 @@ use super::{
     SourceError, clock,
     source::{Contact, Source, SourceKind},
 };
-use crate::ledger::Ledger;
+use ledger::Ledger;
 
 /// The largest block that is accepted, in bytes (`comm.MaxRecvMsgSize` of Fabric).
 const MAX_MESSAGE_BYTES: usize = 100 << 20;

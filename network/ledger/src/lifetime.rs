@@ -4,21 +4,15 @@
 
 use std::collections::HashMap;
 
-use bytes::Bytes;
 use fabric::{
-    proto::{
-        lifecycle::{StateData, StateMetadata, state_data},
-        protos::{CollectionConfigPackage, StaticCollectionConfig, collection_config::Payload},
-    },
+    proto::protos::{CollectionConfigPackage, collection_config::Payload},
     types::{Height, decode},
 };
-use prost::{Message, Name};
+use lifecycle::StateError;
 
-use super::{Defect, LedgerError, View, error::DefectKind};
+use super::{Defect, LedgerError, View, definitions::DefinitionState, error::DefectKind};
 
-const LIFECYCLE: &str = "_lifecycle";
 const LEGACY_LIFECYCLE: &str = "lscc";
-const IMPLICIT_PREFIX: &str = "_implicit_org_";
 const NEVER: u64 = u64::MAX;
 
 /// Looks lifetimes up in the state before a block; asks for each collection once.
@@ -61,44 +55,36 @@ impl<'a> Lifetimes<'a> {
 
     /// `BlockToLive` as the collection's definition has it, or why there is none.
     fn definition(&self, namespace: &str, collection: &str) -> Result<Result<u64, String>, LedgerError> {
-        let implicit = collection.starts_with(IMPLICIT_PREFIX);
-        let collections = if namespace == LIFECYCLE {
-            Ok(CollectionConfigPackage::default())
-        } else if let Some(metadata) = self.read(LIFECYCLE, &format!("namespaces/metadata/{namespace}"))? {
-            let record = self.read(LIFECYCLE, &format!("namespaces/fields/{namespace}/Collections"))?;
-            defined_collections(metadata, record.unwrap_or_default())
-        } else {
-            let record = self.read(LEGACY_LIFECYCLE, &format!("{namespace}~collection"))?;
-            return Ok(parse(record.unwrap_or_default()).and_then(|found| find(found, collection)));
-        };
-        Ok(collections.and_then(|found| if implicit { Ok(0) } else { find(found, collection) }))
+        if namespace == lifecycle::NAMESPACE {
+            return Ok(blocks_to_live_of(&CollectionConfigPackage::default(), collection));
+        }
+        match lifecycle::read_collections(namespace, &mut DefinitionState(self.committed)) {
+            Ok(Some(collections)) => Ok(blocks_to_live_of(&collections, collection)),
+            Ok(None) => self.legacy_definition(namespace, collection),
+            Err(StateError::Failed(reason)) => Ok(Err(reason)),
+            Err(StateError::State(error)) => Err(error),
+        }
     }
 
-    fn read(&self, namespace: &str, key: &str) -> Result<Option<Bytes>, LedgerError> {
-        Ok(self.committed.get(namespace, key)?.map(|state| state.value))
+    /// Chaincodes of the lifecycle before 2.0 know no implicit collections.
+    fn legacy_definition(
+        &self,
+        namespace: &str,
+        collection: &str,
+    ) -> Result<Result<u64, String>, LedgerError> {
+        let record = self.committed.get(LEGACY_LIFECYCLE, &format!("{namespace}~collection"))?;
+        let package = decode(record.map(|state| state.value).unwrap_or_default());
+        Ok(package.map_err(|error| error.to_string()).and_then(|package| find(&package, collection)))
     }
 }
 
-fn defined_collections(metadata: Bytes, record: Bytes) -> Result<CollectionConfigPackage, String> {
-    let metadata: StateMetadata = parse(metadata)?;
-    if metadata.datatype != "ChaincodeDefinition" {
-        return Err(format!("its namespace is no chaincode but a '{}'", metadata.datatype));
-    }
-    let data: StateData = parse(record)?;
-    match data.r#type {
-        Some(state_data::Type::Bytes(bytes)) => parse(bytes),
-        None => Ok(CollectionConfigPackage::default()),
-        Some(_) => Err("the definition of its collections is no bytes".to_owned()),
-    }
+fn blocks_to_live_of(collections: &CollectionConfigPackage, name: &str) -> Result<u64, String> {
+    if lifecycle::implicit_owner(name).is_some() { Ok(0) } else { find(collections, name) }
 }
 
-fn find(package: CollectionConfigPackage, name: &str) -> Result<u64, String> {
-    let configs = package.config.into_iter().filter_map(|config| config.payload);
+fn find(package: &CollectionConfigPackage, name: &str) -> Result<u64, String> {
+    let configs = package.config.iter().filter_map(|config| config.payload.as_ref());
     let mut collections = configs.map(|Payload::StaticCollectionConfig(config)| config);
-    let found = collections.find(|config: &StaticCollectionConfig| config.name == name);
+    let found = collections.find(|config| config.name == name);
     found.map(|config| config.block_to_live).ok_or_else(|| "no such collection".to_owned())
-}
-
-fn parse<M: Message + Default + Name>(bytes: Bytes) -> Result<M, String> {
-    decode(bytes).map_err(|error| error.to_string())
 }

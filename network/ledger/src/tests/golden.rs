@@ -70,7 +70,7 @@ fn read(path: &Path) -> Vec<HeadedBlock> {
 
 /// The recorded chains lie beside the repository; without them there is nothing to compare with.
 fn golden(chain: &str, file: &str) -> Option<PathBuf> {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/golden").join(chain).join(file);
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/golden").join(chain).join(file);
     if !path.exists() {
         println!("skipped: no recorded chain at {}", path.display());
         return None;

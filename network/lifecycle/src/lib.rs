@@ -5,17 +5,16 @@
 
 mod definition;
 mod harm;
-mod known;
-pub(crate) mod records;
+pub mod records;
 mod state;
 
 pub use definition::{
     CHAINCODE_SOURCES, ChaincodeDefinition, ChaincodeParameters, NAMESPACES, local_package_record,
-    package_id_key, private_name, read_definition, read_package_id, read_parameters, read_sequence,
+    package_id_key, private_name, read_collections, read_definition, read_package_id, read_parameters,
+    read_sequence,
 };
-pub(crate) use harm::{BUILT_IN_PLUGIN, check_harmless};
-pub use known::Definitions;
-pub use state::{CommittedState, ReadState, StateError, WriteState};
+pub use harm::{BUILT_IN_PLUGIN, Deadly, check_harmless};
+pub use state::{ReadState, StateError, WriteState};
 
 /// The namespace of the system chaincode that keeps definitions and approvals.
 pub const NAMESPACE: &str = "_lifecycle";

@@ -25,7 +25,7 @@ use fabric::{
         rwset::{NamespaceRwSet, TxRwSet},
     },
 };
-use network::ledger::{Ledger, Transaction, UpdateBatch, ValidatedBlock};
+use ledger::{Ledger, Transaction, UpdateBatch, ValidatedBlock};
 use prost::Message;
 
 const TRANSACTIONS: usize = 500;

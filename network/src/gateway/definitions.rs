@@ -2,10 +2,9 @@
 
 use std::{collections::HashMap, sync::Arc};
 
+use ledger::{DefinitionError, DefinitionState, View};
+use lifecycle::{ChaincodeDefinition, read_definition, read_sequence};
 use parking_lot::Mutex;
-
-use super::{ChaincodeDefinition, CommittedState, StateError, read_definition, read_sequence};
-use crate::ledger::View;
 
 /// The definitions of one channel that were looked up. Only chaincodes that are defined are kept.
 #[derive(Default)]
@@ -16,8 +15,12 @@ pub struct Definitions {
 impl Definitions {
     /// The definition of a chaincode in the committed state. It never changes without its sequence number, so
     /// that alone is read each time.
-    pub fn find(&self, name: &str, view: &View<'_>) -> Result<Option<Arc<ChaincodeDefinition>>, StateError> {
-        let mut state = CommittedState(view);
+    pub fn find(
+        &self,
+        name: &str,
+        view: &View<'_>,
+    ) -> Result<Option<Arc<ChaincodeDefinition>>, DefinitionError> {
+        let mut state = DefinitionState(view);
         let sequence = read_sequence(name, &mut state)?;
         let known = self.known.lock().get(name).cloned();
         if let Some(known) = known.filter(|known| known.sequence == sequence) {

@@ -53,12 +53,12 @@ pub fn metadata_prefix(namespace: &str) -> String {
 
 /// Writes what differs from the state, the metadata only if type or fields changed, and deletes fields that
 /// the structure no longer has.
-pub fn write(
+pub fn write<S: WriteState>(
     namespace: &str,
     name: &str,
     record: &Record,
-    state: &mut impl WriteState,
-) -> Result<(), StateError> {
+    state: &mut S,
+) -> Result<(), StateError<S::Error>> {
     let stored = read_metadata(namespace, name, state)?.unwrap_or_default();
     let mut existing = BTreeMap::new();
     for field in &stored.fields {
@@ -89,12 +89,12 @@ pub fn write(
 
 /// The names of the fields whose stored hash is not that of `record`, or just the type if already that
 /// differs. Every hash is looked up, also when the first differs: the read set must not depend on it.
-pub fn mismatches(
+pub fn mismatches<E>(
     namespace: &str,
     name: &str,
     record: &Record,
-    mut hash_of: impl FnMut(&str) -> Result<Option<Bytes>, StateError>,
-) -> Result<Vec<String>, StateError> {
+    mut hash_of: impl FnMut(&str) -> Result<Option<Bytes>, StateError<E>>,
+) -> Result<Vec<String>, StateError<E>> {
     let mut look_up = |key: String| {
         hash_of(&key).map_err(|error| error.context(format!("could not get value for key {key}")))
     };
@@ -116,30 +116,30 @@ fn is_hash_of(hash: Option<Bytes>, value: &[u8]) -> bool {
     hash.is_some_and(|hash| hash == Sha256::digest(value).as_slice())
 }
 
-pub fn read_metadata(
+pub fn read_metadata<S: ReadState>(
     namespace: &str,
     name: &str,
-    state: &mut impl ReadState,
-) -> Result<Option<StateMetadata>, StateError> {
+    state: &mut S,
+) -> Result<Option<StateMetadata>, StateError<S::Error>> {
     let stored = state.get(&metadata_key(namespace, name)).map_err(|error| {
         error.context(format!("could not query metadata for namespace {namespace}/{name}"))
     })?;
     stored.map(|bytes| decode_metadata(namespace, name, bytes)).transpose()
 }
 
-pub fn decode_metadata(namespace: &str, name: &str, bytes: Bytes) -> Result<StateMetadata, StateError> {
+pub fn decode_metadata<E>(namespace: &str, name: &str, bytes: Bytes) -> Result<StateMetadata, StateError<E>> {
     decode(bytes).map_err(|error| {
         StateError::Failed(format!("could not unmarshal metadata for namespace {namespace}/{name}: {error}"))
     })
 }
 
 /// A number; zero if the field is missing.
-pub fn read_int64(
+pub fn read_int64<S: ReadState>(
     namespace: &str,
     name: &str,
     field: &str,
-    state: &mut impl ReadState,
-) -> Result<i64, StateError> {
+    state: &mut S,
+) -> Result<i64, StateError<S::Error>> {
     match read_field(namespace, name, field, state)? {
         None => Ok(0),
         Some(Type::Int64(value)) => Ok(value),
@@ -148,12 +148,12 @@ pub fn read_int64(
 }
 
 /// A text; empty if the field is missing.
-pub fn read_string(
+pub fn read_string<S: ReadState>(
     namespace: &str,
     name: &str,
     field: &str,
-    state: &mut impl ReadState,
-) -> Result<String, StateError> {
+    state: &mut S,
+) -> Result<String, StateError<S::Error>> {
     match read_field(namespace, name, field, state)? {
         None => Ok(String::new()),
         Some(Type::String(value)) => Ok(value),
@@ -162,12 +162,12 @@ pub fn read_string(
 }
 
 /// A message; the empty one if the field is missing.
-pub fn read_message<M: Message + Default + Name>(
+pub fn read_message<M: Message + Default + Name, S: ReadState>(
     namespace: &str,
     name: &str,
     field: &str,
-    state: &mut impl ReadState,
-) -> Result<M, StateError> {
+    state: &mut S,
+) -> Result<M, StateError<S::Error>> {
     let bytes = match read_field(namespace, name, field, state)? {
         None => Bytes::new(),
         Some(Type::Bytes(value)) => value,
@@ -178,12 +178,12 @@ pub fn read_message<M: Message + Default + Name>(
     })
 }
 
-fn read_field(
+fn read_field<S: ReadState>(
     namespace: &str,
     name: &str,
     field: &str,
-    state: &mut impl ReadState,
-) -> Result<Option<Type>, StateError> {
+    state: &mut S,
+) -> Result<Option<Type>, StateError<S::Error>> {
     let key = field_key(namespace, name, field);
     let stored =
         state.get(&key).map_err(|error| error.context(format!("could not get state for key {key}")))?;
@@ -193,7 +193,7 @@ fn read_field(
     Ok(data.r#type)
 }
 
-fn unexpected(namespace: &str, name: &str, field: &str, wanted: &str) -> StateError {
+fn unexpected<E>(namespace: &str, name: &str, field: &str, wanted: &str) -> StateError<E> {
     let key = field_key(namespace, name, field);
     StateError::Failed(format!("expected key {key} to encode a value of type {wanted}"))
 }

@@ -14,9 +14,7 @@ use fabric::{
     msp::{Msp, MspVersion, SigningIdentity, config_from_dir},
     proto::common::{MspPrincipal, MspRole, msp_principal::Classification, msp_role::MspRoleType},
 };
-use network::crypto_config::{
-    CryptoConfig, CryptoConfigError, Organization, Validity, add_user, extend, generate, renew,
-};
+use material::{CryptoConfig, CryptoConfigError, Organization, Validity, add_user, extend, generate, renew};
 use prost::Message;
 
 const NOW: i64 = 1_800_000_000;
@@ -26,7 +24,7 @@ fn validity() -> Validity {
 }
 
 fn our_network() -> CryptoConfig {
-    CryptoConfig::parse(include_str!("../../crypto-config/crypto-config.yaml")).unwrap()
+    CryptoConfig::parse(include_str!("../../../crypto-config/crypto-config.yaml")).unwrap()
 }
 
 fn generated(config: &CryptoConfig) -> (tempfile::TempDir, PathBuf) {

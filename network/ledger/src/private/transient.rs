@@ -21,11 +21,11 @@ use super::{
 };
 
 /// How many blocks private data wait for their transaction (`peer.gossip.pvtData.transientstoreMaxBlockRetention`).
-pub(in crate::ledger) const RETENTION: u64 = 1000;
+pub(crate) const RETENTION: u64 = 1000;
 
 /// How much may wait at once for the transactions of one organisation's clients.
 const SHARE_SETS: u64 = 10_000;
-pub(in crate::ledger) const SHARE_BYTES: u64 = 128 << 20;
+pub(crate) const SHARE_BYTES: u64 = 128 << 20;
 
 const SET: &[u8] = b"t";
 const RECEIVED: &[u8] = b"r";
@@ -92,11 +92,7 @@ pub(super) fn drop_transaction(
 }
 
 /// Deletes what waited too long when block `number` is committed.
-pub(in crate::ledger) fn drop_old(
-    view: &View<'_>,
-    number: u64,
-    batch: &mut WriteBatch,
-) -> Result<(), LedgerError> {
+pub(crate) fn drop_old(view: &View<'_>, number: u64, batch: &mut WriteBatch) -> Result<(), LedgerError> {
     let Some(oldest) = number.checked_sub(RETENTION) else { return Ok(()) };
     let family = view.family(TRANSIENT)?;
     for record in view.scan(TRANSIENT, RECEIVED.to_vec())? {

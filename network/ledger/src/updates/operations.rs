@@ -57,7 +57,7 @@ pub(super) fn collect<'a>(
 }
 
 /// An empty value deletes, whatever the flag says (`rwsetutil.IsKVWriteDelete`).
-pub(in crate::ledger) fn is_delete(write: &KvWrite) -> bool {
+pub(crate) fn is_delete(write: &KvWrite) -> bool {
     write.is_delete || write.value.is_empty()
 }
 

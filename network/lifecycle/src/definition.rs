@@ -120,21 +120,17 @@ pub fn package_id_key(private_name: &str) -> String {
 }
 
 /// The sequence of the committed definition; zero if there is none.
-pub fn read_sequence(chaincode: &str, state: &mut impl ReadState) -> Result<i64, StateError> {
+pub fn read_sequence<S: ReadState>(chaincode: &str, state: &mut S) -> Result<i64, StateError<S::Error>> {
     read_int64(NAMESPACES, chaincode, SEQUENCE, state)
 }
 
 /// The committed definition, if the chaincode is defined.
-pub fn read_definition(
+pub fn read_definition<S: ReadState>(
     chaincode: &str,
-    state: &mut impl ReadState,
-) -> Result<Option<ChaincodeDefinition>, StateError> {
-    let metadata = records::read_metadata(NAMESPACES, chaincode, state).map_err(|error| {
-        error.context(format!("could not deserialize metadata for chaincode {chaincode}"))
-    })?;
-    let Some(metadata) = metadata else { return Ok(None) };
-    if metadata.datatype != DEFINITION {
-        return Err(StateError::Failed(format!("not a chaincode type: {}", metadata.datatype)));
+    state: &mut S,
+) -> Result<Option<ChaincodeDefinition>, StateError<S::Error>> {
+    if !is_defined(chaincode, state)? {
+        return Ok(None);
     }
     let definition = ChaincodeDefinition {
         sequence: read_sequence(chaincode, state)?,
@@ -143,11 +139,34 @@ pub fn read_definition(
     Ok(Some(definition))
 }
 
+/// The collections of the committed definition, if the chaincode is defined; nothing else of it is read.
+pub fn read_collections<S: ReadState>(
+    chaincode: &str,
+    state: &mut S,
+) -> Result<Option<CollectionConfigPackage>, StateError<S::Error>> {
+    if !is_defined(chaincode, state)? {
+        return Ok(None);
+    }
+    read_message(NAMESPACES, chaincode, COLLECTIONS, state).map(Some)
+}
+
+fn is_defined<S: ReadState>(chaincode: &str, state: &mut S) -> Result<bool, StateError<S::Error>> {
+    let metadata = records::read_metadata(NAMESPACES, chaincode, state).map_err(|error| {
+        error.context(format!("could not deserialize metadata for chaincode {chaincode}"))
+    })?;
+    match metadata {
+        Some(metadata) if metadata.datatype != DEFINITION => {
+            Err(StateError::Failed(format!("not a chaincode type: {}", metadata.datatype)))
+        }
+        metadata => Ok(metadata.is_some()),
+    }
+}
+
 /// What this organisation approved under `private_name`, if anything.
-pub fn read_parameters(
+pub fn read_parameters<S: ReadState>(
     private_name: &str,
-    state: &mut impl ReadState,
-) -> Result<Option<ChaincodeParameters>, StateError> {
+    state: &mut S,
+) -> Result<Option<ChaincodeParameters>, StateError<S::Error>> {
     let Some(metadata) = records::read_metadata(NAMESPACES, private_name, state)? else { return Ok(None) };
     if metadata.datatype != PARAMETERS {
         return Err(StateError::Failed(format!(
@@ -159,7 +178,10 @@ pub fn read_parameters(
 }
 
 /// The package id approved under `private_name`, if there is a record of one.
-pub fn read_package_id(private_name: &str, state: &mut impl ReadState) -> Result<Option<String>, StateError> {
+pub fn read_package_id<S: ReadState>(
+    private_name: &str,
+    state: &mut S,
+) -> Result<Option<String>, StateError<S::Error>> {
     let Some(metadata) = records::read_metadata(CHAINCODE_SOURCES, private_name, state)? else {
         return Ok(None);
     };
@@ -172,7 +194,7 @@ pub fn read_package_id(private_name: &str, state: &mut impl ReadState) -> Result
     records::read_string(CHAINCODE_SOURCES, private_name, PACKAGE_ID, state).map(Some)
 }
 
-fn read_fields(name: &str, state: &mut impl ReadState) -> Result<ChaincodeParameters, StateError> {
+fn read_fields<S: ReadState>(name: &str, state: &mut S) -> Result<ChaincodeParameters, StateError<S::Error>> {
     Ok(ChaincodeParameters {
         endorsement: read_message(NAMESPACES, name, ENDORSEMENT_INFO, state)?,
         validation: read_message(NAMESPACES, name, VALIDATION_INFO, state)?,

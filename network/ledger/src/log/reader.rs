@@ -18,27 +18,27 @@ use super::{
 
 /// Where a block lies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::ledger) struct Location {
+pub(crate) struct Location {
     /// The segment, by the number of its first block.
-    pub(in crate::ledger) segment: u64,
+    pub(crate) segment: u64,
     /// Where its record begins.
-    pub(in crate::ledger) offset: u64,
+    pub(crate) offset: u64,
     /// Length of the block, without the record's header.
-    pub(in crate::ledger) length: u32,
+    pub(crate) length: u32,
 }
 
 /// A block as it lies in the log.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(in crate::ledger) struct LoggedBlock {
-    pub(in crate::ledger) number: u64,
-    pub(in crate::ledger) location: Location,
+pub(crate) struct LoggedBlock {
+    pub(crate) number: u64,
+    pub(crate) location: Location,
     /// A marshalled `common.Block`.
-    pub(in crate::ledger) bytes: Bytes,
+    pub(crate) bytes: Bytes,
 }
 
 /// The directory of the block log.
 #[derive(Clone, Debug)]
-pub(in crate::ledger) struct LogReader {
+pub(crate) struct LogReader {
     directory: PathBuf,
 }
 
@@ -54,12 +54,12 @@ pub(super) struct SegmentScan {
 }
 
 impl LogReader {
-    pub(in crate::ledger) fn new(directory: &Path) -> Self {
+    pub(crate) fn new(directory: &Path) -> Self {
         Self { directory: directory.to_path_buf() }
     }
 
     /// The log in a folder, in its `blocks`, or in its `ledger/blocks`.
-    pub(in crate::ledger) fn find(folder: &Path) -> Result<Option<Self>, LedgerError> {
+    pub(crate) fn find(folder: &Path) -> Result<Option<Self>, LedgerError> {
         for candidate in [folder.to_owned(), folder.join("blocks"), folder.join("ledger").join("blocks")] {
             let reader = Self { directory: candidate };
             if reader.directory.is_dir() && !reader.segments()?.is_empty() {
@@ -69,12 +69,12 @@ impl LogReader {
         Ok(None)
     }
 
-    pub(in crate::ledger) fn directory(&self) -> &Path {
+    pub(crate) fn directory(&self) -> &Path {
         &self.directory
     }
 
     /// Numbers of the first blocks of all segments, in order.
-    pub(in crate::ledger) fn segments(&self) -> Result<Vec<u64>, LedgerError> {
+    pub(crate) fn segments(&self) -> Result<Vec<u64>, LedgerError> {
         let listing = self.directory.read_dir().map_err(files::error("list", &self.directory))?;
         let mut segments = Vec::new();
         for entry in listing {
@@ -86,12 +86,12 @@ impl LogReader {
         Ok(segments)
     }
 
-    pub(in crate::ledger) fn path(&self, segment: u64) -> PathBuf {
+    pub(crate) fn path(&self, segment: u64) -> PathBuf {
         self.directory.join(format!("{segment:020}.log"))
     }
 
     /// The bytes of a block.
-    pub(in crate::ledger) fn read(&self, location: Location) -> Result<Bytes, LedgerError> {
+    pub(crate) fn read(&self, location: Location) -> Result<Bytes, LedgerError> {
         let path = self.path(location.segment);
         let mut bytes = vec![0; RECORD_HEADER + location.length as usize];
         let file = File::open(&path).map_err(files::error("open", &path))?;
@@ -108,7 +108,7 @@ impl LogReader {
     }
 
     /// Part of a block, `offset` counted from the block's first byte; `checksum` is that of the part.
-    pub(in crate::ledger) fn read_part(
+    pub(crate) fn read_part(
         &self,
         location: Location,
         offset: u32,
@@ -128,7 +128,7 @@ impl LogReader {
     }
 
     /// Reads all blocks from number `from` on, in order.
-    pub(in crate::ledger) fn blocks(
+    pub(crate) fn blocks(
         &self,
         from: u64,
     ) -> Result<impl Iterator<Item = Result<LoggedBlock, LedgerError>> + use<>, LedgerError> {

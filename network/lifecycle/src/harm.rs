@@ -10,7 +10,7 @@ use prost::Message;
 use super::ChaincodeParameters;
 
 /// The only validation plugin that peers come with.
-pub(crate) const BUILT_IN_PLUGIN: &str = "vscc";
+pub const BUILT_IN_PLUGIN: &str = "vscc";
 
 /// Why a definition that can be read stops peers at the first transaction of its chaincode.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -24,10 +24,7 @@ pub enum Deadly {
 }
 
 /// Refuses a definition that stops peers under these policies of the channel.
-pub(crate) fn check_harmless(
-    parameters: &ChaincodeParameters,
-    policies: &PolicyManager,
-) -> Result<(), Deadly> {
+pub fn check_harmless(parameters: &ChaincodeParameters, policies: &PolicyManager) -> Result<(), Deadly> {
     let ChaincodeParameters { validation, collections, .. } = parameters;
     let plugin = &validation.validation_plugin;
     if !plugin.is_empty() && plugin != BUILT_IN_PLUGIN {

@@ -48,7 +48,7 @@ impl Damage {
 impl LogReader {
     /// Where the record of block `number` would begin in a segment, if all blocks before it are whole and there is
     /// anything at all.
-    pub(in crate::ledger) fn place_of(&self, number: u64, segment: u64) -> Option<(PathBuf, u64)> {
+    pub(crate) fn place_of(&self, number: u64, segment: u64) -> Option<(PathBuf, u64)> {
         let path = self.path(segment);
         let bytes = fs::read(&path).ok()?;
         let (mut next, mut offset) = (segment, SEGMENT_HEADER);
