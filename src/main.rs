@@ -141,6 +141,6 @@ async fn run(command: Command) -> Result<Exit, Failure> {
 fn metrics() -> Result<PrometheusHandle, Failure> {
     let recording = PrometheusBuilder::new().install_recorder();
     let handle = recording.map_err(|error| Failure::during("recording metrics", error))?;
-    network::node::metrics::describe();
+    node::metrics::describe();
     Ok(handle)
 }

@@ -6,7 +6,7 @@ use std::{
     time::Instant,
 };
 
-use network::replay::{self, BlockReport, Replay, ReplayError, Summary};
+use follower::replay::{self, BlockReport, Replay, ReplayError, Summary};
 use serde::Serialize;
 
 use crate::exit::{Exit, Failure};

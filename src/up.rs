@@ -15,11 +15,9 @@ use std::{
     time::{Duration, Instant},
 };
 
+use endorsement::OwnChaincode;
 use metrics_exporter_prometheus::PrometheusHandle;
-use network::{
-    endorse::OwnChaincode,
-    node::{Node, Peer},
-};
+use node::{Node, Peer};
 use peer_client::{ConnectionProfile, profile::ProfileError};
 use servers::Sockets;
 use tokio::sync::watch;

@@ -13,9 +13,9 @@ use std::{
 
 use durable::Access;
 use fabric::{msp::SigningIdentity, types::HeadedBlock};
+use follower::{self, Source, SourceKind};
 use ledger::Ledger;
 use metrics_exporter_prometheus::PrometheusHandle;
-use network::node::follower::{self, Source, SourceKind};
 use rustls::{
     RootCertStore,
     pki_types::{CertificateDer, pem::PemObject},

@@ -10,7 +10,7 @@ use std::{
 use certificate::Code;
 use durable::Access;
 use ledger::Recovery;
-use network::node::Node;
+use node::Node;
 use peer_client::ConnectionProfile;
 use verifier::{BaseUrl, link, product_link, qr::Qr};
 

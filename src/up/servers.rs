@@ -8,10 +8,8 @@ use std::{
     time::Duration,
 };
 
-use network::{
-    endorse::OwnChaincode,
-    node::{Channel, Config, Listener, Node, ServerConfig},
-};
+use endorsement::OwnChaincode;
+use node::{Channel, Config, Listener, Node, ServerConfig};
 use peer_client::{
     ConnectionProfile,
     profile::{Organisation, Server},

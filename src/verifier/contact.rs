@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, path::PathBuf};
 
 use certificate::DateTime;
-use network::node::follower::{FollowError, SourceError};
+use follower::{FollowError, SourceError};
 
 use crate::cert::output;
 

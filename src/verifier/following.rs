@@ -12,8 +12,8 @@ use std::{
 
 use certificate::DateTime;
 use fabric::{msp::SigningIdentity, types::HeadedBlock};
+use follower::{FollowError, Follower, News, Report, Round, Source, SourceError};
 use ledger::{CommittedBlock, Ledger};
-use network::node::follower::{FollowError, Follower, News, Report, Round, Source, SourceError};
 use tokio::{
     sync::broadcast::{self, Sender},
     task::{self, JoinSet},

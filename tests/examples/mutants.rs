@@ -18,7 +18,7 @@ use std::{
 
 use clap::Parser;
 use fabric::types::HeadedBlock;
-use network::replay::{self, Difference, Replay};
+use follower::replay::{self, Difference, Replay};
 use prost::Message;
 use tests::mutants::{
     channel::{Channel, Level},
@@ -41,7 +41,7 @@ struct Args {
     /// Capabilities of Fabric 3 (only peers of Fabric 3 can follow).
     #[arg(long)]
     v3: bool,
-    /// End with a block that stops peers by the defect of this name (a `network::validate::Defect`), and
+    /// End with a block that stops peers by the defect of this name (a `validation::Defect`), and
     /// see that the peer stops.
     #[arg(long)]
     halt: Option<String>,

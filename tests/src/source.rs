@@ -27,7 +27,7 @@ use fabric::{
     types::{HeadedBlock, decode},
 };
 use futures::{Stream, StreamExt, stream};
-use network::order::BlockWriter;
+use ordering::BlockWriter;
 use peer_client::ConnectionProfile;
 use prost::Message;
 use tokio_stream::wrappers::TcpListenerStream;

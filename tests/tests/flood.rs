@@ -90,7 +90,7 @@ async fn unfinished_messages_of_strangers_take_bounded_memory() {
             floods.spawn(async move { flood::call(&connection, "gateway.Gateway/Submit", body).await });
         }
     }
-    while floods.len() > network::limits::UNFINISHED_BYTES / SIZE {
+    while floods.len() > node::limits::UNFINISHED_BYTES / SIZE {
         let refused = timeout(PATIENCE, floods.join_next()).await.expect("one that is refused");
         let refused = refused.unwrap().unwrap().expect("its connection stays");
         let status = Status::from_header_map(refused.headers()).unwrap();
@@ -273,7 +273,7 @@ impl http_body::Body for Seeks {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn requests_that_nobody_takes_wait_in_the_window_of_their_connection() {
-    const WINDOW: usize = network::limits::CONNECTION_WINDOW as usize;
+    const WINDOW: usize = node::limits::CONNECTION_WINDOW as usize;
     let network = Network::start();
     let profile = network.profile();
     let connection = connect(&profile, "Lab").await;
@@ -332,14 +332,14 @@ async fn open_health_watches_of_strangers_are_bounded() {
         } {}
     }
     println!("{open} watches are open");
-    assert!(open <= network::limits::OPEN_CALLS, "{open} calls are open");
+    assert!(open <= node::limits::OPEN_CALLS, "{open} calls are open");
     show(&profile, "CertBody").await;
     assert!(network.stop());
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn two_of_the_largest_requests_arrive_at_once() {
-    const SIZE: usize = network::limits::ENDORSER_REQUEST - 1024;
+    const SIZE: usize = node::limits::ENDORSER_REQUEST - 1024;
     let network = Network::start();
     let profile = network.profile();
     for names in [["CertBody", "Industry"], ["CertBody", "CertBody"]] {

@@ -6,7 +6,7 @@
 
 use std::collections::BTreeSet;
 
-use network::replay::Replay;
+use follower::replay::Replay;
 use tests::mutants::{
     channel::{Channel, Level},
     generator::{Generator, Made},

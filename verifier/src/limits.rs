@@ -8,9 +8,6 @@ pub const CONNECTIONS: usize = 1024;
 /// Connections of one IPv4 address, or of one IPv6 network of 64 bits; for a new one the oldest is closed. Behind a
 /// proxy: requests of one client that are being answered; a further one is answered 429.
 pub const CONNECTIONS_OF_ADDRESS: usize = 64;
-/// File descriptors that no connection gets. What is left is shared with a node in the same process: a quarter is the
-/// verifier's, half of that for the public and half for the operator's address.
-const RESERVED_DESCRIPTORS: usize = network::limits::RESERVED_DESCRIPTORS;
 /// Bytes of a request's head; a longer one is answered 431 and closed. Also the most that is read ahead.
 pub const HEAD_BYTES: usize = 16 * 1024;
 /// Header fields in a request.
@@ -31,7 +28,9 @@ pub const LISTED: usize = 50;
 pub const VALUE_BYTES: usize = 1024 * 1024;
 
 pub(crate) fn connections() -> transport::Limits {
-    let left = transport::descriptors::left_for_connections(RESERVED_DESCRIPTORS);
+    // What is left is shared with a node in the same process: a quarter is the verifier's, half of that for the public
+    // and half for the operator's address.
+    let left = transport::descriptors::left_for_connections();
     transport::Limits {
         all: CONNECTIONS.min(left / 8),
         of_account: CONNECTIONS_OF_ADDRESS.min(left / 16),

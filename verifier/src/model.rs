@@ -24,9 +24,9 @@ use fabric::crypto::SignatureMemo;
 use fabric::policy::{self, SignaturePolicy};
 use fabric::types::{HeadedBlock, Height};
 use ledger::replayable;
-use network::validate::is_endorsed;
 use parking_lot::Mutex;
 use rocksdb::{DB, WriteBatch};
+use validation::is_endorsed;
 
 use block::{BlockChanges, IncomingBlock, Stored};
 pub use error::ModelError;

@@ -119,6 +119,23 @@ pub fn package_id_key(private_name: &str) -> String {
     records::field_key(CHAINCODE_SOURCES, private_name, PACKAGE_ID)
 }
 
+/// The key of the collections in a definition.
+pub fn collections_key(chaincode: &str) -> String {
+    records::field_key(NAMESPACES, chaincode, COLLECTIONS)
+}
+
+/// The chaincode whose definition a write to this key of `_lifecycle` changes.
+pub fn redefined_chaincode(key: &str) -> Option<&str> {
+    let (chaincode, field) = records::field_of(NAMESPACES, key)?;
+    (field == SEQUENCE && !chaincode.is_empty() && !chaincode.contains('/')).then_some(chaincode)
+}
+
+/// The chaincode that a record under this key of `_lifecycle` is about.
+pub fn described_chaincode(key: &str) -> Option<&str> {
+    let field = records::field_of(NAMESPACES, key).map(|(chaincode, _)| chaincode);
+    field.or_else(|| key.strip_prefix(&records::metadata_prefix(NAMESPACES)))
+}
+
 /// The sequence of the committed definition; zero if there is none.
 pub fn read_sequence<S: ReadState>(chaincode: &str, state: &mut S) -> Result<i64, StateError<S::Error>> {
     read_int64(NAMESPACES, chaincode, SEQUENCE, state)
@@ -200,4 +217,21 @@ fn read_fields<S: ReadState>(name: &str, state: &mut S) -> Result<ChaincodeParam
         validation: read_message(NAMESPACES, name, VALIDATION_INFO, state)?,
         collections: read_message(NAMESPACES, name, COLLECTIONS, state)?,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn knows_the_keys_that_redefine_a_chaincode() {
+        assert_eq!(redefined_chaincode("namespaces/fields/cc/Sequence"), Some("cc"));
+        assert_eq!(redefined_chaincode("namespaces/fields//Sequence"), None);
+        assert_eq!(redefined_chaincode("namespaces/fields/a/b/Sequence"), None);
+        assert_eq!(redefined_chaincode("namespaces/fields/cc/Collections"), None);
+        assert_eq!(redefined_chaincode("chaincode-sources/fields/cc/Sequence"), None);
+        assert_eq!(described_chaincode("namespaces/fields/a/b/Sequence"), Some("a/b"));
+        assert_eq!(described_chaincode("namespaces/metadata/a/b"), Some("a/b"));
+        assert_eq!(described_chaincode("chaincode-sources/metadata/a"), None);
+    }
 }

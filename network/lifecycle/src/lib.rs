@@ -3,15 +3,17 @@
 //! Beside the stages, since all of them read definitions: endorsement through a simulation, validation and the
 //! gateway from the committed state. Only endorsement writes them.
 
+mod collections;
 mod definition;
 mod harm;
 pub mod records;
 mod state;
 
+pub use collections::Collections;
 pub use definition::{
-    CHAINCODE_SOURCES, ChaincodeDefinition, ChaincodeParameters, NAMESPACES, local_package_record,
-    package_id_key, private_name, read_collections, read_definition, read_package_id, read_parameters,
-    read_sequence,
+    CHAINCODE_SOURCES, ChaincodeDefinition, ChaincodeParameters, NAMESPACES, collections_key,
+    described_chaincode, local_package_record, package_id_key, private_name, read_collections,
+    read_definition, read_package_id, read_parameters, read_sequence, redefined_chaincode,
 };
 pub use harm::{BUILT_IN_PLUGIN, Deadly, check_harmless};
 pub use state::{ReadState, StateError, WriteState};

@@ -46,6 +46,11 @@ pub fn field_key(namespace: &str, name: &str, field: &str) -> String {
     format!("{namespace}/{FIELDS}/{name}/{field}")
 }
 
+/// Structure and field that a key of `namespace` is of.
+pub fn field_of<'k>(namespace: &str, key: &'k str) -> Option<(&'k str, &'k str)> {
+    key.strip_prefix(namespace)?.strip_prefix('/')?.strip_prefix(FIELDS)?.strip_prefix('/')?.rsplit_once('/')
+}
+
 /// Prefix of the metadata keys of all structures in `namespace`.
 pub fn metadata_prefix(namespace: &str) -> String {
     format!("{namespace}/{METADATA}/")

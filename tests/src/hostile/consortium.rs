@@ -33,7 +33,7 @@ use fabric::{
 use futures::executor::block_on;
 use ledger::{Ledger, View};
 use material::{CryptoConfig, generate};
-use network::{order::BlockWriter, validate};
+use ordering::BlockWriter;
 use prost::Message;
 use prost_types::Timestamp;
 use serde_json::json;
@@ -217,8 +217,8 @@ impl Consortium {
             let nonce = Bytes::copy_from_slice(&self.ledger.height().to_be_bytes());
             let block =
                 self.writer.write(envelopes.clone(), false, nonce, &SignatureMemo::disabled()).unwrap();
-            let ordered = validate::verify_ordered(block, &self.bundle, &self.ledger, &self.memo).unwrap();
-            match validate::validate(ordered, &self.bundle, &self.ledger, &self.memo) {
+            let ordered = validation::verify_ordered(block, &self.bundle, &self.ledger, &self.memo).unwrap();
+            match validation::validate(ordered, &self.bundle, &self.ledger, &self.memo) {
                 Ok(validation) => break validation,
                 Err(halt) => envelopes.remove(halt.transaction),
             };

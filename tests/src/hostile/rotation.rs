@@ -13,7 +13,7 @@ use fabric::{
 };
 use fastrand::Rng;
 use material::{CryptoConfig, Validity, generate};
-use network::order::BlockWriter;
+use ordering::BlockWriter;
 use prost::Message;
 
 use crate::{

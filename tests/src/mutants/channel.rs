@@ -18,10 +18,8 @@ use fabric::{
 };
 use ledger::Ledger;
 use material::{CryptoConfig, Validity, generate};
-use network::{
-    order::BlockWriter,
-    validate::{self, BlockRejected, Halt, Validation},
-};
+use ordering::BlockWriter;
+use validation::{BlockRejected, Halt, Validation};
 
 use super::{
     certificates::revocation_list,
@@ -101,9 +99,9 @@ impl Channel {
 
     /// Judges a block without committing it.
     pub fn judge(&self, block: HeadedBlock) -> Result<Validation, Stopped> {
-        let ordered = validate::verify_ordered(block, &self.bundle, &self.ledger, &self.memo)
+        let ordered = validation::verify_ordered(block, &self.bundle, &self.ledger, &self.memo)
             .map_err(Stopped::Rejected)?;
-        validate::validate(ordered, &self.bundle, &self.ledger, &self.memo).map_err(Stopped::Halted)
+        validation::validate(ordered, &self.bundle, &self.ledger, &self.memo).map_err(Stopped::Halted)
     }
 
     pub fn commit(&mut self, validation: Validation) {

@@ -8,7 +8,7 @@ use fabric::{
     types::HeadedBlock,
 };
 use fastrand::Rng;
-use network::validate::{self, BlockRejected, Defect, Halt, Validation};
+use validation::{self, BlockRejected, Defect, Halt, Validation};
 
 use super::{
     channel::{Channel, Level, Stopped},
@@ -249,7 +249,7 @@ impl Generator {
     fn check_composition(&self, candidates: &[Candidate]) -> bool {
         let envelopes: Vec<Bytes> = candidates.iter().map(|(_, envelope)| envelope.clone()).collect();
         let Channel { bundle, ledger, memo, .. } = &self.channel;
-        let composition = validate::compose(&envelopes, bundle, ledger, memo).unwrap();
+        let composition = validation::compose(&envelopes, bundle, ledger, memo).unwrap();
         let places = composition.ordered.len() + composition.deferred.len() + composition.refused.len();
         assert_eq!(places, envelopes.len(), "each envelope has one place");
         let ordered = composition.ordered.iter().map(|index| envelopes[*index].clone()).collect();
@@ -260,7 +260,7 @@ impl Generator {
             Err(Stopped::Rejected(_)) => return false,
             Err(Stopped::Halted(halt)) => panic!("a composed block stops peers: {halt}"),
         };
-        let block = validate::verify_ordered(block, bundle, ledger, memo).unwrap();
+        let block = validation::verify_ordered(block, bundle, ledger, memo).unwrap();
         let composed = composition.into_validation(block);
         assert_eq!(composed.reasons, judged.reasons);
         assert!(composed.block == judged.block, "codes, transactions and updates");

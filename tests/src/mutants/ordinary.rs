@@ -1,6 +1,7 @@
 //! What a transaction reads and writes, as a chaincode on the committed state would.
 
 use bytes::Bytes;
+use endorsement::range_reads::RangeReads;
 use fabric::{
     proto::{
         kvrwset::{
@@ -13,7 +14,6 @@ use fabric::{
 };
 use fastrand::Rng;
 use ledger::View;
-use network::endorse::range_reads::RangeReads;
 use prost::Message;
 use sha2::{Digest, Sha256};
 

@@ -109,7 +109,7 @@ impl Peer {
     }
 
     fn height(&self) -> u64 {
-        let Ok(blocks) = network::replay::read(&self.blocks()) else { return 0 };
+        let Ok(blocks) = follower::replay::read(&self.blocks()) else { return 0 };
         // What follows the last whole block is being written.
         blocks.take_while(Result::is_ok).count() as u64
     }

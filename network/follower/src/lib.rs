@@ -1,0 +1,310 @@
+//! Follows a channel that others order: takes blocks from the Deliver services of peers and orderers, validates every
+//! one anew, and keeps a ledger of its own.
+//!
+//! No source is trusted: number, hashes and orderer signatures of a block are checked under the configuration as of the
+//! previous block, every transaction is validated, and the verdicts that a peer wrote beside its blocks are not read.
+//! All that must be trusted is the genesis block.
+//!
+//! What a source can do is to withhold blocks. So in rounds all sources are asked for their newest block at the same
+//! time. The chain ends where the highest of them says, and blocks are taken from a source that has them. A source that
+//! does not know a block which was known two rounds before confirms nothing.
+//!
+//! Where the channel's orderers have changed since our newest block, we cannot check who signed the newest block of a
+//! source. Such a source shows the block that comes next here, which we can check: so the chain goes on, and the next
+//! block is taken from it. The configuration that comes with those blocks proves the rest.
+
+mod asking;
+mod clock;
+mod download;
+mod end;
+pub mod replay;
+mod rounds;
+mod source;
+
+use std::{pin::pin, sync::Arc, time::SystemTime};
+
+use fabric::{
+    channel::Bundle,
+    crypto::{SignatureMemo, SigningError},
+    msp::SigningIdentity,
+    types::{HeadedBlock, block::NotABlock},
+};
+use futures::StreamExt;
+use tonic::Status;
+
+use asking::Asker;
+use download::Download;
+use end::End;
+use ledger::{CommittedBlock, Ledger, LedgerError};
+use rounds::{Answer, Answers, rounds};
+pub use source::{Source, SourceKind, tls};
+use validation::{BlockRejected, Halt, NoConfig, current_config};
+
+/// What a follower learns.
+pub enum News<'a> {
+    /// A block was validated and committed.
+    Committed(&'a Arc<CommittedBlock>),
+    /// All sources were asked for their newest block.
+    Round(&'a Round),
+    /// Blocks are taken from another source from now on.
+    Left(&'a Source, &'a SourceError),
+}
+
+/// What all sources together say of the end of the chain.
+#[derive(Debug)]
+pub struct Round {
+    /// When they were asked, by this machine's clock.
+    pub asked_at: SystemTime,
+    /// Blocks that the chain has: the most that a source says, or was known before. Not all of them need to be here.
+    pub height: u64,
+    /// A source showed that the chain goes on, and nobody can prove how far: nothing is confirmed.
+    pub is_open: bool,
+    /// In the order of the sources.
+    pub reports: Vec<Report>,
+}
+
+/// What one source says.
+#[derive(Debug)]
+pub struct Report {
+    /// `host:port`.
+    pub source: String,
+    /// MSP id of the organisation whose TLS authority issued the source's certificate.
+    pub organisation: Option<String>,
+    /// Blocks that the chain has by the source, which has proved it.
+    pub claim: Result<u64, SourceError>,
+}
+
+/// Why a channel cannot be followed any further, whoever delivers it.
+#[derive(Debug, thiserror::Error)]
+pub enum FollowError {
+    #[error(transparent)]
+    Config(#[from] NoConfig),
+    #[error("the channel halts: {0}")]
+    Halt(#[from] Halt),
+    #[error("the ledger failed: {0}")]
+    Ledger(#[from] LedgerError),
+    #[error("no source of blocks was given")]
+    NoSource,
+}
+
+/// Why a source confirms nothing, or is left for another one.
+#[derive(Debug, thiserror::Error)]
+pub enum SourceError {
+    #[error("cannot reach it: {0}")]
+    Connect(String),
+    #[error("its TLS certificate is not signed by an authority that is trusted")]
+    Untrusted,
+    #[error(
+        "its TLS certificate is valid only {bound}, and this machine's clock says {now}: one of them is wrong"
+    )]
+    CertificateTime { bound: String, now: String },
+    #[error("it broke off: {0}")]
+    Broken(#[from] Status),
+    #[error("it closed its stream")]
+    Closed,
+    #[error("the identity may not read the channel (FORBIDDEN)")]
+    Forbidden,
+    #[error(
+        "it refuses requests because the clocks differ: this machine's says {ours}, its own {theirs}; set the wrong one"
+    )]
+    Clock { ours: String, theirs: String },
+    #[error(
+        "it refuses the request (BAD_REQUEST), as Fabric does when the clocks are more than 15 minutes apart: this \
+         machine's says {ours}, that of the client of the newest transaction here said {newest}"
+    )]
+    BadRequest { ours: String, newest: String },
+    #[error("it refused to deliver: {0}")]
+    Refused(&'static str),
+    #[error("it delivered no block: {0}")]
+    NotABlock(#[from] NotABlock),
+    #[error("it delivered a block that is refused: {0}")]
+    Rejected(#[from] BlockRejected),
+    #[error(
+        "its block {0} is not the one that follows from the blocks before, and the orderers have not signed it"
+    )]
+    OtherChain(u64),
+    #[error("its block {0} is not ours, and the orderers have signed both: they have forked the chain")]
+    Forked(u64),
+    #[error("its newest block {newest} cannot be checked before the blocks up to it are here")]
+    Unproven {
+        newest: u64,
+        /// Blocks that the chain has at least, as the source showed by the last of them.
+        shown: u64,
+    },
+    #[error("it is behind: its newest block is {newest}, and block {known} is known")]
+    Behind { newest: u64, known: u64 },
+    #[error("it does not deliver block {missing}, which exists")]
+    Stalled { missing: u64 },
+    #[error("it did not say in time what its newest block is")]
+    Silent,
+    #[error("no randomness from the operating system: {0}")]
+    Randomness(#[from] getrandom::Error),
+    #[error(transparent)]
+    Signing(#[from] SigningError),
+    #[error(transparent)]
+    Fatal(#[from] FollowError),
+}
+
+/// Follows one channel with one identity, which must be allowed to read it.
+pub struct Follower {
+    asker: Asker,
+    ledger: Arc<Ledger>,
+    bundle: Arc<Bundle>,
+    memo: SignatureMemo,
+    sources: Vec<Source>,
+    download: Download,
+    end: End,
+}
+
+impl Follower {
+    /// Goes on where `ledger` ends. The chain is known to have at least `known` blocks; 0 where nothing is known.
+    pub fn new(
+        ledger: Arc<Ledger>,
+        identity: Arc<SigningIdentity>,
+        sources: Vec<Source>,
+        known: u64,
+    ) -> Result<Self, FollowError> {
+        if sources.is_empty() {
+            return Err(FollowError::NoSource);
+        }
+        let (bundle, _) = current_config(&ledger)?;
+        // Nothing that this process signed comes back to it, so there is nothing to remember.
+        let memo = SignatureMemo::disabled();
+        let asker = Asker { ledger: Arc::clone(&ledger), identity };
+        let download = Download::new(sources.len());
+        let end = End::new(known.max(ledger.height()));
+        Ok(Self { asker, ledger, bundle, memo, sources, download, end })
+    }
+
+    /// Follows without end and tells `listener` what it learns. Returns only where no source could help.
+    pub async fn run(mut self, mut listener: impl FnMut(News<'_>)) -> FollowError {
+        let mut rounds = pin!(rounds(self.asker.clone(), &self.sources));
+        loop {
+            let done = tokio::select! {
+                Some(answers) = rounds.next() => self.conclude(answers, &mut listener),
+                block = self.download.next() => match block.and_then(|block| self.take(block, &mut listener)) {
+                    Err(SourceError::Fatal(error)) => Err(error),
+                    Err(reason) => {
+                        self.leave(&reason, &mut listener);
+                        Ok(())
+                    }
+                    Ok(()) => Ok(()),
+                },
+            };
+            if let Err(error) = done {
+                return error;
+            }
+        }
+    }
+
+    /// Commits the next block.
+    fn take(&mut self, block: HeadedBlock, listener: &mut impl FnMut(News<'_>)) -> Result<(), SourceError> {
+        let ordered = validation::verify_ordered(block, &self.bundle, &self.ledger, &self.memo);
+        let ordered = ordered.map_err(rejected)?;
+        let validation = validation::validate(ordered, &self.bundle, &self.ledger, &self.memo)
+            .map_err(FollowError::Halt)?;
+        let block = self.ledger.commit(validation.block).map_err(FollowError::Ledger)?;
+        if let Some(bundle) = validation.bundle {
+            self.bundle = bundle;
+        }
+        self.end.reaches(block.number + 1);
+        self.download.advanced();
+        listener(News::Committed(&block));
+        Ok(())
+    }
+
+    /// Judges the answers of a round, and sees to it that blocks come from a source that has them.
+    fn conclude(&mut self, round: Answers, listener: &mut impl FnMut(News<'_>)) -> Result<(), FollowError> {
+        let asked_at = round.asked_at;
+        let answers = self.sources.iter().zip(round.answers);
+        let reports: Vec<_> = answers.map(|(source, answer)| self.report(source, answer)).collect();
+        self.download.claims(reports.iter().map(Report::proven));
+        let round = self.end.conclude(asked_at, reports);
+        let height = round.height;
+        if let Some(reason) = self.download.grievance(self.ledger.height(), height) {
+            self.leave(&reason, listener);
+        } else if self.download.is_turn_over(self.ledger.height(), height) {
+            self.download.leave();
+        }
+        self.download.open(&self.asker, &self.sources);
+        let fatal = |report: &Report| matches!(report.claim, Err(SourceError::Fatal(_)));
+        listener(News::Round(&round));
+        match round.reports.into_iter().find(fatal).map(|report| report.claim) {
+            Some(Err(SourceError::Fatal(error))) => Err(error),
+            _ => Ok(()),
+        }
+    }
+
+    fn leave(&mut self, reason: &SourceError, listener: &mut impl FnMut(News<'_>)) {
+        if let Some(source) = self.download.source().and_then(|index| self.sources.get(index)) {
+            listener(News::Left(source, reason));
+        }
+        self.download.leave();
+        self.download.open(&self.asker, &self.sources);
+    }
+
+    fn report(&self, source: &Source, answer: Answer) -> Report {
+        Report {
+            source: source.address().to_owned(),
+            organisation: source.organisation(&answer.certificates, self.bundle.msps()),
+            claim: answer.newest.and_then(|newest| {
+                let claim = self.height_of(&newest);
+                claim.map_err(|reason| self.unproven(&newest, answer.next, reason))
+            }),
+        }
+    }
+
+    /// Why `newest` does not count: for `reason`, unless only its signers are not known here and the source has shown
+    /// with `next` that the chain goes on.
+    fn unproven(&self, newest: &HeadedBlock, next: Option<HeadedBlock>, reason: SourceError) -> SourceError {
+        let is_unknown = matches!(reason, SourceError::Rejected(BlockRejected::NotSigned(_)));
+        match next.filter(|_| is_unknown).and_then(|next| self.shows(next)) {
+            Some(shown) => SourceError::Unproven { newest: newest.number(), shown },
+            None => reason,
+        }
+    }
+
+    /// How many blocks the chain has at least if `next`, which came next when it was asked for, is one of it.
+    fn shows(&self, next: HeadedBlock) -> Option<u64> {
+        let shown = next.number().checked_add(1)?;
+        let is_here = shown <= self.ledger.height();
+        let holds = match is_here {
+            true => self.height_of(&next).is_ok(),
+            false => validation::verify_ordered(next, &self.bundle, &self.ledger, &self.memo).is_ok(),
+        };
+        holds.then_some(shown)
+    }
+
+    /// How many blocks a chain has that ends with `newest`, which must be one of ours or signed by the orderers.
+    fn height_of(&self, newest: &HeadedBlock) -> Result<u64, SourceError> {
+        let number = newest.number();
+        let height = number.checked_add(1).ok_or(SourceError::OtherChain(number))?;
+        let signed = || validation::verify_origin(newest, &self.bundle, &self.memo);
+        if height > self.ledger.height() {
+            signed().map_err(rejected)?;
+            return Ok(height);
+        }
+        let ours = self.ledger.block(number).map_err(FollowError::Ledger)?;
+        match ours.is_some_and(|ours| ours.hash() == newest.hash()) {
+            true => Ok(height),
+            false if signed().is_ok() => Err(SourceError::Forked(number)),
+            false => Err(SourceError::OtherChain(number)),
+        }
+    }
+}
+
+impl Round {
+    /// The sources that know every block that was known before they were asked. Where the end is open, they confirm
+    /// nothing.
+    pub fn confirming(&self) -> impl Iterator<Item = &Report> {
+        self.reports.iter().filter(|report| report.claim.is_ok())
+    }
+}
+
+/// A failure of our own ledger is not the source's.
+fn rejected(error: BlockRejected) -> SourceError {
+    match error {
+        BlockRejected::Ledger(error) => SourceError::Fatal(FollowError::Ledger(error)),
+        error => SourceError::Rejected(error),
+    }
+}

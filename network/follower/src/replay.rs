@@ -1,0 +1,157 @@
+//! Judges a recorded chain again, from its blocks alone, and compares the result with what was recorded.
+//!
+//! The auditor's tool: a peer's block files, or single blocks, go in; for each block come out our verdicts
+//! and commit hash, and the first place where they are not the recorded ones. A block is separated from
+//! the verdicts in its metadata before anything else is done with it, so they cannot influence ours.
+
+mod files;
+mod report;
+
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use fabric::{
+    channel::{Bundle, ConfigError},
+    crypto::SignatureMemo,
+    proto::common::Block,
+    types::{
+        HeadedBlock,
+        block::{NotABlock, data_hash},
+    },
+};
+
+use self::report::Recorded;
+pub use self::{
+    files::{FileError, read},
+    report::{BlockReport, Difference, Outcome, Summary},
+};
+use ledger::{
+    Ledger, LedgerError,
+    transaction::{CONFIG_KEY, CONFIG_NAMESPACE},
+};
+use validation::{self, BlockRejected, Halt};
+
+/// Why a chain cannot be replayed further.
+#[derive(Debug, thiserror::Error)]
+pub enum ReplayError {
+    #[error(transparent)]
+    File(#[from] FileError),
+    #[error("a chain begins with its genesis block, this one with block {0}; give the files in order")]
+    NoGenesis(u64),
+    #[error("block {number} is missing; block {next} comes after block {last}", number = .last + 1)]
+    Gap { last: u64, next: u64 },
+    #[error("block {0} is another one than the block of that number in the ledger: two chains are mixed")]
+    OtherChain(u64),
+    #[error(transparent)]
+    NotABlock(#[from] NotABlock),
+    #[error("the genesis block's data hash is not that of its data")]
+    GenesisDataHash,
+    #[error("block {number} is refused: {reason}")]
+    Rejected { number: u64, reason: BlockRejected },
+    #[error("the chain halts: {0}")]
+    Halt(#[from] Halt),
+    #[error("the configuration of the channel cannot be used: {0}")]
+    Config(#[from] ConfigError),
+    #[error(transparent)]
+    Ledger(#[from] LedgerError),
+}
+
+/// A chain on its way into a ledger of its own.
+pub struct Replay {
+    directory: PathBuf,
+    channel: Option<Channel>,
+    memo: SignatureMemo,
+}
+
+struct Channel {
+    ledger: Arc<Ledger>,
+    bundle: Arc<Bundle>,
+}
+
+impl Replay {
+    /// A replay whose ledger lies in `directory`. If one lies there already, the replay goes on with it.
+    pub fn new(directory: PathBuf) -> Self {
+        Self { directory, channel: None, memo: SignatureMemo::disabled() }
+    }
+
+    /// The ledger; none before the first block.
+    pub fn ledger(&self) -> Option<&Arc<Ledger>> {
+        self.channel.as_ref().map(|channel| &channel.ledger)
+    }
+
+    /// Judges the next block and commits it. A block that is in the ledger already is only compared.
+    pub fn block(&mut self, mut block: Block) -> Result<BlockReport, ReplayError> {
+        let recorded = Recorded::take(&mut block);
+        let block = HeadedBlock::try_from(block)?;
+        let number = block.number();
+        let channel = match &mut self.channel {
+            Some(channel) => channel,
+            none => none.insert(Channel::open(&self.directory, &block)?),
+        };
+        let height = channel.ledger.height();
+        if number > height {
+            return Err(ReplayError::Gap { last: height.saturating_sub(1), next: number });
+        }
+        let (block, reasons) = if number < height {
+            (channel.known(&block)?, Vec::new())
+        } else {
+            channel.commit(block, &self.memo)?
+        };
+        Ok(BlockReport::new(recorded, &block, reasons))
+    }
+}
+
+impl Channel {
+    fn open(directory: &Path, first: &HeadedBlock) -> Result<Self, ReplayError> {
+        let genesis = (first.number() == 0).then_some(first);
+        if let Some(block) = genesis {
+            check_genesis(block)?;
+        }
+        let (ledger, _) = match Ledger::open(directory, genesis) {
+            Err(LedgerError::NoGenesis { .. }) => return Err(ReplayError::NoGenesis(first.number())),
+            opened => opened?,
+        };
+        let bundle = current_bundle(&ledger)?;
+        Ok(Self { ledger, bundle })
+    }
+
+    /// The block of this number as we committed it, which must be the same block.
+    fn known(&self, block: &HeadedBlock) -> Result<HeadedBlock, ReplayError> {
+        let known = self.ledger.block(block.number())?.filter(|known| known.hash() == block.hash());
+        known.ok_or(ReplayError::OtherChain(block.number()))
+    }
+
+    fn commit(
+        &mut self,
+        block: HeadedBlock,
+        memo: &SignatureMemo,
+    ) -> Result<(HeadedBlock, Vec<String>), ReplayError> {
+        let number = block.number();
+        let ordered = validation::verify_ordered(block, &self.bundle, &self.ledger, memo)
+            .map_err(|reason| ReplayError::Rejected { number, reason })?;
+        let validation = validation::validate(ordered, &self.bundle, &self.ledger, memo)?;
+        let committed = self.ledger.commit(validation.block)?;
+        if let Some(bundle) = validation.bundle {
+            self.bundle = bundle;
+        }
+        Ok((committed.block.clone(), validation.reasons))
+    }
+}
+
+fn check_genesis(block: &HeadedBlock) -> Result<(), ReplayError> {
+    if data_hash(block.envelopes()).as_slice() != block.header().data_hash {
+        return Err(ReplayError::GenesisDataHash);
+    }
+    Bundle::from_block(block.message())?;
+    Ok(())
+}
+
+/// The configuration as of the ledger's last block.
+fn current_bundle(ledger: &Ledger) -> Result<Arc<Bundle>, ReplayError> {
+    let config = ledger.view()?.get(CONFIG_NAMESPACE, CONFIG_KEY)?;
+    let number = config.map_or(0, |config| config.version.block);
+    let block = ledger.block(number)?.ok_or(ReplayError::NoGenesis(number))?;
+    Ok(Bundle::from_block(block.message())?)
+}
