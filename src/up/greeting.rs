@@ -93,19 +93,17 @@ fn store(path: &Path, content: &[u8]) -> io::Result<()> {
 fn print_next_steps(data_dir: &Path, base: &BaseUrl, code: Code) -> Result<(), Failure> {
     let here = match data_dir == super::default_data_dir() {
         true => String::new(),
-        false => format!(" --data-dir {}", data_dir.display()),
+        false => format!(" --data-dir {}", quoted(&data_dir.display().to_string())),
     };
     let accreditation = "--org Accreditation --user User1";
     output::line("What to try next\n")?;
-    if let Some(alias) = alias() {
-        output::line(format!("  {alias}"))?;
-    }
+    let nanotrace = program();
     output::line(format!("  open {}", link::page_address(base, code)))?;
-    output::line(format!("  nanotrace status{here}"))?;
-    output::line(format!("  nanotrace cert show {code}{here}"))?;
-    output::line(format!("  nanotrace cert stop {code} {accreditation} --reason \"a closer look\"{here}"))?;
-    output::line(format!("  nanotrace cert lift {code} {accreditation} --reason \"all is well\"{here}"))?;
-    output::line(format!("  nanotrace bench{here}"))?;
+    output::line(format!("  {nanotrace} status{here}"))?;
+    output::line(format!("  {nanotrace} cert show {code}{here}"))?;
+    output::line(format!("  {nanotrace} cert stop {code} {accreditation} --reason \"a closer look\"{here}"))?;
+    output::line(format!("  {nanotrace} cert lift {code} {accreditation} --reason \"all is well\"{here}"))?;
+    output::line(format!("  {nanotrace} bench{here}"))?;
     if base.is_loopback() {
         output::line(
             "\nThe QR code leads to this machine alone. For phones, start with --verifier 0.0.0.0:8080 and \
@@ -115,11 +113,32 @@ fn print_next_steps(data_dir: &Path, base: &BaseUrl, code: Code) -> Result<(), F
     Ok(())
 }
 
-/// How the shell learns this program's name, where it does not know it: the build leaves the program where no
-/// shell looks.
-fn alias() -> Option<String> {
-    let folders = env::var_os("PATH").unwrap_or_default();
-    let is_known = env::split_paths(&folders).any(|folder| folder.join("nanotrace").is_file());
-    let program = env::current_exe().ok().filter(|_| !is_known)?;
-    Some(format!("alias nanotrace='{}'", program.display()))
+/// What a shell calls this program by: its name where the shell finds this very program under it, else its path.
+fn program() -> String {
+    let name = "nanotrace";
+    let found = env::split_paths(&env::var_os("PATH").unwrap_or_default())
+        .map(|folder| folder.join(name))
+        .find(|path| path.is_file());
+    let Ok(this) = env::current_exe() else { return name.to_owned() };
+    match found.and_then(|path| path.canonicalize().ok()) == this.canonicalize().ok() {
+        true => name.to_owned(),
+        false => quoted(&this.display().to_string()),
+    }
+}
+
+/// A word for a shell, in quotation marks only where it needs them.
+fn quoted(word: &str) -> String {
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"/._-+".contains(&byte);
+    if word.bytes().all(is_plain) { word.to_owned() } else { format!("'{}'", word.replace('\'', r"'\''")) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_is_quoted_where_a_shell_would_split_it() {
+        assert_eq!(quoted("/home/anna/.cache/nanotrace"), "/home/anna/.cache/nanotrace");
+        assert_eq!(quoted("/home/anna b/it's"), r"'/home/anna b/it'\''s'");
+    }
 }
