@@ -1,5 +1,6 @@
+# shellcheck shell=bash
 # Sourced by the other scripts: installs what a fresh Debian or Ubuntu machine lacks and names the
-# folder that all builds of this machine share (RocksDB takes a quarter of an hour to compile, once).
+# folder that all builds of this machine share (RocksDB takes half an hour of two cores to compile, once).
 
 export CARGO_TARGET_DIR="${CARGO_TARGET_DIR:-${XDG_CACHE_HOME:-$HOME/.cache}/nanotrace/target}"
 
@@ -49,6 +50,12 @@ update_package_lists() {
     [ -n "$(find /var/lib/apt/lists -name '*_Packages*' -print -quit 2>/dev/null)" ] && return
     echo "Reading the package lists (apt-get update) …"
     if [ "$(id -u)" = 0 ]; then apt-get update -qq; else sudo apt-get update -qq; fi
+}
+
+# What makes a package: Debian's own tools, and `strip`.
+need_packaging_tools() {
+    command -v strip >/dev/null 2>&1 || packages+=(binutils)
+    command -v dpkg-shlibdeps >/dev/null 2>&1 || packages+=(dpkg-dev)
 }
 
 # Tools that the tests use and no package of the system brings, beside the builds, once for this machine.

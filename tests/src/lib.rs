@@ -106,6 +106,12 @@ impl Network {
         Self::start_as(Self::command(directory, arguments), directory)
     }
 
+    /// Starts the network in a folder as this command does, which `nanotrace up` with further arguments is appended to.
+    pub fn start_by(mut command: Command, directory: &Path) -> Self {
+        command.args(["up", "--port", "0", "--verifier", "127.0.0.1:0"]);
+        Self::start_as(command, directory)
+    }
+
     fn start_as(mut command: Command, directory: &Path) -> Self {
         let mut process = command.stdout(Stdio::piped()).spawn().unwrap();
         let mut output = BufReader::new(process.stdout.take().unwrap());
