@@ -1,8 +1,8 @@
-//! Compiles `proto/*.proto` without protoc: protox parses, tonic-prost-build writes the Rust code.
+//! Compiles `proto/*.proto` without protoc: protox parses, prost-build writes the Rust code.
 
 use std::{env, error::Error, fs, path::PathBuf};
 
-use tonic_prost_build::Config;
+use prost_build::Config;
 
 const PROTOS: &[&str] = &[
     "common.proto",
@@ -25,10 +25,6 @@ fn main() -> Result<(), Box<dyn Error>> {
     // `types::decode` finds a message's descriptor by its name.
     config.enable_type_names();
     fs::write(out.join("descriptors.bin"), prost::Message::encode_to_vec(&descriptors))?;
-    tonic_prost_build::configure()
-        .build_transport(false)
-        .bytes(".")
-        .btree_map(".")
-        .compile_fds_with_config(descriptors, config)?;
+    config.bytes(["."]).btree_map(["."]).compile_fds(descriptors)?;
     Ok(())
 }

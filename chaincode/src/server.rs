@@ -2,10 +2,8 @@
 
 use std::{future::Future, io, sync::Arc};
 
-use fabric::proto::protos::{
-    ChaincodeMessage,
-    chaincode_server::{Chaincode, ChaincodeServer},
-};
+use fabric::proto::protos::ChaincodeMessage;
+use services::protos::chaincode_server::{Chaincode, ChaincodeServer};
 use tokio::{
     net::TcpListener,
     sync::{Semaphore, mpsc},

@@ -8,7 +8,7 @@
 macro_rules! package {
     ($name:ident, $package:tt) => {
         pub mod $name {
-            tonic::include_proto!($package);
+            include!(concat!(env!("OUT_DIR"), "/", $package, ".rs"));
         }
     };
 }

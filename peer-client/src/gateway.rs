@@ -3,7 +3,8 @@
 use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
-use fabric::{msp::SigningIdentity, proto::gateway::gateway_client::GatewayClient};
+use fabric::msp::SigningIdentity;
+use services::gateway::gateway_client::GatewayClient;
 use tonic::{Request, transport::Channel};
 
 use crate::{Commit, Endpoint, Error, EventStream, Invocation, Proposal, StartAt, Transaction};

@@ -15,10 +15,11 @@ use fabric::{
             ApproveChaincodeDefinitionForMyOrgArgs, ChaincodeSource, CommitChaincodeDefinitionArgs,
             InstallChaincodeArgs, QueryChaincodeDefinitionArgs, chaincode_source,
         },
-        protos::{ApplicationPolicy, Response, application_policy, endorser_client::EndorserClient},
+        protos::{ApplicationPolicy, Response, application_policy},
     },
 };
 use prost::Message;
+use services::protos::endorser_client::EndorserClient;
 
 use crate::{Endpoint, Error, Gateway, GatewayError, Invocation, Step, error::decode};
 

@@ -4,12 +4,13 @@ use bytes::Bytes;
 use fabric::proto::{
     common::{ChannelHeader, Envelope, Header, HeaderType, Payload, SignatureHeader},
     orderer::{SeekInfo, SeekNewest, SeekOldest, SeekPosition, SeekSpecified, seek_position},
-    protos::{DeliverResponse, TxValidationCode, deliver_client::DeliverClient, deliver_response},
+    protos::{DeliverResponse, TxValidationCode, deliver_response},
 };
 use futures::stream;
 use peer_client::{ConnectionProfile, Gateway, Invocation};
 use prost::Message;
 use prost_types::Timestamp;
+use services::protos::deliver_client::DeliverClient;
 use tonic::{Status, Streaming, transport::Channel};
 use tower::{Service, ServiceExt};
 

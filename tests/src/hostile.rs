@@ -8,7 +8,7 @@ use fabric::{
     msp::SigningIdentity,
     proto::{
         common::{ChannelHeader, Envelope, Header, HeaderType, Payload, SignatureHeader},
-        gateway::{SubmitRequest, gateway_client::GatewayClient},
+        gateway::SubmitRequest,
         kvrwset::{KvMetadataEntry, KvMetadataWrite, KvWrite, KvrwSet},
         protos::{
             ChaincodeAction, ChaincodeActionPayload, ChaincodeEndorsedAction, ChaincodeHeaderExtension,
@@ -21,6 +21,7 @@ use fabric::{
 };
 use peer_client::{ConnectionProfile, Gateway};
 use prost::Message;
+use services::gateway::gateway_client::GatewayClient;
 use sha2::{Digest, Sha256};
 
 /// A forged transaction: what it writes, in which namespace, and whose peers signed it.

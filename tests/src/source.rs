@@ -17,12 +17,7 @@ use fabric::{
         orderer::{
             SeekInfo, SeekNewest, SeekPosition, SeekSpecified, seek_info::SeekBehavior, seek_position::Type,
         },
-        protos::{
-            DeliverResponse,
-            deliver_client::DeliverClient,
-            deliver_response::Type as Response,
-            deliver_server::{Deliver, DeliverServer},
-        },
+        protos::{DeliverResponse, deliver_response::Type as Response},
     },
     types::{HeadedBlock, decode},
 };
@@ -30,6 +25,10 @@ use futures::{Stream, StreamExt, stream};
 use ordering::BlockWriter;
 use peer_client::ConnectionProfile;
 use prost::Message;
+use services::protos::{
+    deliver_client::DeliverClient,
+    deliver_server::{Deliver, DeliverServer},
+};
 use tokio_stream::wrappers::TcpListenerStream;
 use tonic::{
     Request, Status, Streaming,

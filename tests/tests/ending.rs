@@ -15,16 +15,15 @@ use fabric::{
     msp::SigningIdentity,
     proto::{
         common::{ChannelHeader, Envelope, Header, HeaderType, Payload, SignatureHeader},
-        orderer::{
-            SeekInfo, SeekNewest, SeekPosition, SeekSpecified,
-            atomic_broadcast_client::AtomicBroadcastClient, seek_position::Type,
-        },
-        protos::deliver_client::DeliverClient,
+        orderer::{SeekInfo, SeekNewest, SeekPosition, SeekSpecified, seek_position::Type},
     },
 };
 use futures::{StreamExt, stream};
 use peer_client::{ConnectionProfile, Error, Gateway, Invocation, StartAt};
 use prost::Message;
+use services::{
+    orderer::atomic_broadcast_client::AtomicBroadcastClient, protos::deliver_client::DeliverClient,
+};
 use tests::{Network, assert_success, interrupt, nanotrace_with_files_up_to};
 use tokio::time::timeout;
 use tonic::{Code, Status, Streaming};

@@ -18,10 +18,7 @@ use fabric::{
     msp::SigningIdentity,
     proto::{
         common::{Envelope, Status as DeliverStatus},
-        gateway::{
-            CommitStatusRequest, EvaluateRequest, ProposedTransaction, SignedCommitStatusRequest,
-            gateway_client::GatewayClient,
-        },
+        gateway::{CommitStatusRequest, EvaluateRequest, ProposedTransaction, SignedCommitStatusRequest},
         protos::{DeliverResponse, deliver_response},
     },
 };
@@ -29,6 +26,7 @@ use http_body::Frame;
 use http_body_util::BodyExt;
 use peer_client::{ConnectionProfile, Gateway, Invocation};
 use prost::Message;
+use services::gateway::gateway_client::GatewayClient;
 use tests::{
     Network,
     flood::{self, connect, deliver, now, peak_memory, seek},

@@ -16,12 +16,12 @@ use fabric::proto::{
     protos::{
         ChaincodeAdditionalParams, ChaincodeEvent, ChaincodeId, ChaincodeInput, ChaincodeMessage, GetState,
         GetStateByRange, GetStateMultiple, GetStateMultipleResult, Proposal, PutState, QueryResponse,
-        QueryResultBytes, QueryStateNext, Response, SignedProposal, WriteBatchState,
-        chaincode_client::ChaincodeClient, chaincode_message::Type,
+        QueryResultBytes, QueryStateNext, Response, SignedProposal, WriteBatchState, chaincode_message::Type,
     },
     queryresult::Kv,
 };
 use prost::Message;
+use services::protos::chaincode_client::ChaincodeClient;
 use tokio::{
     net::TcpListener,
     sync::{mpsc, oneshot},

@@ -11,16 +11,18 @@ use fabric::{
     proto::{
         common::{Block, ChannelHeader, Envelope, Header, HeaderType, Payload, SignatureHeader, Status},
         orderer::{
-            SeekInfo, SeekNewest, SeekPosition, SeekSpecified,
-            atomic_broadcast_client::AtomicBroadcastClient, deliver_response, seek_info::SeekBehavior,
+            SeekInfo, SeekNewest, SeekPosition, SeekSpecified, deliver_response, seek_info::SeekBehavior,
             seek_position::Type as Position,
         },
-        protos::{self, deliver_client::DeliverClient},
+        protos,
     },
     types::HeadedBlock,
 };
 use futures::{Stream, StreamExt, stream, stream::BoxStream};
 use prost::Message;
+use services::{
+    orderer::atomic_broadcast_client::AtomicBroadcastClient, protos::deliver_client::DeliverClient,
+};
 use tonic::{Response, Streaming};
 
 use super::{

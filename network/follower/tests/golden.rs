@@ -15,7 +15,7 @@ use ledger::ExportError;
 type Labels = BTreeMap<(u64, usize), String>;
 
 fn repository() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
+    Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).unwrap().to_owned()
 }
 
 /// Chains too large for the repository lie beside it.

@@ -14,12 +14,13 @@ use fabric::{
     policy::SignedData,
     proto::{
         common::{BlockMetadataIndex, Envelope, Status as DeliverStatus},
-        orderer::{self, BroadcastResponse, atomic_broadcast_server::AtomicBroadcast},
-        protos::{self, BlockAndPrivateData, deliver_server::Deliver},
+        orderer::{self, BroadcastResponse},
+        protos::{self, BlockAndPrivateData},
     },
     types::HeadedBlock,
 };
 use futures::{FutureExt, Stream, StreamExt, stream};
+use services::{orderer::atomic_broadcast_server::AtomicBroadcast, protos::deliver_server::Deliver};
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 use tokio_util::sync::CancellationToken;

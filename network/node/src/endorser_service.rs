@@ -3,7 +3,8 @@
 
 use std::{sync::Arc, time::SystemTime};
 
-use fabric::proto::protos::{ProposalResponse, SignedProposal, endorser_server};
+use fabric::proto::protos::{ProposalResponse, SignedProposal};
+use services::protos::endorser_server;
 use tonic::{Request, Response, Status};
 
 use super::{Channel, admission::Admission};

@@ -21,10 +21,11 @@ use fabric::{
     proto::gateway::{
         ChaincodeEventsResponse, CommitStatusResponse, EndorseRequest, EndorseResponse, EvaluateRequest,
         EvaluateResponse, SignedChaincodeEventsRequest, SignedCommitStatusRequest, SubmitRequest,
-        SubmitResponse, gateway_server,
+        SubmitResponse,
     },
 };
 use futures::{Stream, StreamExt};
+use services::gateway::gateway_server;
 use tonic::{Extensions, Request, Response, Status};
 
 use crate::{

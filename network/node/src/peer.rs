@@ -3,7 +3,7 @@
 use std::{net::TcpListener, sync::Arc};
 
 use bytes::Bytes;
-use fabric::proto::{
+use services::{
     gateway::gateway_server::GatewayServer,
     orderer::atomic_broadcast_server::AtomicBroadcastServer,
     protos::{deliver_server::DeliverServer, endorser_server::EndorserServer},

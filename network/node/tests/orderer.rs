@@ -20,15 +20,12 @@ use fabric::{
     policy::parse,
     proto::{
         common::{Envelope, HeaderType, SignaturePolicyEnvelope, Status, signature_policy},
-        gateway::{SubmitRequest, gateway_client::GatewayClient, gateway_server::GatewayServer},
+        gateway::SubmitRequest,
         kvrwset::{
             KvMetadataEntry, KvMetadataWrite, KvRead, KvWrite, KvWriteHash, QueryReads,
             QueryReadsMerkleSummary, RangeQueryInfo, Version, range_query_info::ReadsInfo,
         },
         msp::SerializedIdentity,
-        orderer::{
-            atomic_broadcast_client::AtomicBroadcastClient, atomic_broadcast_server::AtomicBroadcastServer,
-        },
         protos::{
             ChaincodeActionPayload, Transaction, TransactionAction, TxValidationCode as Code,
             application_policy::Type,
@@ -41,6 +38,12 @@ use node::gateway::Gateway;
 use node::{Answer, Channel, Orderer, Peer, Pipeline, StatusError, deliver::OrdererService};
 use ordering::{BlockWriter, Refusal};
 use prost::Message;
+use services::{
+    gateway::{gateway_client::GatewayClient, gateway_server::GatewayServer},
+    orderer::{
+        atomic_broadcast_client::AtomicBroadcastClient, atomic_broadcast_server::AtomicBroadcastServer,
+    },
+};
 use sha2::{Digest, Sha256};
 use tempfile::TempDir;
 use testkit::{BOTH, CHAINCODE, Draft, TestChannel, built_in_validation, delete, draft::Layer, write};

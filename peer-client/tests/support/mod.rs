@@ -20,7 +20,6 @@ use fabric::{
             ChaincodeEventsResponse, CommitStatusResponse, EndorseRequest, EndorseResponse, EvaluateRequest,
             EvaluateResponse, SignedChaincodeEventsRequest, SignedCommitStatusRequest, SubmitRequest,
             SubmitResponse,
-            gateway_server::{Gateway, GatewayServer},
         },
         protos::{
             ChaincodeAction, ChaincodeActionPayload, ChaincodeEndorsedAction, Proposal,
@@ -30,6 +29,7 @@ use fabric::{
     },
 };
 use prost::Message;
+use services::gateway::gateway_server::{Gateway, GatewayServer};
 use tokio::net::TcpListener;
 use tokio_stream::{Iter, iter};
 use tonic::{

@@ -4,14 +4,11 @@ use std::{net::SocketAddr, path::PathBuf, pin::Pin, sync::Arc};
 
 use fabric::proto::{
     common::{Block, Envelope, Payload},
-    orderer::{
-        BroadcastResponse, DeliverResponse, SeekInfo,
-        atomic_broadcast_server::{AtomicBroadcast, AtomicBroadcastServer},
-        deliver_response, seek_position,
-    },
+    orderer::{BroadcastResponse, DeliverResponse, SeekInfo, deliver_response, seek_position},
 };
 use futures::{Stream, StreamExt, stream};
 use prost::Message;
+use services::orderer::atomic_broadcast_server::{AtomicBroadcast, AtomicBroadcastServer};
 use tonic::{Request, Response, Status, Streaming, transport::Server};
 
 type ResponseStream<R> = Pin<Box<dyn Stream<Item = Result<R, Status>> + Send>>;

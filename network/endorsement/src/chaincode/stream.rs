@@ -13,13 +13,12 @@ use std::{
 };
 
 use fabric::{
-    proto::protos::{
-        ChaincodeId, ChaincodeMessage, chaincode_client::ChaincodeClient, chaincode_message::Type,
-    },
+    proto::protos::{ChaincodeId, ChaincodeMessage, chaincode_message::Type},
     types::decode,
 };
 use parking_lot::Mutex;
 use prost::Message;
+use services::protos::chaincode_client::ChaincodeClient;
 use tokio::{sync::mpsc, task::JoinHandle, time::timeout};
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::Streaming;

@@ -13,15 +13,14 @@ use bytes::Bytes;
 use fabric::{
     proto::protos::{
         ChaincodeAdditionalParams, ChaincodeEvent, ChaincodeId, ChaincodeInput, ChaincodeMessage,
-        GetStateMultipleResult, Response,
-        chaincode_message::Type,
-        chaincode_server::{Chaincode, ChaincodeServer},
+        GetStateMultipleResult, Response, chaincode_message::Type,
     },
     types::decode,
 };
 use futures::{Stream, StreamExt};
 use parking_lot::Mutex;
 use prost::Message;
+use services::protos::chaincode_server::{Chaincode, ChaincodeServer};
 use std::collections::HashMap;
 use tokio::sync::{mpsc, oneshot};
 use tokio_stream::wrappers::{ReceiverStream, TcpListenerStream};

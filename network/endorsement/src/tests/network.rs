@@ -256,7 +256,7 @@ fn material() -> &'static Material {
 }
 
 fn make_material() -> Material {
-    let repository = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+    let repository = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).unwrap();
     let directory = tempfile::tempdir().unwrap();
     let crypto = directory.path().join("crypto-config");
     let config = CryptoConfig::read(&repository.join("crypto-config/crypto-config.yaml")).unwrap();

@@ -54,7 +54,8 @@ impl Drop for NodeChaincode {
 }
 
 fn folder() -> Option<PathBuf> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().join("tests/chaincode-node");
+    let folder =
+        Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).unwrap().join("tests/chaincode-node");
     if folder.join("node_modules/fabric-shim").exists() {
         return Some(folder);
     }

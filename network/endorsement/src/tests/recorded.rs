@@ -131,7 +131,7 @@ impl Endorsed {
 }
 
 fn folder(chain: &str) -> Option<PathBuf> {
-    let repository = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+    let repository = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).unwrap();
     let places =
         [repository.join("tests/golden").join(chain), repository.join("../shared/golden").join(chain)];
     let found = places.into_iter().find(|place| place.exists());
