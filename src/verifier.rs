@@ -27,6 +27,7 @@ use crate::{
     cert::output,
     channel::genesis_block,
     exit::{Exit, Failure},
+    expiry,
     listen::{ProxyArgs, listen_address},
     signals::Signals,
 };
@@ -113,6 +114,7 @@ pub async fn run(args: Args, metrics: PrometheusHandle) -> Result<Exit, Failure>
     let sources = sources(&args)?;
     let identity = SigningIdentity::from_msp_dir(&args.msp, &args.msp_id)
         .map_err(|error| Failure::usage(format!("--msp {}: {error}", args.msp.display())))?;
+    expiry::record(identity.mspid(), expiry::Use::Signing, &identity);
     durable::create_folder(&args.data_dir, Access::Owner)
         .map_err(|error| Failure::during(args.data_dir.display(), error))?;
     let directory = args.data_dir.join("ledger");

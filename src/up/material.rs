@@ -209,7 +209,8 @@ fn is_nothing(bytes: &[u8]) -> bool {
 
 fn missing_keys(folder: &Path) -> Failure {
     let advice = "The ledger beside it is intact. Its keys are nowhere else: put the folder back from a copy.\nA \
-                  data directory of `nanotrace verifier` has none: choose another one with --data-dir.";
+                  data directory of `nanotrace verifier` has none: choose another one with --data-dir \
+                  (docs/operations.md, \"Backup and restore\").";
     Failure::new(Exit::Failure, format!("{} is missing\n{advice}", folder.display()))
 }
 

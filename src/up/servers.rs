@@ -9,6 +9,7 @@ use std::{
 };
 
 use endorsement::OwnChaincode;
+use fabric::msp::SigningIdentity;
 use node::{Channel, Config, Listener, Node, ServerConfig};
 use peer_client::{
     ConnectionProfile,
@@ -25,7 +26,10 @@ use super::{
     NAME,
     material::{Host, Material},
 };
-use crate::exit::{Exit, Failure};
+use crate::{
+    exit::{Exit, Failure},
+    expiry,
+};
 
 /// How often the read model learns that the head it knows is still the head.
 const CONFIRMATION: Duration = Duration::from_secs(5);
@@ -166,11 +170,19 @@ fn server_config(host: &Host, socket: TcpListener) -> Result<ServerConfig, Failu
         fs::read(&path).map_err(|error| Failure::during(path.display(), error))
     };
     let port = socket.local_addr().map_err(|error| Failure::during("reading a port", error))?.port();
+    let (certificate, key) = (read("server.crt")?, read("server.key")?);
+    // What cannot be used is refused where it is used.
+    if let Ok(identity) = SigningIdentity::from_msp_dir(&host.msp, &host.msp_id) {
+        expiry::record(&host.name, expiry::Use::Signing, &identity);
+    }
+    if let Ok(identity) = SigningIdentity::from_pem(&host.msp_id, &certificate, &key) {
+        expiry::record(&host.name, expiry::Use::Tls, &identity);
+    }
     Ok(ServerConfig {
         msp_id: host.msp_id.clone(),
         address: format!("{}:{port}", host.name),
         msp: host.msp.clone(),
-        listener: Listener { socket, certificate: read("server.crt")?, key: read("server.key")? },
+        listener: Listener { socket, certificate, key },
     })
 }
 

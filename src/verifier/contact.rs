@@ -58,8 +58,8 @@ impl ChannelContact {
         self.caught_up = false;
         if self.stopped.as_ref() != Some(&reason) {
             output::warn(format!(
-                "The channel cannot be followed: {reason}. Until it can, every answer is \"cannot tell\". It is tried \
-                 again; remove the cause."
+                "The channel cannot be followed: {reason}. Until it can, every answer is \"cannot tell\". {}",
+                advice(error)
             ));
             self.stopped = Some(reason);
         }
@@ -73,5 +73,12 @@ impl ChannelContact {
             SourceError::Forbidden => format!("{error}: {}", self.identity),
             _ => error.to_string(),
         }
+    }
+}
+
+fn advice(error: &FollowError) -> &'static str {
+    match error {
+        FollowError::Halt(_) => "It is tried again, and is in the chain: see docs/operations.md, \"Halt\".",
+        _ => "It is tried again; remove the cause (docs/operations.md, \"Disk full\").",
     }
 }

@@ -23,7 +23,7 @@ pub struct Follower {
     process: Child,
     address: String,
     /// Kept open, or the process could not print.
-    _output: BufReader<ChildStdout>,
+    output: BufReader<ChildStdout>,
 }
 
 /// What a follower is started with; the same for every start.
@@ -113,11 +113,16 @@ impl Settings {
         let mut greeting = String::new();
         output.read_line(&mut greeting).unwrap();
         let address = greeting.split("http://").nth(1).and_then(|rest| rest.split(' ').next()).unwrap();
-        Follower { process, address: address.to_owned(), _output: output }
+        Follower { process, address: address.to_owned(), output }
     }
 }
 
 impl Follower {
+    /// Where the operator asks for metrics, as the greeting says it; read once.
+    pub fn operations(&mut self) -> String {
+        crate::operations_address(&mut self.output)
+    }
+
     /// The JSON answer for a certificate.
     pub fn answer(&self, code: Code) -> Value {
         let (_, body) = self.get(&format!("/api/v1/certificates/{code}"));

@@ -142,6 +142,11 @@ impl Network {
         command
     }
 
+    /// Where the operator asks for metrics, as the greeting says it; read once.
+    pub fn operations(&mut self) -> String {
+        operations_address(&mut self.output)
+    }
+
     pub fn directory(&self) -> &Path {
         &self.directory
     }
@@ -192,6 +197,21 @@ impl Network {
         // What is left in the pipe must be read, or the process could wait for room in it.
         std::io::copy(&mut self.output, &mut std::io::sink()).unwrap();
         self.process.wait().unwrap().success()
+    }
+}
+
+/// The host and port of the first `http://…/metrics` that a process prints from here on.
+fn operations_address(output: &mut impl BufRead) -> String {
+    let mut line = String::new();
+    loop {
+        line.clear();
+        assert!(
+            output.read_line(&mut line).unwrap() > 0,
+            "the process ended without naming its operations address"
+        );
+        if let Some(address) = line.trim().strip_suffix("/metrics") {
+            return address.split("http://").nth(1).unwrap().to_owned();
+        }
     }
 }
 

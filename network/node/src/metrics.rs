@@ -6,7 +6,31 @@ use tracing::{info_span, span::EnteredSpan};
 
 use ledger::CommittedBlock;
 
-/// Says what the node's metrics mean, to the recorder that is installed.
+/// Why an envelope that was admitted is not ordered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RefusalReason {
+    /// It would stop peers of Fabric.
+    StopsPeers,
+    /// Too many envelopes already wait for a block of their own.
+    TooManyWait,
+    /// The channel's configuration changed while it waited, and the new one does not admit it.
+    NoLongerAdmitted,
+}
+
+impl RefusalReason {
+    const ALL: [Self; 3] = [Self::StopsPeers, Self::TooManyWait, Self::NoLongerAdmitted];
+
+    const fn label(self) -> &'static str {
+        match self {
+            Self::StopsPeers => "stops peers",
+            Self::TooManyWait => "too many wait",
+            Self::NoLongerAdmitted => "no longer admitted",
+        }
+    }
+}
+
+/// Says what the node's metrics mean, to the recorder that is installed, and begins its counters: an alert on an
+/// increase sees the first event only if the counter stood at 0 before. `docs/metrics.md` is for operators.
 pub fn describe() {
     metrics::describe_histogram!(
         "nanotrace_stage_seconds",
@@ -23,11 +47,19 @@ pub fn describe() {
         "Envelopes that had to wait for another block, since they exclude one another"
     );
     metrics::describe_counter!("nanotrace_transactions_total", "Transactions committed, by validation code");
+    for reason in RefusalReason::ALL {
+        count_refused(reason, 0);
+    }
+    deferred(0);
 }
 
 /// Records an envelope that was admitted and is not ordered.
-pub fn refused(reason: &'static str) {
-    metrics::counter!("nanotrace_envelopes_refused_total", "reason" => reason).increment(1);
+pub fn refused(reason: RefusalReason) {
+    count_refused(reason, 1);
+}
+
+fn count_refused(reason: RefusalReason, envelopes: u64) {
+    metrics::counter!("nanotrace_envelopes_refused_total", "reason" => reason.label()).increment(envelopes);
 }
 
 /// Records envelopes that wait for a later block than the one just cut.
@@ -54,9 +86,14 @@ impl Drop for Stage {
     }
 }
 
+/// Records the number of blocks that the ledger has.
+pub fn height(blocks: u64) {
+    metrics::gauge!("nanotrace_ledger_height").set(blocks as f64);
+}
+
 /// Records a committed block: the new height and its transactions by verdict.
 pub fn committed(block: &CommittedBlock) {
-    metrics::gauge!("nanotrace_ledger_height").set((block.number + 1) as f64);
+    height(block.number + 1);
     for code in &block.codes {
         metrics::counter!("nanotrace_transactions_total", "code" => code.as_str_name()).increment(1);
     }

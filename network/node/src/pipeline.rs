@@ -17,7 +17,12 @@ use bytes::Bytes;
 use fabric::{crypto::SigningError, types::HeadedBlock};
 use tokio::sync::mpsc::Receiver;
 
-use super::{Channel, Ended, metrics, shares::Caller, submission::Submission};
+use super::{
+    Channel, Ended,
+    metrics::{self, RefusalReason},
+    shares::Caller,
+    submission::Submission,
+};
 use ledger::LedgerError;
 use ordering::{BlockWriter, Cut, Cutter, Refusal};
 use validation::{BlockRejected, Composition, Halt, Validation};
@@ -51,6 +56,7 @@ pub struct Pipeline {
 
 impl Pipeline {
     pub fn run(mut self) -> Result<(), PipelineError> {
+        metrics::height(self.channel.ledger().height());
         let ended = self.run_stages();
         if let Err(error) = &ended {
             self.channel.end(Ended::Failed(error.to_string()));
@@ -198,7 +204,7 @@ impl Sorted {
 fn refuse(refused: Vec<(Submission, String)>) {
     let mut senders: HashMap<Option<Caller>, (usize, String)> = HashMap::new();
     for (submission, reason) in refused {
-        metrics::refused("stops peers");
+        metrics::refused(RefusalReason::StopsPeers);
         let first = || (0, format!("{}: {reason}", submission.creator()));
         senders.entry(submission.caller.clone()).or_insert_with(first).0 += 1;
         let info = format!("transaction refused, since it would stop the channel's peers: {reason}");
@@ -228,7 +234,7 @@ fn limit(deferred: Vec<Submission>) -> Vec<Submission> {
         tracing::warn!(envelopes, first, "too many envelopes wait that exclude one another from a block");
     }
     for submission in excess {
-        metrics::refused("too many wait");
+        metrics::refused(RefusalReason::TooManyWait);
         submission.refuse(Refusal::unavailable(format!(
             "the transaction must stand in another block than those before it, and too many wait for that: at most \
              {DEFERRED_OF_IDENTITY} of one identity and {DEFERRED_ENVELOPES} of all may; try again later"

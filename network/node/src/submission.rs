@@ -6,7 +6,7 @@ use tokio::sync::oneshot;
 
 use super::{
     ending::{EndSignal, ended},
-    metrics,
+    metrics::{self, RefusalReason},
     shares::{Caller, Share},
 };
 use ordering::{Admitted, Refusal};
@@ -53,7 +53,7 @@ impl Submission {
                 Some(Self { admitted, caller: self.caller, answer: self.answer, shares: self.shares })
             }
             Err(refusal) => {
-                metrics::refused("no longer admitted");
+                metrics::refused(RefusalReason::NoLongerAdmitted);
                 let _ = self.answer.send(Err(refusal));
                 None
             }
