@@ -5,8 +5,15 @@
 //! folder is synced. So after a crash at any moment a reader finds the old content or the new one, whole; once a
 //! function returns, the crash cannot undo it. A folder that is made here has its name synced in the folder above.
 //!
-//! Every completed operation is an event at level TRACE of the target [`TARGET`], in order. The end-to-end tests
-//! read the events to check that a sync precedes every name and every acknowledgement.
+//! # What holds here
+//! - Every completed operation is an event at level TRACE of the target [`TARGET`], in order. An end-to-end test reads the
+//!   events of a whole first start: a sync precedes every name and every acknowledgement
+//!   (`nothing_is_named_or_acknowledged_before_it_is_synced`).
+//! - A start goes on wherever an earlier one was interrupted (test `a_start_goes_on_wherever_it_was_interrupted`).
+//! - A file has its old content or its new one, and no link is followed (tests
+//!   `a_file_is_replaced_whole_and_no_draft_remains`, `what_cannot_be_written_changes_nothing`,
+//!   `a_new_file_overwrites_nothing_and_follows_no_link`, `a_draft_that_is_a_link_is_not_followed`).
+//! - The crate depends on no other of ours (its `Cargo.toml`).
 
 use std::{
     fs::{self, DirBuilder, File, OpenOptions},

@@ -2,6 +2,34 @@
 //!
 //! A policy is evaluated in two steps, as in Fabric: [`valid_identities`] turns signatures into the
 //! identities that really signed, then [`Policy::evaluate`] asks whether these identities suffice.
+//!
+//! ```
+//! # use bytes::Bytes;
+//! # use fabric::{channel::Bundle, proto::common::{Envelope, Payload, SignatureHeader}};
+//! # use fabric::types::{HeadedBlock, blockfile::BlockFile, decode::decode};
+//! use fabric::{crypto::SignatureMemo, policy::{self, SignaturePolicy, SignedData}};
+//!
+//! # // The recorded chain of the tests: its configuration, and a transaction that a client of AmberMSP signed.
+//! # let file = std::fs::File::open("../tests/golden/small/blockfile_000000")?;
+//! # let mut blocks = BlockFile::new(file);
+//! # let genesis = blocks.next().ok_or("no block 0")??;
+//! # let bundle = Bundle::from_block(&genesis)?;
+//! # let block = HeadedBlock::try_from(blocks.next().ok_or("no block 1")??)?;
+//! # let envelope: Envelope = decode(block.envelopes()[0].clone())?;
+//! # let payload: Payload = decode(envelope.payload.clone())?;
+//! # let header: SignatureHeader = decode(payload.header.ok_or("no header")?.signature_header)?;
+//! let signed = [SignedData { data: envelope.payload, identity: header.creator, signature: envelope.signature }];
+//! let (msps, memo) = (bundle.msps(), SignatureMemo::disabled());
+//! let identities = policy::valid_identities(&signed, msps, &memo);
+//! assert_eq!(identities.len(), 1);
+//!
+//! // The text form is that of Fabric's command line.
+//! let any = SignaturePolicy::from_proto(&policy::parse("OR('AmberMSP.member', 'BirchMSP.member')")?)?;
+//! assert!(any.evaluate(&identities, msps).is_ok());
+//! let both = SignaturePolicy::from_proto(&policy::parse("AND('AmberMSP.member', 'BirchMSP.member')")?)?;
+//! assert!(both.evaluate(&identities, msps).is_err());
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 mod application;
 mod dsl;

@@ -1,28 +1,45 @@
 //! A thin client of the Fabric Gateway service. Its types are the steps of a transaction:
 //! [`Proposal`] → [`Transaction`] → [`Commit`]; each is made by the one before, so none can be left out.
 //!
-//! It knows nothing of any chaincode: arguments and results are bytes. It works with this project's node and
-//! with a Fabric peer of version 2.4 or later alike.
+//! It works with this project's node and with a Fabric peer of version 2.4 or later alike. Arguments and results are
+//! bytes: what the certificate contract takes and answers is in `docs/contract.md`.
 //!
 //! ```no_run
 //! use std::sync::Arc;
 //! use fabric::msp::SigningIdentity;
 //! use peer_client::{Endpoint, Gateway, Invocation};
 //!
-//! # async fn example(identity: Arc<SigningIdentity>, tls_ca: Vec<u8>) -> Result<(), peer_client::Error> {
+//! # async fn example(
+//! #     identity: Arc<SigningIdentity>,
+//! #     tls_ca: Vec<u8>,
+//! #     signed_document: Vec<u8>,
+//! # ) -> Result<(), Box<dyn std::error::Error>> {
 //! let endpoint = Endpoint::tls("localhost:7051", tls_ca).with_server_name("peer0.certbody.example");
 //! let gateway = Gateway::connect(&endpoint, identity).await?;
 //!
-//! let read = Invocation::new("nanotrace", "nanotrace", "GetScheme").argument("nanoMark");
-//! println!("{:?}", gateway.proposal(read)?.evaluate().await?);
+//! // Reading takes one step, on one peer.
+//! let get = Invocation::new("nanotrace", "nanotrace", "certificate:get").argument("01040G2081840R2081040G2081S");
+//! println!("{:?}", gateway.proposal(get)?.evaluate().await?);
 //!
-//! let write = Invocation::new("nanotrace", "nanotrace", "RegisterScheme").argument("{}");
-//! let commit = gateway.proposal(write)?.endorse().await?.submit().await?;
+//! // Writing takes three: peers endorse, the orderer takes the transaction, the peer says what became of it.
+//! let issue = Invocation::new("nanotrace", "nanotrace", "certificate:issue").argument(signed_document);
+//! let transaction = gateway.proposal(issue)?.endorse().await?;
+//! let commit = transaction.submit().await?;
 //! let status = commit.status().await?.successful()?;
 //! println!("in block {}", status.block_number);
 //! # Ok(())
 //! # }
 //! ```
+//!
+//! # What holds here
+//! - What is signed is what Fabric reads (test `a_proposal_is_what_fabric_reads`), and each step can be signed elsewhere,
+//!   by a key that this process does not hold (test `each_step_can_be_signed_elsewhere`).
+//! - A transaction that is not valid is an error with its validation code (test `an_invalid_transaction_says_why`); a
+//!   refusal carries what each peer said (test `a_failure_carries_what_each_peer_said`).
+//! - A call ends after a time: a server that does not answer is given up (test
+//!   `a_gateway_that_does_not_answer_is_given_up`).
+//!
+//! Why this client is our own is in `docs/adr/0020-an-own-gateway-client.md`.
 
 mod commit;
 mod endpoint;

@@ -1,4 +1,7 @@
 //! A bounded map that forgets the older half.
+//!
+//! # What holds here
+//! - It holds at most its capacity, and at least the last half of that (test `it_is_bounded_and_keeps_the_latest_half`).
 
 use std::{
     borrow::Borrow,

@@ -58,7 +58,7 @@ pub fn write(path: Option<&Path>, content: &[u8], force: bool) -> Result<(), Fai
     }
 }
 
-/// As [`write`], for those who may have `access`.
+/// As [`write()`], for those who may have `access`.
 pub fn write_for(path: &Path, content: &[u8], access: Access, force: bool) -> Result<(), Failure> {
     let is_file = || fs::symlink_metadata(path).is_ok_and(|found| found.is_file());
     let written = match durable::write_new(path, content, access) {

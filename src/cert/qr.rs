@@ -30,7 +30,7 @@ pub struct Args {
     /// The verifier's public address. [default: the connection profile's]
     #[arg(long, value_name = "URL")]
     url: Option<BaseUrl>,
-    /// The folder to write <code>.svg and <code>.png to.
+    /// The folder to write CODE.svg and CODE.png to.
     #[arg(long, short, value_name = "DIR", default_value = ".")]
     out: PathBuf,
     /// Replace files that are there and hold something else.

@@ -107,6 +107,11 @@ fn a_verifier_links_no_endorser_and_no_orderer() {
 }
 
 #[test]
+fn endorsement_reaches_no_other_stage() {
+    none_reaches(&["endorsement"], &["follower", "node", "ordering", "validation"]);
+}
+
+#[test]
 fn a_client_links_no_node() {
     none_reaches(&["peer-client"], &["endorsement", "ledger", "node", "ordering", "rocksdb", "validation"]);
 }

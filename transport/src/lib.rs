@@ -1,8 +1,17 @@
 //! How the gRPC connections of all our servers and clients begin: over TCP, without delay, and so that what
-//! many calls write at one time leaves in one system call ([`Coalescing`]).
+//! many calls write at one time leaves in one system call ([`Coalescing`], `docs/adr/0009-coalesced-writes.md`).
 //!
-//! TLS, where there is any, is tonic's and runs on top. How many connections a server has, and what it keeps for
-//! them, is limited by [`connections`].
+//! TLS, where there is any, is tonic's and runs on top.
+//!
+//! # What holds here
+//! - A server has a limit on connections and on what their calls hold in memory, for each organisation and for all
+//!   strangers together ([`connections`], `docs/adr/0017-what-calls-hold.md`). Who exceeds it loses its own: the tests of
+//!   `transport/src/calls.rs`, among them `an_account_that_is_full_pushes_out_its_own` and
+//!   `an_answer_counts_until_it_is_read`.
+//! - A connection that is silent, or takes nothing, ends (tests `one_that_falls_silent_ends`,
+//!   `one_that_takes_nothing_and_is_not_read_from_ends`).
+//! - Coalescing changes no byte and no order (test `bytes_arrive_in_their_order_whatever_the_pace`).
+//! - Nothing here knows Fabric: the crate depends on no other of ours (its `Cargo.toml`).
 
 mod calls;
 mod coalescing;

@@ -1,5 +1,5 @@
-//! The public answer about one certificate: valid, not valid, unknown, or cannot tell (CERTIFICATE.md §4), with as of
-//! which block and when that was confirmed.
+//! The public answer about one certificate: valid, not valid, unknown, or cannot tell, with as of
+//! which block and when that was confirmed (`docs/verifier.md`, "Results").
 
 mod json;
 

@@ -1,7 +1,22 @@
-//! The public verifier: whoever scans or types a certificate's code learns whether it holds, as of which block.
+//! The public verifier: who scans or types a certificate's code learns whether the certificate holds, as of which
+//! block. `docs/verifier.md` shows it as its users see it.
 //!
-//! [`ReadModel`] is fed with blocks that this process validated itself, by [`Feed`]; [`Server`] answers from it. Nothing here asks a
-//! peer while it answers: a scan costs no ledger work, tells nobody, and works while every peer is down.
+//! [`Feed`] brings committed blocks into the [`ReadModel`]; [`Server`] answers from it.
+//!
+//! # What holds here
+//! - An answer asks no peer: no endorser, orderer or client is linked (test
+//!   `a_verifier_links_no_endorser_and_no_orderer`), and answers go on while every source is away (test `a_follower_goes_on_whatever_happens`).
+//! - The read model holds what the ledger's commit applied, after every block (tests
+//!   `records_are_the_states_after_every_block_of_a_generated_chain` and
+//!   `records_are_the_states_after_every_block_of_the_recorded_chains`).
+//! - An answer that cannot be vouched for is "cannot tell" (tests
+//!   `a_verifier_out_of_touch_cannot_tell_and_shows_what_it_knew`,
+//!   `what_hinders_following_is_doubted_at_once_and_until_it_is_gone`).
+//! - A settled answer about a past moment does not change (test
+//!   `what_was_endorsed_and_held_back_changes_no_settled_answer`).
+//! - Pages carry no script, and no reply sets a cookie (tests `every_reply_is_locked_down_and_sets_no_cookie`,
+//!   `the_typed_form_works_without_scripts`).
+//! - Metrics are served at the operations address alone (test `metrics_are_at_the_operations_address_alone`).
 
 mod answer;
 mod base_url;

@@ -79,6 +79,34 @@ struct Tip {
 }
 
 /// The read model. Shared by the feed, which writes, and by the server, which reads; each answer reads one snapshot.
+///
+/// ```
+/// # use fabric::types::HeadedBlock;
+/// # use ledger::Ledger;
+/// use certificate::{Code, DateTime};
+/// use verifier::{Channel, Head, ReadModel};
+///
+/// # let directory = tempfile::tempdir()?;
+/// # let genesis = HeadedBlock::decode(std::fs::read("../tests/golden/small/genesis.block")?.into())?;
+/// # let (ledger, _) = Ledger::open(&directory.path().join("ledger"), Some(&genesis))?;
+/// let channel = Channel {
+///     name: ledger.channel_id().to_owned(),
+///     genesis: ledger.genesis_hash(),
+///     chaincode: "nanotrace".to_owned(),
+/// };
+/// # std::fs::create_dir(directory.path().join("read-model"))?;
+/// let model = ReadModel::open(&directory.path().join("read-model"), channel)?;
+/// model.catch_up(&ledger)?;
+/// let now = DateTime::parse("2026-11-21T12:00:00Z").ok_or("no time")?;
+/// let day = 24 * 60 * 60;
+/// assert!(model.doubt(now, day).is_some(), "nobody has confirmed that block 0 is the newest");
+///
+/// model.confirm(Head { height: ledger.height(), confirmed_at: now, sources: None });
+/// let reading = model.read(now, day)?;
+/// assert!(reading.doubt().is_none());
+/// assert!(reading.entry("01040G2081840R2081040G2081S".parse::<Code>()?)?.is_none(), "no such certificate");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub struct ReadModel {
     channel: Channel,
     directory: PathBuf,

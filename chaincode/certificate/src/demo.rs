@@ -1,5 +1,5 @@
 //! The demonstration certificate: a real representative nanomaterial of the JRC with its published figures, and
-//! what must stand on a ledger before it can be issued. `data/README.md` names the source of each figure.
+//! what must stand on a ledger before it can be issued. `chaincode/certificate/data/README.md` names the source of each figure.
 
 use serde_json::{Map, Value, json};
 

@@ -1,9 +1,23 @@
 //! The certificate contract: which documents are certificates, who may do what with them, and whether
-//! one holds at a given time.
+//! one holds at a given time. `docs/contract.md` shows it as its callers see it.
 //!
-//! Pure: no clock, no randomness, no floating point, no input or output except through [`State`]. Every
-//! responsible peer must reach the same bytes from the same transaction, and the public verifier reaches
-//! its verdict with the same functions (see `docs/contract.md` for the contract as its callers see it).
+//! Begin with [`contract`] for the functions, [`document`] for the rules of a document, [`verdict()`](verdict::verdict)
+//! for whether a certificate holds. [`proof`] verifies one off the ledger.
+//!
+//! # What holds here
+//! Every endorsing peer must reach the same bytes from the same transaction, and the public verifier reaches its
+//! verdict with the same functions. Therefore:
+//!
+//! - No clock, no randomness, no input or output except through [`State`] (test
+//!   `no_part_names_what_lies_behind_its_wall`). Decimals are compared exactly, not as floating-point numbers (test
+//!   `exact_where_floating_point_is_not`).
+//! - What one body must be able to do alone reads and writes its own keys and write-once records, no other (tests
+//!   `a_stop_reads_its_own_keys_and_the_certificate_alone`, `a_stop_writes_one_key`,
+//!   `no_record_of_one_body_hinders_the_others_stop`).
+//! - Every key is written with its policy (test `every_key_has_a_policy`).
+//! - A record that was written keeps its bytes: the form of each record is versioned and frozen (test
+//!   `the_form_is_frozen`), and the document lies in it byte for byte.
+//! - No input panics (clippy denies what could; the tests of `chaincode/certificate/tests/hostile_input.rs`).
 
 pub mod canonical;
 pub mod code;

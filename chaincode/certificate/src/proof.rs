@@ -1,5 +1,24 @@
 //! The proof of a credential: W3C Data Integrity with the cryptosuite eddsa-jcs-2022 (Data Integrity EdDSA
 //! Cryptosuites v1.0, section 3.3): canonical JSON, SHA-256, Ed25519.
+//!
+//! ```
+//! use certificate::{DateTime, json::Json, multikey, proof};
+//! use serde_json::json;
+//!
+//! let key = ed25519_dalek::SigningKey::from_bytes(&[7; 32]);
+//! let public = multikey::public_to_text(&key.verifying_key());
+//! let document = json!({"id": "urn:uuid:01010101-0101-4101-8101-010101010101", "name": "zinc oxide"});
+//! let method = format!("did:web:body.example#{public}");
+//! let signed = proof::sign(&document, &key, &method, DateTime::parse("2026-11-21T12:00:00Z").ok_or("no time")?)?;
+//!
+//! let key = multikey::public_from_text(&public).ok_or("no key")?;
+//! assert!(proof::verify(&Json::from(&signed), &key).is_ok());
+//!
+//! let mut altered = signed.clone();
+//! altered["name"] = "titanium dioxide".into();
+//! assert_eq!(proof::verify(&Json::from(&altered), &key), Err(proof::ProofError::Signature));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 use ed25519_dalek::{Signature, Signer, SigningKey, VerifyingKey};
 use serde_json::{Value, json};

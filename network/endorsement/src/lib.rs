@@ -9,6 +9,17 @@
 //! Organisations in one process share the ledger and nothing else: each has its key, its packages and
 //! chaincode streams, its own simulation and its private data. Nothing here writes to the ledger but the
 //! private data that waits for its transaction.
+//!
+//! # What holds here
+//! - Time is an argument (test `no_part_names_what_lies_behind_its_wall`), and neither ordering nor validation is used
+//!   (test `endorsement_reaches_no_other_stage`).
+//! - An organisation that has not approved a chaincode does not endorse for it (test
+//!   `an_organisation_that_has_not_approved_does_not_endorse`), and gets the plaintext of its own collections alone (test
+//!   `members_get_the_plaintext_others_the_hash`).
+//! - A chaincode that is away, silent, or another one than it says harms its own transactions alone (tests
+//!   `a_chaincode_that_does_not_answer_is_given_up`, `a_chaincode_that_is_away_fails_at_once_and_may_come_back`,
+//!   `an_impostor_is_refused`).
+//! - A definition that would stop peers is not approved (test `definitions_that_stop_peers_are_not_approved`).
 
 mod acl;
 mod chaincode;

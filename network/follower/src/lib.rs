@@ -12,6 +12,13 @@
 //! Where the channel's orderers have changed since our newest block, we cannot check who signed the newest block of a
 //! source. Such a source shows the block that comes next here, which we can check: so the chain goes on, and the next
 //! block is taken from it. The configuration that comes with those blocks proves the rest.
+//!
+//! # What holds here
+//! - The tests of `tests/tests/follower.rs` are a verifier with sources that withhold, lie or are silent, among them
+//!   `a_source_that_withholds_a_stop_is_found_out` and `a_source_that_lies_or_is_silent_is_named_and_holds_up_nobody`.
+//! - A follower goes back behind nothing that it answered (test
+//!   `a_follower_goes_back_behind_nothing_that_it_answered_however_often_it_is_killed`).
+//! - It links no endorser and no orderer (test `a_verifier_links_no_endorser_and_no_orderer`).
 
 mod asking;
 mod clock;

@@ -2,6 +2,12 @@
 //!
 //! Beside the stages, since all of them read definitions: endorsement through a simulation, validation and the
 //! gateway from the committed state. Only endorsement writes them.
+//!
+//! # What holds here
+//! - There is one reading of definitions and collections, for ledger, validation and endorsement
+//!   (`docs/adr/0021-where-lifecycle-lives.md`); it uses none of them (test `fabrics_rules_reach_no_database`).
+//! - It reads what Fabric's peers read, and refuses what they cannot (tests `refuses_what_a_peer_cannot_read`,
+//!   `lifecycle_of_small`, `lifecycle_of_alpha`).
 
 mod collections;
 mod definition;

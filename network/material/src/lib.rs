@@ -2,6 +2,13 @@
 //!
 //! The folders and file names are cryptogen's, so that any Fabric client finds its files. One process holds
 //! all keys here: fit for demonstrations and for organisations that make only their own.
+//!
+//! # What holds here
+//! - The layout is cryptogen's (test `the_layout_is_cryptogens`), and OpenSSL accepts every chain (test
+//!   `openssl_accepts_every_chain`).
+//! - Keys are for their owner alone (test `keys_are_for_their_owner_alone`), and nothing is overwritten (test
+//!   `nothing_is_overwritten_and_leftovers_are_cleared`).
+//! - No certificate outlives its authority (test `no_certificate_outlives_its_authority`).
 
 mod certificate;
 mod config;

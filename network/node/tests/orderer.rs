@@ -16,7 +16,7 @@ use bytes::Bytes;
 use endorsement::{Endorser, EndorserSetup, Packages};
 use fabric::{
     crypto::SignatureMemo,
-    msp::MspManager,
+    msp::{IDENTITY_BYTES, MspManager},
     policy::parse,
     proto::{
         common::{Envelope, HeaderType, SignaturePolicyEnvelope, Status, signature_policy},
@@ -435,6 +435,21 @@ fn what_key_policies_cost_is_limited() {
     let refusal = ordered.answers[1].as_ref().unwrap_err();
     assert_eq!(refusal.status, Status::BadRequest);
     assert!(refusal.info.contains("cost more comparisons"), "{}", refusal.info);
+}
+
+/// Its signature is of no interest then: what is verified could be cached, and takes time.
+#[test]
+fn an_envelope_with_a_large_identity_is_refused_before_it_is_judged() {
+    let test = TestChannel::new();
+    let with_creator_of = |bytes: usize| {
+        let mut draft = policy_draft(&test, CHAINCODE, "k");
+        draft.signature_header.creator = vec![0; bytes].into();
+        Ordering::of(&test).refusal(draft.seal()).info
+    };
+    let refusal = with_creator_of(IDENTITY_BYTES + 1);
+    assert!(refusal.contains("exceeds maximum allowed 16384 bytes"), "{refusal}");
+    let refusal = with_creator_of(IDENTITY_BYTES);
+    assert!(!refusal.contains("exceeds"), "{refusal}");
 }
 
 /// A client fills its own share of the queue, while nothing is ordered, and not the others'.

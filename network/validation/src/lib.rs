@@ -17,7 +17,17 @@
 //! All signatures are verified in the second step, which is where the time goes; it runs on all cores but for
 //! small blocks. The steps after [`config`] take transaction by transaction ([`serial`]). Where Fabric's peers panic,
 //! hang or stop, validation ends in a [`Halt`]; the orderer, which judges a block before it is one, leaves out what
-//! would bring it there ([`compose`]).
+//! would bring it there ([`compose()`]).
+//!
+//! # What holds here
+//! - No clock, no randomness, no network, no disk (tests `no_part_names_what_lies_behind_its_wall`,
+//!   `what_judges_reaches_no_network`, `replay_is_the_same_in_any_year`,
+//!   `verdicts_do_not_depend_on_which_core_judges`).
+//! - Our verdict is Fabric's: on recorded chains (`network/follower/tests/golden.rs`, `network/validation/tests/halts.rs`)
+//!   and on mutants that real peers judged (tests
+//!   `mutants_of_a_channel_of_fabric_2_5_are_judged_from_their_blocks_alone` and
+//!   `mutants_of_a_channel_of_fabric_3_are_judged_from_their_blocks_alone`).
+//! - No block makes it panic (tests `no_mutant_panics`, `no_merkle_summary_panics`).
 
 mod collections;
 mod compose;
@@ -96,6 +106,35 @@ pub fn current_config(ledger: &Ledger) -> Result<(Arc<Bundle>, u64), NoConfig> {
 }
 
 /// Judges the transactions of the block that follows the last one in `ledger`.
+///
+/// ```
+/// # use fabric::types::{HeadedBlock, blockfile::BlockFile};
+/// use fabric::{channel::Bundle, crypto::SignatureMemo, proto::protos::TxValidationCode};
+/// use ledger::Ledger;
+///
+/// # // A chain that real peers recorded.
+/// # let file = std::fs::File::open("../../tests/golden/small/blockfile_000000")?;
+/// # let blocks = BlockFile::new(file).map(|block| HeadedBlock::try_from(block.unwrap()).unwrap());
+/// # let mut blocks = blocks.collect::<Vec<_>>().into_iter();
+/// # let genesis = blocks.next().ok_or("no block")?;
+/// # let directory = tempfile::tempdir()?;
+/// let (ledger, _) = Ledger::open(directory.path(), Some(&genesis))?;
+/// let mut bundle = Bundle::from_block(genesis.message())?;
+/// let memo = SignatureMemo::disabled();
+/// let mut valid = 0;
+/// for block in blocks {
+///     let ordered = validation::verify_ordered(block, &bundle, &ledger, &memo)?;
+///     let validation = validation::validate(ordered, &bundle, &ledger, &memo)?;
+///     let committed = ledger.commit(validation.block)?;
+///     valid += committed.codes.iter().filter(|code| **code == TxValidationCode::Valid).count();
+///     if let Some(changed) = validation.bundle {
+///         bundle = changed;
+///     }
+/// }
+/// // The genesis block's transaction is the 44th valid one.
+/// assert_eq!((ledger.height(), valid), (14, 43));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub fn validate(
     block: OrderedBlock,
     bundle: &Bundle,

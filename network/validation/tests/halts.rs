@@ -1,5 +1,5 @@
 //! Transactions that stop real peers: a typed halt here, never a panic and never a hang, and no halt where
-//! real peers go on. The numbers are those of the list that came with the recorded chains (`golden/HALTS.md`).
+//! real peers go on. The numbers are those of the list that came with the recorded chains.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 

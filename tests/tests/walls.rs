@@ -1,0 +1,129 @@
+//! What a part of the code must not name. Edges between crates (`architecture.rs`) do not hold what Rust's own library
+//! offers, nor parts of one crate.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+use tests::repository;
+
+const CLOCKS: &[&str] = &["SystemTime::now", "Instant", "now_utc", "now_local"];
+const CHANCE: &[&str] = &["getrandom", "fastrand", "rand", "SysRng", "SystemRandom"];
+const INPUT_AND_OUTPUT: &[&str] =
+    &["fs", "TcpStream", "TcpListener", "UdpSocket", "tokio", "env", "process", "stdin"];
+const IDENTITIES: &[&str] = &["msp", "policy", "crypto", "channel::Bundle"];
+
+/// A part, what it must not name, and its files to which that does not apply.
+struct Wall {
+    part: &'static str,
+    absent: &'static [&'static [&'static str]],
+    except: &'static [&'static str],
+}
+
+const WALLS: &[Wall] = &[
+    // Keys, and profiles of configtx.yaml, are read from files.
+    Wall { part: "fabric/src", absent: &[CLOCKS, CHANCE], except: &[] },
+    Wall {
+        part: "fabric/src",
+        absent: &[INPUT_AND_OUTPUT],
+        except: &["msp/directory.rs", "channel/genesis.rs"],
+    },
+    Wall { part: "chaincode/certificate/src", absent: &[CLOCKS, CHANCE, INPUT_AND_OUTPUT], except: &[] },
+    Wall { part: "network/lifecycle/src", absent: &[CLOCKS, CHANCE, INPUT_AND_OUTPUT], except: &[] },
+    Wall { part: "network/ledger/src", absent: &[CLOCKS, CHANCE, IDENTITIES], except: &[] },
+    Wall { part: "network/validation/src", absent: &[CLOCKS, CHANCE, INPUT_AND_OUTPUT], except: &[] },
+    Wall { part: "network/ordering/src", absent: &[CLOCKS, CHANCE, INPUT_AND_OUTPUT], except: &[] },
+    Wall { part: "network/endorsement/src", absent: &[CLOCKS], except: &[] },
+];
+
+#[test]
+fn no_part_names_what_lies_behind_its_wall() {
+    for Wall { part, absent, except } in WALLS {
+        let folder = repository().join(part);
+        let files = code_files(&folder);
+        assert!(!files.is_empty(), "{part} is not there");
+        for file in except.iter() {
+            assert!(folder.join(file).exists(), "{part}/{file} is not there");
+        }
+        for file in files.iter().filter(|file| !except.iter().any(|name| file.ends_with(name))) {
+            let code = code_of(&fs::read_to_string(file).unwrap());
+            for name in absent.iter().copied().flatten() {
+                assert!(!names(&code, name), "{} names {name}", file.display());
+            }
+        }
+    }
+}
+
+#[test]
+fn a_name_is_a_whole_path_segment() {
+    for (code, name) in [
+        ("use std::{fs, io};", "fs"),
+        ("use crate::{order::Cut};", "order"),
+        ("SystemTime::now()", "SystemTime::now"),
+        ("tokio::spawn(x)", "tokio"),
+    ] {
+        assert!(names(code, name), "{code}");
+    }
+    for (code, name) in
+        [("reorder::x()", "order"), ("let order = 1;", "order"), ("fn env(x: u8)", "env"), ("offs::x", "fs")]
+    {
+        assert!(!names(code, name), "{code}");
+    }
+    let source = "// fs::read\nlet x = 1; // fs::read\n#[cfg(test)]\nmod tests { use std::fs; }\n";
+    assert!(!names(&code_of(source), "fs"));
+}
+
+/// Rust files below a folder, or of the module beside it, that are not tests.
+fn code_files(folder: &Path) -> Vec<PathBuf> {
+    let mut files = Vec::new();
+    let module = folder.with_extension("rs");
+    files.extend(module.exists().then_some(module));
+    collect(folder, &mut files);
+    files
+}
+
+fn collect(folder: &Path, files: &mut Vec<PathBuf>) {
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        let stem = path.file_stem().unwrap().to_string_lossy().into_owned();
+        if stem == "tests" {
+            continue;
+        }
+        if path.is_dir() {
+            collect(&path, files);
+        } else if path.extension().is_some_and(|it| it == "rs") {
+            files.push(path);
+        }
+    }
+}
+
+/// Source without comments and without the tests at its end.
+fn code_of(source: &str) -> String {
+    let code = source.split("\n#[cfg(test)]").next().unwrap();
+    code.lines().map(|line| line.split("//").next().unwrap()).collect::<Vec<_>>().join("\n")
+}
+
+/// Whether code names a path or a part of one: `name::…`, or `name` in a `use`.
+fn names(code: &str, name: &str) -> bool {
+    let is_word = |character: char| character.is_alphanumeric() || character == '_';
+    code.match_indices(name).any(|(at, _)| {
+        let (before, after) = (&code[..at], &code[at + name.len()..]);
+        if before.ends_with(is_word) || after.starts_with(is_word) {
+            return false;
+        }
+        // A type and a function are named by themselves, a module by what follows or by a `use`.
+        let statement = before.rsplit(';').next().unwrap().trim_start();
+        name.contains("::")
+            || name.starts_with(char::is_uppercase)
+            || after.starts_with("::")
+            || is_use(statement)
+    })
+}
+
+fn is_use(statement: &str) -> bool {
+    let of_paths = |character: char| character.is_alphanumeric() || "_:{}, \n*".contains(character);
+    statement.rfind("use ").is_some_and(|at| statement[at..].chars().all(of_paths))
+}
