@@ -7,7 +7,7 @@
 //! # use bytes::Bytes;
 //! # use fabric::{channel::Bundle, proto::common::{Envelope, Payload, SignatureHeader}};
 //! # use fabric::types::{HeadedBlock, blockfile::BlockFile, decode::decode};
-//! use fabric::{crypto::SignatureMemo, policy::{self, SignaturePolicy, SignedData}};
+//! use fabric::{crypto::{Hashed, SignatureMemo}, policy::{self, SignaturePolicy, SignedData}};
 //!
 //! # // The recorded chain of the tests: its configuration, and a transaction that a client of AmberMSP signed.
 //! # let file = std::fs::File::open("../tests/golden/small/blockfile_000000")?;
@@ -18,7 +18,7 @@
 //! # let envelope: Envelope = decode(block.envelopes()[0].clone())?;
 //! # let payload: Payload = decode(envelope.payload.clone())?;
 //! # let header: SignatureHeader = decode(payload.header.ok_or("no header")?.signature_header)?;
-//! let signed = [SignedData { data: envelope.payload, identity: header.creator, signature: envelope.signature }];
+//! let signed = [SignedData { data: Hashed::of(envelope.payload), identity: header.creator, signature: envelope.signature }];
 //! let (msps, memo) = (bundle.msps(), SignatureMemo::disabled());
 //! let identities = policy::valid_identities(&signed, msps, &memo);
 //! assert_eq!(identities.len(), 1);
