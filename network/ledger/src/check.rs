@@ -26,7 +26,7 @@ pub struct Check {
 /// meanwhile. Private data are not checked: the log does not have them.
 pub fn check_ledger(ledger: &Ledger, scratch: &Path) -> Result<Check, LedgerError> {
     let mut check = Check::default();
-    check_chain(&ledger.reader, &mut check)?;
+    check_chain(ledger.reader.blocks(0)?, &mut check)?;
     let rebuilt = recovery::open_database(scratch)?;
     recovery::replay(&rebuilt, &ledger.reader)?;
     for family in database::DERIVED {
@@ -36,17 +36,21 @@ pub fn check_ledger(ledger: &Ledger, scratch: &Path) -> Result<Check, LedgerErro
 }
 
 /// Checks the block log in a folder and nothing that is derived from it: that every block is whole, has the
-/// hash of its data, and follows from the one before. No process needs to have the ledger open.
+/// hash of its data, and follows from the one before. No process needs to have the ledger open; one may be writing to
+/// it, or have died of that: what it had not finished behind the confirmed blocks is no part of the chain.
 pub fn check_log(folder: &Path) -> Result<Option<Check>, LedgerError> {
     let Some(reader) = LogReader::find(folder)? else { return Ok(None) };
     let mut check = Check::default();
-    check_chain(&reader, &mut check)?;
+    check_chain(reader.settled_blocks()?, &mut check)?;
     Ok(Some(check))
 }
 
-fn check_chain(reader: &LogReader, check: &mut Check) -> Result<(), LedgerError> {
+fn check_chain(
+    blocks: impl Iterator<Item = Result<LoggedBlock, LedgerError>>,
+    check: &mut Check,
+) -> Result<(), LedgerError> {
     let mut previous = None;
-    for block in reader.blocks(0)? {
+    for block in blocks {
         let LoggedBlock { number, bytes, .. } = block?;
         let unreadable = |reason: String| LedgerError::Unreadable { number, reason };
         let block = HeadedBlock::decode(bytes).map_err(|error| unreadable(error.to_string()))?;

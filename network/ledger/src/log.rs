@@ -154,21 +154,13 @@ impl BlockLog {
         }
         let path = self.reader.path(last);
         let length = std::fs::metadata(&path).map_err(files::error("read", &path))?.len();
-        if confirmed > last || !self.is_unfinished(last)? {
+        if confirmed > last || !self.reader.is_unfinished(last)? {
             return self.find_end_of(last, length, confirmed);
         }
         self.files.remove(&path)?;
         self.files.sync_directory(self.reader.directory())?;
         self.find_end(confirmed)?;
         Ok(Some(TornTail { segment: path, offset: 0, bytes: length }))
-    }
-
-    /// Whether the segment was begun and its first block never became durable.
-    fn is_unfinished(&self, segment: u64) -> Result<bool, LedgerError> {
-        let Err(LedgerError::LogDamaged { .. }) = self.reader.scan(segment) else { return Ok(false) };
-        let path = self.reader.path(segment);
-        let bytes = std::fs::read(&path).map_err(files::error("read", &path))?;
-        Ok(!holds_record(&bytes, segment))
     }
 
     fn find_end_of(

@@ -36,8 +36,7 @@ impl Mark {
         let mut options = OpenOptions::new();
         let file = options.create(true).truncate(false).read(true).write(true).mode(0o600).open(&path);
         let file = file.map_err(files::error("open", &path))?;
-        let mut record = [0; LENGTH];
-        let confirmed = file.read_exact_at(&mut record, 0).ok().and_then(|()| decode(&record));
+        let confirmed = read_from(&file);
         Ok((Self { file }, confirmed))
     }
 
@@ -54,6 +53,16 @@ impl Mark {
     pub(super) fn sync(&self, directory: &Path) -> Result<(), LedgerError> {
         self.file.sync_all().map_err(files::error("sync", &directory.join(NAME)))
     }
+}
+
+/// The mark of the ledger in `directory`, which another process may have open.
+pub(super) fn read(directory: &Path) -> Option<Confirmed> {
+    read_from(&File::open(directory.join(NAME)).ok()?)
+}
+
+fn read_from(file: &File) -> Option<Confirmed> {
+    let mut record = [0; LENGTH];
+    file.read_exact_at(&mut record, 0).ok().and_then(|()| decode(&record))
 }
 
 fn encode(confirmed: &Confirmed) -> [u8; LENGTH] {

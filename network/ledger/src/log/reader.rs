@@ -11,8 +11,9 @@ use bytes::Bytes;
 use fabric::types::HeadedBlock;
 
 use super::{
-    super::{LedgerError, files},
+    super::{LedgerError, files, mark},
     damage::Damage,
+    holds_record, is_interrupted,
     record::{self, Flaw, RECORD_HEADER, RecordHeader, SEGMENT_HEADER},
 };
 
@@ -132,13 +133,35 @@ impl LogReader {
         &self,
         from: u64,
     ) -> Result<impl Iterator<Item = Result<LoggedBlock, LedgerError>> + use<>, LedgerError> {
+        self.read_blocks(from, None)
+    }
+
+    /// Reads all blocks of a ledger that another process may be writing to, or died in. A write at the end that is not
+    /// finished belongs to a block that nobody was told about: the chain ends before it. That can be said only
+    /// where it is known how many blocks were confirmed; otherwise such an end is damage.
+    pub(crate) fn settled_blocks(
+        &self,
+    ) -> Result<impl Iterator<Item = Result<LoggedBlock, LedgerError>> + use<>, LedgerError> {
+        // Read before the log, which may grow meanwhile.
+        let confirmed = self.directory.parent().and_then(mark::read);
+        self.read_blocks(0, confirmed.map(|confirmed| confirmed.height))
+    }
+
+    /// `confirmed` is the number of blocks behind which an unfinished write may lie.
+    fn read_blocks(
+        &self,
+        from: u64,
+        confirmed: Option<u64>,
+    ) -> Result<impl Iterator<Item = Result<LoggedBlock, LedgerError>> + use<>, LedgerError> {
         let mut segments = self.segments()?;
-        let first = segments.partition_point(|segment| *segment <= from).saturating_sub(1);
+        let (first, last) = (
+            segments.partition_point(|segment| *segment <= from).saturating_sub(1),
+            segments.last().copied(),
+        );
         let reader = self.clone();
-        let scans = segments.split_off(first).into_iter().map(move |segment| reader.scan(segment));
-        let records = scans.flat_map(|scan| match scan {
-            Ok(scan) => Records { scan: Some(scan), failed: None },
-            Err(error) => Records { scan: None, failed: Some(error) },
+        let records = segments.split_off(first).into_iter().flat_map(move |segment| {
+            let confirmed = confirmed.filter(|_| Some(segment) == last);
+            Records::of(&reader, segment, confirmed)
         });
         let records = records.skip_while(move |record| matches!(record, Ok(block) if block.number < from));
         let (mut expected, reader) = (from, self.clone());
@@ -154,6 +177,14 @@ impl LogReader {
             expected += 1;
             Ok(block)
         }))
+    }
+
+    /// Whether the segment was begun and its first block never became durable.
+    pub(super) fn is_unfinished(&self, segment: u64) -> Result<bool, LedgerError> {
+        let Err(LedgerError::LogDamaged { .. }) = self.scan(segment) else { return Ok(false) };
+        let path = self.path(segment);
+        let bytes = std::fs::read(&path).map_err(files::error("read", &path))?;
+        Ok(!holds_record(&bytes, segment))
     }
 
     pub(super) fn missing(&self, block: u64) -> LedgerError {
@@ -232,17 +263,46 @@ pub fn logged_blocks(
     folder: &Path,
 ) -> Result<Option<impl Iterator<Item = Result<HeadedBlock, LedgerError>> + use<>>, LedgerError> {
     let Some(reader) = LogReader::find(folder)? else { return Ok(None) };
-    Ok(Some(reader.blocks(0)?.map(|logged| {
+    Ok(Some(reader.settled_blocks()?.map(|logged| {
         let LoggedBlock { number, bytes, .. } = logged?;
         HeadedBlock::decode(bytes)
             .map_err(|error| LedgerError::Unreadable { number, reason: error.to_string() })
     })))
 }
 
-/// The records of a segment that must be whole.
+/// The records of a segment.
 struct Records {
     scan: Option<SegmentScan>,
     failed: Option<LedgerError>,
+    /// The number of the next block.
+    next: u64,
+    /// In the last segment: from which block on a record need not be finished.
+    confirmed: Option<u64>,
+}
+
+impl Records {
+    fn of(reader: &LogReader, segment: u64, confirmed: Option<u64>) -> Self {
+        let records = |scan, failed| Self { scan, failed, next: segment, confirmed };
+        match reader.scan(segment) {
+            Ok(scan) => records(Some(scan), None),
+            Err(error) => match confirmed.is_some_and(|confirmed| confirmed <= segment) {
+                true => match reader.is_unfinished(segment) {
+                    Ok(true) => records(None, None),
+                    Ok(false) => records(None, Some(error)),
+                    Err(error) => records(None, Some(error)),
+                },
+                false => records(None, Some(error)),
+            },
+        }
+    }
+
+    /// Whether a process can have left the flaw in a block that it had not confirmed.
+    fn is_unfinished(&mut self, flaw: Flaw) -> Result<bool, LedgerError> {
+        match (&mut self.scan, self.confirmed) {
+            (Some(scan), Some(confirmed)) if self.next >= confirmed => is_interrupted(flaw, scan, self.next),
+            _ => Ok(false),
+        }
+    }
 }
 
 impl Iterator for Records {
@@ -252,10 +312,16 @@ impl Iterator for Records {
         if let Some(error) = self.failed.take() {
             return Some(Err(error));
         }
-        let scan = self.scan.as_mut()?;
-        let record = match scan.next().transpose()? {
-            Ok(Ok(record)) => return Some(Ok(record)),
-            Ok(Err(flaw)) => Err(scan.damaged(flaw)),
+        let record = match self.scan.as_mut()?.next().transpose()? {
+            Ok(Ok(record)) => {
+                self.next += 1;
+                return Some(Ok(record));
+            }
+            Ok(Err(flaw)) => match self.is_unfinished(flaw) {
+                Ok(true) => return None,
+                Ok(false) => Err(self.scan.as_ref()?.damaged(flaw)),
+                Err(error) => Err(error),
+            },
             Err(error) => Err(error),
         };
         self.scan = None;

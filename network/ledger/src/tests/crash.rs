@@ -3,7 +3,7 @@
 use std::{fs, path::Path};
 
 use super::{
-    super::{Ledger, LedgerError, Recovery, check_ledger},
+    super::{Ledger, LedgerError, Recovery, check_ledger, check_log, logged_blocks},
     chain::{Chain, Tx, begin, define, hash, tx},
     semantics::grow,
 };
@@ -216,4 +216,42 @@ fn a_wrong_record_in_the_database_is_found() {
     ledger.database.put_cf(state, "cc\0forged", "x").unwrap();
     let error = check_ledger(&ledger, tempfile::tempdir().unwrap().path()).unwrap_err();
     assert!(matches!(error, LedgerError::IndexWrong { family: "state", .. }), "{error}");
+}
+
+#[test]
+fn a_write_that_a_process_died_in_is_no_damage_to_who_reads_the_log() {
+    let directory = tempfile::tempdir().unwrap();
+    let (mut chain, ledger) = begin(directory.path());
+    fill(&mut chain, &ledger);
+    let height = ledger.height();
+    drop(ledger);
+    let segment = directory.path().join("blocks/00000000000000000000.log");
+    let whole = fs::read(&segment).unwrap();
+    let record = &whole[whole.len() - 200..];
+    let checked = || check_log(directory.path()).map(|check| check.unwrap().blocks);
+    for length in [0, 1, 19, 20, 200] {
+        fs::write(&segment, [&whole[..], &record[..length]].concat()).unwrap();
+        assert_eq!(checked().unwrap(), height, "{length} bytes of the next block");
+        assert_eq!(logged_blocks(directory.path()).unwrap().unwrap().count() as u64, height);
+    }
+
+    // A confirmed block that is cut is damage, and so is any where it is not known what was confirmed.
+    fs::write(&segment, &whole[..whole.len() - 1]).unwrap();
+    assert!(checked().unwrap_err().is_damage());
+    fs::write(&segment, [&whole[..], &record[..19]].concat()).unwrap();
+    fs::remove_file(directory.path().join("confirmed")).unwrap();
+    assert!(checked().unwrap_err().is_damage());
+}
+
+#[test]
+fn a_file_that_a_process_died_in_beginning_is_no_damage_to_who_reads_the_log() {
+    let directory = tempfile::tempdir().unwrap();
+    let (mut chain, ledger) = begin(directory.path());
+    fill(&mut chain, &ledger);
+    let height = ledger.height();
+    drop(ledger);
+    for length in [0, 7] {
+        fs::write(directory.path().join(format!("blocks/{height:020}.log")), vec![0; length]).unwrap();
+        assert_eq!(check_log(directory.path()).unwrap().unwrap().blocks, height, "{length} bytes");
+    }
 }
