@@ -22,7 +22,8 @@
 //! # What holds here
 //! - No acknowledged block is lost by a failed write, a cut of the log or a lost database (tests
 //!   `no_failing_write_loses_an_acknowledged_block`, `a_log_cut_anywhere_loses_the_last_block_at_most`,
-//!   `a_lost_database_is_rebuilt`), and a chain that is shorter than what was acknowledged is not opened (test
+//!   `a_lost_database_is_rebuilt`), and a torn end of the database's own record hinders no start (test
+//!   `a_torn_end_of_the_manifest_is_cut_off`); and a chain that is shorter than what was acknowledged is not opened (test
 //!   `a_chain_shorter_than_confirmed_is_refused`).
 //! - Recovery gives the state that commit gave (tests `after_a_power_cut_blocks_are_replayed`,
 //!   `a_database_of_any_earlier_block_catches_up`).
@@ -46,6 +47,7 @@ mod known;
 mod lifetime;
 mod log;
 mod loss;
+mod manifest;
 mod mark;
 mod meta;
 mod private;
@@ -193,7 +195,7 @@ impl Ledger {
         Ok(Arc::new(block))
     }
 
-    /// Before the block goes into the database: nobody trusts any more what it changes.
+    /// Before the block goes into the database: what it changes is no longer looked up.
     fn begin(&self, block: &CommittedBlock, changed: &[StateRecordKey]) {
         let height = block.number + 1;
         let ids = block.transactions.iter().map(|transaction| transaction.txid.as_bytes());

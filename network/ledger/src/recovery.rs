@@ -24,7 +24,7 @@ use super::{
     index::{self, BlockRecord},
     known::Known,
     log::{self, BlockLog, LogReader, LoggedBlock},
-    loss,
+    loss, manifest,
     mark::{Confirmed, Mark},
     meta::{self, Savepoint},
     transaction,
@@ -235,7 +235,11 @@ fn lock(directory: &Path) -> Result<File, LedgerError> {
 
 /// Opens a database, or begins one, and refuses one that another version of this program wrote.
 pub(super) fn open_database(directory: &Path) -> Result<DB, LedgerError> {
-    let database = database::open(directory).map_err(|error| unusable(directory, error))?;
+    let database = match database::open(directory) {
+        Err(error) if is_corrupt(&error) && manifest::cut_torn_end(directory)? => database::open(directory),
+        opened => opened,
+    };
+    let database = database.map_err(|error| unusable(directory, error))?;
     let (found, expected) = (meta::format(&database)?, database::FORMAT);
     match found == expected {
         true => Ok(database),
@@ -243,13 +247,15 @@ pub(super) fn open_database(directory: &Path) -> Result<DB, LedgerError> {
     }
 }
 
+fn is_corrupt(error: &LedgerError) -> bool {
+    matches!(error, LedgerError::Database(source) if source.kind() == rocksdb::ErrorKind::Corruption)
+}
+
 /// A database that is damaged is named; what else hinders it, such as a full disk, says so itself.
 fn unusable(directory: &Path, error: LedgerError) -> LedgerError {
-    let is_damage = |source: &rocksdb::Error| {
-        source.kind() == rocksdb::ErrorKind::Corruption || source.to_string().contains("No such file")
-    };
+    let is_damage = is_corrupt(&error) || error.to_string().contains("No such file");
     match error {
-        LedgerError::Database(source) if is_damage(&source) => {
+        LedgerError::Database(source) if is_damage => {
             LedgerError::IndexUnusable { directory: directory.to_path_buf(), source }
         }
         error => error,

@@ -1,9 +1,15 @@
 //! A damaged or shortened chain: what the operator is told, that nothing is served, and how to go on.
 
-use std::{fs, path::Path, sync::Arc};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use fabric::proto::rwset::TxPvtReadWriteSet;
 
 use super::{
-    super::{Ledger, LedgerError, Recovery, check_ledger, files::Files, recovery},
+    super::{Ledger, LedgerError, Recovery, Waiting, check_ledger, database, files::Files, recovery},
     chain::{Chain, begin, tx},
     crash::{copy_directory, cut_power},
     semantics::grow,
@@ -184,4 +190,69 @@ fn a_damaged_database_is_named_and_rebuilt_once_it_is_aside() {
     assert_advice(&error, &["move the `index` directory aside"]);
     fs::rename(&index, directory.path().join("index.aside")).unwrap();
     assert_eq!(Ledger::open(directory.path(), None).unwrap().1.height, 5);
+}
+
+/// A loss of power while RocksDB appended an edit: what was there before is whole, and nothing rests on the edit yet.
+#[test]
+fn a_torn_end_of_the_manifest_is_cut_off() {
+    let directory = tempfile::tempdir().unwrap();
+    let (mut chain, ledger) = begin(directory.path());
+    grow(&mut chain, &ledger, 5);
+    database::flush(&ledger.database).unwrap();
+    let set = TxPvtReadWriteSet::default();
+    ledger
+        .private_store("Org1MSP")
+        .keep(Waiting { txid: "t", creator: "Org1MSP", height: 5, private: &set })
+        .unwrap();
+    // RocksDB reads past what ends too early, or is zero, by itself; a record whose checksum is wrong it refuses.
+    let torn: [(&[u8], bool); 4] = [
+        (b"ends", false),
+        (&[0; 4096], false),
+        (b"\x01\x02\x03\x04\x05\x00\x01wrong", true),
+        (b"\x01\x02\x03\x04\x05\x00\x01wrong, and garbage behind it", true),
+    ];
+    for (end, is_cut) in torn {
+        let copy = cut_power(directory.path());
+        let manifest = manifest(copy.path());
+        let whole = fs::read(&manifest).unwrap();
+        fs::write(&manifest, [&whole, end].concat()).unwrap();
+        let (opened, recovery) = Ledger::open(copy.path(), None).unwrap();
+        assert_eq!(recovery.height, 5);
+        let kept = opened.private_store("Org1MSP").kept(&opened.view().unwrap(), "t").unwrap();
+        assert_eq!(kept.len(), 1, "private data are lost");
+        check_ledger(&opened, tempfile::tempdir().unwrap().path()).unwrap();
+        let kept = copy.path().join(manifest.file_name().unwrap()).with_extension("torn");
+        assert_eq!(kept.exists(), is_cut, "{end:x?}");
+        if is_cut {
+            assert_eq!(fs::read(kept).unwrap(), [&whole, end].concat());
+        }
+    }
+}
+
+/// Damage elsewhere may be in an edit that tables and logs rest on: that is for the operator.
+#[test]
+fn a_manifest_that_is_damaged_before_its_end_is_refused() {
+    let directory = tempfile::tempdir().unwrap();
+    let (mut chain, ledger) = begin(directory.path());
+    grow(&mut chain, &ledger, 5);
+    drop(ledger);
+    let path = manifest(directory.path());
+    let whole = fs::read(&path).unwrap();
+    let mut first = whole.clone();
+    first[9] ^= 1;
+    // An edit that follows in the next block was written after the damage was.
+    let mut middle = whole.clone();
+    middle.resize(32 << 10, 0xa7);
+    middle.extend_from_slice(&whole);
+    for damaged in [first, middle] {
+        fs::write(&path, &damaged).unwrap();
+        assert!(matches!(refused(directory.path()), LedgerError::IndexUnusable { .. }));
+        assert_eq!(fs::read(&path).unwrap(), damaged, "nothing was changed");
+    }
+}
+
+fn manifest(ledger: &Path) -> PathBuf {
+    let index = ledger.join("index");
+    let name = fs::read_to_string(index.join("CURRENT")).unwrap();
+    index.join(name.trim_end())
 }
