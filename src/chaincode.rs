@@ -5,6 +5,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use certificate::contract;
 use chaincode::{
     Server, ServerTls,
     package::{self, Connection},
@@ -64,7 +65,7 @@ struct Serve {
 #[derive(clap::Args)]
 struct Package {
     /// The package's label: letters, digits and _ . + -
-    #[arg(long, default_value = concat!("nanotrace_", env!("CARGO_PKG_VERSION")))]
+    #[arg(long, default_value_t = format!("nanotrace_{}", contract::VERSION))]
     label: String,
     /// The chaincode service as the peer dials it.
     #[arg(long, value_name = "HOST:PORT")]

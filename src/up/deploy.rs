@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use certificate::contract;
 use chaincode::package::{self, Connection};
 use fabric::policy;
 use node::Peer;
@@ -28,7 +29,7 @@ const ADMINISTRATOR: &str = "Admin";
 /// The package that every organisation of this network installs.
 pub fn package() -> Result<chaincode::package::Package, Failure> {
     let connection = Connection::plain(CHAINCODE_ADDRESS);
-    let label = format!("{NAME}_{}", env!("CARGO_PKG_VERSION"));
+    let label = format!("{NAME}_{}", contract::VERSION);
     package::package(&label, &connection).map_err(|error| Failure::during("packaging the chaincode", error))
 }
 
@@ -65,7 +66,7 @@ pub fn without_package(
 pub async fn run(profile: &ConnectionProfile, package: &chaincode::package::Package) -> Result<(), Failure> {
     let definition = Definition {
         name: NAME.into(),
-        version: env!("CARGO_PKG_VERSION").into(),
+        version: contract::VERSION.into(),
         sequence: 1,
         endorsement_policy: policy::parse(ENDORSEMENT_POLICY)
             .map_err(|error| Failure::during("the chaincode's endorsement policy", error))?,
@@ -124,4 +125,17 @@ async fn submit(gateway: &Gateway, invocation: Invocation) -> Result<(), Error> 
 
 fn asking(error: Error) -> Failure {
     Failure::during("asking whether the chaincode is in force", error)
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::package;
+
+    /// The ledger names the package that was approved: a later program must still make this one, or it could not serve
+    /// the networks of today.
+    #[test]
+    fn the_package_of_the_first_definition_stays_what_it_is() {
+        assert_eq!(package().unwrap().id, "?");
+    }
 }

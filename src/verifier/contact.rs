@@ -14,15 +14,15 @@ pub struct ChannelContact {
     identity: String,
     tls_ca: PathBuf,
     caught_up: bool,
-    /// The last reason told, by source.
-    told: BTreeMap<String, String>,
-    /// The last reason told why no block can be taken.
+    /// The reason that was last reported, by source.
+    last_reported: BTreeMap<String, String>,
+    /// The reason that was last reported why no block can be taken.
     stopped: Option<String>,
 }
 
 impl ChannelContact {
     pub fn new(identity: String, tls_ca: PathBuf) -> Self {
-        Self { identity, tls_ca, caught_up: false, told: BTreeMap::new(), stopped: None }
+        Self { identity, tls_ca, caught_up: false, last_reported: BTreeMap::new(), stopped: None }
     }
 
     /// The newest block of the chain is here.
@@ -30,7 +30,7 @@ impl ChannelContact {
         self.stopped = None;
         if !self.caught_up {
             self.caught_up = true;
-            // Nobody needs to read it.
+            // It may be lost.
             let _ = output::line(format!("Caught up at block {}, confirmed {at}", height.saturating_sub(1)));
         }
     }
@@ -41,18 +41,18 @@ impl ChannelContact {
     }
 
     pub fn confirms(&mut self, source: &str) {
-        self.told.remove(source);
+        self.last_reported.remove(source);
     }
 
     pub fn fails(&mut self, source: &str, error: &SourceError) {
         let reason = self.explain(error);
-        if self.told.get(source) != Some(&reason) {
+        if self.last_reported.get(source) != Some(&reason) {
             output::warn(format!("Source {source}: {reason}. It is asked again."));
-            self.told.insert(source.to_owned(), reason);
+            self.last_reported.insert(source.to_owned(), reason);
         }
     }
 
-    /// No block can be taken, whoever delivers it.
+    /// No block can be taken, from any source.
     pub fn stopped(&mut self, error: &FollowError) {
         let reason = error.to_string();
         self.caught_up = false;
@@ -79,6 +79,33 @@ impl ChannelContact {
 fn advice(error: &FollowError) -> &'static str {
     match error {
         FollowError::Halt(_) => "It is tried again, and is in the chain: see docs/operations.md, \"Halt\".",
-        _ => "It is tried again; remove the cause (docs/operations.md, \"Disk full\").",
+        FollowError::Ledger(error) if error.is_damage() => "See docs/recovery.md.",
+        FollowError::Ledger(_) => "It is tried again; remove the cause (docs/operations.md, \"Disk full\").",
+        FollowError::Config(_) | FollowError::NoSource => "It is tried again.",
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use std::{fs, path::Path};
+
+    use follower::FollowError;
+    use ledger::LedgerError;
+
+    use super::advice;
+
+    #[test]
+    fn the_advice_fits_the_cause_and_names_a_section_that_is_there() {
+        let full = LedgerError::Poisoned { cause: "No space left on device".into() };
+        let damaged = LedgerError::WrongPrevious { number: 7 };
+        assert!(advice(&FollowError::Ledger(full)).contains("\"Disk full\""));
+        assert!(advice(&FollowError::Ledger(damaged)).contains("docs/recovery.md"));
+        assert!(!advice(&FollowError::NoSource).contains("docs/"));
+        let operations = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/operations.md");
+        let operations = fs::read_to_string(operations).unwrap();
+        for section in ["Halt", "Disk full"] {
+            assert!(operations.contains(&format!("\n## {section}\n")), "{section}");
+        }
     }
 }

@@ -17,6 +17,10 @@ use crate::refusal::Refusal;
 use crate::state::State;
 use call::Call;
 
+/// The version that chaincode definitions and packages carry. It is raised with what the functions answer, not with
+/// the program: the package that a ledger's organisations approved must stay the one that later programs make.
+pub const VERSION: &str = "0.1.0";
+
 /// What the chaincode answers to the peer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Response {
