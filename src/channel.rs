@@ -7,12 +7,10 @@ use std::{
 };
 
 use bytes::Bytes;
-use fabric::{
-    channel::{
-        genesis::{self, Stamp},
-        inspect,
-    },
-    types::{HeadedBlock, block::data_hash, blockfile::BlockFile},
+use fabric::types::{HeadedBlock, block::data_hash, blockfile::BlockFile};
+use material::{
+    genesis::{self, Stamp},
+    inspect,
 };
 use prost::Message;
 

@@ -5,11 +5,9 @@
 mod acl;
 mod application;
 mod capabilities;
-mod duration;
+pub mod duration;
 mod elements;
 mod elements_wire;
-pub mod genesis;
-pub mod inspect;
 mod msps;
 mod orderer;
 mod transition;

@@ -1,4 +1,4 @@
-//! Signatures as Fabric makes and judges them (`bccsp/sw`): ECDSA over SHA-256 with a low S, and Ed25519.
+//! Signatures as Fabric makes and verifies them (`bccsp/sw`): ECDSA over SHA-256 with a low S, and Ed25519.
 //!
 //! Verification follows Go where Go is more tolerant than DER: bytes after the signature, and after S
 //! inside it, are ignored. A stricter verdict would fork the state as surely as a laxer one.

@@ -5,9 +5,8 @@
 //! [`channel`] for the configuration that says so.
 //!
 //! # What holds here
-//! - No clock, no randomness, no network and no database. Files are read in two places: keys and MSP folders in
-//!   [`msp`], `configtx.yaml` and what it names in [`channel::genesis`] (test
-//!   `no_part_names_what_lies_behind_its_wall`).
+//! - No clock, no randomness, no network and no database. Files are read in one place: keys and MSP folders in
+//!   [`msp`] (test `no_part_names_what_lies_behind_its_wall`).
 //! - Bytes that were hashed or signed are slices of the buffer that they came in ([`proto`]).
 //! - Messages, enumerations and services have Fabric's names and numbers (tests `messages_enums_and_services_are_fabrics`
 //!   and `no_message_is_forgotten`, against Fabric's own files).

@@ -1,7 +1,7 @@
 //! Who somebody is to a channel: identities, and the membership definition of each organisation (`msp/*.go`).
 //!
 //! An MSP is built from the channel's configuration. It turns the bytes of a `SerializedIdentity` into an
-//! [`Identity`] judged once and for all: every certificate chain is verified at the time at which its first
+//! [`Identity`] validated once and for all: every certificate chain is verified at the time at which its first
 //! certificate began to be valid, one second later, so that a verdict never depends on a clock.
 
 mod alternative_names;

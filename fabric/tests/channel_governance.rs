@@ -3,7 +3,7 @@
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic)]
 
-mod made;
+mod fixtures;
 
 use std::{path::Path, sync::Arc};
 
@@ -16,7 +16,7 @@ use fabric::{
     proto::orderer::{BatchSize, ConsensusType},
     proto::protos::{AcLs, ApiResource},
 };
-use made::{
+use fixtures::{
     Org,
     channel::{Channel, Edit},
 };

@@ -3,8 +3,6 @@
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic)]
 
-mod golden;
-
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -17,10 +15,10 @@ use prost::Message;
 
 /// Calls `check` with each recorded update and the configuration that it meets.
 fn replay(chain: &str, mut check: impl FnMut(&Bundle, &Bytes, &Arc<Bundle>)) {
-    let Some(blocks) = golden::blocks(chain) else { return };
+    let Some(blocks) = recorded::blocks(chain) else { return };
     let mut bundle = Bundle::from_block(&blocks[0]).unwrap();
     for block in &blocks[1..] {
-        let Some(envelope) = golden::config_envelope(block) else { continue };
+        let Some(envelope) = recorded::config_envelope(block) else { continue };
         let number = block.header.as_ref().unwrap().number;
         let next = bundle
             .validate_config(envelope.clone())
@@ -33,7 +31,7 @@ fn replay(chain: &str, mut check: impl FnMut(&Bundle, &Bytes, &Arc<Bundle>)) {
 
 #[test]
 fn every_recorded_update_is_accepted_and_rederived() {
-    for chain in golden::CHAINS {
+    for chain in recorded::CHAINS {
         replay(chain, |bundle, recorded, next| {
             assert_eq!(next.sequence(), bundle.sequence() + 1);
             let recorded = ConfigEnvelope::decode(recorded.clone()).unwrap();

@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic)]
 
-mod made;
+mod fixtures;
 
 use bytes::Bytes;
 use fabric::{
@@ -10,7 +10,7 @@ use fabric::{
     proto::common::{Config, ConfigEnvelope, ConfigGroup, ConfigPolicy, ConfigValue},
     proto::orderer::BatchTimeout,
 };
-use made::channel::{Channel, compute, signed};
+use fixtures::channel::{Channel, compute, signed};
 use prost::Message;
 
 /// An unknown field, number 15, with a varint.

@@ -4,12 +4,7 @@
 //! with a word about it.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
 
-use std::{
-    collections::BTreeMap,
-    fs::File,
-    io::Read,
-    path::{Path, PathBuf},
-};
+use std::{collections::BTreeMap, path::Path};
 
 use bytes::Bytes;
 use fabric::{
@@ -22,9 +17,10 @@ use fabric::{
         msp::MspConfig,
         protos::{ChaincodeActionPayload, Transaction},
     },
-    types::{blockfile::BlockFile, decode},
+    types::decode,
 };
 use prost::Message;
+use recorded::Expected;
 
 #[test]
 fn small() {
@@ -44,18 +40,14 @@ fn byhand() {
 
 #[test]
 fn ed25519_creators_are_good_from_capability_v3_0_on() {
-    let Some(folder) = golden_folder("byhand") else {
-        println!("skipped: the recorded chain byhand is not on this machine");
-        return;
-    };
-    let expected = expected(&folder);
-    let blocks: Vec<Block> = BlockFile::new(open(&folder)).map(Result::unwrap).collect();
+    let Some(blocks) = recorded::blocks("byhand") else { return };
     let genesis = config(&blocks[0]).unwrap();
     let (before, since) =
         (channel_msps(&genesis, MspVersion::V1_4_3), channel_msps(&genesis, MspVersion::V3_0));
-    let record = expected.values().find(|record| record.label == "creator:ed25519").unwrap();
+    let expected = recorded::expected("byhand");
+    let record = expected.iter().find(|record| record.label == "creator:ed25519").unwrap();
     let (number, index) = record.place;
-    let data = &blocks[number as usize].data.as_ref().unwrap().data[index as usize];
+    let data = &blocks[number as usize].data.as_ref().unwrap().data[index];
     let envelope: Envelope = decode(data.clone()).unwrap();
     let payload: Payload = decode(envelope.payload.clone()).unwrap();
     let header: SignatureHeader = decode(payload.header.unwrap().signature_header).unwrap();
@@ -76,22 +68,19 @@ struct Counts {
 }
 
 fn check_chain(name: &str) -> Option<Counts> {
-    let Some(folder) = golden_folder(name) else {
-        println!("skipped: the recorded chain {name} is not on this machine");
-        return None;
-    };
-    let expected = expected(&folder);
-    let channel = channel_name(&folder);
+    let blocks = recorded::blocks(name)?;
+    let expected = recorded::expected(name);
+    let expected: BTreeMap<_, _> = expected.iter().map(|record| (record.place, record)).collect();
+    let channel = channel_name(&recorded::folder(name)?);
     let mut counts = Counts::default();
     let mut msps = MspManager::new(Vec::new());
-    for block in BlockFile::new(open(&folder)) {
-        let block = block.unwrap();
+    for block in blocks {
         let number = block.header.as_ref().unwrap().number;
         if number == 0 {
             msps = channel_msps(&config(&block).unwrap(), MspVersion::V1_4_3);
         }
         for (index, data) in block.data.as_ref().unwrap().data.iter().enumerate() {
-            let record = &expected[&(number, index as u64)];
+            let record = expected[&(number, index)];
             check_creator(&msps, data, record, &channel, &mut counts);
             check_endorsements(&msps, data, record, &mut counts);
         }
@@ -103,14 +92,7 @@ fn check_chain(name: &str) -> Option<Counts> {
     Some(counts)
 }
 
-#[derive(Debug)]
-struct Record {
-    place: (u64, u64),
-    label: String,
-    code: i64,
-}
-
-fn check_creator(msps: &MspManager, data: &Bytes, record: &Record, channel: &str, counts: &mut Counts) {
+fn check_creator(msps: &MspManager, data: &Bytes, record: &Expected, channel: &str, counts: &mut Counts) {
     // Block 0 is unsigned.
     if BEFORE_CREATOR.contains(&record.code) || record.place.0 == 0 {
         counts.creators += u32::from(record.place.0 == 0);
@@ -133,14 +115,14 @@ fn check_creator(msps: &MspManager, data: &Bytes, record: &Record, channel: &str
 
 /// A mutant of one endorser or signature is refused by the policy because of that one, so that a recorded
 /// verdict tells whether all endorsements are good.
-fn check_endorsements(msps: &MspManager, data: &Bytes, record: &Record, counts: &mut Counts) {
+fn check_endorsements(msps: &MspManager, data: &Bytes, record: &Expected, counts: &mut Counts) {
     let area = record.label.split(':').next().unwrap();
-    let judged = match area {
+    let tells = match area {
         "endorser-pem" | "endorsement-sig" => [0, 10].contains(&record.code),
         "ordinary" => record.code == 0,
         _ => false,
     };
-    if !judged {
+    if !tells {
         return;
     }
     let all_good = endorsements(data).into_iter().all(|(endorser, signed, signature)| {
@@ -207,36 +189,6 @@ fn channel_msps(config: &Config, version: MspVersion) -> MspManager {
 fn msp(organization: &ConfigGroup, version: MspVersion) -> Msp {
     let config: MspConfig = decode(organization.values["MSP"].value.clone()).unwrap();
     Msp::from_config(&config, version).unwrap()
-}
-
-fn golden_folder(name: &str) -> Option<PathBuf> {
-    let repository = Path::new(env!("CARGO_MANIFEST_DIR")).parent()?;
-    let candidates = [repository.join("tests/golden"), repository.join("../shared/golden")];
-    candidates
-        .into_iter()
-        .map(|folder| folder.join(name))
-        .find(|folder| folder.join("expected.jsonl").is_file())
-}
-
-fn open(folder: &Path) -> Box<dyn Read> {
-    match File::open(folder.join("blockfile_000000")) {
-        Ok(file) => Box::new(file),
-        Err(_) => {
-            let file = File::open(folder.join("blockfile_000000.gz")).unwrap();
-            Box::new(flate2::read::GzDecoder::new(file))
-        }
-    }
-}
-
-fn expected(folder: &Path) -> BTreeMap<(u64, u64), Record> {
-    let text = std::fs::read_to_string(folder.join("expected.jsonl")).unwrap();
-    let record = |line: &str| {
-        let value: serde_json::Value = serde_json::from_str(line).unwrap();
-        let place = (value["block"].as_u64().unwrap(), value["index"].as_u64().unwrap());
-        let label = value["label"].as_str().unwrap().to_owned();
-        (place, Record { place, label, code: value["code"].as_i64().unwrap() })
-    };
-    text.lines().map(record).collect()
 }
 
 fn channel_name(folder: &Path) -> String {

@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
 
-mod made;
+mod fixtures;
 
 use std::sync::Arc;
 
@@ -14,7 +14,7 @@ use fabric::{
     proto::msp::SerializedIdentity,
     types::decode,
 };
-use made::channel::Channel;
+use fixtures::channel::Channel;
 use prost::Message;
 
 /// A cached identity is handed out again; any other is made anew.

@@ -1,4 +1,4 @@
-//! Chains of certificates made here, each odd in one way, judged as Go's verifier and Fabric's MSP judge them.
+//! Chains of certificates made here, each odd in one way, verified as by Go's verifier and Fabric's MSP.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
 
 use bytes::Bytes;
@@ -129,13 +129,13 @@ fn msp(roots: &[Bytes], intermediates: &[Bytes]) -> Result<Msp, MspError> {
     Msp::from_config(&MspConfig { r#type: 0, config: config.encode_to_vec().into() }, MspVersion::V1_3)
 }
 
-fn judge(msp: &Msp, leaf: &Bytes) -> Result<(), MspError> {
+fn verify(msp: &Msp, leaf: &Bytes) -> Result<(), MspError> {
     let serialized = SerializedIdentity { mspid: "MSP".to_owned(), id_bytes: leaf.clone() };
     msp.deserialize(&serialized.encode_to_vec())?.validate()
 }
 
 fn check(roots: &[Bytes], intermediates: &[Bytes], leaf: &Draft<'_>, good: bool) {
-    let verdict = judge(&msp(roots, intermediates).unwrap(), &leaf.pem());
+    let verdict = verify(&msp(roots, intermediates).unwrap(), &leaf.pem());
     assert_eq!(verdict.is_ok(), good, "{verdict:?}");
 }
 
@@ -188,7 +188,7 @@ fn path_lengths_bind() {
     let below = Draft { issuer: "sub", ..Draft::leaf(&user, &sub) };
     check(&[root(Some(1)).pem()], &intermediate, &below, true);
     check(&[root(Some(0)).pem()], &[], &Draft::leaf(&user, &ca), true);
-    let refused = msp(&[root(Some(0)).pem()], &intermediate).map(|msp| judge(&msp, &below.pem()));
+    let refused = msp(&[root(Some(0)).pem()], &intermediate).map(|msp| verify(&msp, &below.pem()));
     assert!(!matches!(refused, Ok(Ok(()))), "{refused:?}");
 }
 

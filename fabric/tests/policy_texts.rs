@@ -2,8 +2,6 @@
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic)]
 
-mod golden;
-
 use std::collections::BTreeSet;
 
 use bytes::Bytes;
@@ -24,8 +22,8 @@ use prost::Message;
 #[test]
 fn texts_give_the_bytes_that_fabric_wrote() {
     let mut texts = BTreeSet::new();
-    for chain in golden::CHAINS {
-        for block in golden::blocks(chain).unwrap_or_default() {
+    for chain in recorded::CHAINS {
+        for block in recorded::blocks(chain).unwrap_or_default() {
             for policy in config_policies(&block).into_iter().chain(definition_policies(&block)) {
                 let compiled = SignaturePolicy::decode(policy.clone()).unwrap();
                 // Principals by organisational unit are beyond the language.
@@ -36,13 +34,13 @@ fn texts_give_the_bytes_that_fabric_wrote() {
         }
     }
     println!("{} different policies", texts.len());
-    if golden::folder("alpha").is_some() {
+    if recorded::folder("alpha").is_some() {
         assert!(texts.iter().any(|text| text.matches('(').count() > 2), "a nested policy is among them");
     }
 }
 
 fn config_policies(block: &Block) -> Vec<Bytes> {
-    let Some(envelope) = golden::config_envelope(block) else { return Vec::new() };
+    let Some(envelope) = recorded::config_envelope(block) else { return Vec::new() };
     let config = ConfigEnvelope::decode(envelope).unwrap().config.unwrap();
     let mut found = Vec::new();
     let mut groups: Vec<ConfigGroup> = config.channel_group.into_iter().collect();

@@ -7,12 +7,9 @@ use std::{
 };
 
 use durable::Access;
-use fabric::{
-    channel::{Bundle, genesis},
-    types::HeadedBlock,
-};
+use fabric::{channel::Bundle, types::HeadedBlock};
 use ledger::{Ledger, LedgerError};
-use material::{CryptoConfig, Kind, Organization, Validity};
+use material::{CryptoConfig, Kind, Organization, Validity, genesis};
 use prost::Message;
 
 use super::NAME;
@@ -215,7 +212,7 @@ fn missing_keys(folder: &Path) -> Failure {
 }
 
 /// The genesis block's file is a copy: the ledger's first block is the truth, and makes the file again where it is
-/// lost. Whether a file that can be read is of the same channel, and the ledger whole, is judged when that is opened.
+/// lost. Whether a file that can be read is of the same channel, and the ledger whole, is checked when that is opened.
 fn genesis_block(
     data_dir: &Path,
     logged: Result<Option<HeadedBlock>, LedgerError>,

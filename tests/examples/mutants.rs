@@ -1,4 +1,4 @@
-//! Holds our verdicts against a real peer's, on a chain of mutants.
+//! Compares our verdicts with a real peer's, on a chain of mutants.
 //!
 //! ```text
 //! cargo run --release -p tests --example mutants -- --seed 1 --transactions 10000 \
@@ -20,14 +20,14 @@ use clap::Parser;
 use fabric::types::HeadedBlock;
 use follower::replay::{self, Difference, Replay};
 use prost::Message;
-use tests::mutants::{
+use tests::differential::{
     channel::{Channel, Level},
     generator::{Generator, Made, Record},
     orderer::{Orderer, block_file},
     peer::{Outcome, Peer},
 };
 
-/// Make a chain of mutants, let a real peer of Fabric judge it, and compare.
+/// Make a chain of mutants, let a real peer of Fabric validate it, and compare.
 ///
 /// Exit codes: 0 all verdicts and commit hashes are equal, 1 something differs or the peer stopped.
 #[derive(Parser)]

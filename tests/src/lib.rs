@@ -3,11 +3,11 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 pub mod chaincode_node;
+pub mod differential;
 pub mod durability;
 pub mod flood;
 pub mod follower;
 pub mod hostile;
-pub mod mutants;
 pub mod source;
 
 use std::{

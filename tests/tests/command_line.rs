@@ -24,7 +24,7 @@ use tests::{interrupt, nanotrace};
 /// Of Data Integrity EdDSA Cryptosuites v1.0, section B.2.
 const PRIVATE_KEY: &str = "z3u2en7t5LR2WtQH5PfFqMqwVHBeXouLzo6haApm8XHqvjxq";
 
-/// Exit code, standard output and standard error; nobody is at the terminal.
+/// Exit code, standard output and standard error; there is no terminal.
 fn run(data: &Path, arguments: &[&str]) -> (Option<i32>, String, String) {
     let output = Command::new(nanotrace()).args(arguments).env("NANOTRACE_DATA", data).output().unwrap();
     let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
@@ -240,7 +240,7 @@ fn a_closed_pipe_is_no_panic() {
             .stderr(Stdio::piped())
             .spawn()
             .unwrap();
-        // Nobody reads either.
+        // Neither has a reader.
         drop((program.stdout.take(), program.stderr.take()));
         let exit = program.wait().unwrap().code();
         assert!(exit.is_some_and(|code| code < 4), "{arguments:?}: {exit:?}");

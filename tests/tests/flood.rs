@@ -43,7 +43,7 @@ use tonic::{Code, Status, transport::Channel};
 
 /// Far more than any answer should take.
 const PATIENCE: Duration = Duration::from_secs(60);
-/// What a process may take more under a flood: 216 MiB of unfinished requests or 128 MiB of answers that nobody reads,
+/// What a process may take more under a flood: 216 MiB of unfinished requests or 128 MiB of unread answers,
 /// and what goes with them.
 const MORE_MEMORY: u64 = 300 << 20;
 
@@ -195,8 +195,8 @@ async fn unread_answers_take_bounded_memory() {
     assert!(result.len() > 4 << 20, "{} bytes", result.len());
     show(&profile, "Lab").await;
     let taken = peak_memory(&network) - before;
-    println!("{} MiB for answers that nobody reads", taken >> 20);
-    assert!(taken < MORE_MEMORY, "{} MiB for answers that nobody reads", taken >> 20);
+    println!("{} MiB for unread answers", taken >> 20);
+    assert!(taken < MORE_MEMORY, "{} MiB for unread answers", taken >> 20);
     drop((unread, results));
     assert!(network.stop());
 }

@@ -33,7 +33,7 @@ fn a_follower_goes_on_whatever_happens() {
     assert_eq!(stopped["reasons"][0]["why"], "a closer look");
     assert!(block(&stopped) > block(&valid));
 
-    // While nobody delivers, it goes on answering and claims nothing newer than what it last heard.
+    // While no source delivers, it goes on answering and claims nothing newer than what it last heard.
     network.kill();
     let last = follower.answer(code);
     let then = confirmed_at(&last).plus_seconds(SECONDS_BETWEEN_CONFIRMATIONS);
@@ -161,7 +161,7 @@ async fn a_source_that_lies_or_is_silent_is_named_and_holds_up_nobody() {
         told.push((address.clone(), reason));
         peers.push((organisation, address));
     }
-    // Before the fork, which is as long: whoever is asked first is believed.
+    // Before the fork, which is as long: the source that is asked first is believed.
     let customs = network.profile().organisation("Customs").unwrap().gateway.address.clone();
     peers.insert(4, ("Customs", customs));
     let follower = Settings::new(&network, &folder.path().join("data")).with_peers(&network, &peers).start();

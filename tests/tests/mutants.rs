@@ -7,7 +7,7 @@
 use std::collections::BTreeSet;
 
 use follower::replay::Replay;
-use tests::mutants::{
+use tests::differential::{
     channel::{Channel, Level},
     generator::{Generator, Made},
 };
@@ -32,7 +32,7 @@ fn check(level: Level, seed: u64) {
     }
     let (ours, again) = (&generator.channel.ledger, replay.ledger().unwrap());
     assert_eq!(ours.commit_hash(), again.commit_hash());
-    assert!(generator.composed > 0, "no composed block was judged");
+    assert!(generator.composed > 0, "no composed block was validated");
     println!("{} blocks composed", generator.composed);
     assert!(codes.len() >= 12, "mutants reach few verdicts only: {codes:?}");
 }

@@ -191,7 +191,7 @@ impl Release {
     /// In the image's files alone, which cannot be written to, with a volume for data: as a container runs.
     fn a_node_runs_with_the_files_of_its_image_alone(&self) {
         if !run("unshare", &["--map-root-user", "--mount", "true"]).status.success() {
-            return not_checked("the image's files: this machine lets nobody make a namespace");
+            return not_checked("the image's files: this machine allows no new namespace");
         }
         let (root, data) = (self.folder.join("images/rootfs"), self.scratch.path().join("volume"));
         assert!(!root.join("bin/sh").exists() && !root.join("usr/bin/sh").exists());

@@ -21,12 +21,12 @@ use fabric::proto::{
 };
 use fastrand::Rng;
 use tests::{
-    hostile::consortium::{
-        BOTH, Consortium, NAME, ORGANISATIONS, code, forged_endorser, key_policy, policy_write,
-    },
-    mutants::{
+    differential::{
         definitions::{Chaincode, LIFECYCLE},
         transaction::Signer,
+    },
+    hostile::consortium::{
+        BOTH, Consortium, NAME, ORGANISATIONS, code, forged_endorser, key_policy, policy_write,
     },
     setting,
 };
@@ -211,7 +211,8 @@ fn hostile(consortium: &mut Consortium, attacker: &str, rng: &mut Rng) -> Bytes 
     // The borrow of the members ends here; who endorses is put together anew.
     let members = &consortium.members;
     let mine = &members[attacker];
-    let mut draft = tests::mutants::transaction::Draft::new(namespace, nonce, &mine.client, &[&mine.peer]);
+    let mut draft =
+        tests::differential::transaction::Draft::new(namespace, nonce, &mine.client, &[&mine.peer]);
     draft.channel_header = header;
     draft.namespaces = namespaces;
     if rng.bool() {

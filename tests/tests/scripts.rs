@@ -43,7 +43,7 @@ impl Machine {
         self.path(".local/bin/nanotrace")
     }
 
-    /// What the script says where nobody is at a terminal.
+    /// What the script says where there is no terminal.
     fn offer(&self) -> String {
         assert_success(&self.command(&self.script()).output().unwrap())
     }

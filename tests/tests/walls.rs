@@ -26,11 +26,7 @@ struct Wall {
 const WALLS: &[Wall] = &[
     // Keys, and profiles of configtx.yaml, are read from files.
     Wall { part: "fabric/src", absent: &[CLOCKS, CHANCE], except: &[] },
-    Wall {
-        part: "fabric/src",
-        absent: &[INPUT_AND_OUTPUT],
-        except: &["msp/directory.rs", "channel/genesis.rs"],
-    },
+    Wall { part: "fabric/src", absent: &[INPUT_AND_OUTPUT], except: &["msp/directory.rs"] },
     Wall { part: "chaincode/certificate/src", absent: &[CLOCKS, CHANCE, INPUT_AND_OUTPUT], except: &[] },
     Wall { part: "network/lifecycle/src", absent: &[CLOCKS, CHANCE, INPUT_AND_OUTPUT], except: &[] },
     Wall { part: "network/ledger/src", absent: &[CLOCKS, CHANCE, IDENTITIES], except: &[] },

@@ -1,4 +1,4 @@
-//! Programs that nobody here wrote look at a running network.
+//! Programs of other projects look at a running network.
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
 

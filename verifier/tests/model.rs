@@ -164,7 +164,7 @@ fn it_comes_back_with_its_height_and_its_last_confirmation() {
     let model = ReadModel::open(&directory.path().join("model"), channel(genesis)).unwrap();
     assert_eq!(model.as_of(), as_of);
     assert_eq!(model.as_of().confirmed_at, Some(now));
-    assert_eq!(model.doubt(now, DAY), None, "answers go on while nobody can be asked");
+    assert_eq!(model.doubt(now, DAY), None, "answers go on while no source can be asked");
     let entry = model.read(now, DAY).unwrap().entry(code).unwrap().unwrap();
     assert_eq!(entry.verdict(Moment::Now(now)), Verdict::Valid);
 }

@@ -159,7 +159,7 @@ async fn a_clock_that_was_ahead_for_a_while_leaves_nothing_behind() {
     world.confirm();
     assert_eq!(site.json(&path).await.1["reasons"][0]["cause"], "expired");
 
-    // Set right, and before the next confirmation nobody knows how old the last one is.
+    // Set right, and before the next confirmation it is not known how old the last one is.
     world.set_time(start());
     assert_eq!(site.json(&path).await.1["result"], "cannotTell");
     world.confirm();

@@ -1,14 +1,12 @@
 //! Configurations and updates: nothing panics, and what our orderer proposes a peer accepts.
 //!
-//! The channel has no organisations. Policies over none are satisfied by nobody's signatures, so that updates
+//! The channel has no organisations. Policies over none are satisfied without signatures, so that updates
 //! get through to where the new configuration is built.
 
 use std::sync::{Arc, LazyLock};
 
-use fabric::{
-    channel::{Bundle, inspect},
-    proto::common::Envelope,
-};
+use fabric::{channel::Bundle, proto::common::Envelope};
+use material::inspect;
 use prost::bytes::Bytes;
 
 static CHANNEL: LazyLock<Arc<Bundle>> = LazyLock::new(|| {

@@ -1,6 +1,6 @@
 //! The gRPC services of Fabric, one module for each proto package (`fabric/proto/*.proto`).
 //!
-//! Apart from crate `fabric`, so that what judges messages does not depend on what carries them.
+//! Apart from crate `fabric`, so that what validates messages does not depend on what carries them.
 
 #![allow(missing_docs, clippy::all, clippy::unwrap_used, clippy::expect_used)]
 

@@ -31,7 +31,7 @@ pub struct Capabilities {
 
 impl Capabilities {
     /// These levels, for a configuration that is yet to be made.
-    pub(super) fn of(channel: &[String], orderer: &[String], application: &[String]) -> Self {
+    pub fn of(channel: &[String], orderer: &[String], application: &[String]) -> Self {
         let set = |levels: &[String]| levels.iter().cloned().collect();
         Self { channel: set(channel), orderer: set(orderer), application: set(application) }
     }
@@ -62,7 +62,7 @@ impl Capabilities {
         if self.v2_0_validation() { Ok(()) } else { Err(ConfigError::OldCapability { group: "Application" }) }
     }
 
-    /// The rules by which identities are judged.
+    /// The rules by which identities are validated.
     pub fn msp_version(&self) -> MspVersion {
         let has = |level: &str| self.channel.contains(level);
         match () {

@@ -12,7 +12,7 @@ const UNITS: &[(&str, u64)] = &[
 ];
 
 /// The duration in nanoseconds, or why the text is none.
-pub(super) fn parse(text: &str) -> Result<i64, String> {
+pub fn parse(text: &str) -> Result<i64, String> {
     let error =
         || format!("'{text}' is no duration: write a number and a unit, for example 300ms, 2s or 1m30s");
     let (negative, mut rest) = match text.strip_prefix('-') {
@@ -78,7 +78,7 @@ fn split_digits(text: &str) -> (&str, &str) {
 }
 
 /// The text that Go writes for a duration that is not negative, in nanoseconds.
-pub(super) fn to_text(nanoseconds: u64) -> String {
+pub fn to_text(nanoseconds: u64) -> String {
     match nanoseconds {
         0 => "0s".to_owned(),
         1..1_000 => format!("{nanoseconds}ns"),

@@ -239,7 +239,7 @@ fn signed_data(envelope: &common::ConfigUpdateEnvelope) -> Result<Vec<SignedData
     signed.collect()
 }
 
-/// Nobody reads the isolated data, but Go decodes it.
+/// Fabric reads the isolated data nowhere, but Go decodes it.
 fn check_isolated_data(entry: Bytes) -> Result<(), ConfigError> {
     for field in Fields::of(entry) {
         if let (1, FieldValue::Bytes(name)) = field.map(|field| (field.number, field.value))? {
@@ -255,7 +255,7 @@ fn check_mod_policy(key: &Key, mod_policy: &str) -> Result<(), ConfigError> {
     if legal { Ok(()) } else { Err(ConfigError::ModPolicy(key.to_string())) }
 }
 
-/// Channels made by Fabric 1.0 have elements without a mod_policy, which then nobody could change; with
+/// Channels made by Fabric 1.0 have elements without a mod_policy, which then no signer could change; with
 /// capabilities on, the next update gives them one.
 fn fill_mod_policies(tree: &mut ConfigMap) {
     for element in tree.0.values_mut().filter(|element| element.mod_policy.is_empty()) {

@@ -49,7 +49,7 @@ impl<'a> Signature<'a> {
 /// Rewrites a signature so that S is at most half the order of the curve.
 ///
 /// Of R + S and R + (order - S), both valid for the same message, Fabric accepts only the one with the
-/// smaller S, so that nobody can make a second signature from a first.
+/// smaller S, so that no second signature can be made from a first.
 pub fn to_low_s(curve: Curve, signature: &[u8]) -> Result<Vec<u8>, SignatureError> {
     let parsed = Signature::parse(signature)?;
     if curve.is_low(parsed.s) {

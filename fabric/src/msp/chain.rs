@@ -1,4 +1,4 @@
-//! Certificate chains, built and judged as Go's `x509.Certificate.Verify` does.
+//! Certificate chains, built and verified as Go's `x509.Certificate.Verify` does.
 //!
 //! rustls-webpki cannot stand in: it wants version 3 certificates with the usages of TLS, stops at the first
 //! chain, and refuses what Go accepts (version 1 roots, unknown curves beside the path). An MSP counts the
@@ -147,7 +147,7 @@ fn add(pool: &mut Vec<Arc<Certificate>>, certificate: Arc<Certificate>) {
 /// What only a whole chain can answer.
 fn check_whole(chain: &[Arc<Certificate>]) -> Result<(), &'static str> {
     let Some((_, below_root)) = chain.split_last() else { return Err("an empty chain") };
-    // Go would run the policy tree of RFC 9618 here; nobody's MSP has these extensions, so we refuse them.
+    // Go would run the policy tree of RFC 9618 here; no known MSP has these extensions, so we refuse them.
     if below_root.iter().any(|certificate| certificate.extensions.constrains_policies) {
         return Err("policy mappings and policy constraints are not supported");
     }

@@ -1,4 +1,4 @@
-//! An identity: a certificate of an organisation, judged by its MSP (`msp/identities.go`).
+//! An identity: a certificate of an organisation, validated by its MSP (`msp/identities.go`).
 
 use bytes::Bytes;
 

@@ -12,7 +12,7 @@ use crate::{
 
 use super::{Identity, Msp, MspError};
 
-/// Identities kept after they were judged: an identity costs two or three signature checks, and a channel
+/// Identities kept after they were validated: an identity costs two or three signature checks, and a channel
 /// has few of them.
 const CACHED_IDENTITIES: usize = 2_000;
 
@@ -21,7 +21,7 @@ const CACHED_IDENTITIES: usize = 2_000;
 pub const IDENTITY_BYTES: usize = 16 << 10;
 
 /// The MSPs of a channel by their id. A change of the channel's configuration makes a new manager, so that
-/// what an old one has judged is forgotten with it.
+/// what an old one has validated is forgotten with it.
 #[derive(Debug)]
 pub struct MspManager {
     msps: BTreeMap<String, Msp>,
@@ -46,7 +46,7 @@ impl MspManager {
         self.msps.values()
     }
 
-    /// Reads a `SerializedIdentity` and has it judged by the MSP it names. Anybody can send any identity, so
+    /// Reads a `SerializedIdentity` and has it validated by the MSP it names. Anybody can send any identity, so
     /// it is not cached here: see [`Self::remember`].
     pub fn deserialize(&self, serialized: &[u8]) -> Result<Arc<Identity>, MspError> {
         if let Some(identity) = self.identities.get(serialized) {
@@ -55,7 +55,7 @@ impl MspManager {
         let serialized = Bytes::copy_from_slice(serialized);
         let decoded: SerializedIdentity = decode(serialized.clone())?;
         let msp = self.get(&decoded.mspid).ok_or(MspError::UnknownMsp(decoded.mspid))?;
-        Ok(Arc::new(msp.judge(&decoded.id_bytes, serialized)?))
+        Ok(Arc::new(msp.identity(&decoded.id_bytes, serialized)?))
     }
 
     /// Caches an identity. To be called once a signature by its key has been verified, so that only members of

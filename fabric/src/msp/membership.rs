@@ -1,4 +1,4 @@
-//! The membership definition of one organisation, and how it judges identities (`msp/mspimpl.go`).
+//! The membership definition of one organisation, and how it validates identities (`msp/mspimpl.go`).
 
 use std::{collections::BTreeSet, sync::Arc};
 
@@ -58,14 +58,14 @@ impl Msp {
         &self.tls_intermediate_certificates
     }
 
-    /// Reads a `SerializedIdentity` of this MSP and judges it.
+    /// Reads a `SerializedIdentity` of this MSP and validates it.
     pub fn deserialize(&self, serialized: &[u8]) -> Result<Arc<Identity>, MspError> {
         let serialized = Bytes::copy_from_slice(serialized);
         let decoded: SerializedIdentity = decode(serialized.clone())?;
         if decoded.mspid != self.name {
             return Err(MspError::UnknownMsp(decoded.mspid));
         }
-        self.judge(&decoded.id_bytes, serialized).map(Arc::new)
+        self.identity(&decoded.id_bytes, serialized).map(Arc::new)
     }
 
     /// Whether the identity is a valid member.
@@ -83,7 +83,7 @@ impl Msp {
 
     /// Makes an identity of a PEM certificate. The order of the questions is Fabric's, though only the
     /// answer counts: what fails here cannot be deserialised, what fails in `judge_validity` is invalid.
-    pub(super) fn judge(&self, pem: &[u8], serialized: Bytes) -> Result<Identity, MspError> {
+    pub(super) fn identity(&self, pem: &[u8], serialized: Bytes) -> Result<Identity, MspError> {
         let certificate = Arc::new(parse_pem(pem)?);
         let public_key = identity_key(&certificate)?;
         let certificate = self.sanitize(certificate)?;

@@ -54,7 +54,7 @@ impl NameConstraints {
         Ok((constraints, handled))
     }
 
-    /// Whether a certificate below may carry these alternative names. A name that cannot be judged may not.
+    /// Whether a certificate below may carry these alternative names. A name that cannot be checked may not.
     pub fn allow(&self, extension: &[u8]) -> bool {
         let Ok(names) = alternative_names::parse(extension) else { return false };
         self.allow_addresses(&names)

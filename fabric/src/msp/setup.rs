@@ -139,7 +139,7 @@ impl Msp {
 
     fn set_admins(&mut self, certificates: &[Bytes]) -> Result<(), MspError> {
         for (index, pem) in certificates.iter().enumerate() {
-            let admin = self.judge(pem, Bytes::new())?;
+            let admin = self.identity(pem, Bytes::new())?;
             let refused = |error| MspError::Config(format!("administrator {index}: {error}"));
             self.check_admin(&admin).map_err(refused)?;
             self.admins.push(admin.certificate);

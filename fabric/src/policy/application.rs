@@ -41,7 +41,7 @@ impl ApplicationPolicy {
         }
     }
 
-    /// Whether these identities satisfy the policy; a reference that leads nowhere satisfies nobody.
+    /// Whether these identities satisfy the policy; a reference that leads nowhere is never satisfied.
     pub fn evaluate(
         &self,
         identities: &[Arc<Identity>],

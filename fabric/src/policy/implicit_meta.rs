@@ -19,7 +19,7 @@ pub type ImplicitMetaRule = Rule;
 pub struct ImplicitMetaPolicy {
     sub_policy: String,
     needed: usize,
-    /// One for each child group; a group without the policy has one that nobody satisfies.
+    /// One for each child group; a group without the policy has one that is never satisfied.
     sub_policies: Vec<Option<Arc<Policy>>>,
 }
 

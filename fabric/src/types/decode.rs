@@ -1,7 +1,7 @@
 //! Decoding of protobuf messages that come from outside, as Go's protobuf decodes them.
 //!
 //! Go takes a field that it knows but that comes with another wire type for an unknown field; prost takes it
-//! for an error. Transactions are judged by what Go would read, so after prost has failed, the bytes are
+//! for an error. Transactions are validated by what Go would read, so after prost has failed, the bytes are
 //! walked by the messages' descriptors, such fields are left out, and prost is asked again.
 
 use std::{

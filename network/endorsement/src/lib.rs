@@ -105,7 +105,7 @@ impl Endorser {
         &self.setup.packages
     }
 
-    /// Processes a proposal; `bundle` is the configuration of the channel, `now` judges the proposal's age.
+    /// Processes a proposal; `bundle` is the configuration of the channel, the proposal's age is measured at `now`.
     ///
     /// What is wrong with the proposal itself is `Rejected`. Whatever went wrong later is a response of status
     /// 500 without payload; a chaincode's own refusal is a response of status 400 to 499 alone, or of 500 and

@@ -60,7 +60,7 @@ pub enum PackageError {
     File { action: &'static str, path: PathBuf, source: io::Error },
 }
 
-/// A chaincode package taken apart.
+/// A decoded chaincode package.
 #[derive(Clone, Debug)]
 pub struct Package {
     /// Label and SHA-256 of the package, as in `basic:1f3a…`.

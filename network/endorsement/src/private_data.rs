@@ -10,7 +10,7 @@ use ledger::{LedgerError, Waiting};
 
 impl Endorser {
     /// Keeps private writes durably. It must happen before the response leaves: once the transaction is
-    /// ordered, nobody could ask for them again. `height` is that of the simulated state.
+    /// ordered, no peer could ask for them again. `height` is that of the simulated state.
     pub(super) async fn keep_private_data(
         &self,
         transaction: &Transaction<'_>,

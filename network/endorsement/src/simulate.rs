@@ -2,7 +2,7 @@
 //! go nowhere but into the read-write set (`core/ledger/kvledger/txmgmt/txmgr/{query_executor,tx_simulator}.go`).
 //!
 //! A transaction never sees its own writes. After a paginated or a private range query it may not write, and
-//! after a write it may not make such a query: their results are not in the read set, so nobody could
+//! after a write it may not make such a query: their results are not in the read set, so no peer could
 //! validate what was derived from them.
 
 mod private;

@@ -2,55 +2,36 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
-use std::{
-    collections::BTreeMap,
-    fs,
-    path::{Path, PathBuf},
-};
+use std::{collections::BTreeMap, fs, path::Path};
 
 use follower::replay::{self, BlockReport, Replay};
 use ledger::ExportError;
+use recorded::Expected;
 
 /// What the recording says was done in a transaction, by block and index.
 type Labels = BTreeMap<(u64, usize), String>;
 
-fn repository() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).unwrap().to_owned()
+fn labels(chain: &str) -> Labels {
+    let label = |it: Expected| (it.place, format!("{} (recorded {})", it.label, it.name));
+    recorded::expected(chain).into_iter().map(label).collect()
 }
 
-/// Chains too large for the repository lie beside it.
-fn shared(chain: &str) -> Option<PathBuf> {
-    let path = repository().parent()?.join("shared/golden").join(chain);
-    if !path.exists() {
-        println!("skipped: no recorded chain {}", path.display());
-        return None;
-    }
-    Some(path)
+/// Replays a recorded chain and gives the number of its transactions.
+fn replay(chain: &str) -> Option<usize> {
+    Some(replay_from(&recorded::block_file(chain)?, &labels(chain)))
 }
 
-fn labels(chain: &Path) -> Labels {
-    let Ok(expected) = fs::read_to_string(chain.join("expected.jsonl")) else { return Labels::new() };
-    let label = |line: &str| {
-        let line: serde_json::Value = serde_json::from_str(line).unwrap();
-        let place = (line["block"].as_u64().unwrap(), line["index"].as_u64().unwrap() as usize);
-        (place, format!("{} (recorded {})", line["label"], line["name"]))
-    };
-    expected.lines().map(label).collect()
-}
-
-/// Replays a chain and gives the number of its transactions.
-fn replay(chain: &Path, file: &str) -> usize {
-    let labels = labels(chain);
+fn replay_from(path: &Path, labels: &Labels) -> usize {
     let directory = tempfile::tempdir().unwrap();
     let mut replay = Replay::new(directory.path().to_owned());
     let mut transactions = 0;
     let mut differences = Vec::new();
-    for block in replay::read(&chain.join(file)).unwrap() {
+    for block in replay::read(path).unwrap() {
         let report = replay.block(block.unwrap()).unwrap();
         transactions += report.transactions;
         let recorded = report.recorded.as_ref().expect("the block carries verdicts");
         assert_eq!(recorded.commit_hash.is_empty(), report.number == 0, "block {}", report.number);
-        differences.extend(explain(&report, &labels));
+        differences.extend(explain(&report, labels));
     }
     assert!(differences.is_empty(), "{} differences:\n{}", differences.len(), differences.join("\n"));
     transactions
@@ -74,35 +55,29 @@ fn explain(report: &BlockReport, labels: &Labels) -> Vec<String> {
 
 #[test]
 fn small() {
-    assert_eq!(replay(&repository().join("tests/golden/small"), "blockfile_000000"), 61);
+    assert_eq!(replay("small"), Some(61));
 }
 
 #[test]
 fn alpha() {
-    if let Some(chain) = shared("alpha") {
-        assert_eq!(replay(&chain, "blockfile_000000.gz"), 2164);
-    }
+    assert!(replay("alpha").is_none_or(|transactions| transactions == 2164));
 }
 
 #[test]
 fn byhand() {
-    if let Some(chain) = shared("byhand") {
-        assert_eq!(replay(&chain, "blockfile_000000"), 999);
-    }
+    assert!(replay("byhand").is_none_or(|transactions| transactions == 999));
 }
 
 #[test]
 fn fabric_v20_sample() {
-    if let Some(chain) = shared("fabric-v20-sample") {
-        assert!(replay(&chain, "blockfile_000000") > 0);
-    }
+    assert!(replay("fabric-v20-sample").is_none_or(|transactions| transactions > 0));
 }
 
-/// A ledger in a folder of its own, made from a recorded chain.
-fn ledger_of(chain: &Path) -> tempfile::TempDir {
+/// A ledger in a folder of its own, made from the recorded chain that is in the repository.
+fn small_ledger() -> tempfile::TempDir {
     let directory = tempfile::tempdir().unwrap();
     let mut replay = Replay::new(directory.path().to_owned());
-    for block in replay::read(&chain.join("blockfile_000000")).unwrap() {
+    for block in replay::read(&recorded::block_file("small").unwrap()).unwrap() {
         replay.block(block.unwrap()).unwrap();
     }
     directory
@@ -110,14 +85,13 @@ fn ledger_of(chain: &Path) -> tempfile::TempDir {
 
 #[test]
 fn a_ledger_is_exported_as_the_block_file_that_a_peer_had() {
-    let chain = repository().join("tests/golden/small");
-    let (directory, out) = (ledger_of(&chain), tempfile::tempdir().unwrap());
+    let (directory, out) = (small_ledger(), tempfile::tempdir().unwrap());
     let exported = ledger::export(directory.path(), out.path()).unwrap();
     assert_eq!(exported.blocks, 14);
     let folder = out.path().join("ledgersData/chains/chains").join(&exported.channel_id);
     assert_eq!(exported.folder, folder);
-    let (ours, theirs) = (folder.join("blockfile_000000"), chain.join("blockfile_000000"));
-    assert!(fs::read(ours).unwrap() == fs::read(theirs).unwrap(), "byte for byte");
+    let ours = fs::read(folder.join("blockfile_000000")).unwrap();
+    assert!(ours == recorded::content("small").unwrap(), "byte for byte");
     assert_eq!(fs::read_dir(out.path()).unwrap().count(), 1, "nothing else is left");
     let again = ledger::export(directory.path(), out.path()).unwrap_err();
     assert!(matches!(again, ExportError::Exists(_)), "{again}");
@@ -127,13 +101,14 @@ fn a_ledger_is_exported_as_the_block_file_that_a_peer_had() {
 
 #[test]
 fn a_ledger_is_replayed_from_its_own_folder() {
-    let directory = ledger_of(&repository().join("tests/golden/small"));
+    let directory = small_ledger();
+    let labels = labels("small");
     for folder in [directory.path().to_owned(), directory.path().join("blocks")] {
-        assert_eq!(replay(&folder, ""), 61);
+        assert_eq!(replay_from(&folder, &labels), 61);
     }
     let data = tempfile::tempdir().unwrap();
     fs::rename(directory.path(), data.path().join("ledger")).unwrap();
-    assert_eq!(replay(data.path(), ""), 61);
+    assert_eq!(replay_from(data.path(), &labels), 61);
     assert_eq!(ledger::check_log(data.path()).unwrap().unwrap().transactions, 61);
 
     // A chain whose end is damaged is not called whole.

@@ -22,7 +22,7 @@ pub struct Check {
 }
 
 /// Checks the whole ledger; takes as long as replaying all its blocks. `scratch` is an empty directory for a
-/// second database, which is built anew from the log and compared with the ledger's own. Nobody may commit
+/// second database, which is built anew from the log and compared with the ledger's own. No block may be committed
 /// meanwhile. Private data are not checked: the log does not have them.
 pub fn check_ledger(ledger: &Ledger, scratch: &Path) -> Result<Check, LedgerError> {
     let mut check = Check::default();

@@ -9,7 +9,7 @@ use super::{LedgerError, table};
 /// Raised when the meaning of any record changes; the database is then rebuilt from the log.
 pub(super) const FORMAT: u64 = 1;
 
-/// All blocks and indexes read lately share this much memory.
+/// The cache of blocks and indexes.
 const CACHE_BYTES: usize = 16 << 20;
 /// What was written and not flushed yet, over all column families; also bounds the replay at open.
 const WRITE_BUFFER_BYTES: usize = 16 << 20;

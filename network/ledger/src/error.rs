@@ -1,4 +1,4 @@
-//! What can go wrong in the ledger, and what whoever runs the node does about it.
+//! What can go wrong in the ledger, and what the node's operator does about it.
 
 use std::{io, path::PathBuf};
 

@@ -25,7 +25,7 @@ pub(super) fn schedule(
 ) -> Result<(), LedgerError> {
     for (key, update) in block.updates.iter() {
         let Some(key) = HashedKey::of(key) else { continue };
-        // Asked for deletions too: a collection nobody defined stops Fabric's peers there as well.
+        // Asked for deletions too: an undefined collection stops Fabric's peers there as well.
         let expiry = lifetimes.expiry(&key.namespace, &key.collection, update.version)?;
         if let (Some(expiry), true) = (expiry, update.value.is_some()) {
             let entry = Entry { expiry, written: block.number, key };
@@ -52,7 +52,7 @@ pub(super) fn purge(
             let key = state::encode_key(&key);
             batch.delete_cf(committed.family(STATE)?, &key);
             purged.push(key);
-            private::keep_only(None, &entry.key, committed, batch)?;
+            private::drop_stale(None, &entry.key, committed, batch)?;
         }
         batch.delete_cf(committed.family(EXPIRY)?, record);
     }

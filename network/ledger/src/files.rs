@@ -51,7 +51,7 @@ impl Files {
     }
 
     /// Makes content and size of a file durable. After a failure the pages may be lost and yet look
-    /// clean, so nobody may try again.
+    /// clean, so the caller may not try again.
     pub(super) fn sync(&self, file: &File, path: &Path) -> Result<(), LedgerError> {
         self.run("sync", path, || file.sync_data())
     }

@@ -61,7 +61,7 @@ pub(super) fn prepare(
     changed.extend(expiry::purge(block, committed, &mut batch)?);
     let mut lifetimes = Lifetimes::new(committed);
     expiry::schedule(block, &mut lifetimes, committed, &mut batch)?;
-    private::move_in(block, &mut lifetimes, committed, &mut batch)?;
+    private::promote(block, &mut lifetimes, committed, &mut batch)?;
     batch.put_cf(database::family(database, HASHES)?, block.header_hash, block.number.to_be_bytes());
     block.savepoint().write(database, &mut batch)?;
     Ok((batch, changed))

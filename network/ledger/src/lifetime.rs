@@ -26,7 +26,7 @@ impl<'a> Lifetimes<'a> {
         Self { committed, known: HashMap::new() }
     }
 
-    /// With which block a hashed write of `at` is purged, `None` if never. A collection nobody defined
+    /// With which block a hashed write of `at` is purged, `None` if never. A collection without a definition
     /// stops the channel, even if the key is deleted.
     pub(super) fn expiry(
         &mut self,

@@ -1,7 +1,7 @@
 //! The block log: the ledger's truth, an append-only row of files that hold one block after the other.
 //!
 //! A block is durable when [`BlockLog::append`] returns. If the process dies before, the block is whole,
-//! torn or absent; [`BlockLog::open`] keeps a whole one and cuts a torn one off, which nobody was told
+//! torn or absent; [`BlockLog::open`] keeps a whole one and cuts a torn one off, which no client was told
 //! about yet. Damage anywhere else is an error: blocks that were acknowledged are never dropped silently.
 
 mod damage;

@@ -21,7 +21,7 @@ use super::{
     state::StateValue,
     updates::{StateItem, StateKey},
 };
-pub(super) use commit::{keep_only, move_in};
+pub(super) use commit::{drop_stale, promote};
 pub use transient::Waiting;
 
 /// As many keys as Fabric lets one query return (`ledger.state.totalQueryLimit`).

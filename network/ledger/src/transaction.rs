@@ -46,7 +46,7 @@ pub(super) struct KeyWrite {
 }
 
 impl Transaction {
-    /// Reads an envelope that was judged `code` in its block.
+    /// Reads an envelope that has the validation code `code` in its block.
     pub(super) fn read(envelope: &Bytes, code: TxValidationCode, at: Height) -> Result<Self, Defect> {
         let rwset = match code {
             TxValidationCode::Valid => {

@@ -46,7 +46,7 @@ pub struct Update {
     pub version: Height,
 }
 
-/// The state that a block is applied to. The ledger's own is a [`View`]; whoever keeps a copy of some keys applies
+/// The state that a block is applied to. The ledger's own is a [`View`]; a cache of some keys applies
 /// the same writes to it with the same outcome.
 pub trait CommittedState {
     fn state(&self, key: &StateKey) -> Result<Option<StateValue>, LedgerError>;

@@ -11,7 +11,7 @@ use durable::Access;
 
 use super::CryptoConfigError;
 
-/// Nobody but the owner may look into folders that hold a key, nor read keys.
+/// The owner alone may look into folders that hold a key, and read keys.
 const PRIVATE_FOLDER: u32 = 0o700;
 const PUBLIC_FOLDER: u32 = 0o755;
 const PRIVATE_FILE: u32 = 0o600;

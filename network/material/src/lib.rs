@@ -1,4 +1,6 @@
-//! Keys and certificates for the organisations of `crypto-config.yaml`: what Fabric's cryptogen makes.
+//! What Fabric's tools for administrators make and show: keys and certificates for the organisations of a
+//! `crypto-config.yaml` (cryptogen), the genesis block of a channel ([`genesis`], configtxgen), and blocks and
+//! configurations as JSON ([`inspect`], configtxlator).
 //!
 //! The folders and file names are cryptogen's, so that any Fabric client finds its files. One process holds
 //! all keys here: fit for demonstrations and for organisations that make only their own.
@@ -9,12 +11,16 @@
 //! - Keys are for their owner alone (test `keys_are_for_their_owner_alone`), and nothing is overwritten (test
 //!   `nothing_is_overwritten_and_leftovers_are_cleared`).
 //! - No certificate outlives its authority (test `no_certificate_outlives_its_authority`).
+//! - The genesis block is configtxgen's (test `a_genesis_block_is_configtxgens`), and wrong input is named by its key (test
+//!   `wrong_input_is_told_by_its_key`).
 
 mod certificate;
 mod config;
 mod error;
 mod extend;
 mod folder;
+pub mod genesis;
+pub mod inspect;
 mod layout;
 mod template;
 

@@ -1,4 +1,4 @@
-//! Generated key material, judged by OpenSSL and by our own MSP.
+//! Generated key material, verified by OpenSSL and by our own MSP.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
 
 use std::{
@@ -218,7 +218,7 @@ fn load_msp(organization: &Organization, dir: &Path) -> Msp {
         .unwrap()
 }
 
-/// Signs with the identity of a folder, has the MSP judge it, and tells its roles.
+/// Signs with the identity of a folder, has the MSP validate it, and gives its roles.
 fn roles(msp: &Msp, folder: &Path) -> Vec<MspRoleType> {
     let signer = SigningIdentity::from_msp_dir(folder, msp.name()).unwrap();
     let identity = msp.deserialize(&signer.serialized()).unwrap();

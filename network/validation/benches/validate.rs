@@ -1,4 +1,4 @@
-//! How fast a block of 500 transactions is judged, beside what its bare signature checks cost.
+//! How fast a block of 500 transactions is validated, beside what its bare signature checks cost.
 //!
 //! `cargo bench -p validation --bench validate`. The signatures of a transaction are its creator's and one an
 //! endorsement; verifying them and nothing else, on as many cores, is the most that any validator reaches.
@@ -84,8 +84,8 @@ fn verify(signatures: &[Signed]) {
     });
 }
 
-fn judge(channel: &TestChannel, block: Block) {
-    let validation = channel.judge(block).unwrap();
+fn validate(channel: &TestChannel, block: Block) {
+    let validation = channel.validate(block).unwrap();
     assert!(validation.reasons.iter().all(String::is_empty), "all are valid");
 }
 
@@ -103,7 +103,7 @@ fn blocks_of_500(criterion: &mut Criterion) {
             bencher.iter(|| verify(&signatures));
         });
         group.bench_function(BenchmarkId::new("validation", &name), |bencher| {
-            bencher.iter(|| judge(&channel, block.clone()));
+            bencher.iter(|| validate(&channel, block.clone()));
         });
     }
     group.finish();

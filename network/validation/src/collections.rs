@@ -19,7 +19,7 @@ use lifecycle::{ChaincodeDefinition, implicit_owner};
 pub(crate) enum CollectionPolicy {
     /// An encoded `ApplicationPolicy`.
     Own(Bytes),
-    /// Whoever must endorse writes of the chaincode.
+    /// The organisations that must endorse writes of the chaincode.
     Chaincode,
     NoSuchCollection,
 }

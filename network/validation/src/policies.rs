@@ -42,7 +42,7 @@ impl<'a> Policies<'a> {
     }
 
     /// Whether these identities satisfy an encoded `ApplicationPolicy`. One that cannot be decoded
-    /// satisfies nobody.
+    /// is never satisfied.
     pub fn evaluate(&mut self, policy: &Bytes, endorsers: &[Arc<Identity>]) -> Result<(), PolicyError> {
         let compile = || ApplicationPolicy::decode(policy.clone());
         match self.compiled.entry(policy.clone()).or_insert_with(compile) {

@@ -31,7 +31,7 @@ fn value(message: &impl Message) -> ConfigValue {
     }
 }
 
-/// The orderer is consenter 3; consenter 1 has an identity that nobody can read.
+/// The orderer is consenter 3; consenter 1 has an identity that cannot be read.
 fn make_bft(config: &mut Config, orderer: &SigningIdentity) {
     let channel = config.channel_group.as_mut().unwrap();
     let capabilities = [("V3_0".to_owned(), Capability {})].into();
@@ -89,7 +89,7 @@ impl Signer {
     /// Whether a block with this signature is taken from the orderers.
     fn convinces(self, channel: &TestChannel) -> bool {
         let block = self.sign(channel, channel.block(vec![channel.put(&[("k", "v")])]));
-        match channel.judge(block) {
+        match channel.validate(block) {
             Ok(_) => true,
             Err(Stopped::Rejected(BlockRejected::NotSigned(_))) => false,
             other => panic!("{other:?}"),
@@ -103,7 +103,7 @@ fn a_consenter_signs_with_its_number() {
     assert!(Signer::numbered(OURS).convinces(&channel));
     assert!(Signer::named(&channel).convinces(&channel), "a certificate will do too");
     assert!(!Signer::numbered(1).convinces(&channel), "another consenter's number");
-    assert!(!Signer::numbered(2).convinces(&channel), "nobody's number");
+    assert!(!Signer::numbered(2).convinces(&channel), "the number of no consenter");
 }
 
 /// The number counts only where no certificate is named, and each is signed with its own header.

@@ -233,7 +233,7 @@ fn halt_5_a_private_write_to_nowhere() {
             assert!(matches!(defect(halt), (1, Defect::Collection { .. })), "{chaincode} {collection}");
         }
     }
-    // An implicit collection of an organisation that is not there exists, and nobody can endorse it.
+    // An implicit collection of an organisation that is not there exists, and no peer can endorse it.
     let mut stranger = channel.draft(CHAINCODE);
     stranger.hashed(CHAINCODE, "_implicit_org_Stranger").hashed_writes.push(hashed);
     assert_eq!(channel.codes(vec![stranger.seal()]), [Code::EndorsementPolicyFailure]);

@@ -189,7 +189,7 @@ fn no_mutant_panics() {
 
 /// What becomes of the second transaction of a block.
 fn outcome(channel: &TestChannel, block: Vec<Bytes>) -> String {
-    match channel.judge(channel.block(block)) {
+    match channel.validate(channel.block(block)) {
         Ok(validation) => validation.block.codes[1].as_str_name().to_owned(),
         Err(Stopped::Halted(halt)) => format!("halt: {:?}", std::mem::discriminant(&halt.defect)),
         Err(Stopped::Rejected(_)) => "rejected".to_owned(),
@@ -215,7 +215,7 @@ fn no_merkle_summary_panics() {
                     })),
                     ..Default::default()
                 });
-                match channel.judge(channel.block(vec![draft.seal()])) {
+                match channel.validate(channel.block(vec![draft.seal()])) {
                     Ok(validation) => {
                         assert_eq!(validation.block.codes, [TxValidationCode::PhantomReadConflict]);
                     }

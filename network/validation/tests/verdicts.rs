@@ -54,7 +54,7 @@ fn where_peers_disagree_the_reason_says_so() {
     let channel = TestChannel::new();
     let mut draft = channel.draft(BOTH);
     draft.public("nowhere").writes.push(write("k", "v"));
-    let Ok(validation) = channel.judge(channel.block(vec![draft.seal()])) else { panic!("no verdict") };
+    let Ok(validation) = channel.validate(channel.block(vec![draft.seal()])) else { panic!("no verdict") };
     assert_eq!(validation.block.codes, [Code::EndorsementPolicyFailure]);
     assert!(validation.reasons[0].contains("peers disagree"), "{:?}", validation.reasons);
 }
@@ -205,9 +205,9 @@ fn verdicts_do_not_depend_on_which_core_judges() {
         })
         .collect();
     let block = channel.block(block);
-    let first = channel.judge(block.clone()).unwrap();
+    let first = channel.validate(block.clone()).unwrap();
     for _ in 0..5 {
-        let again = channel.judge(block.clone()).unwrap();
+        let again = channel.validate(block.clone()).unwrap();
         assert_eq!(again.reasons, first.reasons);
         assert!(again.block == first.block, "codes, transactions and updates");
     }

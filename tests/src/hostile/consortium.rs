@@ -16,10 +16,7 @@ use certificate::{
 };
 use ed25519_dalek::SigningKey;
 use fabric::{
-    channel::{
-        Bundle,
-        genesis::{Stamp, from_configtx_yaml},
-    },
+    channel::Bundle,
     crypto::SignatureMemo,
     msp::SigningIdentity,
     policy::parse,
@@ -32,7 +29,10 @@ use fabric::{
 };
 use futures::executor::block_on;
 use ledger::{Ledger, View};
-use material::{CryptoConfig, generate};
+use material::{
+    CryptoConfig, generate,
+    genesis::{Stamp, from_configtx_yaml},
+};
 use ordering::BlockWriter;
 use prost::Message;
 use prost_types::Timestamp;
@@ -41,9 +41,9 @@ use tempfile::TempDir;
 use verifier::{Channel, Head, ReadModel};
 
 use crate::{
-    mutants::{
+    differential::{
         definitions::{Chaincode, LIFECYCLE},
-        people::Person,
+        identities::Person,
         transaction::{Draft, Signer},
     },
     repository,

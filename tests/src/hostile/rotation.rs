@@ -17,7 +17,7 @@ use ordering::BlockWriter;
 use prost::Message;
 
 use crate::{
-    mutants::config::{Change, Element},
+    differential::config::{Change, Element},
     repository,
 };
 

@@ -20,10 +20,7 @@ use std::{
 
 use bytes::Bytes;
 use fabric::{
-    channel::{
-        Bundle,
-        genesis::{Stamp, from_configtx_yaml},
-    },
+    channel::Bundle,
     crypto::SignatureMemo,
     msp::SigningIdentity,
     policy::parse,
@@ -48,7 +45,10 @@ use fabric::{
     },
 };
 use ledger::Ledger;
-use material::{CryptoConfig, Validity, generate};
+use material::{
+    CryptoConfig, Validity, generate,
+    genesis::{Stamp, from_configtx_yaml},
+};
 use prost::Message;
 use tempfile::TempDir;
 use validation::{self, BlockRejected, Halt, Validation};
@@ -279,7 +279,7 @@ impl TestChannel {
     }
 
     /// Judges a block without committing it.
-    pub fn judge(&self, block: Block) -> Result<Validation, Stopped> {
+    pub fn validate(&self, block: Block) -> Result<Validation, Stopped> {
         let block = HeadedBlock::try_from(block).unwrap();
         let ordered = validation::verify_ordered(block, &self.bundle, &self.ledger, &self.memo)
             .map_err(Stopped::Rejected)?;
@@ -288,25 +288,25 @@ impl TestChannel {
 
     /// Commits a block of these envelopes, which no peer stops at.
     pub fn submit(&mut self, envelopes: Vec<Bytes>) -> Vec<TxValidationCode> {
-        let validation = self.judge(self.block(envelopes)).unwrap();
+        let validation = self.validate(self.block(envelopes)).unwrap();
         self.ledger.commit(validation.block).unwrap().codes.clone()
     }
 
     /// The codes of a block of these envelopes, which is not committed.
     pub fn codes(&self, envelopes: Vec<Bytes>) -> Vec<TxValidationCode> {
-        self.judge(self.block(envelopes)).unwrap().block.codes
+        self.validate(self.block(envelopes)).unwrap().block.codes
     }
 
     /// Where and why a block of these envelopes stops the channel.
     pub fn halt(&self, envelopes: Vec<Bytes>) -> Halt {
-        match self.judge(self.block(envelopes)) {
+        match self.validate(self.block(envelopes)) {
             Err(Stopped::Halted(halt)) => halt,
             other => panic!("no halt: {other:?}"),
         }
     }
 
     pub fn rejection(&self, envelopes: Vec<Bytes>) -> BlockRejected {
-        match self.judge(self.block(envelopes)) {
+        match self.validate(self.block(envelopes)) {
             Err(Stopped::Rejected(rejection)) => rejection,
             other => panic!("not rejected: {other:?}"),
         }

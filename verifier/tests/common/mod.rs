@@ -15,7 +15,6 @@ use certificate::memory::Memory;
 use certificate::parties::{ACCREDITATION_BODY, CERTIFICATION_BODY};
 use certificate::{Code, Creator, DateTime, Role, State, canonical, demo, multikey, proof};
 use ed25519_dalek::SigningKey;
-use fabric::channel::genesis::{Stamp, from_configtx_yaml};
 use fabric::msp::SigningIdentity;
 use fabric::proto::common::{
     BlockHeader, BlockMetadata, ChannelHeader, Envelope, Header, HeaderType, Payload,
@@ -31,6 +30,7 @@ use fabric::types::rwset::TxRwSet;
 use fabric::types::{HeadedBlock, Height};
 use futures::executor::block_on;
 use ledger::{CommittedBlock, Ledger, Transaction, UpdateBatch, ValidatedBlock};
+use material::genesis::{Stamp, from_configtx_yaml};
 use material::{CryptoConfig, Validity as CertificateValidity, generate};
 use prost::Message;
 use prost_types::Timestamp;
@@ -146,7 +146,7 @@ impl World {
         DateTime::from_seconds(self.clock.load(Ordering::SeqCst))
     }
 
-    /// Moves the clock; nobody confirms the head at the new time.
+    /// Moves the clock; no source confirms the head at the new time.
     pub fn set_time(&self, now: DateTime) {
         self.clock.store(now.seconds(), Ordering::SeqCst);
     }

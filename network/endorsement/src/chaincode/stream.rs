@@ -51,7 +51,7 @@ pub struct Stream {
 
 /// Transactions in progress on a stream.
 struct Transactions {
-    /// By id; `None` once the stream has ended, so that nobody begins what would never be answered.
+    /// By id; `None` once the stream has ended, so that no caller begins what would never be answered.
     open: Mutex<Option<HashMap<String, Entry>>>,
 }
 
@@ -219,7 +219,7 @@ async fn read(
         }
     };
     tracing::info!(%package_id, %reason, "chaincode stream ended");
-    // Whoever waits on an inbox learns it by its end.
+    // A transaction that waits on an inbox learns it by its end.
     *transactions.open.lock() = None;
 }
 

@@ -18,7 +18,7 @@ pub struct RangeId(usize);
 pub(super) struct RangeQuery<'v> {
     namespace: String,
     /// The upper bound asked for; it enters the read set only once the range was read to its end, because
-    /// nobody knows whether the caller would have read on.
+    /// it is not known whether the caller would have read on.
     end: String,
     info: RangeQueryInfo,
     reads: RangeReads,

@@ -33,26 +33,26 @@ use ledger::{Ledger, Waiting};
 /// simulation left it; so also what it reads back of them is checked.
 #[test]
 fn lifecycle_of_small() {
-    let Some(chain) = Recorded::open("small", "blockfile_000000") else { return };
+    let Some(chain) = Recorded::open("small") else { return };
     assert_eq!(check_lifecycle(chain).unwrap_or(20), 20);
 }
 
 #[test]
 fn lifecycle_of_alpha() {
-    let Some(chain) = Recorded::open("alpha", "blockfile_000000.gz") else { return };
+    let Some(chain) = Recorded::open("alpha") else { return };
     assert_eq!(check_lifecycle(chain).unwrap_or(66), 66);
 }
 
 /// Everything else is simulated from what it is recorded to have read and written.
 #[test]
 fn state_of_small() {
-    let Some(chain) = Recorded::open("small", "blockfile_000000") else { return };
+    let Some(chain) = Recorded::open("small") else { return };
     assert_eq!(check_state(chain), 13);
 }
 
 #[test]
 fn state_of_alpha() {
-    let Some(chain) = Recorded::open("alpha", "blockfile_000000.gz") else { return };
+    let Some(chain) = Recorded::open("alpha") else { return };
     assert_eq!(check_state(chain), 615);
 }
 

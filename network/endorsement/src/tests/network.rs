@@ -1,5 +1,5 @@
 //! A whole channel for tests: the repository's own configuration, keys made on the spot, one endorser for
-//! each organisation, and blocks judged by the real validator.
+//! each organisation, and blocks validated by the real validator.
 
 use std::{
     collections::BTreeMap,
@@ -10,7 +10,7 @@ use std::{
 
 use bytes::Bytes;
 use fabric::{
-    channel::{Bundle, genesis},
+    channel::Bundle,
     crypto::SignatureMemo,
     msp::{self, Msp, MspManager, MspVersion, SigningIdentity},
     proto::{
@@ -27,7 +27,7 @@ use prost::Message;
 
 use crate::{DecodedProposal, Endorser, EndorserSetup, Packages, Rejected};
 use ledger::Ledger;
-use material::{CryptoConfig, Validity};
+use material::{CryptoConfig, Validity, genesis};
 use ordering::BlockWriter;
 
 pub const CHANNEL: &str = "test-channel";

@@ -27,7 +27,7 @@ use super::{
 const NAME: &str = "nodecc";
 
 /// Returns when the chaincode has printed that it listens, and goes on reading: the shim logs to its
-/// standard output, and once nobody reads that, it does nothing else than log the error for ever.
+/// standard output, and once that is not read, it does nothing else than log the error for ever.
 async fn ready(output: ChildStdout) {
     let (ready, is_ready) = oneshot::channel();
     std::thread::spawn(move || {

@@ -1,11 +1,6 @@
-//! Chains recorded from real peers, taken apart as tests need them.
+//! Chains recorded from real peers, decoded as tests need them.
 
-use std::{
-    collections::BTreeMap,
-    fs,
-    path::{Path, PathBuf},
-    sync::Arc,
-};
+use std::{collections::BTreeMap, sync::Arc};
 
 use bytes::Bytes;
 use fabric::{
@@ -21,7 +16,7 @@ use fabric::{
     types::{block::TRANSACTIONS_FILTER, decode},
 };
 
-use follower::replay::{self, Replay};
+use follower::replay::Replay;
 use ledger::Ledger;
 
 /// A recorded chain on its way into a ledger.
@@ -50,15 +45,16 @@ pub struct Endorsed {
 
 impl Recorded {
     /// Opens a chain beside the repository, or says that it is not there.
-    pub fn open(chain: &str, file: &str) -> Option<Self> {
-        let folder = folder(chain)?;
+    pub fn open(chain: &str) -> Option<Self> {
+        let mut blocks = recorded::blocks(chain)?;
         let directory = tempfile::tempdir().unwrap();
-        let mut blocks: Vec<Block> = replay::read(&folder.join(file)).unwrap().map(Result::unwrap).collect();
         let genesis = blocks.remove(0);
         let bundle = Bundle::from_block(&genesis).unwrap();
         let mut replay = Replay::new(directory.path().to_owned());
         replay.block(genesis).unwrap();
-        Some(Self { replay, blocks, labels: labels(&folder), bundle, _directory: directory })
+        let expected = recorded::expected(chain).into_iter();
+        let labels = expected.map(|expected| (expected.place, expected.label)).collect();
+        Some(Self { replay, blocks, labels, bundle, _directory: directory })
     }
 
     pub fn ledger(&self) -> Arc<Ledger> {
@@ -128,25 +124,4 @@ impl Endorsed {
             action: decode(response.extension).ok()?,
         })
     }
-}
-
-fn folder(chain: &str) -> Option<PathBuf> {
-    let repository = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).unwrap();
-    let places =
-        [repository.join("tests/golden").join(chain), repository.join("../shared/golden").join(chain)];
-    let found = places.into_iter().find(|place| place.exists());
-    if found.is_none() {
-        println!("skipped: the recorded chain {chain} is not on this machine");
-    }
-    found
-}
-
-fn labels(folder: &Path) -> BTreeMap<(u64, usize), String> {
-    let Ok(expected) = fs::read_to_string(folder.join("expected.jsonl")) else { return BTreeMap::new() };
-    let label = |line: &str| {
-        let line: serde_json::Value = serde_json::from_str(line).unwrap();
-        let place = (line["block"].as_u64().unwrap(), line["index"].as_u64().unwrap() as usize);
-        (place, line["label"].as_str().unwrap().to_owned())
-    };
-    expected.lines().map(label).collect()
 }

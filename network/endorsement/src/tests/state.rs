@@ -1,4 +1,4 @@
-//! Reads and writes over a real stream, endorsed by two organisations and judged by the validator.
+//! Reads and writes over a real stream, endorsed by two organisations and validated.
 
 use bytes::Bytes;
 use fabric::{

@@ -137,7 +137,7 @@ impl LogReader {
     }
 
     /// Reads all blocks of a ledger that another process may be writing to, or died in. A write at the end that is not
-    /// finished belongs to a block that nobody was told about: the chain ends before it. That can be said only
+    /// finished belongs to a block that was never acknowledged: the chain ends before it. That can be said only
     /// where it is known how many blocks were confirmed; otherwise such an end is damage.
     pub(crate) fn settled_blocks(
         &self,

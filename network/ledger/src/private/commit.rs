@@ -25,15 +25,15 @@ use super::{
 
 /// The private data that a block brings, before they are written.
 #[derive(Default)]
-struct Arrivals {
+struct IncomingPrivateData {
     /// The last value of a key, by organisation; `None` if deleted.
     values: BTreeMap<(String, HashedKey), (String, Option<Bytes>)>,
-    sets: Vec<ArrivedSet>,
+    sets: Vec<IncomingSet>,
     /// Sets of earlier blocks from which keys were purged, by their place in the database.
     rewritten: BTreeMap<Vec<u8>, Bytes>,
 }
 
-struct ArrivedSet {
+struct IncomingSet {
     at: Height,
     organisation: String,
     namespace: String,
@@ -43,7 +43,7 @@ struct ArrivedSet {
 
 /// Moves the private data of the block's valid transactions from the transient store to where they are
 /// read, and forgets what the block deletes or purges.
-pub(in super::super) fn move_in(
+pub(in super::super) fn promote(
     block: &CommittedBlock,
     lifetimes: &mut Lifetimes<'_>,
     committed: &View<'_>,
@@ -51,27 +51,27 @@ pub(in super::super) fn move_in(
 ) -> Result<(), LedgerError> {
     for (key, update) in block.updates.iter() {
         if let Some(key) = HashedKey::of(key) {
-            keep_only(update.value.as_ref(), &key, committed, batch)?;
+            drop_stale(update.value.as_ref(), &key, committed, batch)?;
         }
     }
-    let mut arrivals = Arrivals::default();
+    let mut incoming = IncomingPrivateData::default();
     for (index, transaction) in block.transactions.iter().enumerate() {
         let at = Height::new(block.number, index as u64);
         if let Some(rwset) = transaction.rwset.as_ref().filter(|rwset| has_private_data(rwset)) {
-            arrivals.purge(rwset, at, committed, batch)?;
-            arrivals.take(rwset, &transaction.txid, at, committed)?;
+            incoming.purge(rwset, at, committed, batch)?;
+            incoming.take(rwset, &transaction.txid, at, committed)?;
         }
         if may_have_private_data(transaction) {
             transient::drop_transaction(committed, &transaction.txid, batch)?;
         }
     }
     transient::drop_old(committed, block.number, batch)?;
-    arrivals.write(block, lifetimes, committed, batch)?;
+    incoming.write(block, lifetimes, committed, batch)?;
     drop_expired(block.number, committed, batch)
 }
 
 /// Forgets the private values of a hashed key, but for one that has this hash.
-pub(in super::super) fn keep_only(
+pub(in super::super) fn drop_stale(
     hash: Option<&Bytes>,
     key: &HashedKey,
     committed: &View<'_>,
@@ -100,7 +100,7 @@ fn drop_expired(number: u64, committed: &View<'_>, batch: &mut WriteBatch) -> Re
     Ok(())
 }
 
-impl Arrivals {
+impl IncomingPrivateData {
     /// Takes over the collections whose sets hash to what the transaction says; of several simulations
     /// only one does.
     fn take(
@@ -134,7 +134,7 @@ impl Arrivals {
             let value = (!updates::is_delete(&write)).then_some(write.value);
             self.values.insert((organisation.to_owned(), key), (write.key, value));
         }
-        self.sets.push(ArrivedSet {
+        self.sets.push(IncomingSet {
             at,
             organisation: organisation.to_owned(),
             namespace: namespace.to_owned(),
@@ -198,7 +198,7 @@ impl Arrivals {
     }
 }
 
-impl ArrivedSet {
+impl IncomingSet {
     fn may_hold(&self, key: &HashedKey) -> bool {
         self.namespace == key.namespace && self.collection == key.collection
     }

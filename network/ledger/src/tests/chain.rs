@@ -91,7 +91,7 @@ impl Tx {
         self
     }
 
-    pub(super) fn judged(mut self, code: TxValidationCode) -> Self {
+    pub(super) fn with_code(mut self, code: TxValidationCode) -> Self {
         self.code = code;
         self
     }

@@ -1,40 +1,33 @@
 //! Chains that real peers recorded: by their verdicts, our commit hash must be theirs in every block.
 
-use std::{
-    fs::File,
-    io::{BufReader, Read},
-    path::{Path, PathBuf},
-};
-
-use fabric::types::{HeadedBlock, blockfile::BlockFile};
-use flate2::read::GzDecoder;
+use fabric::types::HeadedBlock;
 
 use super::super::{CommittedBlock, Ledger, ValidatedBlock, check_ledger};
 
 #[test]
 fn small() {
-    replay("small", "blockfile_000000");
+    replay("small");
 }
 
 #[test]
 fn byhand() {
-    replay("byhand", "blockfile_000000");
+    replay("byhand");
 }
 
 #[test]
 fn alpha() {
-    replay("alpha", "blockfile_000000.gz");
+    replay("alpha");
 }
 
 #[test]
 fn fabric_v20_sample() {
-    replay("fabric-v20-sample", "blockfile_000000");
+    replay("fabric-v20-sample");
 }
 
-fn replay(chain: &str, file: &str) {
-    let Some(path) = golden(chain, file) else { return };
+fn replay(chain: &str) {
+    let Some(blocks) = recorded::blocks(chain) else { return };
     let directory = tempfile::tempdir().unwrap();
-    let mut blocks = read(&path).into_iter();
+    let mut blocks = blocks.into_iter().map(|block| HeadedBlock::try_from(block).unwrap());
     let genesis = blocks.next().unwrap();
     let (ledger, recovery) = Ledger::open(directory.path(), Some(&genesis)).unwrap();
     assert!(recovery.created);
@@ -57,23 +50,4 @@ fn commit(ledger: &Ledger, recorded: HeadedBlock) {
     assert_eq!(committed.commit_hash, CommittedBlock::recorded_commit_hash(&recorded), "block {number}");
     assert_eq!(committed.block, recorded, "block {number}");
     assert_eq!(ledger.block(number).unwrap().unwrap(), recorded);
-}
-
-fn read(path: &Path) -> Vec<HeadedBlock> {
-    let file = BufReader::new(File::open(path).unwrap());
-    let reader: Box<dyn Read> = match path.extension().is_some_and(|extension| extension == "gz") {
-        true => Box::new(GzDecoder::new(file)),
-        false => Box::new(file),
-    };
-    BlockFile::new(reader).map(|block| block.unwrap().try_into().unwrap()).collect()
-}
-
-/// The recorded chains lie beside the repository; without them there is nothing to compare with.
-fn golden(chain: &str, file: &str) -> Option<PathBuf> {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/golden").join(chain).join(file);
-    if !path.exists() {
-        println!("skipped: no recorded chain at {}", path.display());
-        return None;
-    }
-    Some(path)
 }

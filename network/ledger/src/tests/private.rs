@@ -53,7 +53,7 @@ fn get(store: PrivateStore<'_>, ledger: &Ledger, collection: &str, key: &str) ->
 }
 
 #[test]
-fn private_data_move_in_with_their_transaction() {
+fn private_data_are_promoted_with_their_transaction() {
     let (_directory, mut chain, ledger) = ledger();
     let store = ledger.private_store("Org1MSP");
     let (tx, data) = put("1", "plain", "k", "secret");
@@ -228,7 +228,7 @@ fn what_never_commits_is_dropped() {
     store.keep(waiting("invalid", ledger.height(), &put("invalid", "plain", "k", "v").1)).unwrap();
     let invalid = put("invalid", "plain", "k", "v").0;
     let code = fabric::proto::protos::TxValidationCode::MvccReadConflict;
-    chain.commit(&ledger, &[invalid.judged(code)]).unwrap();
+    chain.commit(&ledger, &[invalid.with_code(code)]).unwrap();
     assert!(store.kept(&ledger.view().unwrap(), "invalid").unwrap().is_empty());
     let view = ledger.view().unwrap();
     let dropped_with = |block| {
@@ -260,7 +260,7 @@ fn an_organisation_fills_its_own_share_of_the_transient_store() {
     assert_eq!(get(store, &ledger, "plain", "k").as_deref(), Some("secret"));
     // What is dropped makes room again, whatever dropped it.
     let code = fabric::proto::protos::TxValidationCode::MvccReadConflict;
-    chain.commit(&ledger, &[put("a", "plain", "x", "v").0.judged(code)]).unwrap();
+    chain.commit(&ledger, &[put("a", "plain", "x", "v").0.with_code(code)]).unwrap();
     store.keep(hostile("f")).unwrap();
     store.keep(hostile("g")).unwrap_err();
     let mut batch = rocksdb::WriteBatch::default();

@@ -70,7 +70,7 @@ fn an_empty_value_deletes() {
 
 #[test]
 fn invalid_transactions_change_nothing() {
-    let invalid = put("2", "b").judged(TxValidationCode::MvccReadConflict);
+    let invalid = put("2", "b").with_code(TxValidationCode::MvccReadConflict);
     check(&[&[put("1", "a"), invalid]], Some(("a", false)));
 }
 
@@ -137,7 +137,7 @@ fn a_hashed_write_to_an_undefined_collection_stops_the_channel() {
 fn the_first_transaction_with_an_id_keeps_it() {
     let directory = tempfile::tempdir().unwrap();
     let (mut chain, ledger) = begin(directory.path());
-    let invalid = put("1", "a").judged(TxValidationCode::BadCreatorSignature);
+    let invalid = put("1", "a").with_code(TxValidationCode::BadCreatorSignature);
     chain.commit(&ledger, &[invalid, put("1", "b")]).unwrap();
     chain.commit(&ledger, &[put("1", "c")]).unwrap();
     let location = ledger.transaction("1").unwrap().unwrap();
@@ -151,7 +151,7 @@ fn history_is_newest_first_and_knows_deletions() {
     let directory = tempfile::tempdir().unwrap();
     let (mut chain, ledger) = begin(directory.path());
     chain.commit(&ledger, &[put("1", "a"), tx("other", "cc").put("kk", "x"), put("2", "b")]).unwrap();
-    let invalid = put("4", "c").judged(TxValidationCode::MvccReadConflict);
+    let invalid = put("4", "c").with_code(TxValidationCode::MvccReadConflict);
     let metadata_only = tx("5", "cc").metadata("k", Some("p"));
     chain.commit(&ledger, &[metadata_only, tx("3", "cc").delete("k"), invalid]).unwrap();
     let view = ledger.view().unwrap();

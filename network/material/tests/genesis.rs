@@ -3,30 +3,24 @@
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic)]
 
-mod golden;
-
 use std::{fmt::Write, fs, path::Path};
 
 use bytes::Bytes;
-use fabric::{
-    channel::genesis::{Stamp, from_configtx_yaml},
-    proto::{
-        common::{
-            Block, ChannelHeader, Config, ConfigEnvelope, ConfigGroup, Envelope, Payload, SignatureHeader,
-        },
-        etcdraft::ConfigMetadata,
-        msp::{FabricMspConfig, FabricOuIdentifier, MspConfig},
-        orderer::ConsensusType,
-    },
+use fabric::proto::{
+    common::{Block, ChannelHeader, Config, ConfigEnvelope, ConfigGroup, Envelope, Payload, SignatureHeader},
+    etcdraft::ConfigMetadata,
+    msp::{FabricMspConfig, FabricOuIdentifier, MspConfig},
+    orderer::ConsensusType,
 };
+use material::genesis::{Stamp, from_configtx_yaml};
 use prost::Message;
 use tempfile::TempDir;
 
-const SMALL: &str = include_str!("genesis/small.yaml");
+const SMALL: &str = include_str!("genesis_data/small.yaml");
 
 /// The recorded block and a folder with the MSPs and certificates that it was made from.
 fn recorded() -> Option<(Block, TempDir)> {
-    let block = golden::blocks("small")?.swap_remove(0);
+    let block = recorded::blocks("small")?.swap_remove(0);
     let folder = tempfile::tempdir().unwrap();
     let root = config(&block).channel_group.unwrap();
     for org in root.groups.values().flat_map(|group| group.groups.values()) {

@@ -2,19 +2,15 @@
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
 
-mod golden;
-
 use bytes::Bytes;
-use fabric::{
-    channel::inspect::to_json,
-    proto::common::{ConfigEnvelope, Envelope, Payload},
-};
+use fabric::proto::common::{ConfigEnvelope, Envelope, Payload};
+use material::inspect::to_json;
 use prost::Message;
 use serde_json::Value;
 
 #[test]
 fn a_genesis_block_is_readable() {
-    let Some(blocks) = golden::blocks("small") else { return };
+    let Some(blocks) = recorded::blocks("small") else { return };
     let shown = to_json(blocks[0].encode_to_vec().into());
     assert_eq!(shown["kind"], "block");
     assert_eq!(shown["data_hash_matches"], true);
@@ -37,8 +33,8 @@ fn a_genesis_block_is_readable() {
 
 #[test]
 fn every_recorded_transaction_is_shown() {
-    for chain in golden::CHAINS {
-        for block in golden::blocks(chain).unwrap_or_default() {
+    for chain in recorded::CHAINS {
+        for block in recorded::blocks(chain).unwrap_or_default() {
             let shown = to_json(block.encode_to_vec().into());
             assert_eq!(shown["kind"], "block");
             assert_eq!(shown["data_hash_matches"], true);
@@ -49,11 +45,11 @@ fn every_recorded_transaction_is_shown() {
 
 #[test]
 fn each_kind_is_recognised() {
-    let Some(blocks) = golden::blocks("small") else { return };
+    let Some(blocks) = recorded::blocks("small") else { return };
     let kind = |bytes: Bytes| to_json(bytes)["kind"].as_str().unwrap().to_owned();
     assert_eq!(kind(blocks[1].encode_to_vec().into()), "block");
     assert_eq!(kind(blocks[1].data.as_ref().unwrap().data[0].clone()), "envelope");
-    let config = blocks[1..].iter().find_map(golden::config_envelope).unwrap();
+    let config = blocks[1..].iter().find_map(recorded::config_envelope).unwrap();
     assert_eq!(kind(config.clone()), "config with its update");
     let config = ConfigEnvelope::decode(config).unwrap();
     assert_eq!(kind(config.config.unwrap().encode_to_vec().into()), "config");
@@ -69,7 +65,7 @@ fn each_kind_is_recognised() {
 
 #[test]
 fn damaged_blocks_are_shown_too() {
-    let Some(blocks) = golden::blocks("small") else { return };
+    let Some(blocks) = recorded::blocks("small") else { return };
     let mut random = 0x2545_f491_4f6c_dd1d_u64;
     let mut next = |below: usize| {
         random ^= random << 13;

@@ -4,7 +4,7 @@ use bytes::Bytes;
 use serde_json::{Value, json};
 
 use super::{identity, message, scalar::opaque};
-use crate::{
+use fabric::{
     policy::{Rule, SignaturePolicy, to_text},
     proto::common::{
         CombinedPrincipal, ImplicitMetaPolicy, MspIdentityAnonymity, MspPrincipal, MspRole, OrganizationUnit,

@@ -2,14 +2,14 @@
 
 use std::{collections::BTreeMap, path::Path};
 
-use prost::Message;
+use prost::{Message, encoding};
 
 use super::{
     GenesisError,
     profile::{Application, Consenter, EtcdRaft, Orderer, Org, Policies, PolicyRule, Profile},
     read,
 };
-use crate::{
+use fabric::{
     channel::duration,
     msp::config_from_dir,
     policy,
@@ -22,7 +22,6 @@ use crate::{
         orderer::{BatchSize, BatchTimeout, ChannelRestrictions, ConsensusType},
         protos::{AcLs, AnchorPeer, AnchorPeers, ApiResource},
     },
-    wire::put_message,
 };
 
 const ADMINS: &str = "Admins";
@@ -250,9 +249,9 @@ fn encode_capabilities(levels: &[String]) -> Vec<u8> {
     let mut out = Vec::new();
     for level in levels {
         let mut entry = Vec::new();
-        put_message(&mut entry, 1, level.as_bytes());
-        put_message(&mut entry, 2, &[]);
-        put_message(&mut out, 1, &entry);
+        encoding::string::encode(1, level, &mut entry);
+        encoding::bytes::encode(2, &Vec::new(), &mut entry);
+        encoding::bytes::encode(1, &entry, &mut out);
     }
     out
 }

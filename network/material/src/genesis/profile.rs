@@ -1,11 +1,11 @@
-//! The sections of a `configtx.yaml`, read but not yet judged (`internal/configtxgen/genesisconfig`).
+//! The sections of a `configtx.yaml`, read but not yet checked (`internal/configtxgen/genesisconfig`).
 
 use std::collections::BTreeMap;
 
 use serde_norway::Value;
 
 use super::{GenesisError, yaml::Node};
-use crate::proto::{etcdraft, orderer::BatchSize};
+use fabric::proto::{etcdraft, orderer::BatchSize};
 
 /// A channel to be made.
 pub(super) struct Profile {

@@ -26,7 +26,7 @@ pub struct Org {
 }
 
 /// Everybody. All keys are in one hand here.
-pub struct People {
+pub struct Identities {
     pub orgs: Vec<Org>,
     /// Good in some places, bad in others, or bad everywhere.
     pub odd: Vec<Person>,
@@ -51,12 +51,12 @@ impl Person {
     }
 }
 
-impl People {
+impl Identities {
     /// Reads the folders that cryptogen or `nanotrace crypto generate` wrote.
     pub fn read(crypto: &Path) -> Self {
         let orgs: Vec<Org> =
             super::channel::ORGS.iter().map(|(mspid, domain)| Org::read(crypto, mspid, domain)).collect();
-        let odd = odd_people(crypto, &orgs);
+        let odd = odd_identities(crypto, &orgs);
         Self { orgs, odd }
     }
 }
@@ -81,7 +81,7 @@ pub fn authority_key(crypto: &Path, domain: &str) -> PrivateKey {
     PrivateKey::from_pem(&std::fs::read(key).unwrap()).unwrap()
 }
 
-fn odd_people(crypto: &Path, orgs: &[Org]) -> Vec<Person> {
+fn odd_identities(crypto: &Path, orgs: &[Org]) -> Vec<Person> {
     let mut odd = Vec::new();
     for (org, (_, domain)) in orgs.iter().zip(super::channel::ORGS) {
         let authority = authority_key(crypto, domain);

@@ -15,8 +15,8 @@ use super::{
     config,
     definitions::{CHAINCODES, LIFECYCLE, write},
     layers::Layers,
-    means::Means,
     mutation::MUTATIONS,
+    mutation_inputs::MutationInputs,
     ordinary::{Author, RANGE_KEYS},
     policies::some_application_policy,
     transaction::{Draft, Layer},
@@ -54,9 +54,9 @@ pub struct Generator {
     pub left_out: BTreeMap<String, usize>,
     /// The name of the defect by which the chain is to stop peers at its end.
     pub wanted_halt: Option<String>,
-    /// Lets our orderer compose a block of everything that was made for one, and judges that block too.
+    /// Lets our orderer compose a block of everything that was made for one, and validates that block too.
     pub composes: bool,
-    /// How many blocks were composed and judged.
+    /// How many blocks were composed and validated.
     pub composed: usize,
 }
 
@@ -91,7 +91,7 @@ impl Generator {
             _ => self.candidates(),
         };
         let (block, validation, kinds) = match self.prune(candidates, is_config) {
-            Ok(judged) => judged,
+            Ok(validated) => validated,
             Err(halting) => {
                 let (block, halt) = *halting;
                 return Made::Halting(block, halt);
@@ -148,7 +148,7 @@ impl Generator {
             0..=29 => ("ordinary".to_owned(), draft.seal(&mut |_, encoded| encoded)),
             30..=64 => {
                 let (name, mutation) = rng.choice(MUTATIONS).unwrap();
-                mutation(&mut Means { author: &author, rng }, &mut draft);
+                mutation(&mut MutationInputs { author: &author, rng }, &mut draft);
                 ((*name).to_owned(), draft.seal(&mut |_, encoded| encoded))
             }
             65..=89 => {
@@ -163,7 +163,7 @@ impl Generator {
             _ => {
                 for _ in 0..2 {
                     let (_, mutation) = rng.choice(MUTATIONS).unwrap();
-                    mutation(&mut Means { author: &author, rng }, &mut draft);
+                    mutation(&mut MutationInputs { author: &author, rng }, &mut draft);
                 }
                 ("several".to_owned(), mutate_layer(rng, &draft).1)
             }
@@ -179,10 +179,10 @@ impl Generator {
 
     /// Defines a chaincode anew, as peers could not think of.
     fn odd_definition(&mut self, chaincode: usize) -> Candidate {
-        let (people, rng) = (&self.channel.people, &mut self.rng);
+        let (identities, rng) = (&self.channel.identities, &mut self.rng);
         let definition = &CHAINCODES[chaincode];
         if rng.bool() {
-            let policy = some_application_policy(rng, people);
+            let policy = some_application_policy(rng, identities);
             let writes = definition.definition_with_policy(self.sequences[chaincode], policy);
             return ("definition:policy".to_owned(), self.define(writes));
         }
@@ -196,7 +196,7 @@ impl Generator {
 
     fn define(&mut self, writes: Vec<KvWrite>) -> Bytes {
         self.nonce += 1;
-        let [a, b, c] = &self.channel.people.orgs[..] else { unreachable!("three organisations") };
+        let [a, b, c] = &self.channel.identities.orgs[..] else { unreachable!("three organisations") };
         let nonce = [&[2][..], &self.nonce.to_be_bytes()].concat();
         let mut draft = Draft::new(LIFECYCLE, nonce, &a.admin, &[&a.peer, &b.peer, &c.peer]);
         draft.namespace(LIFECYCLE).public.writes = writes;
@@ -204,7 +204,7 @@ impl Generator {
     }
 
     fn range_keys(&mut self) -> Candidate {
-        let a = &self.channel.people.orgs[0];
+        let a = &self.channel.identities.orgs[0];
         let mut draft = Draft::new("rangecc", vec![3; 24], &a.client, &[&a.peer]);
         let writes = (0..RANGE_KEYS).map(|key| write(&format!("r{key:03}"), "first"));
         draft.namespace("rangecc").public.writes.extend(writes);
@@ -228,8 +228,8 @@ impl Generator {
             if candidates.is_empty() {
                 candidates.push(self.definition(0));
             }
-            let (block, judged) = self.judge(&candidates, is_config);
-            let flaw = match judged {
+            let (block, validated) = self.validate(&candidates, is_config);
+            let flaw = match validated {
                 Ok(validation) => {
                     let kinds = candidates.into_iter().map(|(kind, _)| kind).collect();
                     return Ok((block, validation, kinds));
@@ -254,20 +254,20 @@ impl Generator {
         assert_eq!(places, envelopes.len(), "each envelope has one place");
         let ordered = composition.ordered.iter().map(|index| envelopes[*index].clone()).collect();
         let block = self.channel.block(ordered, false);
-        let judged = match self.channel.judge(block.clone()) {
-            Ok(judged) => judged,
+        let validated = match self.channel.validate(block.clone()) {
+            Ok(validated) => validated,
             // Envelopes that the filter does not admit.
             Err(Stopped::Rejected(_)) => return false,
             Err(Stopped::Halted(halt)) => panic!("a composed block stops peers: {halt}"),
         };
         let block = validation::verify_ordered(block, bundle, ledger, memo).unwrap();
         let composed = composition.into_validation(block);
-        assert_eq!(composed.reasons, judged.reasons);
-        assert!(composed.block == judged.block, "codes, transactions and updates");
+        assert_eq!(composed.reasons, validated.reasons);
+        assert!(composed.block == validated.block, "codes, transactions and updates");
         true
     }
 
-    fn judge(
+    fn validate(
         &mut self,
         candidates: &[Candidate],
         is_config: bool,
@@ -275,7 +275,7 @@ impl Generator {
         let envelopes: Vec<Bytes> = candidates.iter().map(|(_, envelope)| envelope.clone()).collect();
         let block = self.channel.block(envelopes.clone(), is_config);
         let flaw = |index, name: &str| Err(Flaw { index, name: name.to_owned(), halt: None });
-        let judged = match self.channel.judge(block.clone()) {
+        let validated = match self.channel.validate(block.clone()) {
             Ok(validation) => match disputed(&validation, &envelopes) {
                 Some(index) => flaw(index, "peers disagree"),
                 None => Ok(validation),
@@ -291,7 +291,7 @@ impl Generator {
             }
             Err(Stopped::Rejected(reason)) => panic!("a block of ours is refused: {reason}"),
         };
-        (block, judged)
+        (block, validated)
     }
 
     /// The smallest block with this defect.
@@ -310,12 +310,12 @@ impl Generator {
                 index += 1;
             }
         }
-        let (block, judged) = self.judge(&candidates, is_config);
-        (block, *judged.err().and_then(|flaw| flaw.halt).unwrap())
+        let (block, validated) = self.validate(&candidates, is_config);
+        (block, *validated.err().and_then(|flaw| flaw.halt).unwrap())
     }
 
     fn halts_by(&mut self, candidates: &[Candidate], is_config: bool, defect: &str) -> bool {
-        let flaw = self.judge(candidates, is_config).1.err();
+        let flaw = self.validate(candidates, is_config).1.err();
         flaw.is_some_and(|flaw| flaw.halt.is_some() && flaw.name == defect)
     }
 }

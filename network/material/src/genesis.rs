@@ -14,8 +14,8 @@ use serde_norway::Value;
 use thiserror::Error;
 
 use self::profile::Profile;
-use super::{Bundle, Capabilities, ConfigError};
-use crate::{
+use fabric::{
+    channel::{Bundle, Capabilities, ConfigError},
     msp::MspError,
     policy::DslError,
     proto::common::{
@@ -94,7 +94,7 @@ fn from_document(
     Ok(block)
 }
 
-/// First of all: a level that nobody knows grants nothing, and whatever it should have granted would be
+/// First of all: an unknown level grants nothing, and whatever it should have granted would be
 /// complained of instead.
 fn check_capabilities(profile: &Profile) -> Result<(), ConfigError> {
     let orderer = profile.orderer.as_ref().map(|orderer| orderer.capabilities.as_slice());

@@ -1,6 +1,6 @@
 //! Shows blocks, envelopes and configurations as JSON that a person can read.
 //!
-//! Nothing is judged here: bytes that do not decode are shown as they are, with the reason.
+//! Nothing is validated here: bytes that do not decode are shown as they are, with the reason.
 
 mod config;
 mod identity;
@@ -18,7 +18,7 @@ use self::{
     identity::signed_by,
     scalar::{hex, opaque, timestamp},
 };
-use crate::{
+use fabric::{
     proto::{
         common::{
             Block, BlockData, BlockHeader, BlockMetadata, ChannelHeader, Config, ConfigEnvelope,
@@ -34,7 +34,7 @@ use crate::{
 };
 
 /// Shows an encoded block, envelope, config update (with or without signatures) or configuration. Protobuf
-/// does not name its messages: the kind is the first that makes sense of the bytes, told as `kind`.
+/// does not name its messages: the kind is the first that makes sense of the bytes, given as `kind`.
 pub fn to_json(bytes: Bytes) -> Value {
     as_block(bytes.clone())
         .or_else(|| as_envelope(bytes.clone()))
@@ -70,7 +70,8 @@ fn as_config_update_envelope(bytes: Bytes) -> Option<Value> {
 
 fn as_config_update(bytes: Bytes) -> Option<Value> {
     let update: ConfigUpdate = decode(bytes).ok()?;
-    let plausible = super::check_channel_id(&update.channel_id).is_ok() && update.write_set.is_some();
+    let plausible =
+        fabric::channel::check_channel_id(&update.channel_id).is_ok() && update.write_set.is_some();
     plausible.then(|| kind("config update", config_update(&update)))
 }
 

@@ -5,15 +5,15 @@ use fabric::proto::msp::SerializedIdentity;
 use fastrand::Rng;
 use prost::Message;
 
-use super::{definitions::CHAINCODES, ordinary::Author, people::pem_with_label, transaction::Signer};
+use super::{definitions::CHAINCODES, identities::pem_with_label, ordinary::Author, transaction::Signer};
 
 /// What a mutant is made with.
-pub struct Means<'a, 'r> {
+pub struct MutationInputs<'a, 'r> {
     pub author: &'r Author<'a>,
     pub rng: &'r mut Rng,
 }
 
-impl<'a> Means<'a, '_> {
+impl<'a> MutationInputs<'a, '_> {
     pub fn anybody(&mut self) -> Signer<'a> {
         Signer::new(self.author.anybody(self.rng))
     }

@@ -12,7 +12,7 @@ use super::{
     policy::policy,
     scalar::opaque,
 };
-use crate::proto::{
+use fabric::proto::{
     common::{
         BlockDataHashingStructure, Capabilities, Config, ConfigEnvelope, ConfigGroup, ConfigPolicy,
         ConfigUpdate, ConfigUpdateEnvelope, ConfigValue, Consenter, Consortium, HashingAlgorithm,

@@ -17,7 +17,7 @@ use fabric::{
 use prost::Message;
 use sha2::{Digest, Sha256};
 
-use super::{channel::CHANNEL, people::Person};
+use super::{channel::CHANNEL, identities::Person};
 
 /// A message of a transaction that is encoded into another one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -16,73 +16,73 @@ use prost_types::Timestamp;
 
 use super::{
     definitions::{CHAINCODES, LIFECYCLE, write},
-    means::Means,
+    mutation_inputs::MutationInputs,
     ordinary::{hash, some_key},
     signatures,
     transaction::{Draft, Namespace, Signer},
 };
 
 /// Makes one thing of a draft odd.
-pub type Mutation = for<'a> fn(&mut Means<'a, '_>, &mut Draft<'a>);
+pub type Mutation = for<'a> fn(&mut MutationInputs<'a, '_>, &mut Draft<'a>);
 
 /// Every mutation with its name.
 pub const MUTATIONS: &[(&str, Mutation)] = &[
-    ("creator:anybody", |means, draft| draft.creator = means.anybody()),
-    ("creator:odd-pem", |means, draft| draft.creator.identity = means.odd_identity(&draft.creator)),
-    ("creator:signature", |means, draft| draft.creator.tamper = signatures::some_change(means.rng)),
-    ("creator:other-msp", |means, draft| draft.creator.identity = means.other_msp(&draft.creator)),
-    ("endorser:anybody", |means, draft| {
-        let index = means.rng.usize(..=draft.endorsers.len());
-        draft.endorsers.insert(index, means.anybody());
+    ("creator:anybody", |inputs, draft| draft.creator = inputs.anybody()),
+    ("creator:odd-pem", |inputs, draft| draft.creator.identity = inputs.odd_identity(&draft.creator)),
+    ("creator:signature", |inputs, draft| draft.creator.tamper = signatures::some_change(inputs.rng)),
+    ("creator:other-msp", |inputs, draft| draft.creator.identity = inputs.other_msp(&draft.creator)),
+    ("endorser:anybody", |inputs, draft| {
+        let index = inputs.rng.usize(..=draft.endorsers.len());
+        draft.endorsers.insert(index, inputs.anybody());
     }),
-    ("endorser:replaced", |means, draft| replace_endorser(means, draft, |means, _| means.anybody())),
-    ("endorser:odd-pem", |means, draft| {
-        replace_endorser(means, draft, |means, old| Signer { identity: means.odd_identity(&old), ..old })
+    ("endorser:replaced", |inputs, draft| replace_endorser(inputs, draft, |inputs, _| inputs.anybody())),
+    ("endorser:odd-pem", |inputs, draft| {
+        replace_endorser(inputs, draft, |inputs, old| Signer { identity: inputs.odd_identity(&old), ..old })
     }),
-    ("endorser:other-msp", |means, draft| {
-        replace_endorser(means, draft, |means, old| Signer { identity: means.other_msp(&old), ..old })
+    ("endorser:other-msp", |inputs, draft| {
+        replace_endorser(inputs, draft, |inputs, old| Signer { identity: inputs.other_msp(&old), ..old })
     }),
-    ("endorser:signature", |means, draft| {
-        replace_endorser(means, draft, |means, old| Signer {
-            tamper: signatures::some_change(means.rng),
+    ("endorser:signature", |inputs, draft| {
+        replace_endorser(inputs, draft, |inputs, old| Signer {
+            tamper: signatures::some_change(inputs.rng),
             ..old
         })
     }),
-    ("endorser:bad-then-good", |means, draft| {
+    ("endorser:bad-then-good", |inputs, draft| {
         let Some(first) = draft.endorsers.first().cloned() else { return };
-        draft.endorsers.insert(0, Signer { tamper: signatures::some_change(means.rng), ..first });
+        draft.endorsers.insert(0, Signer { tamper: signatures::some_change(inputs.rng), ..first });
     }),
     ("endorser:twice", |_, draft| draft.endorsers.extend_from_within(..)),
     ("endorser:same-twice-alone", |_, draft| {
         draft.endorsers.truncate(1);
         draft.endorsers.extend_from_within(..);
     }),
-    ("endorser:same-in-other-pem", |means, draft| {
+    ("endorser:same-in-other-pem", |inputs, draft| {
         draft.endorsers.truncate(1);
         let Some(first) = draft.endorsers.first().cloned() else { return };
-        draft.endorsers.push(Signer { identity: means.odd_identity(&first), ..first });
+        draft.endorsers.push(Signer { identity: inputs.odd_identity(&first), ..first });
     }),
     ("endorser:reversed", |_, draft| draft.endorsers.reverse()),
     ("endorser:none", |_, draft| draft.endorsers.clear()),
     ("endorser:one-less", |_, draft| drop(draft.endorsers.pop())),
     ("txid:empty", |_, draft| draft.txid = Some(String::new())),
-    ("txid:other", |means, draft| draft.txid = Some(format!("{:064x}", means.rng.u128(..)))),
+    ("txid:other", |inputs, draft| draft.txid = Some(format!("{:064x}", inputs.rng.u128(..)))),
     ("nonce:empty", |_, draft| draft.nonce.clear()),
     ("nonce:long", |_, draft| draft.nonce.resize(2000, 7)),
-    ("header:epoch", |means, draft| draft.channel_header.epoch = means.rng.u64(1..)),
-    ("header:version", |means, draft| draft.channel_header.version = means.rng.i32(..)),
-    ("header:type", |means, draft| {
-        draft.channel_header.r#type = *means.rng.choice(&[0, 1, 2, 4, 5, 6, 8, 9, -1, 77]).unwrap()
+    ("header:epoch", |inputs, draft| draft.channel_header.epoch = inputs.rng.u64(1..)),
+    ("header:version", |inputs, draft| draft.channel_header.version = inputs.rng.i32(..)),
+    ("header:type", |inputs, draft| {
+        draft.channel_header.r#type = *inputs.rng.choice(&[0, 1, 2, 4, 5, 6, 8, 9, -1, 77]).unwrap()
     }),
-    ("header:timestamp", |means, draft| {
-        let (seconds, nanos) = (means.rng.i64(..), means.rng.i32(..));
+    ("header:timestamp", |inputs, draft| {
+        let (seconds, nanos) = (inputs.rng.i64(..), inputs.rng.i32(..));
         draft.channel_header.timestamp = Some(Timestamp { seconds, nanos });
     }),
     ("header:tls-hash", |_, draft| draft.channel_header.tls_cert_hash = Bytes::from_static(&[1; 32])),
     ("header:other-channel", |_, draft| draft.channel_header.channel_id = "elsewhere".to_owned()),
     ("extension:no-chaincode", |_, draft| draft.extension.chaincode_id = None),
-    ("extension:other-chaincode", |means, draft| {
-        let name = means.some_name();
+    ("extension:other-chaincode", |inputs, draft| {
+        let name = inputs.some_name();
         draft.extension.chaincode_id = Some(ChaincodeId { name, ..Default::default() });
     }),
     ("extension:version-and-path", |_, draft| {
@@ -101,11 +101,11 @@ pub const MUTATIONS: &[(&str, Mutation)] = &[
     ("action:twice", |_, draft| draft.actions = 2),
     ("action:none", |_, draft| draft.actions = 0),
     ("action:no-chaincode", |_, draft| draft.action.chaincode_id = None),
-    ("action:other-chaincode", |means, draft| {
-        draft.action.chaincode_id.get_or_insert_default().name = means.some_name()
+    ("action:other-chaincode", |inputs, draft| {
+        draft.action.chaincode_id.get_or_insert_default().name = inputs.some_name()
     }),
-    ("both:other-chaincode", |means, draft| {
-        let name = means.some_name();
+    ("both:other-chaincode", |inputs, draft| {
+        let name = inputs.some_name();
         draft.extension.chaincode_id.get_or_insert_default().name = name.clone();
         draft.action.chaincode_id.get_or_insert_default().name = name;
     }),
@@ -115,49 +115,49 @@ pub const MUTATIONS: &[(&str, Mutation)] = &[
     }),
     ("action:path", |_, draft| draft.action.chaincode_id.get_or_insert_default().path = "path".to_owned()),
     ("action:no-response", |_, draft| draft.action.response = None),
-    ("action:bad-response", |means, draft| {
+    ("action:bad-response", |inputs, draft| {
         draft.action.response.get_or_insert_default().status =
-            *means.rng.choice(&[0, 199, 400, 500, -1]).unwrap();
+            *inputs.rng.choice(&[0, 199, 400, 500, -1]).unwrap();
     }),
-    ("event:garbage", |means, draft| {
-        draft.action.events = Bytes::copy_from_slice(&means.rng.u64(..).to_be_bytes())
+    ("event:garbage", |inputs, draft| {
+        draft.action.events = Bytes::copy_from_slice(&inputs.rng.u64(..).to_be_bytes())
     }),
-    ("event:of-other", |means, draft| {
-        let chaincode_id = means.some_name();
+    ("event:of-other", |inputs, draft| {
+        let chaincode_id = inputs.some_name();
         let event = fabric::proto::protos::ChaincodeEvent { chaincode_id, ..Default::default() };
         draft.action.events = event.encode_to_vec().into();
     }),
     ("proposal:empty", |_, draft| draft.proposal_payload.clear()),
-    ("proposal:other-hash", |means, draft| {
-        draft.proposal_hash = Some(means.rng.u128(..).to_be_bytes().repeat(2))
+    ("proposal:other-hash", |inputs, draft| {
+        draft.proposal_hash = Some(inputs.rng.u128(..).to_be_bytes().repeat(2))
     }),
     ("proposal:no-hash", |_, draft| draft.proposal_hash = Some(Vec::new())),
     ("namespace:twice", |_, draft| draft.namespaces.extend_from_within(..)),
     ("namespace:reversed", |_, draft| draft.namespaces.reverse()),
-    ("namespace:renamed", |means, draft| {
-        let name = means.some_name();
+    ("namespace:renamed", |inputs, draft| {
+        let name = inputs.some_name();
         if let Some(namespace) = draft.namespaces.first_mut() {
             namespace.name = name;
         }
     }),
-    ("namespace:read-elsewhere", |means, draft| {
-        let name = means.some_name();
-        let key = some_key(means.rng, &name);
+    ("namespace:read-elsewhere", |inputs, draft| {
+        let name = inputs.some_name();
+        let key = some_key(inputs.rng, &name);
         draft.namespace(&name).public.reads.push(KvRead { key, version: None });
     }),
-    ("namespace:write-elsewhere", |means, draft| {
-        let name = means.some_name();
-        let key = some_key(means.rng, &name);
+    ("namespace:write-elsewhere", |inputs, draft| {
+        let name = inputs.some_name();
+        let key = some_key(inputs.rng, &name);
         draft.namespace(&name).public.writes.push(write(&key, "elsewhere"));
     }),
     ("namespace:none", |_, draft| draft.namespaces.clear()),
-    ("namespace:empty", |means, draft| {
-        let name = means.some_name();
+    ("namespace:empty", |inputs, draft| {
+        let name = inputs.some_name();
         draft.namespaces.push(Namespace { name, ..Default::default() });
     }),
-    ("lifecycle:write", |means, draft| {
-        let chaincode = means.rng.choice(&CHAINCODES).unwrap();
-        let definition = chaincode.definition(means.rng.i64(1..5));
+    ("lifecycle:write", |inputs, draft| {
+        let chaincode = inputs.rng.choice(&CHAINCODES).unwrap();
+        let definition = chaincode.definition(inputs.rng.i64(1..5));
         draft.namespace(LIFECYCLE).public.writes.extend(definition);
     }),
     ("lifecycle:undefined-field", |_, draft| {
@@ -165,15 +165,15 @@ pub const MUTATIONS: &[(&str, Mutation)] = &[
         writes.push(write("namespaces/fields/orcc/Nothing", "anything"));
     }),
     ("write:twice", |_, draft| each_set(draft, |set| set.public.writes.extend_from_within(..))),
-    ("write:odd-key", |means, draft| {
-        let key = odd_key(means.rng);
+    ("write:odd-key", |inputs, draft| {
+        let key = odd_key(inputs.rng);
         each_set(draft, |set| set.public.writes.push(write(&key, "value")));
     }),
-    ("write:odd-key-then-query", |means, draft| {
+    ("write:odd-key-then-query", |inputs, draft| {
         let query = RangeQueryInfo {
-            start_key: odd_key(means.rng),
-            end_key: odd_key(means.rng),
-            itr_exhausted: means.rng.bool(),
+            start_key: odd_key(inputs.rng),
+            end_key: odd_key(inputs.rng),
+            itr_exhausted: inputs.rng.bool(),
             ..Default::default()
         };
         each_set(draft, |set| set.public.range_queries_info.push(query.clone()));
@@ -205,9 +205,9 @@ pub const MUTATIONS: &[(&str, Mutation)] = &[
             set.public.metadata_writes.iter_mut().for_each(|write| write.entries.extend_from_within(..));
         })
     }),
-    ("metadata:odd-entries", |means, draft| {
-        let name =
-            ["", "VALIDATION_PARAMETER_V2", "validation_parameter", "\u{0}"][means.rng.usize(..4)].to_owned();
+    ("metadata:odd-entries", |inputs, draft| {
+        let name = ["", "VALIDATION_PARAMETER_V2", "validation_parameter", "\u{0}"][inputs.rng.usize(..4)]
+            .to_owned();
         each_set(draft, |set| {
             set.public.metadata_writes.iter_mut().for_each(|write| {
                 write
@@ -228,8 +228,8 @@ pub const MUTATIONS: &[(&str, Mutation)] = &[
             set.public.reads.iter_mut().for_each(|read| read.version = Some(Version::default()));
         })
     }),
-    ("read:odd-key", |means, draft| {
-        let key = odd_key(means.rng);
+    ("read:odd-key", |inputs, draft| {
+        let key = odd_key(inputs.rng);
         each_set(draft, |set| set.public.reads.push(KvRead { key: key.clone(), version: None }));
     }),
     ("query:whole-namespace", |_, draft| {
@@ -237,10 +237,10 @@ pub const MUTATIONS: &[(&str, Mutation)] = &[
             set.public.range_queries_info.push(RangeQueryInfo { itr_exhausted: true, ..Default::default() });
         })
     }),
-    ("query:backwards", |means, draft| {
-        let (start_key, end_key) = ("z".to_owned(), some_key(means.rng, "rangecc"));
+    ("query:backwards", |inputs, draft| {
+        let (start_key, end_key) = ("z".to_owned(), some_key(inputs.rng, "rangecc"));
         let query =
-            RangeQueryInfo { start_key, end_key, itr_exhausted: means.rng.bool(), ..Default::default() };
+            RangeQueryInfo { start_key, end_key, itr_exhausted: inputs.rng.bool(), ..Default::default() };
         each_set(draft, |set| set.public.range_queries_info.push(query.clone()));
     }),
     ("query:exhausted-or-not", |_, draft| {
@@ -257,8 +257,8 @@ pub const MUTATIONS: &[(&str, Mutation)] = &[
             set.public.range_queries_info.iter_mut().for_each(|query| query.reads_info = Some(none.clone()));
         })
     }),
-    ("query:other-degree", |means, draft| {
-        let (degree, level) = (means.rng.u32(2..60), means.rng.u32(..4));
+    ("query:other-degree", |inputs, draft| {
+        let (degree, level) = (inputs.rng.u32(2..60), inputs.rng.u32(..4));
         each_set(draft, |set| {
             set.public.range_queries_info.iter_mut().for_each(|query| {
                 if let Some(ReadsInfo::ReadsMerkleHashes(summary)) = &mut query.reads_info {
@@ -277,25 +277,26 @@ pub const MUTATIONS: &[(&str, Mutation)] = &[
             });
         })
     }),
-    ("private:unknown-collection-read", |means, draft| {
-        let key_hash = hash(&means.rng.u8(..).to_be_bytes());
+    ("private:unknown-collection-read", |inputs, draft| {
+        let key_hash = hash(&inputs.rng.u8(..).to_be_bytes());
         let chaincode = draft.chaincode().to_owned();
         draft.hashed(&chaincode, "nothing").hashed_reads.push(KvReadHash { key_hash, version: None });
     }),
-    ("private:odd-implicit", |means, draft| {
+    ("private:odd-implicit", |inputs, draft| {
         let name = ["_implicit_org_", "_implicit_org_XMSP", "_implicit_org_OrdererMSP", "_implicit_org_CMSP"]
-            [means.rng.usize(..4)];
-        let key_hash = hash(&means.rng.u8(..).to_be_bytes());
+            [inputs.rng.usize(..4)];
+        let key_hash = hash(&inputs.rng.u8(..).to_be_bytes());
         let write = KvWriteHash { value_hash: key_hash.clone(), key_hash, ..Default::default() };
         let chaincode = draft.chaincode().to_owned();
         draft.hashed(&chaincode, name).hashed_writes.push(write);
     }),
-    ("private:odd-hashes", |means, draft| {
+    ("private:odd-hashes", |inputs, draft| {
         let write = KvWriteHash {
-            key_hash: Bytes::copy_from_slice(&vec![7; means.rng.usize(..40)]),
-            value_hash: [Bytes::new(), hash(b""), Bytes::from_static(b"short")][means.rng.usize(..3)].clone(),
-            is_delete: means.rng.bool(),
-            is_purge: means.rng.bool(),
+            key_hash: Bytes::copy_from_slice(&vec![7; inputs.rng.usize(..40)]),
+            value_hash: [Bytes::new(), hash(b""), Bytes::from_static(b"short")][inputs.rng.usize(..3)]
+                .clone(),
+            is_delete: inputs.rng.bool(),
+            is_purge: inputs.rng.bool(),
         };
         draft.hashed("pvtcc", "open").hashed_writes.push(write);
     }),
@@ -308,13 +309,13 @@ pub const MUTATIONS: &[(&str, Mutation)] = &[
 ];
 
 fn replace_endorser<'a>(
-    means: &mut Means<'a, '_>,
+    inputs: &mut MutationInputs<'a, '_>,
     draft: &mut Draft<'a>,
-    new: impl Fn(&mut Means<'a, '_>, Signer<'a>) -> Signer<'a>,
+    new: impl Fn(&mut MutationInputs<'a, '_>, Signer<'a>) -> Signer<'a>,
 ) {
     if !draft.endorsers.is_empty() {
-        let index = means.rng.usize(..draft.endorsers.len());
-        draft.endorsers[index] = new(means, draft.endorsers[index].clone());
+        let index = inputs.rng.usize(..draft.endorsers.len());
+        draft.endorsers[index] = new(inputs, draft.endorsers[index].clone());
     }
 }
 

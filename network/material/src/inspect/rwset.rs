@@ -8,7 +8,7 @@ use super::{
     policy::signature_policy,
     scalar::{hex, opaque},
 };
-use crate::proto::{
+use fabric::proto::{
     kvrwset::{
         HashedRwSet, KvMetadataEntry, KvrwSet, QueryReads, RangeQueryInfo, Version,
         range_query_info::ReadsInfo,

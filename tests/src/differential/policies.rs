@@ -13,15 +13,15 @@ use fabric::{
 use fastrand::Rng;
 use prost::Message;
 
-use super::{people::People, wire};
+use super::{identities::Identities, wire};
 
 /// An encoded `SignaturePolicyEnvelope` that peers can decode, whatever it says.
-pub fn some_key_policy(rng: &mut Rng, people: &People) -> Vec<u8> {
+pub fn some_key_policy(rng: &mut Rng, identities: &Identities) -> Vec<u8> {
     let sensible =
         ["OR('AMSP.peer')", "AND('AMSP.peer','BMSP.peer')", "OR('AMSP.member','BMSP.member','CMSP.member')"];
     let policy = parse(rng.choice(&sensible).unwrap()).unwrap();
     match rng.u8(..10) {
-        0 => some_odd_policy(rng, people).encode_to_vec(),
+        0 => some_odd_policy(rng, identities).encode_to_vec(),
         1 => {
             let mutant = wire::mutate(rng, &policy.encode_to_vec()).0;
             if is_decodable(&mutant) { mutant } else { policy.encode_to_vec() }
@@ -31,7 +31,7 @@ pub fn some_key_policy(rng: &mut Rng, people: &People) -> Vec<u8> {
 }
 
 /// Of a chaincode; it may be garbage.
-pub fn some_application_policy(rng: &mut Rng, people: &People) -> Vec<u8> {
+pub fn some_application_policy(rng: &mut Rng, identities: &Identities) -> Vec<u8> {
     let references = [
         "Endorsement",
         "/Channel/Application",
@@ -46,7 +46,7 @@ pub fn some_application_policy(rng: &mut Rng, people: &People) -> Vec<u8> {
             let name = (*rng.choice(&references).unwrap()).to_owned();
             application_policy::Type::ChannelConfigPolicyReference(name)
         }
-        _ => application_policy::Type::SignaturePolicy(some_odd_policy(rng, people)),
+        _ => application_policy::Type::SignaturePolicy(some_odd_policy(rng, identities)),
     };
     let policy = ApplicationPolicy { r#type: Some(policy) }.encode_to_vec();
     if rng.u8(..4) == 0 { wire::mutate(rng, &policy).0 } else { policy }
@@ -57,7 +57,7 @@ fn is_decodable(policy: &[u8]) -> bool {
     !matches!(result, Err(PolicyError::Wire(_) | PolicyError::Decode(_)))
 }
 
-fn some_odd_policy(rng: &mut Rng, people: &People) -> SignaturePolicyEnvelope {
+fn some_odd_policy(rng: &mut Rng, identities: &Identities) -> SignaturePolicyEnvelope {
     let mut policy = parse("OutOf(1,'AMSP.member','BMSP.member','CMSP.member')").unwrap();
     match rng.u8(..9) {
         0 => policy.version = rng.i32(..),
@@ -70,17 +70,17 @@ fn some_odd_policy(rng: &mut Rng, people: &People) -> SignaturePolicyEnvelope {
                 gate.n = rng.i32(-2..5);
             }
         }
-        _ => policy.identities[0] = some_principal(rng, people, 0),
+        _ => policy.identities[0] = some_principal(rng, identities, 0),
     }
     policy
 }
 
-fn some_principal(rng: &mut Rng, people: &People, depth: u8) -> MspPrincipal {
+fn some_principal(rng: &mut Rng, identities: &Identities, depth: u8) -> MspPrincipal {
     let principal = |kind: Classification, content: Vec<u8>| MspPrincipal {
         principal_classification: kind as i32,
         principal: content.into(),
     };
-    let org = rng.choice(&people.orgs).unwrap();
+    let org = rng.choice(&identities.orgs).unwrap();
     match rng.u8(..8) {
         0 => principal(Classification::Identity, org.peer.serialized().to_vec()),
         1 => principal(Classification::Identity, b"nobody".to_vec()),
@@ -97,7 +97,8 @@ fn some_principal(rng: &mut Rng, people: &People, depth: u8) -> MspPrincipal {
             principal(Classification::Anonymity, anonymity.encode_to_vec())
         }
         4 | 5 if depth < 3 => {
-            let principals = (0..rng.usize(..3)).map(|_| some_principal(rng, people, depth + 1)).collect();
+            let principals =
+                (0..rng.usize(..3)).map(|_| some_principal(rng, identities, depth + 1)).collect();
             principal(Classification::Combined, CombinedPrincipal { principals }.encode_to_vec())
         }
         6 => MspPrincipal { principal_classification: rng.i32(-1..9), principal: b"what".to_vec().into() },

@@ -8,7 +8,7 @@ use super::{
     message,
     scalar::{hex, opaque, unix_time},
 };
-use crate::proto::{
+use fabric::proto::{
     common::SignatureHeader,
     msp::{FabricMspConfig, FabricNodeOUs, FabricOuIdentifier, MspConfig, SerializedIdentity},
 };

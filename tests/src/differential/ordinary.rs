@@ -20,7 +20,7 @@ use sha2::{Digest, Sha256};
 use super::{
     channel::Channel,
     definitions::{CHAINCODES, Chaincode, write},
-    people::{Org, People, Person},
+    identities::{Identities, Org, Person},
     policies::some_key_policy,
     transaction::Draft,
 };
@@ -45,7 +45,7 @@ impl<'a> Author<'a> {
     /// A transaction on some chaincode, most often endorsed as it should be.
     pub fn draft(&self, rng: &mut Rng, nonce: Vec<u8>) -> Draft<'a> {
         let chaincode = rng.choice(&CHAINCODES).unwrap();
-        let org = rng.choice(&self.channel.people.orgs).unwrap();
+        let org = rng.choice(&self.channel.identities.orgs).unwrap();
         let creator = if rng.u8(..4) == 0 { self.anybody(rng) } else { &org.client };
         let mut draft = Draft::new(chaincode.name, nonce, creator, &self.endorsers(rng, chaincode));
         self.act(rng, &mut draft, chaincode);
@@ -60,7 +60,7 @@ impl<'a> Author<'a> {
     }
 
     fn endorsers(&self, rng: &mut Rng, chaincode: &Chaincode) -> Vec<&'a Person> {
-        let [a, b, c] = &self.channel.people.orgs[..] else { unreachable!("three organisations") };
+        let [a, b, c] = &self.channel.identities.orgs[..] else { unreachable!("three organisations") };
         let enough: Vec<&Person> = match chaincode.name {
             "rolecc" => vec![&a.admin, &b.client, &a.client],
             "greedycc" => vec![&a.peer, &b.peer, &b.client],
@@ -81,12 +81,12 @@ impl<'a> Author<'a> {
     }
 
     pub fn anybody(&self, rng: &mut Rng) -> &'a Person {
-        let org: &Org = rng.choice(&self.channel.people.orgs).unwrap();
+        let org: &Org = rng.choice(&self.channel.identities.orgs).unwrap();
         match rng.u8(..4) {
             0 => &org.client,
             1 => &org.peer,
             2 => &org.admin,
-            _ => rng.choice(&self.channel.people.odd).unwrap(),
+            _ => rng.choice(&self.channel.identities.odd).unwrap(),
         }
     }
 
@@ -107,7 +107,7 @@ impl<'a> Author<'a> {
                     });
                 }
                 15 => {
-                    let entries = some_policy(rng, &self.channel.people);
+                    let entries = some_policy(rng, &self.channel.identities);
                     let set = &mut draft.namespace(chaincode.name).public;
                     set.metadata_writes.retain(|write| write.key != key);
                     set.metadata_writes.push(KvMetadataWrite { key, entries });
@@ -164,7 +164,7 @@ impl<'a> Author<'a> {
                 reads.push(KvReadHash { key_hash, version });
             }
             2 => {
-                let entries = some_policy(rng, &self.channel.people);
+                let entries = some_policy(rng, &self.channel.identities);
                 let writes = &mut draft.hashed(chaincode.name, collection).metadata_writes;
                 writes.retain(|write| write.key_hash != key_hash);
                 writes.push(KvMetadataWriteHash { key_hash, entries });
@@ -203,8 +203,8 @@ pub fn some_key(rng: &mut Rng, namespace: &str) -> String {
     }
 }
 
-fn some_policy(rng: &mut Rng, people: &People) -> Vec<KvMetadataEntry> {
-    let policy = some_key_policy(rng, people);
+fn some_policy(rng: &mut Rng, identities: &Identities) -> Vec<KvMetadataEntry> {
+    let policy = some_key_policy(rng, identities);
     let entry = |name: &str, value: Vec<u8>| KvMetadataEntry { name: name.to_owned(), value: value.into() };
     match rng.u8(..8) {
         0 => Vec::new(),

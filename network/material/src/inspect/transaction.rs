@@ -8,7 +8,7 @@ use super::{
     rwset::rwset,
     scalar::{hex, opaque},
 };
-use crate::proto::{
+use fabric::proto::{
     common::{ChannelHeader, HeaderType},
     protos::{
         ChaincodeAction, ChaincodeActionPayload, ChaincodeEndorsedAction, ChaincodeEvent,

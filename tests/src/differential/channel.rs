@@ -7,23 +7,18 @@ use std::{
 };
 
 use bytes::Bytes;
-use fabric::{
-    channel::{
-        Bundle,
-        genesis::{Stamp, from_configtx_yaml},
-    },
-    crypto::SignatureMemo,
-    msp::SigningIdentity,
-    types::HeadedBlock,
-};
+use fabric::{channel::Bundle, crypto::SignatureMemo, msp::SigningIdentity, types::HeadedBlock};
 use ledger::Ledger;
-use material::{CryptoConfig, Validity, generate};
+use material::{
+    CryptoConfig, Validity, generate,
+    genesis::{Stamp, from_configtx_yaml},
+};
 use ordering::BlockWriter;
 use validation::{BlockRejected, Halt, Validation};
 
 use super::{
     certificates::revocation_list,
-    people::{People, authority_key, pem_with_label},
+    identities::{Identities, authority_key, pem_with_label},
 };
 
 pub const CHANNEL: &str = "mutants";
@@ -45,7 +40,7 @@ pub struct Channel {
     pub directory: PathBuf,
     pub level: Level,
     pub genesis: HeadedBlock,
-    pub people: People,
+    pub identities: Identities,
     pub ledger: Arc<Ledger>,
     pub bundle: Arc<Bundle>,
     pub memo: SignatureMemo,
@@ -73,7 +68,7 @@ impl Channel {
         let genesis = from_configtx_yaml(&configtx, "Mutants", CHANNEL, stamp).unwrap();
         let (ledger, _) = Ledger::open(&directory.join("ledger"), Some(&genesis)).unwrap();
         Self {
-            people: People::read(&crypto),
+            identities: Identities::read(&crypto),
             bundle: Bundle::from_block(genesis.message()).unwrap(),
             directory: directory.to_owned(),
             level,
@@ -98,7 +93,7 @@ impl Channel {
     }
 
     /// Judges a block without committing it.
-    pub fn judge(&self, block: HeadedBlock) -> Result<Validation, Stopped> {
+    pub fn validate(&self, block: HeadedBlock) -> Result<Validation, Stopped> {
         let ordered = validation::verify_ordered(block, &self.bundle, &self.ledger, &self.memo)
             .map_err(Stopped::Rejected)?;
         validation::validate(ordered, &self.bundle, &self.ledger, &self.memo).map_err(Stopped::Halted)
