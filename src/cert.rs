@@ -26,7 +26,7 @@ use network::Network;
 ///
 /// The way of a certificate: `template` makes a draft to fill in, `check` tries every rule on it, `sign` signs it
 /// where the certification body's key lies (no network needed), `issue` puts it on the ledger, `qr` draws its
-/// label, `verify` judges it as the public would.
+/// label, `verify` checks it as the public would.
 ///
 /// What it rests on comes first: `scheme`, `accreditation` and `key` (proposed by the certification body, approved
 /// by the accreditation body).

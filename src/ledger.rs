@@ -31,7 +31,7 @@ enum Command {
 /// Read every block, and check that it is whole and follows from the one before.
 ///
 /// Where it is not, the first damaged block is named, with what is whole before and behind it. Signatures and
-/// verdicts are not judged: `nanotrace replay` does that.
+/// verdicts are not checked: `nanotrace replay` does that.
 #[derive(clap::Args)]
 struct Check {
     /// The ledger.

@@ -44,7 +44,7 @@ const RUNTIME_GRACE: Duration = Duration::from_secs(2);
 /// `nanotrace up` runs a whole network on this machine and prints what to try next. Every subcommand
 /// explains itself with --help.
 ///
-/// Exit codes: 0 done, 1 the answer is no, 2 wrong usage or input, 3 nobody reachable, 4 anything else.
+/// Exit codes: 0 done, 1 the answer is no, 2 wrong usage or input, 3 no server reachable, 4 anything else.
 #[derive(Parser)]
 #[command(name = "nanotrace", version, max_term_width = 100)]
 struct Cli {

@@ -2,7 +2,7 @@
 
 use rustix::{fs::Mode, process::umask};
 
-/// From now on no new file or folder of this process is open to others, whoever makes it: RocksDB asks for 0644.
+/// From now on no new file or folder of this process is open to others, RocksDB's included: it asks for 0644.
 /// For the commands that keep a ledger; what others write goes by the user's own mask.
 pub fn keep_files_private() {
     umask(Mode::RWXG | Mode::RWXO);

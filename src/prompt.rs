@@ -5,7 +5,7 @@ use std::io::{self, BufRead, IsTerminal, Write};
 use crate::exit::Failure;
 
 /// Asks on standard error, so that standard output stays what scripts expect; the answer in lower case. Where
-/// nobody is there to answer, the command is refused and names --yes, which its caller must have.
+/// there is no terminal to answer at, the command is refused and names --yes, which its caller must have.
 pub fn ask(question: &str) -> Result<String, Failure> {
     if !io::stdin().is_terminal() {
         return Err(Failure::usage(format!("{question}\nNobody is there to answer: confirm with --yes")));

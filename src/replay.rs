@@ -1,4 +1,4 @@
-//! `nanotrace replay`: judges a recorded chain again and compares.
+//! `nanotrace replay`: validates a recorded chain again and compares.
 
 use std::{
     io::{self, Write},
@@ -83,7 +83,7 @@ fn failure(error: ReplayError) -> Failure {
 /// Where reports go.
 struct Output {
     json: bool,
-    /// The last block that was judged.
+    /// The last block that was validated.
     last: Option<u64>,
     summary: Summary,
 }
@@ -95,7 +95,7 @@ impl Output {
         if self.json { line(&json(report)?) } else { line(&report.to_string()) }
     }
 
-    /// The summary must not read as if the rest of the chain had been judged.
+    /// The summary must not read as if the rest of the chain had been validated.
     fn stopped(&mut self, failure: &Failure) {
         self.summary.stopped = Some(match self.last {
             Some(last) => format!("after block {last}: {failure}"),

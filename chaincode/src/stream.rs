@@ -175,7 +175,7 @@ impl Stream {
         self.send(error(&key, refusal))
     }
 
-    /// Hands an answer to its transaction. One that nobody waits for is late: its transaction has ended.
+    /// Hands an answer to its transaction. One without a waiting transaction is late: its transaction has ended.
     fn answer(&mut self, message: ChaincodeMessage) -> Result<(), Broken> {
         let key = TransactionKey { channel_id: message.channel_id.clone(), txid: message.txid.clone() };
         match self.answers.get(&key) {

@@ -174,7 +174,7 @@ async fn nonsense_gets_an_error_and_harms_nobody() {
         let outcome = peer.run(broken).await;
         assert!(outcome.error().contains(expected), "{expected}: {outcome:?}");
     }
-    // An answer that nobody waits for is not an offence: a transaction may have ended in the meantime.
+    // An answer that no transaction waits for is not an offence: a transaction may have ended in the meantime.
     peer.send(reply(&whole, Type::Response, "late")).await;
     assert_eq!(peer.run(call(&["no:such"]).message()).await.response().status, 404);
     assert_eq!(peer.run(whole).await.response().status, 200);

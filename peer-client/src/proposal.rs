@@ -24,7 +24,7 @@ const NONCE_BYTES: usize = 24;
 
 /// A call bound to its caller, with a transaction id of its own.
 ///
-/// It is signed if the gateway holds a private key. Otherwise pass [`Proposal::digest`] to whoever holds it, and
+/// It is signed if the gateway holds a private key. Otherwise pass [`Proposal::digest`] to the holder of the key, and
 /// the answer to [`Proposal::with_signature`].
 #[derive(Clone, Debug)]
 pub struct Proposal {

@@ -96,7 +96,7 @@ impl Template {
 impl Documents {
     /// Signs so many documents, and checks one of them as the contract would.
     pub fn sign(template: &Arc<Template>, count: usize) -> Result<Self, Failure> {
-        // Nobody else uses this list: the places in it need not be looked up.
+        // This run alone uses the list: the places in it need not be looked up.
         let mut list = u32::from_be_bytes(files::random()?) >> 1;
         let mut signed = Vec::with_capacity(count);
         for number in 0..count {

@@ -73,7 +73,7 @@ struct Shared {
     documents: Documents,
     /// When measuring begins.
     start: Instant,
-    /// How many transactions are still to be measured; nobody counts down where the time decides.
+    /// How many transactions are still to be measured; it is not counted down where the time decides.
     left: Option<AtomicU32>,
     over: watch::Sender<bool>,
 }

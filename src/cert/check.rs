@@ -22,7 +22,7 @@ use crate::exit::{Exit, Failure};
 
 /// Try every rule on a draft or a signed certificate; nothing is written.
 ///
-/// First the rules of the document itself; where none of them is broken, those that only the ledger can judge:
+/// First the rules of the document itself; where none of them is broken, those that only the ledger can check:
 /// issuer, scheme, accreditation, what is taken. For a draft, which has no proof yet, the ledger's rules about the
 /// key are left out. The last line, and with --json `ledgerRulesTried`, says how far it came.
 ///
@@ -103,7 +103,7 @@ async fn ledger_rules(
     Ok(ours.map(|LedgerViolation { pointer, value, rule }| Violation { pointer, value, rule }).collect())
 }
 
-/// The contract judges signed documents only; a draft goes there under a key that is thrown away.
+/// The contract checks signed documents only; a draft goes there under a key that is thrown away.
 fn sign_for_trial(draft: &Value) -> Result<Value, Failure> {
     let key = SigningKey::from_bytes(&files::random()?);
     let public_key = multikey::public_to_text(&key.verifying_key());

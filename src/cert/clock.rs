@@ -7,7 +7,7 @@ use certificate::DateTime;
 /// The clocks of honest machines differ by less. The gateway tells its time to the second.
 const TOLERANCE: Duration = Duration::from_secs(30);
 
-/// What to tell whoever acts, where this clock is wrong beyond doubt. The gateway said `theirs` at some moment
+/// What to tell the user, where this clock is certainly wrong. The gateway said `theirs` at some moment
 /// between `asked` and `answered`.
 pub fn compare(asked: SystemTime, answered: SystemTime, theirs: SystemTime) -> Option<String> {
     let (ours, word) = match (asked > theirs + TOLERANCE, answered + TOLERANCE < theirs) {

@@ -26,7 +26,7 @@ pub struct Network {
     user: Option<String>,
 }
 
-/// Who acts where the command line names nobody: whom the contract lets do it.
+/// The user where the command line names none: one whom the contract lets do it.
 #[derive(Clone, Copy)]
 pub struct Caller {
     pub organisation: &'static str,

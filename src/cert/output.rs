@@ -19,7 +19,7 @@ pub fn json(value: &impl Serialize) -> Result<(), Failure> {
     line(visible_json(&text))
 }
 
-/// Prints text, its hidden characters spelled out; and no panic where nobody reads it any more.
+/// Prints text, its hidden characters spelled out; and no panic where its reader is gone.
 pub fn line(text: impl AsRef<str>) -> Result<(), Failure> {
     printed(writeln!(io::stdout(), "{}", visible(text.as_ref())))
 }
@@ -37,7 +37,7 @@ fn printed(result: io::Result<()>) -> Result<(), Failure> {
     }
 }
 
-/// Says something on standard error. Where nobody reads it, there is nobody else to tell.
+/// Says something on standard error. Where its reader is gone, it is lost.
 pub fn warn(text: impl AsRef<str>) {
     let _ = writeln!(io::stderr(), "{}", visible(text.as_ref()));
 }

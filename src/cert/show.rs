@@ -167,7 +167,7 @@ pub fn parse_date_time(text: &str) -> Result<DateTime, String> {
 fn parse_past(text: &str) -> Result<DateTime, String> {
     let moment = parse_date_time(text)?;
     match moment > verifier::now() {
-        true => Err("it lies in the future, and nobody can tell what will be".into()),
+        true => Err("it lies in the future, and what will be is not known".into()),
         false => Ok(moment),
     }
 }

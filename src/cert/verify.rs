@@ -88,7 +88,7 @@ fn print(
     }
     if !came_canonical {
         output::line(
-            "file    not in canonical form (RFC 8785): its content was judged, its bytes are others",
+            "file    not in canonical form (RFC 8785): its content was verified, its bytes are others",
         )?;
     }
     match standing {

@@ -194,7 +194,7 @@ pub struct Running {
 
 impl Running {
     pub async fn stop(self) {
-        // Whoever has stopped by itself no longer listens.
+        // A server that has stopped by itself no longer listens.
         let _ = self.stop.send(());
         if timeout(STOP_PATIENCE, self.task).await.is_err() {
             tracing::warn!("a server did not stop in time");

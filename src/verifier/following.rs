@@ -12,7 +12,7 @@ use std::{
 
 use certificate::DateTime;
 use fabric::{msp::SigningIdentity, types::HeadedBlock};
-use follower::{FollowError, Follower, News, Report, Round, Source, SourceError};
+use follower::{FollowError, Follower, FollowerEvent, Report, Round, Source, SourceError};
 use ledger::{CommittedBlock, Ledger};
 use tokio::{
     sync::broadcast::{self, Sender},
@@ -94,7 +94,7 @@ impl Following {
         feeding.spawn(feed.run(blocks));
         let (identity, sources) = (Arc::clone(&self.identity), self.sources.clone());
         let error = match Follower::new(Arc::clone(&ledger), identity, sources, self.known) {
-            Ok(follower) => follower.run(|news| self.hear(news, &ledger, &committed)).await,
+            Ok(follower) => follower.run(|event| self.on_event(event, &ledger, &committed)).await,
             Err(error) => error,
         };
         self.served.set_following(false);
@@ -102,14 +102,19 @@ impl Following {
         error
     }
 
-    fn hear(&mut self, news: News<'_>, ledger: &Ledger, committed: &Sender<Arc<CommittedBlock>>) {
-        match news {
-            News::Committed(block) => {
+    fn on_event(
+        &mut self,
+        event: FollowerEvent<'_>,
+        ledger: &Ledger,
+        committed: &Sender<Arc<CommittedBlock>>,
+    ) {
+        match event {
+            FollowerEvent::Committed(block) => {
                 // The feed ends with this process.
                 let _ = committed.send(Arc::clone(block));
             }
-            News::Round(round) => self.conclude(round, ledger.height()),
-            News::Left(source, error) => self.contact.fails(source.address(), error),
+            FollowerEvent::Round(round) => self.conclude(round, ledger.height()),
+            FollowerEvent::Left(source, error) => self.contact.fails(source.address(), error),
         }
     }
 

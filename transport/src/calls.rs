@@ -39,9 +39,9 @@ const AHEAD: usize = 64 << 10;
 #[derive(Clone, Copy, Debug)]
 pub struct ChargeCalls {
     /// What the paths of those methods begin with whose clients send a stream of messages. The others' send one:
-    /// nothing is waited for after it. The service would keep it all the time, and count it for nobody.
+    /// nothing is waited for after it. The service would keep it all the time, and on no account.
     pub client_streams: &'static [&'static str],
-    /// How long a message of a stranger's may take to arrive. Nobody knows yet whether an honest client sends it.
+    /// How long a message of a stranger's may take to arrive. It is not known yet whether an honest client sends it.
     pub patience: Duration,
 }
 

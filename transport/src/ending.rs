@@ -28,7 +28,7 @@ impl Ending {
         state.ended
     }
 
-    /// The body does not wait: what it gives is elsewhere now, and nobody may come back for more. Says whether the call
+    /// The body does not wait: what it gives is elsewhere now, and the caller may never come back for more. Says whether the call
     /// was ended before: then nothing may be given.
     pub(crate) fn goes_on(&self) -> bool {
         let mut state = self.state();
@@ -43,7 +43,7 @@ impl Ending {
     }
 
     /// Ends the call if its body waits. If not, what has been given out may lie with HTTP/2 for ever, which takes
-    /// it back from nobody.
+    /// it back from no account.
     pub(crate) fn end(&self) -> bool {
         let mut state = self.state();
         state.ended |= state.waits;

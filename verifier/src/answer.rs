@@ -10,7 +10,7 @@ use certificate::{Code, DateTime, Moment};
 pub(crate) use json::{Rendered, Shared};
 
 use crate::model::{Entry, ModelError, Reading};
-use crate::standing::{AsOf, Doubt};
+use crate::sync_status::{AsOf, Doubt};
 
 /// What somebody asks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -32,7 +32,7 @@ pub(crate) struct Answer {
     pub doubt: Option<Doubt>,
     pub found: Found,
     /// When the answer may become another one though nothing is written.
-    pub turns_at: Option<DateTime>,
+    pub next_change_at: Option<DateTime>,
 }
 
 /// What the read model has under a code.
@@ -93,15 +93,15 @@ impl Answer {
                 Found::Unreadable(Some(error))
             }
         };
-        let turns_at = reading.turns_at.into_iter().chain(found.turns_at(now)).min();
-        Self { question, as_of: reading.as_of(), ledger_time, moment, doubt, found, turns_at }
+        let next_change_at = reading.next_change_at.into_iter().chain(found.next_change_at(now)).min();
+        Self { question, as_of: reading.as_of(), ledger_time, moment, doubt, found, next_change_at }
     }
 
     /// Where there is no read model to read from.
     pub fn unreadable(question: Question, as_of: AsOf, now: DateTime) -> Self {
         let moment = question.at.map_or(Moment::Now(now), Moment::At);
         let (doubt, found) = (Some(Doubt::Broken), Found::Unreadable(None));
-        Self { question, as_of, ledger_time: None, moment, doubt, found, turns_at: None }
+        Self { question, as_of, ledger_time: None, moment, doubt, found, next_change_at: None }
     }
 
     pub fn outcome(&self) -> Outcome {
@@ -136,9 +136,9 @@ impl Answer {
 }
 
 impl Found {
-    fn turns_at(&self, now: DateTime) -> Option<DateTime> {
+    fn next_change_at(&self, now: DateTime) -> Option<DateTime> {
         match self {
-            Self::Certificate(entry, _) => entry.turns_at(now),
+            Self::Certificate(entry, _) => entry.next_change_at(now),
             Self::Nothing | Self::Unreadable(_) => None,
         }
     }

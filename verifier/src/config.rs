@@ -1,4 +1,4 @@
-//! What whoever runs a verifier decides about it.
+//! What a verifier's operator decides about it.
 
 use std::net::SocketAddr;
 use std::sync::Arc;

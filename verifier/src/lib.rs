@@ -35,7 +35,7 @@ mod routes;
 mod served;
 mod server;
 mod site;
-mod standing;
+mod sync_status;
 
 use std::io;
 use std::net::SocketAddr;
@@ -53,7 +53,7 @@ pub use model::{CaughtUp, Channel, Entry, ModelError, ReadModel, Reading, finger
 pub use origin::Proxies;
 pub use served::{ServedModel, SourceReport};
 use site::{Door, Site};
-pub use standing::{AsOf, Doubt, Head, LAG_TOLERANCE, Sources};
+pub use sync_status::{AsOf, Doubt, Head, LAG_TOLERANCE, Sources};
 
 /// A verifier that has its ports and can be told to serve.
 pub struct Server {

@@ -36,7 +36,7 @@ pub(crate) use product::{belongs, product_facts};
 pub use reading::{Entry, Reading};
 use savepoint::{FORMAT, Savepoint, take};
 
-use crate::standing::{AsOf, Doubt, Head, Standing};
+use crate::sync_status::{AsOf, Doubt, Head, SyncStatus};
 
 /// First byte of every key in the database.
 const STATE: u8 = b's';
@@ -99,7 +99,7 @@ struct Tip {
 /// model.catch_up(&ledger)?;
 /// let now = DateTime::parse("2026-11-21T12:00:00Z").ok_or("no time")?;
 /// let day = 24 * 60 * 60;
-/// assert!(model.doubt(now, day).is_some(), "nobody has confirmed that block 0 is the newest");
+/// assert!(model.doubt(now, day).is_some(), "no source has confirmed that block 0 is the newest");
 ///
 /// model.confirm(Head { height: ledger.height(), confirmed_at: now, sources: None });
 /// let reading = model.read(now, day)?;
@@ -113,13 +113,13 @@ pub struct ReadModel {
     database: DB,
     /// Peers of the accreditation body and of a certification body.
     both_bodies: SignaturePolicy,
-    /// Taken by whoever applies a block, for as long as that takes: blocks come one after the other.
+    /// Taken by the thread that applies a block, for as long as that takes: blocks come one after the other.
     tip: Mutex<Tip>,
     /// When the confirmation was given that was kept last.
     kept: Mutex<Option<DateTime>>,
-    /// Changed after the database, so that an answer never claims a newer block than it read. Shared with whoever
+    /// Changed after the database, so that an answer never claims a newer block than it read. Shared with the task that
     /// opens the read model anew.
-    standing: Arc<Mutex<Standing>>,
+    sync_status: Arc<Mutex<SyncStatus>>,
 }
 
 impl ReadModel {
@@ -132,7 +132,7 @@ impl ReadModel {
     pub(crate) fn open_with(
         directory: &Path,
         channel: Channel,
-        standing: Arc<Mutex<Standing>>,
+        sync_status: Arc<Mutex<SyncStatus>>,
     ) -> Result<Self, ModelError> {
         let database = database::open(directory)?;
         let savepoint = match database.get(SAVEPOINT)? {
@@ -143,7 +143,7 @@ impl ReadModel {
         let bundle = database.get(CONFIG)?.map(|config| stored_bundle(&savepoint, config)).transpose()?;
         let kept = database.get(CONFIRMATION)?.map(|record| savepoint::decode_head(&record)).transpose()?;
         let kept_at = kept.as_ref().map(|head| head.confirmed_at);
-        let mut place = standing.lock();
+        let mut place = sync_status.lock();
         place.restore(savepoint.height, savepoint.confirmed_at);
         let is_newer = |head: &Head| savepoint.confirmed_at.is_none_or(|last| last <= head.confirmed_at);
         if let Some(head) = kept.filter(is_newer) {
@@ -158,7 +158,7 @@ impl ReadModel {
             both_bodies: both_bodies()?,
             tip: Mutex::new(Tip { savepoint, bundle }),
             kept: Mutex::new(kept_at),
-            standing,
+            sync_status,
         })
     }
 
@@ -186,8 +186,8 @@ impl ReadModel {
     }
 
     /// What is known of its place on the chain.
-    pub(crate) fn standing(&self) -> Arc<Mutex<Standing>> {
-        Arc::clone(&self.standing)
+    pub(crate) fn sync_status(&self) -> Arc<Mutex<SyncStatus>> {
+        Arc::clone(&self.sync_status)
     }
 
     /// Whether the ledger is one that was made for demonstration: both bodies have registered the demonstration's scheme
@@ -199,18 +199,18 @@ impl ReadModel {
 
     /// As of which block answers are given.
     pub fn as_of(&self) -> AsOf {
-        self.standing.lock().as_of()
+        self.sync_status.lock().as_of()
     }
 
     /// Why answers at `now` must be "cannot tell"; see [`Doubt`].
     pub fn doubt(&self, now: DateTime, max_age: i64) -> Option<Doubt> {
-        self.standing.lock().doubt(now, max_age)
+        self.sync_status.lock().doubt(now, max_age)
     }
 
     /// Takes in what the source of blocks says about the end of the chain. Call it whenever the source has answered,
     /// also when there was no new block: only that keeps answers from growing old.
     pub fn confirm(&self, head: Head) {
-        self.standing.lock().confirm(head);
+        self.sync_status.lock().confirm(head);
         if let Err(error) = self.keep_confirmation() {
             tracing::warn!(%error, "the confirmation of the head could not be kept for the next start");
         }
@@ -219,8 +219,8 @@ impl ReadModel {
     /// One consistent picture for one answer.
     pub fn read(&self, now: DateTime, max_age: i64) -> Result<Reading<'_>, ModelError> {
         // Before the snapshot is taken: what it holds is then at least as new as what is claimed.
-        let standing = self.standing.lock().clone();
-        Reading::new(self, &standing, now, max_age)
+        let sync_status = self.sync_status.lock().clone();
+        Reading::new(self, &sync_status, now, max_age)
     }
 
     /// Applies a block's changes and the savepoint in one batch. On an error nothing was applied, and answers are
@@ -228,15 +228,15 @@ impl ReadModel {
     fn apply_block(&self, block: &IncomingBlock<'_>) -> Result<(), ModelError> {
         let mut tip = self.tip.lock();
         let applied = self.write_block(&tip, block);
-        let mut standing = self.standing.lock();
+        let mut sync_status = self.sync_status.lock();
         match applied {
             Ok(next) => {
-                standing.advance(next.savepoint.height);
+                sync_status.advance(next.savepoint.height);
                 *tip = next;
                 Ok(())
             }
             Err(error) => {
-                standing.fail();
+                sync_status.fail();
                 Err(error)
             }
         }
@@ -247,7 +247,7 @@ impl ReadModel {
         let mut tip = self.tip.lock();
         *tip = Tip { savepoint: begin(&self.database, &self.channel)?, bundle: None };
         *self.kept.lock() = None;
-        self.standing.lock().restart();
+        self.sync_status.lock().restart();
         Ok(())
     }
 
@@ -274,7 +274,7 @@ impl ReadModel {
         let next = Savepoint {
             height: block.block.number() + 1,
             block_hash: block.block.hash(),
-            confirmed_at: self.standing.lock().as_of().confirmed_at,
+            confirmed_at: self.sync_status.lock().as_of().confirmed_at,
             ledger_time,
             ..tip.savepoint.clone()
         };

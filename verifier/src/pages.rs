@@ -12,7 +12,7 @@ pub(crate) use self::sheet::{CertificatePage, Extras};
 pub(crate) use self::status::{Status, Tone, word};
 pub(crate) use self::words::moment;
 use crate::config::Contact;
-use crate::standing::{AsOf, Sources};
+use crate::sync_status::{AsOf, Sources};
 
 /// What every page shows around its content.
 #[derive(Clone)]

@@ -10,7 +10,7 @@ use parking_lot::{Mutex, RwLock};
 use tokio::sync::Notify;
 
 use crate::model::{Channel, ModelError, ReadModel};
-use crate::standing::{AsOf, Doubt, Head, Standing};
+use crate::sync_status::{AsOf, Doubt, Head, SyncStatus};
 
 /// Between two looks whether the last answer from a read model that is to be closed has been given. An answer takes
 /// less than a millisecond.
@@ -59,7 +59,7 @@ pub struct ServedModel {
     channel: Channel,
     /// `None` while it is closed.
     model: RwLock<Option<Arc<ReadModel>>>,
-    standing: Arc<Mutex<Standing>>,
+    sync_status: Arc<Mutex<SyncStatus>>,
     /// What an answer found to be unreadable, for the feed.
     damage: Mutex<Option<Trouble>>,
     damaged: Notify,
@@ -70,8 +70,8 @@ impl ServedModel {
     /// Opens or creates the read model in `directory`. One that is damaged is begun anew: the ledger has
     /// everything. Call [`ReadModel::catch_up`] before anybody is answered.
     pub fn open(directory: &Path, channel: Channel) -> Result<Self, ModelError> {
-        let standing = Arc::default();
-        let open = || ReadModel::open_with(directory, channel.clone(), Arc::clone(&standing));
+        let sync_status = Arc::default();
+        let open = || ReadModel::open_with(directory, channel.clone(), Arc::clone(&sync_status));
         let model = match open() {
             Err(error) if cure(&error) == Cure::Rebuild => {
                 tracing::warn!(%error, "the read model is built anew from the ledger");
@@ -88,7 +88,7 @@ impl ServedModel {
         Self {
             directory: model.directory().to_owned(),
             channel: model.channel().clone(),
-            standing: model.standing(),
+            sync_status: model.sync_status(),
             model: RwLock::new(Some(model)),
             damage: Mutex::default(),
             damaged: Notify::new(),
@@ -110,7 +110,7 @@ impl ServedModel {
         &self.channel
     }
 
-    /// The read model for one answer; `None` while it is opened anew. Do not keep it: it is closed only when nobody
+    /// The read model for one answer; `None` while it is opened anew. Do not keep it: it is closed only when no answer
     /// holds it.
     pub fn model(&self) -> Option<Arc<ReadModel>> {
         self.model.read().clone()
@@ -118,31 +118,31 @@ impl ServedModel {
 
     /// As of which block answers are given.
     pub fn as_of(&self) -> AsOf {
-        self.standing.lock().as_of()
+        self.sync_status.lock().as_of()
     }
 
     /// Why answers at `now` must be "cannot tell"; see [`Doubt`].
     pub fn doubt(&self, now: DateTime, max_age: i64) -> Option<Doubt> {
-        self.standing.lock().doubt(now, max_age)
+        self.sync_status.lock().doubt(now, max_age)
     }
 
     /// Takes in what the sources of blocks say about the end of the chain; see [`ReadModel::confirm`].
     pub fn confirm(&self, head: Head) {
         match self.model() {
             Some(model) => model.confirm(head),
-            None => self.standing.lock().confirm(head),
+            None => self.sync_status.lock().confirm(head),
         }
     }
 
     /// Says whether new blocks can come in. While they cannot, every answer is "cannot tell".
     pub fn set_following(&self, following: bool) {
-        self.standing.lock().set_following(following);
+        self.sync_status.lock().set_following(following);
     }
 
     /// How many sources confirm the newest block, and how many have to. While they are too few, every answer is
     /// "cannot tell".
     pub fn set_quorum(&self, confirming: usize, required: usize) {
-        self.standing.lock().set_too_few((confirming < required).then_some((confirming, required)));
+        self.sync_status.lock().set_too_few((confirming < required).then_some((confirming, required)));
     }
 
     /// Takes in how each source answered, for operators.
@@ -183,17 +183,17 @@ impl ServedModel {
 
     /// From now on answers are "cannot tell".
     pub(crate) fn fail(&self) {
-        self.standing.lock().fail();
+        self.sync_status.lock().fail();
     }
 
     /// From now on answers are given from `model`, which is at the end of the ledger.
     pub(crate) fn serve(&self, model: Arc<ReadModel>) {
-        // The model's own lock comes before that of the standing, as where a block is applied.
+        // The model's own lock comes before that of the sync_status, as where a block is applied.
         let height = model.height();
         let mut served = self.model.write();
-        let mut standing = self.standing.lock();
-        standing.advance(height);
-        standing.set_closed(false);
+        let mut sync_status = self.sync_status.lock();
+        sync_status.advance(height);
+        sync_status.set_closed(false);
         *served = Some(model);
     }
 
@@ -204,8 +204,8 @@ impl ServedModel {
         if empty {
             ReadModel::destroy(&self.directory)?;
         }
-        let standing = Arc::clone(&self.standing);
-        let model = ReadModel::open_with(&self.directory, self.channel.clone(), standing)?;
+        let sync_status = Arc::clone(&self.sync_status);
+        let model = ReadModel::open_with(&self.directory, self.channel.clone(), sync_status)?;
         *self.damage.lock() = None;
         Ok(Arc::new(model))
     }
@@ -213,7 +213,7 @@ impl ServedModel {
     async fn close(&self) {
         let taken = {
             let mut served = self.model.write();
-            self.standing.lock().set_closed(true);
+            self.sync_status.lock().set_closed(true);
             served.take()
         };
         let Some(mut held) = taken else { return };

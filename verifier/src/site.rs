@@ -28,7 +28,7 @@ use crate::reply::{Freshness, HTML, Reply, short_hash};
 use crate::request::{Representation, preferred};
 use crate::routes::{self, Route};
 use crate::served::ServedModel;
-use crate::standing::AsOf;
+use crate::sync_status::AsOf;
 
 const STYLE: &str = include_str!("../assets/style.css");
 const ICON: &str = include_str!("../assets/icon.svg");

@@ -17,7 +17,7 @@ const DATA_CHARACTERS: usize = 26;
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Code(u128);
 
-/// Why a typed text is no code. The difference matters to whoever typed it: a mistyped code is not an unknown
+/// Why a typed text is no code. The difference matters to the person who typed it: a mistyped code is not an unknown
 /// certificate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum CodeError {

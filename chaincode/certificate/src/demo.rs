@@ -37,7 +37,7 @@ pub fn accreditation(valid_from: DateTime) -> Value {
     })
 }
 
-/// The unsigned demonstration certificate. Nobody applied for it and no product bears it; it says so.
+/// The unsigned demonstration certificate. No client applied for it and no product bears it; it says so.
 pub fn document(particulars: &Particulars) -> Value {
     let mut subject = material();
     subject.extend(members(json!({

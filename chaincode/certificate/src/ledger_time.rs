@@ -29,7 +29,7 @@ impl LedgerTime {
         }
     }
 
-    /// From when a suspension or a withdrawal counts: nor from long after its block, so that nobody dates one
+    /// From when a suspension or a withdrawal counts: nor from long after its block, so that no body dates one
     /// into a future in which it never comes.
     pub fn of_stop(self, claimed: DateTime) -> DateTime {
         match self.0 {

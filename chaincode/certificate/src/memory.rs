@@ -1,5 +1,5 @@
 //! A ledger in memory, for tests of whatever uses the contract: transactions one after the other, committed
-//! under the key policies as Fabric's validator judges them.
+//! under the key policies as Fabric's validator evaluates them.
 
 use std::collections::BTreeMap;
 use std::mem;

@@ -80,9 +80,9 @@ pub fn sign(
 }
 
 /// Whether the document's one proof was made with `key`: that, and nothing of what the proof claims about
-/// purpose, suite or time, which the rules for documents judge.
+/// purpose, suite or time, which the rules for documents check.
 ///
-/// Strict in the sense of ed25519-dalek: one verdict for one signature, whoever verifies it.
+/// Strict in the sense of ed25519-dalek: one verdict for one signature in every implementation.
 pub fn verify(document: &Json<'_>, key: &VerifyingKey) -> Result<(), ProofError> {
     let members = document.as_object().ok_or(ProofError::Document)?;
     let proof = members.get("proof").and_then(Json::as_object).ok_or(ProofError::Absent)?;

@@ -56,7 +56,7 @@ pub trait State: Send {
 pub enum KeyPolicy {
     /// One peer of each of these organisations (MSP ids), all of them.
     All(Vec<String>),
-    /// Nobody, ever: what is written stays. (A policy of one out of no rules.)
+    /// No organisation, ever: what is written stays. (A policy of one out of no rules.)
     Nobody,
 }
 

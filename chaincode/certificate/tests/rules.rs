@@ -497,7 +497,7 @@ fn members_that_need_each_other() {
     accepts(&open, "a sheet without a nanoform where nothing is concluded");
 }
 
-/// What a demonstration may leave out, and nobody else.
+/// What a demonstration alone may leave out.
 #[test]
 fn demonstrations_leave_out_what_nobody_published() {
     for (name, places) in [

@@ -24,7 +24,7 @@ impl End {
     }
 
     /// Judges what the sources say. A source that shows a further block, but cannot prove yet how many there are,
-    /// leaves the end open: nobody's claim confirms it. A liar can do so too, with a block that has just been made. So
+    /// leaves the end open: no claim confirms it. A liar can do so too, with a block that has just been made. So
     /// only the first round of such is open. In the next one those confirm who know by then what was shown.
     pub fn conclude(&mut self, asked_at: SystemTime, reports: Vec<Report>) -> Round {
         let proved = reports.iter().filter_map(|report| report.claim.as_ref().ok()).copied().max();

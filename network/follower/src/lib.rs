@@ -48,7 +48,7 @@ pub use source::{Source, SourceKind, tls};
 use validation::{BlockRejected, Halt, NoConfig, current_config};
 
 /// What a follower learns.
-pub enum News<'a> {
+pub enum FollowerEvent<'a> {
     /// A block was validated and committed.
     Committed(&'a Arc<CommittedBlock>),
     /// All sources were asked for their newest block.
@@ -64,7 +64,7 @@ pub struct Round {
     pub asked_at: SystemTime,
     /// Blocks that the chain has: the most that a source says, or was known before. Not all of them need to be here.
     pub height: u64,
-    /// A source showed that the chain goes on, and nobody can prove how far: nothing is confirmed.
+    /// A source showed that the chain goes on, and no source can prove how far: nothing is confirmed.
     pub is_open: bool,
     /// In the order of the sources.
     pub reports: Vec<Report>,
@@ -81,7 +81,7 @@ pub struct Report {
     pub claim: Result<u64, SourceError>,
 }
 
-/// Why a channel cannot be followed any further, whoever delivers it.
+/// Why a channel cannot be followed any further, from any source.
 #[derive(Debug, thiserror::Error)]
 pub enum FollowError {
     #[error(transparent)]
@@ -184,7 +184,7 @@ impl Follower {
     }
 
     /// Follows without end and tells `listener` what it learns. Returns only where no source could help.
-    pub async fn run(mut self, mut listener: impl FnMut(News<'_>)) -> FollowError {
+    pub async fn run(mut self, mut listener: impl FnMut(FollowerEvent<'_>)) -> FollowError {
         let mut rounds = pin!(rounds(self.asker.clone(), &self.sources));
         loop {
             let done = tokio::select! {
@@ -205,7 +205,11 @@ impl Follower {
     }
 
     /// Commits the next block.
-    fn take(&mut self, block: HeadedBlock, listener: &mut impl FnMut(News<'_>)) -> Result<(), SourceError> {
+    fn take(
+        &mut self,
+        block: HeadedBlock,
+        listener: &mut impl FnMut(FollowerEvent<'_>),
+    ) -> Result<(), SourceError> {
         let ordered = validation::verify_ordered(block, &self.bundle, &self.ledger, &self.memo);
         let ordered = ordered.map_err(rejected)?;
         let validation = validation::validate(ordered, &self.bundle, &self.ledger, &self.memo)
@@ -216,12 +220,16 @@ impl Follower {
         }
         self.end.reaches(block.number + 1);
         self.download.advanced();
-        listener(News::Committed(&block));
+        listener(FollowerEvent::Committed(&block));
         Ok(())
     }
 
     /// Judges the answers of a round, and sees to it that blocks come from a source that has them.
-    fn conclude(&mut self, round: Answers, listener: &mut impl FnMut(News<'_>)) -> Result<(), FollowError> {
+    fn conclude(
+        &mut self,
+        round: Answers,
+        listener: &mut impl FnMut(FollowerEvent<'_>),
+    ) -> Result<(), FollowError> {
         let asked_at = round.asked_at;
         let answers = self.sources.iter().zip(round.answers);
         let reports: Vec<_> = answers.map(|(source, answer)| self.report(source, answer)).collect();
@@ -235,16 +243,16 @@ impl Follower {
         }
         self.download.open(&self.asker, &self.sources);
         let fatal = |report: &Report| matches!(report.claim, Err(SourceError::Fatal(_)));
-        listener(News::Round(&round));
+        listener(FollowerEvent::Round(&round));
         match round.reports.into_iter().find(fatal).map(|report| report.claim) {
             Some(Err(SourceError::Fatal(error))) => Err(error),
             _ => Ok(()),
         }
     }
 
-    fn leave(&mut self, reason: &SourceError, listener: &mut impl FnMut(News<'_>)) {
+    fn leave(&mut self, reason: &SourceError, listener: &mut impl FnMut(FollowerEvent<'_>)) {
         if let Some(source) = self.download.source().and_then(|index| self.sources.get(index)) {
-            listener(News::Left(source, reason));
+            listener(FollowerEvent::Left(source, reason));
         }
         self.download.leave();
         self.download.open(&self.asker, &self.sources);

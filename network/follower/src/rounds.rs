@@ -19,7 +19,7 @@ use super::{
 /// Between two rounds.
 pub(super) const INTERVAL: Duration = Duration::from_secs(5);
 /// How long a source may take to be reached and to answer. It is shorter than the interval, so that a silent source
-/// holds up nobody.
+/// holds up no other.
 const DEADLINE: Duration = Duration::from_secs(4);
 
 /// The answers of one round, in the order of the sources.

@@ -1,4 +1,4 @@
-//! The Deliver services: blocks, from any position, to whoever the channel lets read them.
+//! The Deliver services: blocks, from any position, to the identities that the channel lets read them.
 //!
 //! One session loop serves the peer's three streams and the orderer's one; they differ in the policy
 //! they ask for and in what they make of a block. Source: `common/deliver/deliver.go`,
@@ -146,7 +146,7 @@ async fn take_envelopes(
     let ended = channel.ended();
     tokio::pin!(ended);
     loop {
-        // First a place: an envelope that is received counts for nobody until it has one.
+        // First a place: an envelope that is received is on no account until it has one.
         let Ok(place) = answers.reserve().await else { return };
         let next = tokio::select! {
             next = refused.run_until_cancelled(envelopes.message()) => next,
@@ -200,7 +200,7 @@ impl Streams {
     }
 }
 
-/// What a session sends. It goes on only when a response is asked for: what nobody reads is not made.
+/// What a session sends. It goes on only when a response is asked for: an unread response is not made.
 fn on_demand<R>(
     session: impl Future<Output = ()>,
     mut responses: mpsc::Receiver<R>,

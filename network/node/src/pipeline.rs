@@ -28,7 +28,7 @@ use ordering::{BlockWriter, Cut, Cutter, Refusal};
 use validation::{BlockRejected, Composition, Halt, Validation};
 
 /// Envelopes that may wait because they would stop peers behind others of the same block, and those among them of
-/// one identity. Each is judged once for every block that it waits for.
+/// one identity. Each is validated once for every block that it waits for.
 const DEFERRED_ENVELOPES: usize = 64;
 const DEFERRED_OF_IDENTITY: usize = 16;
 

@@ -46,7 +46,7 @@ impl Submission {
         (Self { admitted, caller, answer: sender, shares }, Queued { answer, end })
     }
 
-    /// The same envelope, judged anew.
+    /// The same envelope, validated anew.
     pub fn readmitted(self, admit: impl FnOnce(Admitted) -> Result<Admitted, Refusal>) -> Option<Self> {
         match admit(self.admitted) {
             Ok(admitted) => {

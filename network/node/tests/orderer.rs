@@ -223,7 +223,7 @@ fn what_is_deadly_by_itself_is_refused() {
         assert_eq!(refusal.status, Status::BadRequest, "{name}");
         println!("{name}: {}", refusal.info);
     }
-    // And what harms nobody is ordered, a new definition among it.
+    // And what harms no peer is ordered, a new definition among it.
     let policy = built_in_validation(Type::SignaturePolicy(parse("OR('AMSP.peer')").unwrap()));
     let harmless = vec![
         test.put(&[("k", "v")]),
@@ -687,7 +687,7 @@ async fn a_message_that_cannot_be_received_ends_its_stream_with_the_reason() {
             .chain(futures::stream::pending())
     };
 
-    // Whoever sends nothing is a stranger.
+    // A caller that sends nothing is a stranger.
     let late = client.broadcast(futures::stream::pending()).await.unwrap().into_inner();
     assert_eq!(end(late).await, (0, Some(GrpcCode::DeadlineExceeded)));
     let late = client.deliver(futures::stream::pending()).await.unwrap().into_inner();

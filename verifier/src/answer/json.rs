@@ -11,7 +11,7 @@ use crate::base_url::BaseUrl;
 use crate::link;
 use crate::model::{Channel, Entry};
 use crate::reply::short_hash;
-use crate::standing::AsOf;
+use crate::sync_status::AsOf;
 
 /// What answers need beyond the read model.
 #[derive(Clone, Copy)]

@@ -85,8 +85,8 @@ impl<'a> IncomingBlock<'a> {
     }
 
     fn valid_envelopes(&self) -> impl Iterator<Item = &'a Bytes> + use<'_, 'a> {
-        let judged = self.block.envelopes().iter().zip(self.codes.iter());
-        judged.filter(|(_, code)| **code == TxValidationCode::Valid).map(|(envelope, _)| envelope)
+        let validated = self.block.envelopes().iter().zip(self.codes.iter());
+        validated.filter(|(_, code)| **code == TxValidationCode::Valid).map(|(envelope, _)| envelope)
     }
 
     /// The public keys of a namespace that a transaction gives a value, or deletes.

@@ -8,7 +8,7 @@ use rocksdb::{DB, Options};
 
 use super::ModelError;
 
-/// Blocks read lately, indexes and filters, all together.
+/// The cache of blocks, indexes and filters.
 const CACHE_BYTES: usize = 8 << 20;
 /// Written and not flushed yet; also bounds what a crash leaves to be read from the ledger again.
 const WRITE_BUFFER_BYTES: usize = 4 << 20;

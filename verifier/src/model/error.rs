@@ -1,4 +1,4 @@
-//! What can go wrong in the read model, and what whoever runs the verifier does about it.
+//! What can go wrong in the read model, and what the verifier's operator does about it.
 
 use std::path::PathBuf;
 

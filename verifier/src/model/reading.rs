@@ -16,7 +16,7 @@ use super::savepoint::Savepoint;
 use super::{ModelError, ReadModel, SAVEPOINT, product, split_version, state_key};
 use crate::limits;
 use crate::link::DigitalLink;
-use crate::standing::{AsOf, Doubt, Standing};
+use crate::sync_status::{AsOf, Doubt, SyncStatus};
 
 /// A consistent picture of the read model.
 pub struct Reading<'a> {
@@ -24,7 +24,7 @@ pub struct Reading<'a> {
     as_of: AsOf,
     doubt: Option<Doubt>,
     /// The next moment at which a doubt arises by itself.
-    pub(crate) turns_at: Option<DateTime>,
+    pub(crate) next_change_at: Option<DateTime>,
 }
 
 /// A certificate with everything that decides about it.
@@ -47,15 +47,15 @@ pub struct Entry {
 impl<'a> Reading<'a> {
     pub(super) fn new(
         model: &'a ReadModel,
-        standing: &Standing,
+        sync_status: &SyncStatus,
         now: DateTime,
         max_age: i64,
     ) -> Result<Self, ModelError> {
         Ok(Self {
             snapshot: model.database.snapshot(),
-            as_of: standing.as_of(),
-            doubt: standing.doubt(now, max_age),
-            turns_at: standing.turns_at(max_age),
+            as_of: sync_status.as_of(),
+            doubt: sync_status.doubt(now, max_age),
+            next_change_at: sync_status.next_change_at(max_age),
         })
     }
 
@@ -206,7 +206,7 @@ impl Entry {
     }
 
     /// The first moment after `now` at which the verdict may change though nothing more is written.
-    pub fn turns_at(&self, now: DateTime) -> Option<DateTime> {
+    pub fn next_change_at(&self, now: DateTime) -> Option<DateTime> {
         let certificate = &self.certificate;
         let dates = [certificate.valid_from, certificate.valid_until, self.issued_at];
         let events = self.periods().flat_map(|(_, period)| [Some(period.from), period.until]);

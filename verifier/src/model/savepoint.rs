@@ -3,7 +3,7 @@
 use certificate::DateTime;
 
 use super::ModelError;
-use crate::standing::Head;
+use crate::sync_status::Head;
 
 /// Raised when the meaning of any stored record changes; the model is then rebuilt.
 pub(super) const FORMAT: u8 = 2;

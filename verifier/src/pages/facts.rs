@@ -124,7 +124,7 @@ impl<'a> Facts<'a> {
     }
 
     /// Papers that go with the product.
-    pub fn papers(self) -> Vec<Row> {
+    pub fn evidence(self) -> Vec<Row> {
         let sheet = self.at("/sds").and_then(|sheet| {
             let nanoform = sheet.text("/nanoform").map(|nanoform| format!("nanoform: {nanoform}"));
             let hash = sheet.text("/sha256").map(|hash| format!("SHA-256 {hash}"));
@@ -322,7 +322,7 @@ mod tests {
     fn what_is_absent_is_not_stated() {
         let empty = json!({});
         let facts = Facts(&empty);
-        let rows = [facts.product(), facts.material(), facts.figures(), facts.papers()];
+        let rows = [facts.product(), facts.material(), facts.figures(), facts.evidence()];
         assert!(rows.iter().flatten().all(|row| row.values.is_empty()));
         assert!(facts.reports().is_empty() && facts.standards().values.is_empty());
     }

@@ -14,7 +14,7 @@ use crate::pages::{self, CertificatePage, Extras, FrontPage};
 use crate::qr::{Qr, QrError};
 use crate::reply::{Freshness, HTML, JSON, Reply, short_hash};
 use crate::request::{self, Representation};
-use crate::standing::AsOf;
+use crate::sync_status::AsOf;
 
 /// Confirmation times that a client revalidates may be older than ours by this many seconds; verdicts never are. It
 /// makes "not modified" possible although every second confirms the head anew.
@@ -36,7 +36,7 @@ pub(super) struct Basis {
     /// For which moment it was rendered: a clock that is set back makes it one of the future.
     since: DateTime,
     /// When it may become another one though nothing is written.
-    turns_at: Option<DateTime>,
+    next_change_at: Option<DateTime>,
 }
 
 impl Site {
@@ -151,11 +151,13 @@ impl Site {
         }
         let as_of = self.served.as_of();
         let holds = |basis: &Basis| {
-            let turns_at = basis.turns_at;
-            basis.as_of == as_of && basis.since <= now && turns_at.is_none_or(|turns_at| now < turns_at)
+            let next_change_at = basis.next_change_at;
+            basis.as_of == as_of
+                && basis.since <= now
+                && next_change_at.is_none_or(|next_change_at| now < next_change_at)
         };
         let (basis, reply) = self.cache.get(key, holds)?;
-        Some(reply.fresh_for(freshness(basis.turns_at, now)))
+        Some(reply.fresh_for(freshness(basis.next_change_at, now)))
     }
 
     fn answered(&self, asked: &Asked<'_>, answer: &Answer, extras: &Extras, key: Key) -> Reply {
@@ -183,9 +185,13 @@ impl Site {
                 &answer.as_of,
                 representation,
             ))
-            .fresh_for(freshness(answer.turns_at, asked.now));
+            .fresh_for(freshness(answer.next_change_at, asked.now));
         if answer.question.at.is_none() {
-            let basis = Basis { as_of: answer.as_of.clone(), since: asked.now, turns_at: answer.turns_at };
+            let basis = Basis {
+                as_of: answer.as_of.clone(),
+                since: asked.now,
+                next_change_at: answer.next_change_at,
+            };
             self.cache.put(key, basis, reply.clone());
         }
         reply
@@ -247,7 +253,7 @@ fn question(asked: &Asked<'_>, raw: &str) -> Result<Question, Mistake> {
 /// A date stands for its first second, UTC.
 fn past_moment(text: &str, now: DateTime) -> Result<DateTime, Mistake> {
     const SPELLING: &str = "The date must be written 2026-01-31, or as a moment 2026-01-31T12:00:00Z.";
-    const FUTURE: &str = "The date lies in the future, and nobody can tell what will be.";
+    const FUTURE: &str = "The date lies in the future, and what will be is not known.";
     let moment =
         DateTime::parse_date(text).or_else(|| DateTime::parse(text)).ok_or(Mistake::Date(SPELLING))?;
     if moment > now {
@@ -265,8 +271,9 @@ const fn status(outcome: Outcome) -> StatusCode {
 }
 
 /// At most the stated window, and never past the moment at which the answer turns.
-fn freshness(turns_at: Option<DateTime>, now: DateTime) -> Freshness {
-    let left = turns_at.map_or(i64::MAX, |turns_at| turns_at.seconds().saturating_sub(now.seconds()));
+fn freshness(next_change_at: Option<DateTime>, now: DateTime) -> Freshness {
+    let left = next_change_at
+        .map_or(i64::MAX, |next_change_at| next_change_at.seconds().saturating_sub(now.seconds()));
     Freshness::Seconds(u64::try_from(left).unwrap_or(0).min(CACHE_WINDOW))
 }
 

@@ -1,4 +1,4 @@
-//! For whoever runs the verifier: is it alive, may it be asked, what does it count.
+//! For the verifier's operator: is it alive, may it be asked, what does it count.
 
 use certificate::DateTime;
 use http::StatusCode;
@@ -13,7 +13,7 @@ pub(super) fn health() -> Reply {
     Reply::new(StatusCode::OK, TEXT, "ok\n")
 }
 
-/// Says what the verifier's metrics mean, for whoever reads `/metrics`.
+/// Says what the verifier's metrics mean, for readers of `/metrics`.
 pub(super) fn describe_metrics() {
     describe_counter!("verifier_requests_total", "Requests answered, by route and class of HTTP status");
     describe_histogram!("verifier_request_seconds", Unit::Seconds, "Time to make a reply, by route");

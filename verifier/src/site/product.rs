@@ -64,8 +64,8 @@ impl Site {
         let others = codes.into_iter().filter(|code| *code != answer.question.code);
         let others: Vec<_> =
             others.map(|code| Answer::new(reading, Question { code, at: answer.question.at }, now)).collect();
-        let turns = others.iter().filter_map(|other| other.turns_at);
-        answer.turns_at = answer.turns_at.into_iter().chain(turns).min();
+        let turns = others.iter().filter_map(|other| other.next_change_at);
+        answer.next_change_at = answer.next_change_at.into_iter().chain(turns).min();
         Ok(Others { items: others.iter().filter_map(item).collect(), more })
     }
 
@@ -105,9 +105,9 @@ impl Site {
                 Reply::new(status, HTML, pages::render(&page))
             }
         };
-        let soonest = answers.iter().filter_map(|answer| answer.turns_at).min();
-        let left =
-            soonest.map_or(i64::MAX, |turns_at| turns_at.seconds().saturating_sub(asked.now.seconds()));
+        let soonest = answers.iter().filter_map(|answer| answer.next_change_at).min();
+        let left = soonest
+            .map_or(i64::MAX, |next_change_at| next_change_at.seconds().saturating_sub(asked.now.seconds()));
         let window = u64::try_from(left).unwrap_or(0).min(CACHE_WINDOW);
         let freshness = if answers.is_empty() { Freshness::None } else { Freshness::Seconds(window) };
         reply.fresh_for(freshness).shared().with(header::VARY, "accept")

@@ -50,7 +50,7 @@ impl<'a, S: State> Call<'a, S> {
         }
     }
 
-    /// The arguments, exactly as many as `names`, each judged by its rules.
+    /// The arguments, exactly as many as `names`, each checked by its rules.
     pub fn fields<const COUNT: usize, T>(
         &self,
         names: [&str; COUNT],
@@ -61,10 +61,10 @@ impl<'a, S: State> Call<'a, S> {
         for ((_, field), text) in fields.iter_mut().zip(texts) {
             *field = text.into();
         }
-        judge(&Json::from(fields), &names, read)
+        check(&Json::from(fields), &names, read)
     }
 
-    /// The single argument, as a JSON object of these members and no others, each judged by its rules.
+    /// The single argument, as a JSON object of these members and no others, each checked by its rules.
     pub fn request<T>(
         &self,
         members: &[&str],
@@ -77,7 +77,7 @@ impl<'a, S: State> Call<'a, S> {
         if request.as_object().is_none() {
             return Err(misunderstood("it is no JSON object".into()));
         }
-        judge(&request, members, read)
+        check(&request, members, read)
     }
 
     /// Refuses a caller that is not of `organisation` in one of `roles`.
@@ -166,7 +166,7 @@ impl<'a, S: State> Call<'a, S> {
 }
 
 /// Every rule is tried; all that are broken are named.
-fn judge<T>(
+fn check<T>(
     fields: &Json<'_>,
     names: &[&str],
     read: impl FnOnce(&Object<'_>, &mut Report) -> Option<T>,

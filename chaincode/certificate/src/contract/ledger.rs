@@ -30,7 +30,7 @@ pub async fn bind<S: State>(mut call: Call<'_, S>) -> Result<Vec<u8>, Refusal> {
 }
 
 /// `ledger:tick()`: a client or administrator of either body, endorsed by both. It writes nothing: the transaction's
-/// timestamp, which both bodies' chaincode servers held against their clocks, moves ledger time when nothing else
+/// timestamp, which both bodies' chaincode servers compared with their clocks, moves ledger time when nothing else
 /// does.
 pub async fn tick<S: State>(call: Call<'_, S>) -> Result<Vec<u8>, Refusal> {
     call.caller_of_any(&[CERTIFICATION_BODY, ACCREDITATION_BODY], &[Role::Admin, Role::Client])?;

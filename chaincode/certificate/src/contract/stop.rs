@@ -1,6 +1,6 @@
 //! Suspending, lifting and withdrawing.
 //!
-//! Whoever stops a certificate writes one key that its own peer alone may write, and no other: a second key under
+//! A body that stops a certificate writes one key that its own peer alone may write, and no other: a second key under
 //! another policy, even an index, would take the other body's endorsement and with it the power to stop.
 
 use bytes::Bytes;
@@ -55,7 +55,7 @@ pub async fn place<S: State>(mut call: Call<'_, S>) -> Result<Vec<u8>, Refusal> 
     call.emit("CertificateSuspended", &Changed { certificate, event: &placed })
 }
 
-/// `certificate:lift(certificate, reason)`: whoever placed the suspension, with the endorsement of both.
+/// `certificate:lift(certificate, reason)`: the body that placed the suspension, with the endorsement of both.
 pub async fn lift<S: State>(mut call: Call<'_, S>) -> Result<Vec<u8>, Refusal> {
     let (certificate, why) = call.fields(["certificate", "reason"], act)?;
     let lifted = call.event(&why);
@@ -74,7 +74,7 @@ pub async fn lift<S: State>(mut call: Call<'_, S>) -> Result<Vec<u8>, Refusal> {
 }
 
 /// `certificate:withdraw(certificate, reason)`: the issuing body or the accreditation body, each alone, suspended
-/// or not. Final: nobody's endorsement changes the record again.
+/// or not. Final: no endorsement changes the record again.
 pub async fn withdraw<S: State>(mut call: Call<'_, S>) -> Result<Vec<u8>, Refusal> {
     let (certificate, why) = call.fields(["certificate", "reason"], act)?;
     let withdrawn = call.event(&why);

@@ -15,7 +15,7 @@ pub const TYPE: [&str; 2] = ["VerifiableCredential", "NanomaterialCertificate"];
 pub const SCHEMA: &str = "https://nanotrace.org/schemas/certificate/v1.json";
 
 /// Entries of one status list: the least that W3C Bitstring Status List v1.0 (section 6.1) allows, so that an
-/// index tells nobody which certificate it belongs to.
+/// index does not show which certificate it belongs to.
 pub const STATUS_LIST_ENTRIES: u32 = 131_072;
 
 /// nanoMark certificates run for three years at most.
@@ -157,7 +157,7 @@ fn natural(text: &str) -> Option<u32> {
     (number.to_string() == text).then_some(number)
 }
 
-/// The proof's claims and its signature, judged by the key that it names itself. Whether that key may sign for
+/// The proof's claims and its signature, checked by the key that it names itself. Whether that key may sign for
 /// the issuer is for the ledger to say.
 pub fn proof(
     object: &Object<'_>,

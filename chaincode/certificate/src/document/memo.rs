@@ -70,7 +70,7 @@ mod tests {
         canonical::to_canonical(&proof::sign(&document, &key, &method, now).unwrap()).unwrap()
     }
 
-    /// Also a document that differs long before its ending is judged anew.
+    /// Also a document that differs long before its ending is checked anew.
     #[test]
     fn the_same_bytes_alone_are_remembered() {
         let good = signed();

@@ -36,7 +36,7 @@ pub struct Object<'a> {
 }
 
 /// Where a value stands. Its text, a JSON pointer (RFC 6901), is written only where a rule is broken: a good
-/// document has hundreds of places, and nobody asks for one of them.
+/// document has hundreds of places, and no caller asks for one of them.
 #[derive(Clone)]
 enum Place<'a> {
     Root,

@@ -51,7 +51,7 @@ pub enum Effect {
 }
 
 impl Accreditation {
-    /// The suspension that nobody has lifted yet.
+    /// The suspension that is not lifted yet.
     pub fn standing(&self) -> Option<&AccreditationSuspension> {
         self.suspensions.last().filter(|suspension| suspension.lifted.is_none())
     }

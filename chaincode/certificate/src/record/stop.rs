@@ -1,6 +1,6 @@
 //! What one organisation holds against one certificate: its suspensions, and its withdrawal.
 //!
-//! Both records exist from issue on, because the first writing of a key is judged by the chaincode's policy,
+//! Both records exist from issue on, because the first writing of a key is validated by the chaincode's policy,
 //! which takes both bodies: a record made only when needed could not be made by one body alone.
 
 use bytes::Bytes;
@@ -34,7 +34,7 @@ pub struct Withdrawal {
 }
 
 impl Stop {
-    /// The suspension that nobody has lifted yet.
+    /// The suspension that is not lifted yet.
     pub fn standing(&self) -> Option<&Suspension> {
         self.suspensions.last().filter(|suspension| suspension.lifted.is_none())
     }

@@ -57,7 +57,7 @@ impl Gateway {
     /// the plan which further peers are needed.
     async fn endorse_by_plan(&self, call: &Call<'_>) -> Result<Endorsements, Status> {
         let first = self.first_endorser(call)?;
-        let response = errors::judge(self.process(&first, call.proposal).await?).map_err(|failure| {
+        let response = errors::accept(self.process(&first, call.proposal).await?).map_err(|failure| {
             let message = "failed to endorse transaction, see attached details for more info";
             errors::with_details(Code::Aborted, message, &[errors::detail(&first, failure.message)])
         })?;
@@ -90,7 +90,7 @@ impl Gateway {
         let answers = join_all(peers.iter().map(|peer| self.process(peer, proposal))).await;
         let mut details = Vec::new();
         for (peer, answer) in peers.iter().zip(answers) {
-            match errors::judge(answer?) {
+            match errors::accept(answer?) {
                 Ok(response) => add(endorsements, response)
                     .unwrap_or_else(|mismatch| details.push(errors::detail(peer, mismatch))),
                 Err(failure) => details.push(errors::detail(peer, failure.message)),

@@ -45,7 +45,7 @@ pub struct EndorserFailure {
 }
 
 /// Sorts a peer's answer into an endorsement or a failure (`internal/pkg/gateway/apiutils.go`).
-pub fn judge(answer: Result<ProposalResponse, Rejected>) -> Result<ProposalResponse, EndorserFailure> {
+pub fn accept(answer: Result<ProposalResponse, Rejected>) -> Result<ProposalResponse, EndorserFailure> {
     let response = answer.map_err(|rejected| EndorserFailure {
         code: Code::FailedPrecondition,
         message: rejected.to_string(),

@@ -25,7 +25,7 @@ impl Gateway {
 
         let mut details = Vec::new();
         for peer in self.evaluators(&call, target_organizations)? {
-            match errors::judge(self.process(&peer, proposal).await?) {
+            match errors::accept(self.process(&peer, proposal).await?) {
                 Ok(response) => return Ok(EvaluateResponse { result: Some(result(response)) }),
                 Err(failure) if failure.retry => details.push(errors::detail(&peer, failure.message)),
                 Err(failure) => {

@@ -1,7 +1,7 @@
 //! Which peers to ask: the smallest set whose identities satisfy every policy in play.
 //!
 //! The candidates are few (one peer an organisation), so the planner tries sets of growing size and lets
-//! the policies themselves judge, with the same code that validation will use. Policies in play are those
+//! the policies themselves are evaluated, with the same code that validation will use. Policies in play are those
 //! of Fabric's discovery: the chaincode's own (unless the endorser says that only keys with policies of
 //! their own were written), those keys', and the collections'. Source: `discovery/endorsement`.
 

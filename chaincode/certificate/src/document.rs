@@ -1,16 +1,16 @@
 //! The document of a certificate: which JSON is one, rule by rule.
 //!
 //! [`check_signed`] and [`check_draft`] need no ledger and no network; they find every broken rule, not the first
-//! alone. What only the ledger knows (the issuer's keys, schemes, accreditations, what is taken) is judged by
+//! alone. What only the ledger knows (the issuer's keys, schemes, accreditations, what is taken) is checked by
 //! the contract's issue function.
 
 mod conclusion;
 mod envelope;
+mod evidence;
 mod grant;
 pub mod identifiers;
 mod material;
 mod memo;
-mod papers;
 mod particles;
 mod quantity;
 pub(crate) mod report;
@@ -175,8 +175,8 @@ fn document(object: &Object<'_>, issuer: Option<Issuer>, report: &mut Report) ->
     material::rules(&subject, demonstration, report);
     let evidence = particles::rules(&subject, demonstration, report);
     conclusion::rules(&subject, &evidence, report);
-    let context = papers::Context { client: client.map(papers::folded), decided, demonstration };
-    papers::rules(&subject, &context, report);
+    let context = evidence::Context { client: client.map(evidence::folded), decided, demonstration };
+    evidence::rules(&subject, &context, report);
 
     let (ledger, status) = status?;
     Some(Document {

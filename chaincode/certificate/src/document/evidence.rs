@@ -1,4 +1,4 @@
-//! Rules for the papers behind a certificate: test reports, safety data sheet, notifications.
+//! Rules for the evidence behind a certificate: test reports, safety data sheet, notifications.
 
 use super::identifiers::{is_sha256, is_uri};
 use super::report::{LINE, Node, Object, Report};

@@ -67,7 +67,7 @@ pub enum Doubt {
 /// What is known about the place of the read model on the chain. Changed as blocks and confirmations come in; it outlives
 /// a read model that is closed and opened anew.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Standing {
+pub(crate) struct SyncStatus {
     height: u64,
     /// Of the newest head that was reached.
     confirmed_at: Option<DateTime>,
@@ -88,7 +88,7 @@ pub(crate) struct Standing {
 /// Heads remembered; more than are needed to see that the tolerance has run out.
 const REMEMBERED: usize = 2 * LAG_TOLERANCE as usize;
 
-impl Standing {
+impl SyncStatus {
     /// The read model was opened with what it kept. What is known of the chain's end and its sources stays known.
     pub fn restore(&mut self, height: u64, confirmed_at: Option<DateTime>) {
         self.height = height;
@@ -169,7 +169,7 @@ impl Standing {
     }
 
     /// The next moment at which a doubt arises if nothing more is heard.
-    pub fn turns_at(&self, max_age: i64) -> Option<DateTime> {
+    pub fn next_change_at(&self, max_age: i64) -> Option<DateTime> {
         let too_old = self.confirmed_at.map(|confirmed_at| confirmed_at.plus_seconds(max_age));
         too_old.into_iter().chain(self.late_at()).min()
     }
@@ -211,128 +211,137 @@ mod tests {
         Head { height, confirmed_at: at(seconds), sources: None }
     }
 
-    fn restored(height: u64, confirmed_at: i64) -> Standing {
-        let mut standing = Standing::default();
-        standing.restore(height, Some(at(confirmed_at)));
-        standing
+    fn restored(height: u64, confirmed_at: i64) -> SyncStatus {
+        let mut sync_status = SyncStatus::default();
+        sync_status.restore(height, Some(at(confirmed_at)));
+        sync_status
     }
 
     #[test]
     fn a_confirmed_head_is_trusted_for_the_maximum_age() {
-        let mut standing = Standing::default();
-        standing.advance(5);
-        assert_eq!(standing.doubt(at(0), DAY), Some(Doubt::NeverConfirmed));
-        standing.confirm(head(5, 100));
-        assert_eq!(standing.doubt(at(100 + DAY - 1), DAY), None);
-        assert_eq!(standing.doubt(at(100 + DAY), DAY), Some(Doubt::TooOld(at(100))));
-        assert_eq!(standing.turns_at(DAY), Some(at(100 + DAY)));
+        let mut sync_status = SyncStatus::default();
+        sync_status.advance(5);
+        assert_eq!(sync_status.doubt(at(0), DAY), Some(Doubt::NeverConfirmed));
+        sync_status.confirm(head(5, 100));
+        assert_eq!(sync_status.doubt(at(100 + DAY - 1), DAY), None);
+        assert_eq!(sync_status.doubt(at(100 + DAY), DAY), Some(Doubt::TooOld(at(100))));
+        assert_eq!(sync_status.next_change_at(DAY), Some(at(100 + DAY)));
     }
 
     #[test]
     fn a_model_behind_the_head_keeps_the_older_confirmation_and_is_doubted_after_the_tolerance() {
-        let mut standing = Standing::default();
-        standing.advance(5);
-        standing.confirm(head(5, 100));
-        standing.confirm(head(7, 200));
-        standing.confirm(head(8, 210));
-        assert_eq!(standing.as_of(), AsOf { height: 5, confirmed_at: Some(at(100)), sources: None });
-        assert_eq!(standing.doubt(at(259), DAY), None);
-        assert_eq!(standing.doubt(at(260), DAY), Some(Doubt::Behind(8)));
-        assert_eq!(standing.turns_at(DAY), Some(at(260)));
-        standing.advance(8);
-        assert_eq!(standing.as_of(), AsOf { height: 8, confirmed_at: Some(at(210)), sources: None });
-        assert_eq!(standing.doubt(at(300), DAY), None);
+        let mut sync_status = SyncStatus::default();
+        sync_status.advance(5);
+        sync_status.confirm(head(5, 100));
+        sync_status.confirm(head(7, 200));
+        sync_status.confirm(head(8, 210));
+        assert_eq!(sync_status.as_of(), AsOf { height: 5, confirmed_at: Some(at(100)), sources: None });
+        assert_eq!(sync_status.doubt(at(259), DAY), None);
+        assert_eq!(sync_status.doubt(at(260), DAY), Some(Doubt::Behind(8)));
+        assert_eq!(sync_status.next_change_at(DAY), Some(at(260)));
+        sync_status.advance(8);
+        assert_eq!(sync_status.as_of(), AsOf { height: 8, confirmed_at: Some(at(210)), sources: None });
+        assert_eq!(sync_status.doubt(at(300), DAY), None);
     }
 
     #[test]
     fn steady_load_is_no_lag() {
-        let mut standing = restored(0, 0);
+        let mut sync_status = restored(0, 0);
         for second in 1..1000 {
-            standing.confirm(head(100 * second as u64, second));
-            standing.advance(100 * second as u64 - 5);
+            sync_status.confirm(head(100 * second as u64, second));
+            sync_status.advance(100 * second as u64 - 5);
         }
-        assert_eq!(standing.as_of(), AsOf { height: 99_895, confirmed_at: Some(at(998)), sources: None });
-        assert_eq!(standing.doubt(at(1000), DAY), None);
+        assert_eq!(sync_status.as_of(), AsOf { height: 99_895, confirmed_at: Some(at(998)), sources: None });
+        assert_eq!(sync_status.doubt(at(1000), DAY), None);
     }
 
     #[test]
     fn what_is_remembered_is_bounded() {
-        let mut standing = restored(0, 0);
+        let mut sync_status = restored(0, 0);
         for second in 1..1000 {
-            standing.confirm(head(second as u64, second));
+            sync_status.confirm(head(second as u64, second));
         }
-        assert_eq!(standing.ahead.len(), REMEMBERED);
-        assert_eq!(standing.doubt(at(1000), DAY), Some(Doubt::Behind(999)));
-        standing.advance(999);
-        assert_eq!(standing.doubt(at(1000), DAY), None);
+        assert_eq!(sync_status.ahead.len(), REMEMBERED);
+        assert_eq!(sync_status.doubt(at(1000), DAY), Some(Doubt::Behind(999)));
+        sync_status.advance(999);
+        assert_eq!(sync_status.doubt(at(1000), DAY), None);
     }
 
     #[test]
     fn a_clock_that_was_ahead_vouches_for_nothing_once_it_is_set_back() {
-        let mut standing = restored(5, 500 + 365 * DAY);
-        assert_eq!(standing.doubt(at(500), DAY), Some(Doubt::ClockSetBack(at(500 + 365 * DAY))));
-        standing.confirm(head(6, 500));
-        assert_eq!(standing.doubt(at(500), DAY), Some(Doubt::NeverConfirmed));
-        standing.advance(6);
-        assert_eq!((standing.as_of().confirmed_at, standing.doubt(at(500), DAY)), (Some(at(500)), None));
-        assert_eq!(standing.doubt(at(500 + DAY), DAY), Some(Doubt::TooOld(at(500))));
+        let mut sync_status = restored(5, 500 + 365 * DAY);
+        assert_eq!(sync_status.doubt(at(500), DAY), Some(Doubt::ClockSetBack(at(500 + 365 * DAY))));
+        sync_status.confirm(head(6, 500));
+        assert_eq!(sync_status.doubt(at(500), DAY), Some(Doubt::NeverConfirmed));
+        sync_status.advance(6);
+        assert_eq!(
+            (sync_status.as_of().confirmed_at, sync_status.doubt(at(500), DAY)),
+            (Some(at(500)), None)
+        );
+        assert_eq!(sync_status.doubt(at(500 + DAY), DAY), Some(Doubt::TooOld(at(500))));
     }
 
     #[test]
     fn a_lag_is_told_by_the_clock_that_was_set_back() {
-        let mut standing = restored(5, 90);
-        standing.confirm(head(7, 100 + 365 * DAY));
-        standing.confirm(head(8, 100));
-        assert_eq!(standing.doubt(at(100), DAY), None);
-        assert_eq!(standing.doubt(at(160), DAY), Some(Doubt::Behind(8)));
+        let mut sync_status = restored(5, 90);
+        sync_status.confirm(head(7, 100 + 365 * DAY));
+        sync_status.confirm(head(8, 100));
+        assert_eq!(sync_status.doubt(at(100), DAY), None);
+        assert_eq!(sync_status.doubt(at(160), DAY), Some(Doubt::Behind(8)));
     }
 
     #[test]
     fn a_clock_corrected_by_a_moment_is_no_doubt() {
-        let mut standing = restored(5, 500);
-        assert_eq!(standing.doubt(at(498), DAY), None);
-        standing.confirm(head(6, 498));
-        assert_eq!((standing.as_of().confirmed_at, standing.doubt(at(498), DAY)), (Some(at(498)), None));
+        let mut sync_status = restored(5, 500);
+        assert_eq!(sync_status.doubt(at(498), DAY), None);
+        sync_status.confirm(head(6, 498));
+        assert_eq!(
+            (sync_status.as_of().confirmed_at, sync_status.doubt(at(498), DAY)),
+            (Some(at(498)), None)
+        );
     }
 
     #[test]
     fn a_failure_is_doubted_until_the_next_block() {
-        let mut standing = restored(5, 500);
-        standing.fail();
-        assert_eq!(standing.doubt(at(500), DAY), Some(Doubt::Broken));
-        standing.advance(6);
-        assert_eq!(standing.doubt(at(500), DAY), None);
+        let mut sync_status = restored(5, 500);
+        sync_status.fail();
+        assert_eq!(sync_status.doubt(at(500), DAY), Some(Doubt::Broken));
+        sync_status.advance(6);
+        assert_eq!(sync_status.doubt(at(500), DAY), None);
     }
     #[test]
     fn an_answer_says_who_confirmed_it_last() {
         let by = |confirming| {
             Some(Arc::new(Sources { confirming, asked: 3, organisations: vec!["CustomsMSP".into()] }))
         };
-        let mut standing = restored(5, 100);
-        standing.confirm(Head { sources: by(3), ..head(5, 200) });
-        assert_eq!(standing.as_of().sources, by(3));
-        standing.confirm(Head { sources: by(1), ..head(6, 210) });
-        assert_eq!(standing.as_of().sources, by(3), "the newer block is not here yet");
-        standing.advance(6);
-        assert_eq!((standing.as_of().sources, standing.as_of().confirmed_at), (by(1), Some(at(210))));
+        let mut sync_status = restored(5, 100);
+        sync_status.confirm(Head { sources: by(3), ..head(5, 200) });
+        assert_eq!(sync_status.as_of().sources, by(3));
+        sync_status.confirm(Head { sources: by(1), ..head(6, 210) });
+        assert_eq!(sync_status.as_of().sources, by(3), "the newer block is not here yet");
+        sync_status.advance(6);
+        assert_eq!((sync_status.as_of().sources, sync_status.as_of().confirmed_at), (by(1), Some(at(210))));
     }
 
     #[test]
     fn what_hinders_following_is_doubted_at_once_and_until_it_is_gone() {
-        let mut standing = restored(5, 500);
-        standing.set_following(false);
-        assert_eq!(standing.doubt(at(500), DAY), Some(Doubt::NotFollowing));
-        standing.advance(6);
-        standing.restore(6, Some(at(500)));
-        assert_eq!(standing.doubt(at(500), DAY), Some(Doubt::NotFollowing), "a block does not end it");
-        standing.set_following(true);
-        standing.set_too_few(Some((1, 2)));
-        assert_eq!(standing.doubt(at(500), DAY), Some(Doubt::TooFewSources { confirming: 1, required: 2 }));
-        standing.set_too_few(None);
-        standing.set_closed(true);
-        standing.advance(7);
-        assert_eq!(standing.doubt(at(500), DAY), Some(Doubt::Broken));
-        standing.set_closed(false);
-        assert_eq!(standing.doubt(at(500), DAY), None);
+        let mut sync_status = restored(5, 500);
+        sync_status.set_following(false);
+        assert_eq!(sync_status.doubt(at(500), DAY), Some(Doubt::NotFollowing));
+        sync_status.advance(6);
+        sync_status.restore(6, Some(at(500)));
+        assert_eq!(sync_status.doubt(at(500), DAY), Some(Doubt::NotFollowing), "a block does not end it");
+        sync_status.set_following(true);
+        sync_status.set_too_few(Some((1, 2)));
+        assert_eq!(
+            sync_status.doubt(at(500), DAY),
+            Some(Doubt::TooFewSources { confirming: 1, required: 2 })
+        );
+        sync_status.set_too_few(None);
+        sync_status.set_closed(true);
+        sync_status.advance(7);
+        assert_eq!(sync_status.doubt(at(500), DAY), Some(Doubt::Broken));
+        sync_status.set_closed(false);
+        assert_eq!(sync_status.doubt(at(500), DAY), None);
     }
 }
