@@ -136,6 +136,7 @@ mod tests {
     /// the networks of today.
     #[test]
     fn the_package_of_the_first_definition_stays_what_it_is() {
-        assert_eq!(package().unwrap().id, "?");
+        let id = "nanotrace_0.1.0:c8075409538d56e5b31421caf5a27c0ffa744035d3c3a13ae3717ca9fc2fbb95";
+        assert_eq!(package().unwrap().id, id);
     }
 }
