@@ -24,10 +24,13 @@ pub fn parse(text: &str) -> Result<Subject, String> {
     Ok(Subject::Code(code))
 }
 
-/// Clap's reader of a certificate's code, as people type it or scan it.
+/// Clap's reader of a certificate's code, as people type it or scan it, or as a document has it (`urn:uuid:`).
 pub fn parse_code(text: &str) -> Result<Code, String> {
-    // The address in a QR code ends in the code.
-    let typed = text.rsplit('/').next().unwrap_or(text);
+    if let Some(code) = Code::from_urn(text) {
+        return Ok(code);
+    }
+    // The addresses in QR codes end in the code.
+    let typed = text.rsplit_once("?c=").or_else(|| text.rsplit_once('/')).map_or(text, |(_, code)| code);
     typed.parse().map_err(|error: CodeError| error.to_string())
 }
 
@@ -68,4 +71,25 @@ pub fn code_of(document: &[u8]) -> Result<Code, Failure> {
     let id = document.get("id").and_then(Value::as_str);
     id.and_then(Code::from_urn)
         .ok_or_else(|| Failure::usage("the document's id is not that of a certificate"))
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_code_is_read_in_every_form_in_which_people_have_it() {
+        let code = Code::from_urn("urn:uuid:58172aac-d8ba-41ed-83dd-0b3aef56cc33").unwrap();
+        for text in [
+            code.to_string(),
+            code.grouped(),
+            code.to_urn(),
+            format!("https://example.org/c/{code}"),
+            format!("https://example.org/01/09506000134352/10/B-7?c={code}"),
+        ] {
+            assert_eq!(parse_code(&text), Ok(code), "{text}");
+        }
+        assert!(parse_code("urn:uuid:58172aac").is_err());
+    }
 }
