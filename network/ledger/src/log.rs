@@ -154,7 +154,7 @@ impl BlockLog {
         }
         let path = self.reader.path(last);
         let length = std::fs::metadata(&path).map_err(files::error("read", &path))?.len();
-        if confirmed > last || !self.reader.is_unfinished(last)? {
+        if !self.reader.is_unfinished(last, confirmed)? {
             return self.find_end_of(last, length, confirmed);
         }
         self.files.remove(&path)?;
@@ -177,7 +177,7 @@ impl BlockLog {
                 Ok(block) if block.number == self.next => self.next += 1,
                 Ok(_) => return Err(scan.damaged(Flaw::Gap)),
                 Err(flaw) => {
-                    if self.next < confirmed || !is_interrupted(flaw, &mut scan, self.next)? {
+                    if !ends_at(flaw, &mut scan, self.next, confirmed)? {
                         return Err(scan.damaged(flaw));
                     }
                     torn = Some(length - scan.offset);
@@ -220,9 +220,12 @@ fn holds_any_record(segment: &Path) -> Result<bool, LedgerError> {
     Ok(holds_record(&bytes, 0))
 }
 
-/// Whether an append that was interrupted can have left the flaw in the record of block `number`.
-fn is_interrupted(flaw: Flaw, scan: &mut SegmentScan, number: u64) -> Result<bool, LedgerError> {
+/// Whether the log ends at the flaw in the record of block `number`: the block was not confirmed, and an append that was
+/// interrupted can have left the flaw. Opening the log and reading the log of a ledger that another process has open
+/// go by this rule, and by [`LogReader::is_unfinished`] where a segment begins.
+fn ends_at(flaw: Flaw, scan: &mut SegmentScan, number: u64, confirmed: u64) -> Result<bool, LedgerError> {
     match flaw {
+        _ if number < confirmed => Ok(false),
         Flaw::Incomplete => Ok(true),
         // The disk may have got the end of the record and not its beginning.
         Flaw::Header => Ok(!holds_record(&scan.rest()?, number)),

@@ -13,7 +13,7 @@ use fabric::types::HeadedBlock;
 use super::{
     super::{LedgerError, files, mark},
     damage::Damage,
-    holds_record, is_interrupted,
+    ends_at, holds_record,
     record::{self, Flaw, RECORD_HEADER, RecordHeader, SEGMENT_HEADER},
 };
 
@@ -133,7 +133,7 @@ impl LogReader {
         &self,
         from: u64,
     ) -> Result<impl Iterator<Item = Result<LoggedBlock, LedgerError>> + use<>, LedgerError> {
-        self.read_blocks(from, None)
+        self.read_blocks(from, u64::MAX)
     }
 
     /// Reads all blocks of a ledger that another process may be writing to, or died in. A write at the end that is not
@@ -144,14 +144,14 @@ impl LogReader {
     ) -> Result<impl Iterator<Item = Result<LoggedBlock, LedgerError>> + use<>, LedgerError> {
         // Read before the log, which may grow meanwhile.
         let confirmed = self.directory.parent().and_then(mark::read);
-        self.read_blocks(0, confirmed.map(|confirmed| confirmed.height))
+        self.read_blocks(0, confirmed.map_or(u64::MAX, |confirmed| confirmed.height))
     }
 
-    /// `confirmed` is the number of blocks behind which an unfinished write may lie.
+    /// `confirmed` is the number of blocks behind which an interrupted append may have ended the log.
     fn read_blocks(
         &self,
         from: u64,
-        confirmed: Option<u64>,
+        confirmed: u64,
     ) -> Result<impl Iterator<Item = Result<LoggedBlock, LedgerError>> + use<>, LedgerError> {
         let mut segments = self.segments()?;
         let (first, last) = (
@@ -160,8 +160,7 @@ impl LogReader {
         );
         let reader = self.clone();
         let records = segments.split_off(first).into_iter().flat_map(move |segment| {
-            let confirmed = confirmed.filter(|_| Some(segment) == last);
-            Records::of(&reader, segment, confirmed)
+            Records::of(&reader, segment, if Some(segment) == last { confirmed } else { u64::MAX })
         });
         let records = records.skip_while(move |record| matches!(record, Ok(block) if block.number < from));
         let (mut expected, reader) = (from, self.clone());
@@ -179,8 +178,12 @@ impl LogReader {
         }))
     }
 
-    /// Whether the segment was begun and its first block never became durable.
-    pub(super) fn is_unfinished(&self, segment: u64) -> Result<bool, LedgerError> {
+    /// Whether the log ends before this segment: an append that was interrupted began it, and its first block was not
+    /// confirmed.
+    pub(super) fn is_unfinished(&self, segment: u64, confirmed: u64) -> Result<bool, LedgerError> {
+        if segment < confirmed {
+            return Ok(false);
+        }
         let Err(LedgerError::LogDamaged { .. }) = self.scan(segment) else { return Ok(false) };
         let path = self.path(segment);
         let bytes = std::fs::read(&path).map_err(files::error("read", &path))?;
@@ -276,31 +279,20 @@ struct Records {
     failed: Option<LedgerError>,
     /// The number of the next block.
     next: u64,
-    /// In the last segment: from which block on a record need not be finished.
-    confirmed: Option<u64>,
+    /// From which block on a record need not be finished.
+    confirmed: u64,
 }
 
 impl Records {
-    fn of(reader: &LogReader, segment: u64, confirmed: Option<u64>) -> Self {
+    fn of(reader: &LogReader, segment: u64, confirmed: u64) -> Self {
         let records = |scan, failed| Self { scan, failed, next: segment, confirmed };
         match reader.scan(segment) {
             Ok(scan) => records(Some(scan), None),
-            Err(error) => match confirmed.is_some_and(|confirmed| confirmed <= segment) {
-                true => match reader.is_unfinished(segment) {
-                    Ok(true) => records(None, None),
-                    Ok(false) => records(None, Some(error)),
-                    Err(error) => records(None, Some(error)),
-                },
-                false => records(None, Some(error)),
+            Err(error) => match reader.is_unfinished(segment, confirmed) {
+                Ok(true) => records(None, None),
+                Ok(false) => records(None, Some(error)),
+                Err(error) => records(None, Some(error)),
             },
-        }
-    }
-
-    /// Whether a process can have left the flaw in a block that it had not confirmed.
-    fn is_unfinished(&mut self, flaw: Flaw) -> Result<bool, LedgerError> {
-        match (&mut self.scan, self.confirmed) {
-            (Some(scan), Some(confirmed)) if self.next >= confirmed => is_interrupted(flaw, scan, self.next),
-            _ => Ok(false),
         }
     }
 }
@@ -312,14 +304,15 @@ impl Iterator for Records {
         if let Some(error) = self.failed.take() {
             return Some(Err(error));
         }
-        let record = match self.scan.as_mut()?.next().transpose()? {
+        let scan = self.scan.as_mut()?;
+        let record = match scan.next().transpose()? {
             Ok(Ok(record)) => {
                 self.next += 1;
                 return Some(Ok(record));
             }
-            Ok(Err(flaw)) => match self.is_unfinished(flaw) {
+            Ok(Err(flaw)) => match ends_at(flaw, scan, self.next, self.confirmed) {
                 Ok(true) => return None,
-                Ok(false) => Err(self.scan.as_ref()?.damaged(flaw)),
+                Ok(false) => Err(scan.damaged(flaw)),
                 Err(error) => Err(error),
             },
             Err(error) => Err(error),
