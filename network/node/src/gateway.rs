@@ -12,6 +12,7 @@ mod endorse;
 mod errors;
 mod evaluate;
 mod plan;
+mod signed;
 mod submit;
 
 use std::{pin::Pin, sync::Arc, time::Duration};
@@ -36,6 +37,7 @@ use crate::{
 use endorsement::DecodedProposal;
 
 use definitions::Definitions;
+use signed::SignedRequest;
 
 /// How long one endorsing peer may take (`peer.gateway.endorsementTimeout` waits 30 s in core.yaml).
 const ENDORSEMENT_TIMEOUT: Duration = Duration::from_secs(30);
@@ -69,15 +71,6 @@ impl Gateway {
     }
 }
 
-/// For requests that are kept as long as their call lasts.
-fn check_size(signed_request: &[u8]) -> Result<(), Status> {
-    if signed_request.len() <= limits::SIGNED_REQUEST {
-        return Ok(());
-    }
-    let most = limits::SIGNED_REQUEST;
-    Err(Status::invalid_argument(format!("the request has more than the maximum of {most} bytes")))
-}
-
 #[tonic::async_trait]
 impl gateway_server::Gateway for Gateway {
     async fn evaluate(
@@ -107,8 +100,9 @@ impl gateway_server::Gateway for Gateway {
         &self,
         request: Request<SignedCommitStatusRequest>,
     ) -> Result<Response<CommitStatusResponse>, Status> {
-        let (_, extensions, signed) = request.into_parts();
-        let request = commit_status::Signed::decode(signed)?;
+        let (_, extensions, SignedCommitStatusRequest { request, signature }) = request.into_parts();
+        let request = SignedRequest::decode(request, signature)?;
+        commit_status::check(&request.request)?;
         let _admitted = self.admit(&extensions, Some(&request.signed))?;
         self.commit_status(request).await.map(Response::new)
     }
@@ -119,8 +113,8 @@ impl gateway_server::Gateway for Gateway {
         &self,
         request: Request<SignedChaincodeEventsRequest>,
     ) -> Result<Response<Self::ChaincodeEventsStream>, Status> {
-        let (_, extensions, signed) = request.into_parts();
-        let request = chaincode_events::Signed::decode(signed)?;
+        let (_, extensions, SignedChaincodeEventsRequest { request, signature }) = request.into_parts();
+        let request = SignedRequest::decode(request, signature)?;
         let admitted = self.admit(&extensions, Some(&request.signed))?;
         let events = self.chaincode_events(request)?;
         // The call lasts as long as the stream.

@@ -1,47 +1,22 @@
 //! ChaincodeEvents: what valid transactions emitted, block by block, from any block on.
 
-use fabric::{
-    crypto::Hashed,
-    policy::SignedData,
-    proto::{
-        gateway::{ChaincodeEventsRequest, ChaincodeEventsResponse, SignedChaincodeEventsRequest},
-        orderer::{SeekPosition, seek_position},
-        protos::ChaincodeEvent,
-    },
-    types::decode,
+use std::future::ready;
+
+use fabric::proto::{
+    gateway::{ChaincodeEventsRequest, ChaincodeEventsResponse},
+    orderer::{SeekPosition, seek_position},
+    protos::ChaincodeEvent,
 };
 use futures::{Stream, TryStreamExt};
-use std::future::ready;
 use tonic::Status;
 
-use super::{Gateway, check_size};
+use super::{Gateway, signed::SignedRequest};
 use crate::deliver::filtered;
-
-/// A request, and who says to have signed it.
-pub struct Signed {
-    request: ChaincodeEventsRequest,
-    pub signed: SignedData,
-}
-
-impl Signed {
-    pub fn decode(signed: SignedChaincodeEventsRequest) -> Result<Self, Status> {
-        let SignedChaincodeEventsRequest { request: data, signature } = signed;
-        if data.is_empty() {
-            return Err(Status::invalid_argument("a chaincode events request is required"));
-        }
-        check_size(&data)?;
-        let request: ChaincodeEventsRequest = decode(data.clone()).map_err(|error| {
-            Status::invalid_argument(format!("invalid chaincode events request: {error}"))
-        })?;
-        let identity = request.identity.clone();
-        Ok(Self { request, signed: SignedData { data: Hashed::of(data), identity, signature } })
-    }
-}
 
 impl Gateway {
     pub(super) fn chaincode_events(
         &self,
-        Signed { request, signed }: Signed,
+        SignedRequest { request, signed }: SignedRequest<ChaincodeEventsRequest>,
     ) -> Result<impl Stream<Item = Result<ChaincodeEventsResponse, Status>> + Send + use<>, Status> {
         self.channel
             .check_acl("gateway/ChaincodeEvents", &request.channel_id, &signed)

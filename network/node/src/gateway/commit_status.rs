@@ -1,26 +1,18 @@
 //! CommitStatus: the verdict on a transaction, waiting for it where it has not committed yet.
 
 use fabric::{
-    crypto::Hashed,
-    policy::SignedData,
-    proto::gateway::{CommitStatusRequest, CommitStatusResponse, SignedCommitStatusRequest},
-    types::{decode, txid},
+    proto::gateway::{CommitStatusRequest, CommitStatusResponse},
+    types::txid,
 };
 use tonic::Status;
 
-use super::{Gateway, check_size};
+use super::{Gateway, signed::SignedRequest};
 use crate::StatusError;
-
-/// A request, and who says to have signed it.
-pub struct Signed {
-    request: CommitStatusRequest,
-    pub signed: SignedData,
-}
 
 impl Gateway {
     pub(super) async fn commit_status(
         &self,
-        Signed { request, signed }: Signed,
+        SignedRequest { request, signed }: SignedRequest<CommitStatusRequest>,
     ) -> Result<CommitStatusResponse, Status> {
         self.channel
             .check_acl("gateway/CommitStatus", &request.channel_id, &signed)
@@ -34,29 +26,19 @@ impl Gateway {
     }
 }
 
-impl Signed {
-    pub fn decode(signed: SignedCommitStatusRequest) -> Result<Self, Status> {
-        let SignedCommitStatusRequest { request: data, signature } = signed;
-        if data.is_empty() {
-            return Err(Status::invalid_argument("a commit status request is required"));
-        }
-        check_size(&data)?;
-        let request: CommitStatusRequest = decode(data.clone())
-            .map_err(|error| Status::invalid_argument(format!("invalid status request: {error}")))?;
-        check(&request).map_err(Status::invalid_argument)?;
-        let identity = request.identity.clone();
-        Ok(Self { request, signed: SignedData { data: Hashed::of(data), identity, signature } })
-    }
+/// INVALID_ARGUMENT for a request that no transaction can answer, before anything is asked of its signer.
+pub(super) fn check(request: &CommitStatusRequest) -> Result<(), Status> {
+    find_defect(request).map_or(Ok(()), |defect| Err(Status::invalid_argument(defect)))
 }
 
-fn check(request: &CommitStatusRequest) -> Result<(), &'static str> {
-    Err(match request {
+fn find_defect(request: &CommitStatusRequest) -> Option<&'static str> {
+    Some(match request {
         request if request.identity.is_empty() => "no identity provided",
         request if request.channel_id.is_empty() => "no channel ID provided",
         request if request.transaction_id.is_empty() => "transaction ID should not be empty",
         request if !txid::is_well_formed(&request.transaction_id) => {
             "transaction ID should be 64 hexadecimal digits"
         }
-        _ => return Ok(()),
+        _ => return None,
     })
 }
