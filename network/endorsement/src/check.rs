@@ -12,7 +12,7 @@ use fabric::{
     crypto::SignatureMemo,
     msp::{IDENTITY_BYTES, Identity, MspManager},
     proto::{
-        common::{ChannelHeader, Header, HeaderType, SignatureHeader},
+        common::{ChannelHeader, HeaderType, SignatureHeader},
         protos::{ChaincodeHeaderExtension, ChaincodeInput},
     },
     types::txid,
@@ -31,7 +31,6 @@ pub const TIME_WINDOW: Duration = Duration::from_secs(15 * 60);
 pub struct Headers<'p> {
     pub channel: &'p ChannelHeader,
     signature: &'p SignatureHeader,
-    header: &'p Header,
     proposal: &'p DecodedProposal,
 }
 
@@ -45,7 +44,6 @@ pub struct Invocation {
 impl<'p> Headers<'p> {
     /// Takes the headers, with the texts of Fabric's filters.
     pub fn read(proposal: &'p DecodedProposal) -> Result<Self, Rejected> {
-        let header = filter_part(&proposal.header)?;
         let signature = filter_part(&proposal.signature)?;
         if signature.creator.len() > IDENTITY_BYTES {
             return Err(Rejected(format!(
@@ -54,7 +52,7 @@ impl<'p> Headers<'p> {
             )));
         }
         let channel = filter_part(&proposal.channel)?;
-        Ok(Self { channel, signature, header, proposal })
+        Ok(Self { channel, signature, proposal })
     }
 
     /// Refuses a creator whose certificate has expired. A creator that no organisation of the channel knows
@@ -93,7 +91,6 @@ impl<'p> Headers<'p> {
         if id.name.is_empty() {
             return Err(Rejected::new("ChaincodeHeaderExtension.ChaincodeId.Name is empty"));
         }
-        let payload = self.proposal.payload.as_ref().map_err(rejected)?;
         let invocation = self.proposal.invocation.as_ref().map_err(rejected)?;
         let spec = invocation
             .chaincode_spec
@@ -101,7 +98,7 @@ impl<'p> Headers<'p> {
             .ok_or_else(|| Rejected::new("chaincode invocation spec did not contain chaincode spec"))?;
         let input =
             spec.input.clone().ok_or_else(|| Rejected::new("chaincode input did not contain any input"))?;
-        let proposal_hash = self.proposal.hash(self.header, payload);
+        let proposal_hash = self.proposal.hash().map_err(rejected)?;
         Ok(Invocation { chaincode: id.name, input, proposal_hash })
     }
 

@@ -71,9 +71,10 @@ impl DecodedProposal {
     }
 
     /// SHA-256 over both headers and the payload without its transient data; it binds a response to its proposal
-    /// (`protoutil.GetProposalHash1`).
-    pub fn hash(&self, header: &Header, payload: &ChaincodeProposalPayload) -> [u8; 32] {
-        *self.hash.get_or_init(|| hash(header, &payload.input))
+    /// (`protoutil.GetProposalHash1`). Computed once; the first of the two parts that cannot be decoded is the error.
+    pub fn hash(&self) -> Result<[u8; 32], &Undecodable> {
+        let (header, payload) = (self.header.as_ref()?, self.payload.as_ref()?);
+        Ok(*self.hash.get_or_init(|| hash(header, &payload.input)))
     }
 }
 
