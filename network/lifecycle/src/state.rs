@@ -10,6 +10,15 @@ pub trait ReadState {
     fn get(&mut self, key: &str) -> Result<Option<Bytes>, StateError<Self::Error>>;
 }
 
+/// A function that looks a key up.
+impl<E, F: FnMut(&str) -> Result<Option<Bytes>, StateError<E>>> ReadState for F {
+    type Error = E;
+
+    fn get(&mut self, key: &str) -> Result<Option<Bytes>, StateError<E>> {
+        self(key)
+    }
+}
+
 /// State that lifecycle records are written to.
 pub trait WriteState: ReadState {
     fn put(&mut self, key: String, value: Bytes) -> Result<(), StateError<Self::Error>>;

@@ -2,8 +2,7 @@
 
 use fabric::channel::ConfigError;
 
-use ledger::DefinitionError;
-use ledger::LedgerError;
+use ledger::{DefinitionError, LedgerError};
 
 /// A block that no peer gets past. It stays on the chain, so the channel goes no further; what is
 /// committed remains.

@@ -6,13 +6,11 @@
 use std::{cell::RefCell, collections::HashMap, rc::Rc};
 
 use bytes::Bytes;
-
-use ledger::DefinitionError;
-use ledger::{LedgerError, View};
+use ledger::{DefinitionError, DefinitionState, View};
 use lifecycle::{ChaincodeDefinition, NAMESPACE, ReadState, read_definition};
 
 /// Looks up a key of namespace `_lifecycle`.
-pub(crate) type StateReader<'a> = dyn Fn(&str) -> Result<Option<Bytes>, LedgerError> + 'a;
+pub(crate) type StateReader<'a> = dyn Fn(&str) -> Result<Option<Bytes>, DefinitionError> + 'a;
 
 pub(crate) struct Definitions<'a> {
     state: Box<StateReader<'a>>,
@@ -26,7 +24,7 @@ impl<'a> Definitions<'a> {
 
     /// As of a block of the ledger.
     pub fn committed(view: &'a View<'a>) -> Self {
-        Self::new(Box::new(|key| Ok(view.get(NAMESPACE, key)?.map(|state| state.value))))
+        Self::new(Box::new(move |key| DefinitionState(view).get(key)))
     }
 
     /// `None` if there is no such chaincode; an error if a peer that comes upon it stops.
@@ -37,19 +35,9 @@ impl<'a> Definitions<'a> {
         if let Some(known) = self.known.borrow().get(chaincode) {
             return Ok(known.clone());
         }
-        let definition = read_definition(chaincode, &mut Reader(&self.state))?.map(Rc::new);
+        let definition = read_definition(chaincode, &mut &self.state)?.map(Rc::new);
         self.known.borrow_mut().insert(chaincode.to_owned(), definition.clone());
         Ok(definition)
-    }
-}
-
-struct Reader<'a>(&'a StateReader<'a>);
-
-impl ReadState for Reader<'_> {
-    type Error = LedgerError;
-
-    fn get(&mut self, key: &str) -> Result<Option<Bytes>, DefinitionError> {
-        Ok((self.0)(key)?)
     }
 }
 

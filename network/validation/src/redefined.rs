@@ -10,15 +10,17 @@ use bytes::Bytes;
 use fabric::{channel::Bundle, types::rwset::TxRwSet};
 
 use super::{Defect, definitions::Definitions};
-use ledger::{StateKey, UpdateBatch, View};
-use lifecycle::{ChaincodeDefinition, NAMESPACE, check_harmless, described_chaincode, redefined_chaincode};
+use ledger::{DefinitionState, StateKey, UpdateBatch, View};
+use lifecycle::{
+    ChaincodeDefinition, NAMESPACE, ReadState, check_harmless, described_chaincode, redefined_chaincode,
+};
 
 /// Checks the definitions that `updates` change; names the transaction that left a bad one.
 pub(crate) fn check(updates: &UpdateBatch, view: &View<'_>) -> Result<(), (usize, Defect)> {
     let before = Definitions::committed(view);
     let after = Definitions::new(Box::new(|key| match updates.get(&StateKey::public(NAMESPACE, key)) {
         Some(update) => Ok(update.value.clone()),
-        None => Ok(view.get(NAMESPACE, key)?.map(|state| state.value)),
+        None => DefinitionState(view).get(key),
     }));
     for (key, update) in updates.range(NAMESPACE, "", "") {
         if let Some(chaincode) = redefined_chaincode(key) {
@@ -42,7 +44,7 @@ pub(crate) fn check_written(rwset: &TxRwSet, bundle: &Bundle, view: &View<'_>) -
     let before = Definitions::committed(view);
     let after = Definitions::new(Box::new(|key| match written.get(key) {
         Some(value) => Ok(value.clone().filter(|value| !value.is_empty())),
-        None => Ok(view.get(NAMESPACE, key)?.map(|state| state.value)),
+        None => DefinitionState(view).get(key),
     }));
     for chaincode in chaincodes {
         check_change(chaincode, &before, &after)?;

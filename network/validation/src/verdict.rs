@@ -3,8 +3,7 @@
 use fabric::proto::protos::TxValidationCode;
 
 use super::Defect;
-use ledger::DefinitionError;
-use ledger::LedgerError;
+use ledger::{DefinitionError, LedgerError};
 
 /// A validation code, and why. The code is Fabric's, the reason is ours and for people.
 #[derive(Clone, Debug, PartialEq, Eq)]
