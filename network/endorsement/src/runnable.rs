@@ -12,8 +12,7 @@ use super::{
     rwset::sha256,
     simulate::Simulator,
 };
-use ledger::{DefinitionError, DefinitionState};
-use ledger::{LedgerError, View};
+use ledger::{DefinitionError, DefinitionState, LedgerError, View};
 use lifecycle::{NAMESPACES, implicit_collection, package_id_key, read_definition, read_sequence, records};
 
 /// The namespace where chaincodes of Fabric 1 were defined. None can be any more, but a peer still looks.

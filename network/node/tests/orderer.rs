@@ -34,8 +34,9 @@ use fabric::{
     types::{block::TRANSACTIONS_FILTER, decode},
 };
 use futures::{StreamExt, future::join_all};
-use node::gateway::Gateway;
-use node::{Answer, Channel, Orderer, Peer, Pipeline, StatusError, deliver::OrdererService};
+use node::{
+    Answer, Channel, Orderer, Peer, Pipeline, StatusError, deliver::OrdererService, gateway::Gateway,
+};
 use ordering::{BlockWriter, Refusal};
 use prost::Message;
 use services::{

@@ -11,8 +11,7 @@ use fabric::proto::lifecycle::{
 
 use super::{Invocation, LifecycleError, local_package_hash};
 use crate::rwset::sha256;
-use ledger::View;
-use ledger::{DefinitionError, DefinitionState};
+use ledger::{DefinitionError, DefinitionState, View};
 use lifecycle::{NAMESPACE, NAMESPACES, implicit_collection, package_id_key, read_definition, records};
 
 /// Name and version of the chaincodes that run from each package, by package id.

@@ -1,11 +1,13 @@
 //! `qscc`: blocks and transactions of the ledger (`core/scc/qscc/query.go`).
 
 use bytes::Bytes;
-use fabric::proto::{
-    common::{BlockchainInfo, Envelope},
-    protos::{ProcessedTransaction, Response},
+use fabric::{
+    proto::{
+        common::{BlockchainInfo, Envelope},
+        protos::{ProcessedTransaction, Response},
+    },
+    types::{HeadedBlock, decode},
 };
-use fabric::types::{HeadedBlock, decode};
 use prost::Message;
 
 use super::{error, success, text};

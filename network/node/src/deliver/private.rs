@@ -16,8 +16,7 @@ use fabric::{
 };
 
 use ledger::{Ledger, LedgerError, PrivateWrites, View};
-use lifecycle::implicit_owner;
-use lifecycle::{Collections, collections_key};
+use lifecycle::{Collections, collections_key, implicit_owner};
 
 /// Why private data cannot be delivered.
 #[derive(Debug, thiserror::Error)]

@@ -22,8 +22,7 @@ use tonic::Status;
 use super::{Gateway, call::Call};
 use crate::Peer;
 use endorsement::is_system;
-use lifecycle::Collections;
-use lifecycle::implicit_owner;
+use lifecycle::{Collections, implicit_owner};
 
 /// Sets of up to this many peers are tried; a policy that needs more needs a client that names them.
 const MOST_PEERS: usize = 12;
