@@ -12,6 +12,7 @@ pub mod source;
 
 use std::{
     fmt::Debug,
+    fs,
     io::{BufRead, BufReader, Read, Write},
     net::TcpStream,
     path::{Path, PathBuf},
@@ -43,6 +44,21 @@ pub fn nanotrace_with_files_up_to(bytes: Option<u64>) -> Command {
 /// The repository's root.
 pub fn repository() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
+}
+
+/// The files in a folder, in its folders that `enters` lets in, and so on. No link is followed.
+pub fn files_below(folder: &Path, enters: impl Fn(&Path) -> bool) -> Vec<PathBuf> {
+    let (mut found, mut folders) = (Vec::new(), vec![folder.to_owned()]);
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(&folder).unwrap() {
+            let entry = entry.unwrap();
+            match entry.file_type().unwrap().is_dir() {
+                true => folders.extend(Some(entry.path()).filter(|folder| enters(folder))),
+                false => found.push(entry.path()),
+            }
+        }
+    }
+    found
 }
 
 /// Recorded data beside the repository; says that the test is skipped where there is none.

@@ -10,6 +10,7 @@ use std::{
 };
 
 use serde_json::Value;
+use tests::files_below;
 
 /// What carries bytes to other machines, or runs tasks to do so.
 const NETWORK: &[&str] = &["h2", "hyper", "rustls", "tokio", "tonic", "transport", "services"];
@@ -118,16 +119,11 @@ fn a_client_links_no_node() {
 
 /// The sources under these folders of a crate, without those of crates that lie within.
 fn sources(folder: &Path, folders: &[&str]) -> String {
-    let mut waiting: Vec<PathBuf> = folders.iter().map(|name| folder.join(name)).collect();
     let mut text = fs::read_to_string(folder.join("build.rs")).unwrap_or_default();
-    while let Some(folder) = waiting.pop() {
-        for entry in fs::read_dir(folder).into_iter().flatten() {
-            let path = entry.unwrap().path();
-            if path.is_dir() && !path.join("Cargo.toml").exists() {
-                waiting.push(path);
-            } else if path.extension().is_some_and(|extension| extension == "rs") {
-                text += &fs::read_to_string(path).unwrap();
-            }
+    for folder in folders.iter().map(|name| folder.join(name)).filter(|folder| folder.exists()) {
+        let files = files_below(&folder, |folder| !folder.join("Cargo.toml").exists()).into_iter();
+        for file in files.filter(|file| file.extension().is_some_and(|it| it == "rs")) {
+            text += &fs::read_to_string(file).unwrap();
         }
     }
     text

@@ -8,7 +8,7 @@ use std::{
     path::{Component, Path, PathBuf},
 };
 
-use tests::repository;
+use tests::{files_below, repository};
 
 /// Words in backticks with so many underscores are names of tests, but for [metrics](../../docs/metrics.md).
 const UNDERSCORES_OF_TESTS: usize = 3;
@@ -92,9 +92,7 @@ fn each_link_between_documents_leads_somewhere() {
 
 /// The Markdown pages of the repository itself.
 fn documents() -> Vec<(PathBuf, String)> {
-    let mut found = Vec::new();
-    walk(&repository(), "md", &mut found);
-    found
+    files_of_the_repository("md")
 }
 
 /// What each crate says at the top of its `lib.rs`.
@@ -107,21 +105,18 @@ fn pages_of_crates() -> Vec<(PathBuf, String)> {
 }
 
 fn sources() -> Vec<(PathBuf, String)> {
-    let mut found = Vec::new();
-    walk(&repository(), "rs", &mut found);
-    found
+    files_of_the_repository("rs")
 }
 
-fn walk(folder: &Path, extension: &str, found: &mut Vec<(PathBuf, String)>) {
-    for entry in fs::read_dir(folder).unwrap() {
-        let path = entry.unwrap().path();
-        let name = path.file_name().unwrap().to_string_lossy();
-        if path.is_dir() && !name.starts_with('.') && name != "target" && name != "node_modules" {
-            walk(&path, extension, found);
-        } else if path.extension().is_some_and(|it| it == extension) {
-            found.push((path.clone(), fs::read_to_string(&path).unwrap()));
-        }
-    }
+/// The files of the repository whose names end so, with their content.
+fn files_of_the_repository(extension: &str) -> Vec<(PathBuf, String)> {
+    let enters = |folder: &Path| {
+        let name = folder.file_name().unwrap().to_string_lossy();
+        !name.starts_with('.') && name != "target" && name != "node_modules"
+    };
+    let files = files_below(&repository(), enters).into_iter();
+    let files = files.filter(|path| path.extension().is_some_and(|it| it == extension));
+    files.map(|path| (path.clone(), fs::read_to_string(&path).unwrap())).collect()
 }
 
 /// The names of all functions that an attribute makes a test.

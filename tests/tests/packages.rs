@@ -11,7 +11,7 @@ use std::{
 
 use serde_json::Value;
 use tempfile::TempDir;
-use tests::{Network, assert_success, get_with_status, nanotrace, repository};
+use tests::{Network, assert_success, files_below, get_with_status, nanotrace, repository};
 
 /// All checks of one release, since making it takes most of the time.
 #[test]
@@ -95,7 +95,7 @@ impl Release {
         assert_eq!(mode("etc/nanotrace/node.env"), 0o640);
         assert_eq!(mode("etc/nanotrace/verifier.env"), 0o640);
         assert_eq!(mode("var/lib/nanotrace"), 0o700);
-        for file in files(&self.installed) {
+        for file in files_below(&self.installed, |_| true) {
             let mode = fs::metadata(&file).unwrap().permissions().mode();
             assert_eq!(mode & 0o7022, 0, "{} has mode {mode:o}", file.display());
         }
@@ -106,7 +106,9 @@ impl Release {
         let cargo = cargo.unwrap_or_else(|_| PathBuf::from(std::env::var("HOME").unwrap()).join(".cargo"));
         let folders = [cargo, target_directory(), repository()].map(|folder| text(&folder).to_owned());
         let images = self.folder.join("images");
-        let all = [&self.installed, &self.unpacked, &images].into_iter().flat_map(|root| files(root));
+        let all = [&self.installed, &self.unpacked, &images]
+            .into_iter()
+            .flat_map(|root| files_below(root, |_| true));
         for file in all {
             let content = fs::read(&file).unwrap();
             for folder in &folders {
@@ -293,16 +295,6 @@ fn target_directory() -> PathBuf {
 fn find(folder: &Path, ending: &str) -> PathBuf {
     let mut names = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
     names.find(|path| text(path).ends_with(ending)).unwrap()
-}
-
-/// All files below a folder; no link is followed.
-fn files(folder: &Path) -> Vec<PathBuf> {
-    let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap());
-    let below = entries.flat_map(|entry| match entry.file_type().unwrap().is_dir() {
-        true => files(&entry.path()),
-        false => vec![entry.path()],
-    });
-    below.collect()
 }
 
 fn contains(content: &[u8], searched: &[u8]) -> bool {

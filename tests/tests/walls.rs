@@ -8,7 +8,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use tests::repository;
+use tests::{files_below, repository};
 
 const CLOCKS: &[&str] = &["SystemTime::now", "Instant", "now_utc", "now_local"];
 const CHANCE: &[&str] = &["getrandom", "fastrand", "rand", "SysRng", "SystemRandom"];
@@ -72,28 +72,11 @@ fn a_name_is_a_whole_path_segment() {
     assert!(!names(&code_of(source), "fs"));
 }
 
-/// Rust files below a folder, or of the module beside it, that are not tests.
+/// Rust files below a folder that are not tests.
 fn code_files(folder: &Path) -> Vec<PathBuf> {
-    let mut files = Vec::new();
-    let module = folder.with_extension("rs");
-    files.extend(module.exists().then_some(module));
-    collect(folder, &mut files);
-    files
-}
-
-fn collect(folder: &Path, files: &mut Vec<PathBuf>) {
-    for entry in fs::read_dir(folder).unwrap() {
-        let path = entry.unwrap().path();
-        let stem = path.file_stem().unwrap().to_string_lossy().into_owned();
-        if stem == "tests" {
-            continue;
-        }
-        if path.is_dir() {
-            collect(&path, files);
-        } else if path.extension().is_some_and(|it| it == "rs") {
-            files.push(path);
-        }
-    }
+    let is_code = |path: &Path| path.file_stem().is_some_and(|stem| stem != "tests");
+    let files = files_below(folder, is_code).into_iter().filter(|file| is_code(file));
+    files.filter(|path| path.extension().is_some_and(|it| it == "rs")).collect()
 }
 
 /// Source without comments and without the tests at its end.
