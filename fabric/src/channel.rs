@@ -37,7 +37,11 @@ use crate::{
     msp::{MspError, MspManager},
     policy::{Policy, PolicyError, PolicyManager},
     proto::common::{self, HeaderType},
-    types::decode::{DecodeError, decode},
+    types::{
+        DecodedEnvelope,
+        decode::{DecodeError, decode},
+        envelope::Unreadable,
+    },
     wire::{MAX_DEPTH, WireError},
 };
 
@@ -48,6 +52,8 @@ pub enum ConfigError {
     Wire(#[from] WireError),
     #[error("the configuration is no protobuf message: {0}")]
     Decode(#[from] DecodeError),
+    #[error("the envelope cannot be read: {0}")]
+    Envelope(#[from] Unreadable),
     #[error("{0} is missing")]
     Missing(&'static str),
     #[error("the envelope has type {0}, expected {1}")]
@@ -132,9 +138,9 @@ impl Bundle {
     /// is taken as it is: to verify an update, use [`Bundle::validate_config`].
     pub fn from_block(block: &common::Block) -> Result<Arc<Self>, ConfigError> {
         let data = block.data.as_ref().and_then(|data| data.data.first());
-        let envelope: common::Envelope =
-            decode(data.ok_or(ConfigError::Missing("the config transaction"))?.clone())?;
-        let (header, data) = update::open(&envelope, HeaderType::Config, "CONFIG")?;
+        let data = data.ok_or(ConfigError::Missing("the config transaction"))?;
+        let decoded = DecodedEnvelope::new(data.clone());
+        let (header, data) = update::open(&decoded, HeaderType::Config, "CONFIG")?;
         let envelope = ConfigEnvelope::read(data)?;
         let config = envelope.config.ok_or(ConfigError::Missing("the configuration"))?;
         let bundle = Self::from_config(&header.channel_id, config)?;

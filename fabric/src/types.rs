@@ -3,6 +3,7 @@
 pub mod block;
 pub mod blockfile;
 pub mod decode;
+pub mod envelope;
 pub mod height;
 pub mod rwset;
 pub mod txid;
@@ -10,5 +11,6 @@ pub mod wellformed;
 
 pub use block::HeadedBlock;
 pub use decode::{decode, decode_noting};
+pub use envelope::DecodedEnvelope;
 pub use height::Height;
 pub use wellformed::wellformed;

@@ -9,7 +9,7 @@ use fabric::{
             ChaincodeProposalPayload, ProposalResponsePayload, Transaction,
         },
     },
-    types::{decode, txid, wellformed},
+    types::{DecodedEnvelope, decode, txid, wellformed},
 };
 use prost::{Message, Name, bytes::Bytes};
 
@@ -32,10 +32,17 @@ pub fn run(input: &[u8]) {
         let id = txid::compute(&signature_header.nonce, &signature_header.creator);
         assert_eq!(id.len(), 64);
     }
-    let Some(transaction) = read::<Transaction>(&payload.data) else { return };
-    for action in transaction.actions {
+    let decoded = DecodedEnvelope::new(bytes);
+    let Some(transaction) = read::<Transaction>(&payload.data) else {
+        assert!(decoded.transaction().is_err() && decoded.rwset().is_err());
+        return;
+    };
+    for action in &transaction.actions {
         read_action(&action.payload);
     }
+    assert_eq!(decoded.transaction(), Ok(&transaction));
+    let rwset = decoded.rwset().cloned().map_err(Clone::clone);
+    assert_eq!(decoded.into_rwset(), rwset);
 }
 
 fn read_action(payload: &Bytes) {

@@ -13,7 +13,7 @@ use crate::{
     msp::Identity,
     policy::{PolicyError, PolicyManager, SignedData, valid_identities},
     proto::common::{self, HeaderType},
-    types::decode::decode,
+    types::{DecodedEnvelope, decode, envelope::Unreadable},
     wire::{FieldValue, Fields, MAX_DEPTH, put_message, put_varint, string},
 };
 
@@ -59,7 +59,8 @@ pub(super) struct Update {
 impl Update {
     /// Reads an envelope of type CONFIG_UPDATE whose messages nest at most `limit` deep.
     pub fn read(envelope: &common::Envelope, limit: usize) -> Result<Self, ConfigError> {
-        let (_, data) = open(envelope, HeaderType::ConfigUpdate, "CONFIG_UPDATE")?;
+        let decoded = DecodedEnvelope::of(envelope.clone());
+        let (_, data) = open(&decoded, HeaderType::ConfigUpdate, "CONFIG_UPDATE")?;
         let envelope: common::ConfigUpdateEnvelope = decode(data)?;
         let signed = signed_data(&envelope)?;
         let mut update = Self {
@@ -211,18 +212,16 @@ pub(super) fn encode_envelope(config: &[u8], last_update: &[u8]) -> Vec<u8> {
 }
 
 /// The channel header and the data of an envelope of the type wanted.
-pub(super) fn open(
-    envelope: &common::Envelope,
+pub(super) fn open<'d>(
+    envelope: &'d DecodedEnvelope,
     wanted: HeaderType,
     name: &'static str,
-) -> Result<(common::ChannelHeader, Bytes), ConfigError> {
-    let payload: common::Payload = decode(envelope.payload.clone())?;
-    let header = payload.header.ok_or(ConfigError::Missing("the header of the envelope"))?;
-    let header: common::ChannelHeader = decode(header.channel_header)?;
+) -> Result<(&'d common::ChannelHeader, Bytes), ConfigError> {
+    let header = envelope.channel_header().map_err(Unreadable::from)?;
     if header.r#type != i32::from(wanted) {
         return Err(ConfigError::EnvelopeType(header.r#type, name));
     }
-    Ok((header, payload.data))
+    Ok((header, envelope.payload().map_err(Unreadable::from)?.data.clone()))
 }
 
 /// A signature is over its own header and the update (`protoutil/signeddata.go`).

@@ -4,7 +4,10 @@ use bytes::Bytes;
 use sha2::{Digest, Sha256};
 
 use super::decode::{DecodeError, decode};
-use crate::proto::common::{Block, BlockData, BlockHeader, BlockMetadata, BlockMetadataIndex};
+use crate::{
+    proto::common::{Block, BlockData, BlockHeader, BlockMetadata, BlockMetadataIndex},
+    wire::{FieldValue, Fields, WireError},
+};
 
 /// The least number of metadata entries a block carries; a peer refuses fewer.
 pub const METADATA_ENTRIES: usize = 5;
@@ -93,6 +96,30 @@ impl TryFrom<Block> for HeadedBlock {
     }
 }
 
+/// The envelopes in an encoded block, each with the offset at which its first byte stands (`Block.data`, `BlockData.data`).
+pub fn envelopes_in(encoded: &Bytes) -> Result<Vec<(usize, Bytes)>, WireError> {
+    let mut envelopes = Vec::new();
+    for (start, data) in messages(encoded, 2)? {
+        let within = messages(&data, 1)?.into_iter();
+        envelopes.extend(within.map(|(offset, envelope)| (start + offset, envelope)));
+    }
+    Ok(envelopes)
+}
+
+/// The length-delimited fields of this number in a message, each with the offset at which its value begins.
+fn messages(message: &Bytes, number: u32) -> Result<Vec<(usize, Bytes)>, WireError> {
+    let (mut found, mut end) = (Vec::new(), 0);
+    for field in Fields::of(message.clone()) {
+        let field = field?;
+        end += field.raw.len();
+        match field.value {
+            FieldValue::Bytes(value) if field.number == number => found.push((end - value.len(), value)),
+            _ => {}
+        }
+    }
+    Ok(found)
+}
+
 /// The header as it is hashed and signed: DER SEQUENCE of INTEGER and two OCTET STRINGs.
 pub fn header_bytes(header: &BlockHeader) -> Vec<u8> {
     let mut body = Vec::with_capacity(80);
@@ -148,6 +175,23 @@ mod tests {
     use prost::Message;
 
     use super::*;
+
+    #[test]
+    fn envelopes_lie_where_they_are_said_to_lie() {
+        let envelopes: Vec<Bytes> = [0, 1, 127, 128, 20_000].map(|length| vec![7; length].into()).into();
+        for number in [0, 1 << 40] {
+            let header = BlockHeader { number, ..Default::default() };
+            let block = HeadedBlock::new(header, envelopes.clone(), BlockMetadata::default());
+            let encoded = Bytes::from(block.message().encode_to_vec());
+            let found = envelopes_in(&encoded).unwrap();
+            assert_eq!(found.len(), envelopes.len());
+            for ((offset, found), envelope) in found.iter().zip(&envelopes) {
+                assert_eq!((found, &encoded.slice(*offset..*offset + envelope.len())), (envelope, envelope));
+            }
+        }
+        assert_eq!(envelopes_in(&Bytes::new()), Ok(Vec::new()));
+        assert!(envelopes_in(&Bytes::from_static(&[0x12, 9])).is_err());
+    }
 
     #[test]
     fn a_message_without_header_is_no_block() {

@@ -16,9 +16,10 @@ use prost_types::{
     field_descriptor_proto::{Label, Type},
 };
 
+pub use crate::wire::WireError;
 use crate::{
     proto::DESCRIPTORS,
-    wire::{Field, FieldValue, Fields, WireError, put_message},
+    wire::{Field, FieldValue, Fields, put_message},
 };
 
 /// Bytes that Go's protobuf would not decode either.

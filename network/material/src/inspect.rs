@@ -9,6 +9,8 @@ mod rwset;
 mod scalar;
 mod transaction;
 
+use std::fmt::Display;
+
 use bytes::Bytes;
 use prost::{Message, Name};
 use serde_json::{Value, json};
@@ -23,13 +25,14 @@ use fabric::{
         common::{
             Block, BlockData, BlockHeader, BlockMetadata, ChannelHeader, Config, ConfigEnvelope,
             ConfigUpdate, ConfigUpdateEnvelope, Envelope, HeaderType, LastConfig, Metadata,
-            OrdererBlockMetadata, Payload, SignatureHeader,
+            OrdererBlockMetadata, Payload,
         },
         protos::TxValidationCode,
     },
     types::{
+        DecodedEnvelope,
         block::{self, header_hash},
-        decode::{DecodeError, decode},
+        decode,
     },
 };
 
@@ -56,10 +59,9 @@ fn as_block(bytes: Bytes) -> Option<Value> {
 }
 
 fn as_envelope(bytes: Bytes) -> Option<Value> {
-    let shown: Envelope = decode(bytes).ok()?;
-    let payload: Payload = decode(shown.payload.clone()).ok()?;
-    decode::<ChannelHeader>(payload.header?.channel_header).ok()?;
-    Some(kind("envelope", envelope(&shown)))
+    let decoded = DecodedEnvelope::new(bytes);
+    decoded.channel_header().ok()?;
+    Some(kind("envelope", envelope(&decoded, decoded.envelope().ok()?)))
 }
 
 fn as_config_update_envelope(bytes: Bytes) -> Option<Value> {
@@ -99,9 +101,7 @@ fn show_block(header: &BlockHeader, data: Option<&BlockData>, metadata: Option<&
             "hash": hex(&header_hash(header)),
         },
         "data_hash_matches": block::data_hash(transactions) == header.data_hash[..],
-        "transactions": transactions.iter().map(|data| {
-            message(data.clone(), |shown: &Envelope| envelope(shown))
-        }).collect::<Vec<_>>(),
+        "transactions": transactions.iter().map(encoded_envelope).collect::<Vec<_>>(),
         "metadata": block_metadata(entries),
     })
 }
@@ -136,20 +136,29 @@ fn validation_code(code: u8) -> Value {
     }
 }
 
-fn envelope(envelope: &Envelope) -> Value {
-    json!({ "signature": hex(&envelope.signature), "payload": message(envelope.payload.clone(), payload) })
+fn encoded_envelope(bytes: &Bytes) -> Value {
+    let decoded = DecodedEnvelope::new(bytes.clone());
+    layer(bytes, decoded.envelope(), |shown| envelope(&decoded, shown))
 }
 
-fn payload(payload: &Payload) -> Value {
-    let header = payload.header.clone().unwrap_or_default();
-    let channel_header: Result<ChannelHeader, _> = decode(header.channel_header.clone());
+fn envelope(decoded: &DecodedEnvelope, envelope: &Envelope) -> Value {
+    let payload = layer(&envelope.payload, decoded.payload(), |shown| payload(decoded, shown));
+    json!({ "signature": hex(&envelope.signature), "payload": payload })
+}
+
+fn payload(decoded: &DecodedEnvelope, payload: &Payload) -> Value {
+    let header = payload.header.as_ref();
     json!({
-        "channel_header": message(header.channel_header, show_channel_header),
-        "signature_header": message(header.signature_header, |header: &SignatureHeader| json!({
-            "creator": identity::serialized(&header.creator),
-            "nonce": hex(&header.nonce),
-        })),
-        "data": show_data(channel_header.map(|header| header.r#type), payload.data.clone()),
+        "channel_header": header.map(|header| {
+            layer(&header.channel_header, decoded.channel_header(), show_channel_header)
+        }),
+        "signature_header": header.map(|header| {
+            layer(&header.signature_header, decoded.signature_header(), |header| json!({
+                "creator": identity::serialized(&header.creator),
+                "nonce": hex(&header.nonce),
+            }))
+        }),
+        "data": show_data(decoded, payload.data.clone()),
     })
 }
 
@@ -166,11 +175,13 @@ fn show_channel_header(header: &ChannelHeader) -> Value {
     })
 }
 
-fn show_data(header_type: Result<i32, DecodeError>, data: Bytes) -> Value {
-    match header_type.map(HeaderType::try_from) {
-        Ok(Ok(HeaderType::Config)) => message(data, config_envelope),
-        Ok(Ok(HeaderType::ConfigUpdate)) => message(data, config_update_envelope),
-        Ok(Ok(HeaderType::EndorserTransaction)) => message(data, transaction::transaction),
+fn show_data(decoded: &DecodedEnvelope, data: Bytes) -> Value {
+    match decoded.header_type() {
+        Some(HeaderType::Config) => message(data, config_envelope),
+        Some(HeaderType::ConfigUpdate) => message(data, config_update_envelope),
+        Some(HeaderType::EndorserTransaction) => {
+            layer(&data, decoded.transaction(), |shown| transaction::transaction(decoded, shown))
+        }
         _ => opaque(&data),
     }
 }
@@ -184,12 +195,16 @@ fn header_type(number: i32) -> Value {
 
 /// Shows a message inside another, or why it is none. No bytes are shown as nothing.
 fn message<M: Message + Default + Name>(bytes: Bytes, show: impl FnOnce(&M) -> Value) -> Value {
-    if bytes.is_empty() {
-        return Value::Null;
-    }
-    match decode(bytes.clone()) {
-        Ok(message) => show(&message),
-        Err(error) => json!({ "malformed": error.to_string(), "bytes": opaque(&bytes) }),
+    let decoded = decode(bytes.clone());
+    layer(&bytes, decoded.as_ref(), show)
+}
+
+/// The same for what is decoded already from `bytes`, such as a layer of an envelope.
+fn layer<M>(bytes: &Bytes, part: Result<&M, &impl Display>, show: impl FnOnce(&M) -> Value) -> Value {
+    match part {
+        _ if bytes.is_empty() => Value::Null,
+        Ok(message) => show(message),
+        Err(error) => json!({ "malformed": error.to_string(), "bytes": opaque(bytes) }),
     }
 }
 

@@ -12,22 +12,25 @@ use super::{
     policy::policy,
     scalar::opaque,
 };
-use fabric::proto::{
-    common::{
-        BlockDataHashingStructure, Capabilities, Config, ConfigEnvelope, ConfigGroup, ConfigPolicy,
-        ConfigUpdate, ConfigUpdateEnvelope, ConfigValue, Consenter, Consortium, HashingAlgorithm,
-        OrdererAddresses, Orderers, Policy,
+use fabric::{
+    proto::{
+        common::{
+            BlockDataHashingStructure, Capabilities, Config, ConfigEnvelope, ConfigGroup, ConfigPolicy,
+            ConfigUpdate, ConfigUpdateEnvelope, ConfigValue, Consenter, Consortium, HashingAlgorithm,
+            OrdererAddresses, Orderers, Policy,
+        },
+        etcdraft,
+        msp::MspConfig,
+        orderer::{BatchSize, BatchTimeout, ChannelRestrictions, ConsensusType},
+        protos::{AcLs, AnchorPeers},
     },
-    etcdraft,
-    msp::MspConfig,
-    orderer::{BatchSize, BatchTimeout, ChannelRestrictions, ConsensusType},
-    protos::{AcLs, AnchorPeers},
+    types::DecodedEnvelope,
 };
 
 pub(super) fn config_envelope(envelope_: &ConfigEnvelope) -> Value {
     json!({
         "config": envelope_.config.as_ref().map(config_tree),
-        "last_update": envelope_.last_update.as_ref().map(envelope),
+        "last_update": envelope_.last_update.as_ref().map(|update| envelope(&DecodedEnvelope::of(update.clone()), update)),
     })
 }
 

@@ -4,16 +4,21 @@ use bytes::Bytes;
 use serde_json::{Value, json};
 
 use super::{
-    header_type, identity, message,
+    header_type, identity, layer, message,
     rwset::rwset,
     scalar::{hex, opaque},
 };
-use fabric::proto::{
-    common::{ChannelHeader, HeaderType},
-    protos::{
-        ChaincodeAction, ChaincodeActionPayload, ChaincodeEndorsedAction, ChaincodeEvent,
-        ChaincodeHeaderExtension, ChaincodeId, ChaincodeInvocationSpec, ChaincodeProposalPayload,
-        Endorsement, ProposalResponsePayload, Response, Transaction, TransactionAction,
+use fabric::{
+    proto::{
+        common::{ChannelHeader, HeaderType},
+        protos::{
+            ChaincodeAction, ChaincodeEndorsedAction, ChaincodeEvent, ChaincodeHeaderExtension, ChaincodeId,
+            ChaincodeInvocationSpec, ChaincodeProposalPayload, Endorsement, Response, Transaction,
+        },
+    },
+    types::{
+        DecodedEnvelope,
+        envelope::{DecodedAction, DecodedResponse},
     },
 };
 
@@ -28,16 +33,18 @@ pub(super) fn header_extension(header: &ChannelHeader) -> Value {
     )
 }
 
-pub(super) fn transaction(transaction: &Transaction) -> Value {
-    json!({ "actions": transaction.actions.iter().map(action).collect::<Vec<_>>() })
+/// Every action, though peers look at the first alone.
+pub(super) fn transaction(decoded: &DecodedEnvelope, transaction: &Transaction) -> Value {
+    let actions = transaction.actions.iter().zip(decoded.actions());
+    let actions = actions.map(|(encoded, decoded)| layer(&encoded.payload, decoded.as_ref(), action));
+    json!({ "actions": actions.collect::<Vec<_>>() })
 }
 
-fn action(action: &TransactionAction) -> Value {
-    message(action.payload.clone(), |payload: &ChaincodeActionPayload| {
-        json!({
-            "proposal": message(payload.chaincode_proposal_payload.clone(), proposal),
-            "action": payload.action.as_ref().map(endorsed_action),
-        })
+fn action(action: &DecodedAction) -> Value {
+    let payload = &action.payload;
+    json!({
+        "proposal": message(payload.chaincode_proposal_payload.clone(), proposal),
+        "action": payload.action.as_ref().map(|endorsed| endorsed_action(action, endorsed)),
     })
 }
 
@@ -53,13 +60,17 @@ fn proposal(payload: &ChaincodeProposalPayload) -> Value {
     })
 }
 
-fn endorsed_action(action: &ChaincodeEndorsedAction) -> Value {
+fn endorsed_action(action: &DecodedAction, endorsed: &ChaincodeEndorsedAction) -> Value {
     json!({
-        "response": message(action.proposal_response_payload.clone(), |payload: &ProposalResponsePayload| json!({
-            "proposal_hash": hex(&payload.proposal_hash),
-            "chaincode_action": message(payload.extension.clone(), chaincode_action),
-        })),
-        "endorsements": action.endorsements.iter().map(endorsement).collect::<Vec<_>>(),
+        "response": layer(&endorsed.proposal_response_payload, action.response(), response_payload),
+        "endorsements": endorsed.endorsements.iter().map(endorsement).collect::<Vec<_>>(),
+    })
+}
+
+fn response_payload(response: &DecodedResponse) -> Value {
+    json!({
+        "proposal_hash": hex(&response.payload.proposal_hash),
+        "chaincode_action": layer(&response.payload.extension, response.action(), chaincode_action),
     })
 }
 
