@@ -291,7 +291,7 @@ impl ReadModel {
         block.claims().fold(before, |time, (claimed, envelope)| {
             let moves = time.is_none_or(|time| claimed > time)
                 && is_endorsed(
-                    envelope,
+                    &envelope,
                     &self.channel.chaincode,
                     &self.both_bodies,
                     bundle,

@@ -12,7 +12,7 @@ use fabric::{
     msp::{IDENTITY_BYTES, SigningIdentity},
     policy::{SignedData, valid_identities},
     proto::common::{ChannelHeader, Envelope, Header, HeaderType, Payload, SignatureHeader, Status},
-    types::txid,
+    types::{DecodedEnvelope, envelope::Unreadable, txid},
 };
 use prost::Message;
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
@@ -95,44 +95,49 @@ impl Filter<'_> {
     /// Judges an envelope from a client; a config update comes out as the config transaction made of it.
     /// `nonce` is fresh randomness for that config transaction's own header.
     pub fn admit(&self, envelope: Envelope, nonce: [u8; 24]) -> Result<Admitted, Refusal> {
-        let parts = Parts::new(&envelope)
+        // Fabric's orderer lets fields of another wire type pass: see `UnsafeForPeers::Mistyped`.
+        let decoded = DecodedEnvelope::strict(envelope.clone());
+        let header = channel_header(&decoded)
             .map_err(|error| Refusal::bad_request(format!("could not determine channel ID: {error}")))?;
-        if parts.channel_header.channel_id != self.bundle.channel_id() {
+        if header.channel_id != self.bundle.channel_id() {
             return Err(Refusal::bad_request("channel does not exist"));
         }
-        match HeaderType::try_from(parts.channel_header.r#type) {
-            Ok(HeaderType::ConfigUpdate) => self.admit_update(envelope, &parts.signature_header, nonce),
+        match HeaderType::try_from(header.r#type) {
+            Ok(HeaderType::ConfigUpdate) => self.admit_update(envelope, &decoded, nonce),
             Ok(HeaderType::Config) => {
                 Err(Refusal::bad_request("message is of type that cannot be processed directly"))
             }
             Ok(HeaderType::OrdererTransaction) => {
                 Err(Refusal::bad_request("message is of type that is no longer supported"))
             }
-            _ => self.admit_transaction(envelope, parts),
+            _ => self.admit_transaction(envelope, &decoded, header),
         }
     }
 
-    fn admit_transaction(&self, envelope: Envelope, parts: Parts) -> Result<Admitted, Refusal> {
-        let creator = self.apply_rules(&envelope, &parts.signature_header)?;
-        let Parts { channel_header, signature_header, data } = parts;
+    fn admit_transaction(
+        &self,
+        envelope: Envelope,
+        decoded: &DecodedEnvelope,
+        header: &ChannelHeader,
+    ) -> Result<Admitted, Refusal> {
+        let creator = self.apply_rules(&envelope, decoded)?;
         let examine = |()| {
-            check_peer_safe(&channel_header, signature_header, data, self.bundle, self.ledger)
+            check_peer_safe(decoded, self.bundle, self.ledger)
                 .map_err(|error| Refusal::bad_request(error.to_string()))
         };
-        let verdict = self.check_time(&channel_header).and_then(examine);
+        let verdict = self.check_time(header).and_then(examine);
         verdict.map_err(|refusal| refusal.of(&creator))?;
-        Ok(self.admitted(envelope, channel_header.tx_id, creator, None))
+        Ok(self.admitted(envelope, header.tx_id.clone(), creator, None))
     }
 
     fn admit_update(
         &self,
         update: Envelope,
-        signature_header: &Bytes,
+        decoded: &DecodedEnvelope,
         nonce: [u8; 24],
     ) -> Result<Admitted, Refusal> {
-        let creator = self
-            .apply_rules(&update, signature_header)
-            .map_err(|refusal| refusal.of_checks_of_update("initial"))?;
+        let creator =
+            self.apply_rules(&update, decoded).map_err(|refusal| refusal.of_checks_of_update("initial"))?;
         let envelope = self.apply_update(&update, nonce).map_err(|refusal| refusal.of(&creator))?;
         Ok(self.admitted(envelope, String::new(), creator, Some(update)))
     }
@@ -145,8 +150,8 @@ impl Filter<'_> {
                 "error applying config update to existing channel '{channel}': {error}"
             ))
         })?;
-        let (envelope, signature_header) = self.config_transaction(config.envelope, nonce)?;
-        self.apply_rules(&envelope, &signature_header)
+        let envelope = self.config_transaction(config.envelope, nonce)?;
+        self.apply_rules(&envelope, &DecodedEnvelope::strict(envelope.clone()))
             .map_err(|refusal| refusal.of_checks_of_update("final"))?;
         Ok(envelope)
     }
@@ -163,7 +168,7 @@ impl Filter<'_> {
     }
 
     /// Empty, too large, expired, not allowed to write: the rule set of every channel. Gives the creator.
-    fn apply_rules(&self, envelope: &Envelope, signature_header: &Bytes) -> Result<Bytes, Refusal> {
+    fn apply_rules(&self, envelope: &Envelope, decoded: &DecodedEnvelope) -> Result<Bytes, Refusal> {
         if envelope.payload.is_empty() {
             return Err(Refusal::bad_request("Message was empty"));
         }
@@ -174,7 +179,7 @@ impl Filter<'_> {
                 "message payload is {size} bytes and exceeds maximum allowed {limit} bytes"
             )));
         }
-        let signed = signed_data(envelope, signature_header).map_err(|error| {
+        let signed = signed_data(envelope, decoded).map_err(|error| {
             Refusal::bad_request(format!("could not convert message to signedData: {error}"))
         })?;
         if signed.identity.len() > IDENTITY_BYTES {
@@ -237,8 +242,7 @@ impl Filter<'_> {
         })
     }
 
-    /// With its encoded signature header.
-    fn config_transaction(&self, config: Bytes, nonce: [u8; 24]) -> Result<(Envelope, Bytes), Refusal> {
+    fn config_transaction(&self, config: Bytes, nonce: [u8; 24]) -> Result<Envelope, Refusal> {
         let creator = self.signer.serialized();
         let channel_header = ChannelHeader {
             r#type: HeaderType::Config as i32,
@@ -249,35 +253,25 @@ impl Filter<'_> {
             ..Default::default()
         };
         let signature_header = SignatureHeader { creator, nonce: Bytes::copy_from_slice(&nonce) };
-        let signature_header: Bytes = signature_header.encode_to_vec().into();
         let header = Header {
             channel_header: channel_header.encode_to_vec().into(),
-            signature_header: signature_header.clone(),
+            signature_header: signature_header.encode_to_vec().into(),
         };
         let payload: Bytes = Payload { header: Some(header), data: config }.encode_to_vec().into();
         let signed = self.signer.sign(&payload).map_err(|error| Refusal::unavailable(error.to_string()));
-        Ok((Envelope { payload, signature: signed?.into() }, signature_header))
+        Ok(Envelope { payload, signature: signed?.into() })
     }
 }
 
-/// The decoded headers of an envelope and its undecoded data.
-struct Parts {
-    channel_header: ChannelHeader,
-    signature_header: Bytes,
-    data: Bytes,
-}
-
-impl Parts {
-    fn new(envelope: &Envelope) -> Result<Self, String> {
-        let payload: Payload = part("Payload", &envelope.payload)?;
-        let header = payload.header.ok_or("header not set")?;
-        if header.channel_header.is_empty() {
-            return Err("channel header not set".into());
-        }
-        let channel_header = part("ChannelHeader", &header.channel_header)
-            .map_err(|error| format!("error unmarshalling channel header: {error}"))?;
-        Ok(Self { channel_header, signature_header: header.signature_header, data: payload.data })
+/// In Fabric's words (`protoutil.ChannelHeader`).
+fn channel_header(envelope: &DecodedEnvelope) -> Result<&ChannelHeader, String> {
+    let header = envelope.header().map_err(unmarshalling)?;
+    if header.channel_header.is_empty() {
+        return Err("channel header not set".into());
     }
+    envelope
+        .channel_header()
+        .map_err(|failure| format!("error unmarshalling channel header: {}", unmarshalling(failure)))
 }
 
 /// As people read it.
@@ -286,17 +280,25 @@ fn shown(seconds: i64) -> String {
     time.and_then(|time| time.format(&Rfc3339).ok()).unwrap_or_else(|| format!("{seconds} s since 1970"))
 }
 
-fn signed_data(envelope: &Envelope, signature_header: &Bytes) -> Result<SignedData, String> {
-    let header: SignatureHeader = part("SignatureHeader", signature_header)?;
+fn signed_data(envelope: &Envelope, decoded: &DecodedEnvelope) -> Result<SignedData, String> {
+    let header = decoded.signature_header().map_err(unmarshalling)?;
     Ok(SignedData {
         data: Hashed::of(envelope.payload.clone()),
-        identity: header.creator,
+        identity: header.creator.clone(),
         signature: envelope.signature.clone(),
     })
 }
 
-/// Fields of another wire type, which Fabric's orderer lets pass, are refused: see
-/// [`UnsafeForPeers::Mistyped`](validation::peer_safety::UnsafeForPeers::Mistyped).
-fn part<M: Message + Default>(name: &str, bytes: &Bytes) -> Result<M, String> {
-    M::decode(bytes.clone()).map_err(|error| format!("error unmarshalling {name}: {error}"))
+/// A failure in Fabric's words (`protoutil/unmarshalers.go`).
+fn unmarshalling(failure: &Unreadable) -> String {
+    match failure {
+        Unreadable::Malformed { layer, error } => {
+            format!("error unmarshalling {}: {}", layer.message(), error.reason)
+        }
+        Unreadable::Mistyped { layer } => {
+            format!("error unmarshalling {}: a field has another type", layer.message())
+        }
+        Unreadable::NoHeader => "header not set".to_owned(),
+        failure => failure.to_string(),
+    }
 }

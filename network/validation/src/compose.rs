@@ -173,7 +173,7 @@ impl<'a> Composer<'a> {
         if is_last {
             // What only some peers have settled stops the others, so none may rely on it.
             judged.forget_unsettled();
-        } else if judged.endangers_followers(&examined.unpacked) {
+        } else if judged.endangers_followers(&examined.envelope) {
             return Ok(Place::Last);
         }
         match self.serial.accept(examined, judged) {
@@ -184,7 +184,7 @@ impl<'a> Composer<'a> {
 
     /// The definitions that it writes must be ones that peers can act on, whatever its verdict.
     fn check_definitions(&self, examined: &Examined) -> Result<(), Defect> {
-        let rwset = examined.unpacked.endorser_rwset();
+        let rwset = examined.endorser_rwset();
         rwset.map_or(Ok(()), |rwset| redefined::check_written(rwset, self.bundle, self.view))
     }
 }

@@ -6,34 +6,32 @@
 use std::collections::BTreeSet;
 
 use fabric::{
-    proto::protos::{ChaincodeAction, ChaincodeEvent, ChaincodeHeaderExtension, TxValidationCode},
+    proto::{
+        common::ChannelHeader,
+        protos::{ChaincodeAction, ChaincodeEvent, ChaincodeHeaderExtension, TxValidationCode},
+    },
     types::{
         decode,
+        envelope::DecodedResponse,
         rwset::{NamespaceRwSet, TxRwSet},
     },
 };
 
-use super::{
-    unpack::{Endorsed, Unpacked},
-    verdict::Verdict,
-};
+use super::verdict::Verdict;
 
 /// The namespaces whose policies the transaction must meet: the invoked chaincode's, and each one it
 /// writes to.
 ///
 /// Fabric walks them in the random order of a Go map. Where a transaction fails in two of them with
 /// different codes, Fabric's peers themselves disagree; we take them by name.
-pub(crate) fn check(unpacked: &Unpacked, endorsed: &Endorsed) -> Result<BTreeSet<String>, Verdict> {
-    let extension = unpacked.channel_header.as_ref().map(|header| header.extension.clone());
-    let extension: ChaincodeHeaderExtension = decode(extension.unwrap_or_default())
+pub(crate) fn check(header: &ChannelHeader, response: &DecodedResponse) -> Result<BTreeSet<String>, Verdict> {
+    let extension: ChaincodeHeaderExtension = decode(header.extension.clone())
         .map_err(|error| Verdict::invalid(TxValidationCode::BadHeaderExtension, error.to_string()))?;
-    let action = endorsed.chaincode_action().ok_or_else(|| {
+    let action = response.present_action().ok_or_else(|| {
         Verdict::invalid(TxValidationCode::BadResponsePayload, "missing or unreadable chaincode action")
     })?;
-    let rwset = endorsed
-        .rwset
-        .as_ref()
-        .map_err(|error| Verdict::invalid(TxValidationCode::BadRwset, error.to_string()))?;
+    let rwset =
+        response.rwset().map_err(|error| Verdict::invalid(TxValidationCode::BadRwset, error.to_string()))?;
     let invoked = invoked_chaincode(extension, action)?;
     event(action, &invoked)?;
     namespaces(invoked, rwset)

@@ -11,13 +11,18 @@ use std::{
 };
 
 use bytes::Bytes;
-use fabric::{channel::Bundle, crypto::SignatureMemo, msp::Identity};
+use fabric::{
+    channel::Bundle,
+    crypto::SignatureMemo,
+    msp::Identity,
+    proto::common::HeaderType,
+    types::{DecodedEnvelope, rwset::TxRwSet},
+};
 
 use super::{
     Defect, Stop, dispatch, duplicates,
     endorsers::endorsers,
     structure::{self, Type},
-    unpack::Unpacked,
     verdict::{Failure, Verdict},
 };
 use ledger::{Ledger, Transaction};
@@ -29,24 +34,22 @@ const WORTH_A_THREAD: usize = 8;
 /// Asked once: the answer is read from files of the system each time.
 static CORES: LazyLock<usize> = LazyLock::new(|| thread::available_parallelism().map_or(1, usize::from));
 
-/// A transaction, unpacked and examined.
+/// A transaction, decoded as far as its examination came, and examined.
 pub(crate) struct Examined {
-    pub unpacked: Unpacked,
+    pub envelope: DecodedEnvelope,
     pub result: Result<Kind, Verdict>,
 }
 
 /// What remains to be done for a transaction that is consistent, signed and new.
 pub(crate) enum Kind {
-    Config,
+    /// Its data are an encoded `ConfigEnvelope`.
+    Config(Bytes),
     /// To be held against policies.
-    Endorser {
-        namespaces: BTreeSet<String>,
-        endorsers: Vec<Arc<Identity>>,
-    },
+    Endorser { namespaces: BTreeSet<String>, endorsers: Vec<Arc<Identity>> },
 }
 
 /// A result with the transaction's index.
-type Raw = (usize, Unpacked, Result<Kind, Failure>);
+type Raw = (usize, DecodedEnvelope, Result<Kind, Failure>);
 
 /// What every transaction is examined with.
 #[derive(Clone, Copy)]
@@ -67,9 +70,9 @@ impl Examiner<'_> {
     pub fn examine_each(self, envelopes: &[Bytes]) -> Vec<Result<Examined, Defect>> {
         let mut examined = self.on_all_cores(envelopes);
         examined.sort_unstable_by_key(|(index, ..)| *index);
-        let in_order = examined.into_iter().map(|(_, unpacked, result)| match result {
-            Ok(kind) => Ok(Examined { unpacked, result: Ok(kind) }),
-            Err(Failure::Invalid(verdict)) => Ok(Examined { unpacked, result: Err(verdict) }),
+        let in_order = examined.into_iter().map(|(_, envelope, result)| match result {
+            Ok(kind) => Ok(Examined { envelope, result: Ok(kind) }),
+            Err(Failure::Invalid(verdict)) => Ok(Examined { envelope, result: Err(verdict) }),
             Err(Failure::Halt(defect)) => Err(defect),
         });
         in_order.collect()
@@ -96,19 +99,19 @@ impl Examiner<'_> {
         loop {
             let index = next.fetch_add(1, Ordering::Relaxed);
             let Some(envelope) = envelopes.get(index) else { return examined };
-            let unpacked = Unpacked::new(envelope.clone());
-            let result = self.examine(&unpacked);
-            examined.push((index, unpacked, result));
+            let envelope = DecodedEnvelope::new(envelope.clone());
+            let result = self.examine(&envelope);
+            examined.push((index, envelope, result));
         }
     }
 
-    fn examine(self, unpacked: &Unpacked) -> Result<Kind, Failure> {
-        match structure::check(unpacked, self.bundle, self.memo)? {
-            Type::Config => Ok(Kind::Config),
-            Type::Endorser(endorsed) => {
+    fn examine(self, envelope: &DecodedEnvelope) -> Result<Kind, Failure> {
+        match structure::check(envelope, self.bundle, self.memo)? {
+            Type::Config(data) => Ok(Kind::Config(data.clone())),
+            Type::Endorser { header, endorsed, response } => {
                 self.bundle.capabilities().require_v2().map_err(Defect::OldCapability)?;
-                duplicates::check_ledger(unpacked, self.ledger)?;
-                let namespaces = dispatch::check(unpacked, endorsed)?;
+                duplicates::check_ledger(header, self.ledger)?;
+                let namespaces = dispatch::check(header, response)?;
                 Ok(Kind::Endorser { namespaces, endorsers: endorsers(endorsed, self.bundle, self.memo) })
             }
         }
@@ -116,17 +119,42 @@ impl Examiner<'_> {
 }
 
 impl Examined {
+    /// The data of a config transaction; `None` for any other.
+    pub fn config(&self) -> Option<&Bytes> {
+        match &self.result {
+            Ok(Kind::Config(data)) => Some(data),
+            _ => None,
+        }
+    }
+
     pub fn is_config(&self) -> bool {
-        matches!(self.result, Ok(Kind::Config))
+        self.config().is_some()
+    }
+
+    /// The id in the header; `None` where that cannot be read.
+    pub fn txid(&self) -> Option<&str> {
+        self.envelope.channel_header().ok().map(|header| header.tx_id.as_str())
+    }
+
+    /// The read-write set, if every layer around it is there and can be read.
+    pub fn rwset(&self) -> Option<&TxRwSet> {
+        let response = self.envelope.response().ok()?;
+        response.present_action().and(response.rwset().ok())
+    }
+
+    /// The same for what its header says is an endorser transaction.
+    pub fn endorser_rwset(&self) -> Option<&TxRwSet> {
+        let is_endorser_transaction = self.envelope.header_type() == Some(HeaderType::EndorserTransaction);
+        if is_endorser_transaction { self.rwset() } else { None }
     }
 
     /// The transaction as the ledger keeps it.
     pub fn into_ledger(self, verdict: &Verdict) -> Transaction {
-        let txid = self.unpacked.indexed_txid();
+        let txid = self.envelope.indexed_txid();
         match self.result {
-            Ok(Kind::Config) if verdict.is_valid() => Transaction::config(txid, self.unpacked.data()),
+            Ok(Kind::Config(data)) if verdict.is_valid() => Transaction::config(txid, data),
             Ok(Kind::Endorser { .. }) if verdict.is_valid() => {
-                Transaction { txid, rwset: self.unpacked.into_rwset() }
+                Transaction { txid, rwset: self.envelope.into_rwset().ok() }
             }
             _ => Transaction { txid, rwset: None },
         }

@@ -15,14 +15,14 @@ use fabric::{
         protos::{MetaDataKeys, TxValidationCode},
     },
     types::{
-        decode,
+        DecodedEnvelope, decode,
+        envelope::Unreadable,
         rwset::{NamespaceRwSet, TxRwSet},
     },
 };
 
 use super::{
     Defect,
-    unpack::{Flaw, Unpacked},
     verdict::{Failure, Verdict},
 };
 use ledger::{StateKey, View};
@@ -37,7 +37,7 @@ pub(crate) struct KeyPolicies<'a> {
     /// The last transactions of the block so far, which have not been searched for metadata writes yet.
     unsearched: VecDeque<Earlier<'a>>,
     /// The first transaction that could not be read to the end.
-    unreadable: Option<(usize, Flaw)>,
+    unreadable: Option<(usize, Unreadable)>,
     /// What the searched transactions do to the policies of keys.
     changes: HashMap<StateKey, Changes>,
     /// Peers look at the changes of a key in an order of their own. Where only some of them hang, the orderer lets
@@ -48,7 +48,7 @@ pub(crate) struct KeyPolicies<'a> {
 /// A transaction that has its place in the block.
 struct Earlier<'a> {
     index: usize,
-    unpacked: &'a Unpacked,
+    envelope: &'a DecodedEnvelope,
     met: Met,
 }
 
@@ -68,18 +68,18 @@ impl<'a> KeyPolicies<'a> {
     }
 
     /// The transaction at `index` is the next one of the block.
-    pub fn add(&mut self, index: usize, unpacked: &'a Unpacked, met: Met) {
-        self.unsearched.push_back(Earlier { index, unpacked, met });
+    pub fn add(&mut self, index: usize, envelope: &'a DecodedEnvelope, met: Met) {
+        self.unsearched.push_back(Earlier { index, envelope, met });
     }
 
     /// Searches the transactions of the block so far for metadata writes, as a peer does before it checks a
     /// policy.
     pub fn search(&mut self) -> Result<(), Defect> {
         while let Some(earlier) = self.unsearched.pop_front() {
-            match readable(earlier.unpacked) {
+            match readable(earlier.envelope) {
                 Ok(rwset) => self.note(&earlier, rwset),
-                Err(flaw @ Flaw::Malformed(_)) => {
-                    self.unreadable.get_or_insert((earlier.index, flaw));
+                Err(flaw @ (Unreadable::Malformed { .. } | Unreadable::Mistyped { .. })) => {
+                    self.unreadable.get_or_insert((earlier.index, flaw.clone()));
                 }
                 Err(flaw) => {
                     let culprit = earlier.index;
@@ -132,19 +132,19 @@ impl<'a> KeyPolicies<'a> {
 
 /// The namespaces whose policies the transaction must be held against, or else peers wait for ever at a later
 /// transaction that writes one of the same keys; an error if already reading it stops them there.
-pub(crate) fn namespaces_to_settle(unpacked: &Unpacked) -> Result<impl Iterator<Item = &str>, Flaw> {
-    let namespaces = readable(unpacked)?.into_iter().flat_map(|rwset| &rwset.namespaces);
+pub(crate) fn namespaces_to_settle(
+    envelope: &DecodedEnvelope,
+) -> Result<impl Iterator<Item = &str>, &Unreadable> {
+    let namespaces = readable(envelope)?.into_iter().flat_map(|rwset| &rwset.namespaces);
     let sets_policies = |namespace: &&NamespaceRwSet| metadata_keys(namespace).next().is_some();
     Ok(namespaces.filter(sets_policies).map(|namespace| namespace.namespace.as_str()))
 }
 
 /// The read-write set, if it can be read; an error where peers do not get that far.
-fn readable(unpacked: &Unpacked) -> Result<Option<&TxRwSet>, Flaw> {
-    match &unpacked.endorsed {
-        Ok(endorsed) if endorsed.action.is_err() => Err(Flaw::Malformed("ChaincodeAction")),
-        Ok(endorsed) => Ok(endorsed.rwset.as_ref().ok()),
-        Err(flaw) => Err(flaw.clone()),
-    }
+fn readable(envelope: &DecodedEnvelope) -> Result<Option<&TxRwSet>, &Unreadable> {
+    let response = envelope.response()?;
+    response.action()?;
+    Ok(response.rwset().ok())
 }
 
 fn metadata_keys(namespace: &NamespaceRwSet) -> impl Iterator<Item = StateKey> {

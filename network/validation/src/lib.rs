@@ -49,7 +49,6 @@ mod redefined;
 mod serial;
 mod source;
 mod structure;
-mod unpack;
 mod verdict;
 
 use std::sync::Arc;

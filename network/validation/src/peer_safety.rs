@@ -16,12 +16,9 @@ use fabric::{
     proto::{
         common::{ChannelHeader, SignatureHeader},
         kvrwset::{KvMetadataEntry, range_query_info::ReadsInfo},
-        protos::{
-            ChaincodeAction, ChaincodeActionPayload, ChaincodeHeaderExtension, ProposalResponsePayload,
-            Transaction,
-        },
+        protos::ChaincodeHeaderExtension,
     },
-    types::{decode_noting, rwset::TxRwSet, txid},
+    types::{DecodedEnvelope, decode_noting, envelope::Unreadable, rwset::TxRwSet, txid},
 };
 
 use ledger::{Ledger, LedgerError};
@@ -37,11 +34,11 @@ const MAX_KEY_POLICY_BYTES: usize = 16 << 10;
 #[derive(Debug, thiserror::Error)]
 pub enum UnsafeForPeers {
     #[error("transaction refused: {part} cannot be decoded, which would stop the channel's peers")]
-    Undecodable { part: &'static str },
+    Undecodable { part: String },
     #[error(
         "transaction refused: a field of {part} has another type, which peers of different versions read differently"
     )]
-    Mistyped { part: &'static str },
+    Mistyped { part: String },
     #[error("transaction refused: it has no {part}, which would stop the channel's peers")]
     Missing { part: &'static str },
     #[error(
@@ -63,31 +60,54 @@ pub enum UnsafeForPeers {
     Ledger(#[from] LedgerError),
 }
 
-/// Refuses a transaction that would stop peers whatever stands beside it in its block.
-///
-/// `signature_header` and `data` are those of the envelope's payload.
+impl From<&Unreadable> for UnsafeForPeers {
+    fn from(failure: &Unreadable) -> Self {
+        match failure {
+            Unreadable::Malformed { layer, .. } => Self::Undecodable { part: layer.to_string() },
+            Unreadable::Mistyped { layer } => Self::Mistyped { part: layer.to_string() },
+            Unreadable::NoHeader => Self::Missing { part: "header" },
+            Unreadable::NoActions => Self::Missing { part: "action" },
+            Unreadable::NoEndorsedAction => Self::Missing { part: "endorsed action" },
+        }
+    }
+}
+
+/// Refuses a transaction that would stop peers whatever stands beside it in its block. The envelope is decoded strictly
+/// ([`DecodedEnvelope::strict`]); its channel header has been read.
 pub fn check_peer_safe(
-    header: &ChannelHeader,
-    signature_header: Bytes,
-    data: Bytes,
+    envelope: &DecodedEnvelope,
     bundle: &Bundle,
     ledger: &Ledger,
 ) -> Result<(), UnsafeForPeers> {
-    // An unreadable extension is a verdict, which all peers reach.
-    let extension = part::<ChaincodeHeaderExtension>("the header's extension", header.extension.clone());
-    if let Err(mistyped @ UnsafeForPeers::Mistyped { .. }) = extension {
-        return Err(mistyped);
-    }
-    let action = chaincode_action(data)?;
-    // Peers mark a transaction with an unreadable read-write set invalid and go on.
-    let Some(rwset) = rwset(action.results)? else { return Ok(()) };
-    check_writes(&rwset, bundle, ledger)?;
-    check_range_queries(&rwset)?;
-    check_policies(&rwset)?;
-    if sets_policies(&rwset) {
-        check_reaches_policy_check(header, signature_header, ledger)?;
+    let header = envelope.channel_header()?;
+    check_extension(header.extension.clone())?;
+    // Walks down to what the chaincode did as a peer does when it looks for dependencies between the transactions of a
+    // block, whatever their type.
+    let response = envelope.response()?;
+    response.action()?;
+    let rwset = match response.rwset() {
+        // Peers mark a transaction with an unreadable read-write set invalid and go on.
+        Err(Unreadable::Malformed { .. }) => return Ok(()),
+        rwset => rwset?,
+    };
+    check_writes(rwset, bundle, ledger)?;
+    check_range_queries(rwset)?;
+    check_policies(rwset)?;
+    if sets_policies(rwset) {
+        check_reaches_policy_check(header, envelope.signature_header()?, ledger)?;
     }
     Ok(())
+}
+
+/// An unreadable extension is a verdict, which all peers reach.
+fn check_extension(extension: Bytes) -> Result<(), UnsafeForPeers> {
+    let mut mistyped = false;
+    let _ = decode_noting::<ChaincodeHeaderExtension>(extension, &mut mistyped);
+    if mistyped {
+        Err(UnsafeForPeers::Mistyped { part: "the header's extension".to_owned() })
+    } else {
+        Ok(())
+    }
 }
 
 /// Whether the collections that a transaction writes to are defined, and the chaincode definitions that it
@@ -97,35 +117,6 @@ fn check_writes(rwset: &TxRwSet, bundle: &Bundle, ledger: &Ledger) -> Result<(),
     collections::check_written(rwset, &Definitions::committed(&view))
         .and_then(|()| redefined::check_written(rwset, bundle, &view))
         .map_err(UnsafeForPeers::Writes)
-}
-
-/// Walks down to what the chaincode did as a peer does when it looks for dependencies between the
-/// transactions of a block, whatever their type.
-fn chaincode_action(data: Bytes) -> Result<ChaincodeAction, UnsafeForPeers> {
-    let transaction: Transaction = part("the transaction", data)?;
-    let action = transaction.actions.into_iter().next().ok_or(UnsafeForPeers::Missing { part: "action" })?;
-    let payload: ChaincodeActionPayload = part("the action's payload", action.payload)?;
-    let endorsed = payload.action.ok_or(UnsafeForPeers::Missing { part: "endorsed action" })?;
-    let response: ProposalResponsePayload =
-        part("the proposal response", endorsed.proposal_response_payload)?;
-    part("the chaincode action", response.extension)
-}
-
-/// Decodes a part, and refuses one in which a known field comes with another wire type.
-fn part<M: prost::Message + Default + prost::Name>(
-    part: &'static str,
-    bytes: Bytes,
-) -> Result<M, UnsafeForPeers> {
-    let mut mistyped = false;
-    let message = decode_noting(bytes, &mut mistyped).map_err(|_| UnsafeForPeers::Undecodable { part })?;
-    if mistyped { Err(UnsafeForPeers::Mistyped { part }) } else { Ok(message) }
-}
-
-/// As [`part`], but the set may be unreadable: that is a verdict, which all peers reach.
-fn rwset(results: Bytes) -> Result<Option<TxRwSet>, UnsafeForPeers> {
-    let mut mistyped = false;
-    let rwset = TxRwSet::decode_noting(results, &mut mistyped).ok();
-    if mistyped { Err(UnsafeForPeers::Mistyped { part: "the read-write set" }) } else { Ok(rwset) }
 }
 
 /// Only a forger states a range query that peers cannot repeat.
@@ -171,10 +162,9 @@ fn check_policies(rwset: &TxRwSet) -> Result<(), UnsafeForPeers> {
 /// transactions of the block waiting for a verdict that never comes.
 fn check_reaches_policy_check(
     header: &ChannelHeader,
-    signature_header: Bytes,
+    signature_header: &SignatureHeader,
     ledger: &Ledger,
 ) -> Result<(), UnsafeForPeers> {
-    let signature_header: SignatureHeader = part("the signature header", signature_header)?;
     let never_checked = |reason| Err(UnsafeForPeers::PolicyNeverChecked { reason });
     if header.tx_id != txid::compute(&signature_header.nonce, &signature_header.creator) {
         return never_checked("its transaction id does not match nonce and creator");

@@ -5,7 +5,10 @@
 
 use std::{cell::Cell, collections::HashSet, sync::Arc};
 
-use fabric::{channel::Bundle, types::Height};
+use fabric::{
+    channel::Bundle,
+    types::{DecodedEnvelope, Height},
+};
 
 use super::{
     Defect, Stop, collections, config,
@@ -17,7 +20,6 @@ use super::{
     mvcc::State,
     policies::Policies,
     redefined,
-    unpack::Unpacked,
     verdict::{Failure, Verdict},
 };
 use ledger::{Transaction, UpdateBatch, View};
@@ -87,10 +89,11 @@ impl<'a> Serial<'a> {
     /// Judges a transaction as the next one of the block.
     pub fn judge(&mut self, examined: &Examined) -> Result<Judged, Defect> {
         let mut judged = self.check_endorsement(examined)?;
-        if judged.is_endorsed && self.txids.contains(examined.unpacked.txid()) {
-            judged.verdict = duplicates::in_block(&examined.unpacked);
+        let earlier = examined.txid().filter(|txid| judged.is_endorsed && self.txids.contains(txid));
+        if let Some(txid) = earlier {
+            judged.verdict = duplicates::in_block(txid);
         }
-        if let Some(rwset) = examined.unpacked.endorser_rwset() {
+        if let Some(rwset) = examined.endorser_rwset() {
             collections::check_written(rwset, self.endorsement.definitions)?;
         }
         if judged.verdict.is_valid() {
@@ -106,9 +109,9 @@ impl<'a> Serial<'a> {
             self.apply(index, examined)?;
         }
         if judged.is_endorsed {
-            self.txids.insert(examined.unpacked.txid());
+            self.txids.extend(examined.txid());
         }
-        self.endorsement.key_policies.add(index, &examined.unpacked, judged.met);
+        self.endorsement.key_policies.add(index, &examined.envelope, judged.met);
         self.verdicts.push(judged.verdict);
         Ok(())
     }
@@ -127,7 +130,7 @@ impl<'a> Serial<'a> {
             met: Met::new(),
             failures,
         };
-        let (kind, rwset) = match (&examined.result, examined.unpacked.rwset()) {
+        let (kind, rwset) = match (&examined.result, examined.rwset()) {
             (Ok(kind), rwset) => (kind, rwset),
             (Err(verdict), _) => return Ok(plain(verdict.clone(), 1)),
         };
@@ -142,7 +145,7 @@ impl<'a> Serial<'a> {
     }
 
     fn check_reads(&self, examined: &Examined, verdict: &mut Verdict) -> Result<(), Defect> {
-        let Some(rwset) = examined.unpacked.rwset().filter(|_| !examined.is_config()) else { return Ok(()) };
+        let Some(rwset) = examined.rwset().filter(|_| !examined.is_config()) else { return Ok(()) };
         let (block, range_results) = (&self.updates, &self.range_results);
         match (State { committed: self.view, block, range_results }).check(rwset) {
             Ok(()) => Ok(()),
@@ -156,11 +159,10 @@ impl<'a> Serial<'a> {
 
     fn apply(&mut self, index: usize, examined: &Examined) -> Result<(), Defect> {
         let height = Height::new(self.number, index as u64);
-        let config =
-            examined.is_config().then(|| Transaction::config(String::new(), examined.unpacked.data()));
+        let config = examined.config().map(|data| Transaction::config(String::new(), data.clone()));
         let rwset = match &config {
             Some(config) => config.rwset.as_ref(),
-            None => examined.unpacked.rwset(),
+            None => examined.rwset(),
         };
         if let Some(rwset) = rwset {
             self.updates.apply(rwset, height, self.view)?;
@@ -172,8 +174,8 @@ impl<'a> Serial<'a> {
 impl Judged {
     /// Whether peers could hang or panic at a later transaction of the block: they cannot read this one, or some
     /// of them never hold a key policy that it sets against the policies of the key's namespace.
-    pub fn endangers_followers(&self, unpacked: &Unpacked) -> bool {
-        namespaces_to_settle(unpacked)
+    pub fn endangers_followers(&self, envelope: &DecodedEnvelope) -> bool {
+        namespaces_to_settle(envelope)
             .map_or(true, |mut namespaces| namespaces.any(|namespace| !self.is_settled(namespace)))
     }
 
@@ -200,7 +202,7 @@ pub(crate) fn apply_config<'e>(
     count: usize,
     bundle: &Bundle,
 ) -> Result<Option<Arc<Bundle>>, Stop> {
-    let config = examined.enumerate().find(|(_, examined)| examined.is_config());
-    let Some((index, config)) = config else { return Ok(None) };
-    config::apply(&config.unpacked, bundle, count).map(Some).map_err(|defect| (index, defect))
+    let mut configs = examined.enumerate().filter_map(|(index, examined)| Some((index, examined.config()?)));
+    let Some((index, config)) = configs.next() else { return Ok(None) };
+    config::apply(config, bundle, count).map(Some).map_err(|defect| (index, defect))
 }

@@ -10,12 +10,13 @@ use fabric::{
     policy::{PolicyError, SignedData},
     proto::{
         common::{
-            BlockHeader, ChannelHeader, Consenter, Envelope, HeaderType, IdentifierHeader, Metadata,
-            MetadataSignature, Payload, SignatureHeader,
+            BlockHeader, ChannelHeader, Consenter, HeaderType, IdentifierHeader, Metadata, MetadataSignature,
+            SignatureHeader,
         },
         msp::SerializedIdentity,
     },
     types::{
+        DecodedEnvelope,
         block::{HeadedBlock, METADATA_ENTRIES, SIGNATURES, data_hash, header_bytes},
         decode::{DecodeError, decode},
         wellformed::{NotWellFormed, wellformed},
@@ -126,54 +127,37 @@ fn check_continues(header: &BlockHeader, ledger: &Ledger) -> Result<(), BlockRej
 }
 
 fn check_transactions(envelopes: &[Bytes], bundle: &Bundle) -> Result<(), BlockRejected> {
-    check_first_transaction(envelopes, bundle)?;
-    check_well_formed(envelopes)
+    let first = envelopes.first().ok_or(BlockRejected::Empty)?;
+    let first = DecodedEnvelope::new(first.clone());
+    let header = first.channel_header();
+    let header = header.map_err(|error| BlockRejected::FirstTransaction(error.to_string()))?;
+    check_channel(header, bundle)?;
+    // A config transaction is alone in its block, and may carry what others may not.
+    let is_config_block = envelopes.len() == 1 && header.r#type == HeaderType::Config as i32;
+    if is_config_block { Ok(()) } else { check_well_formed(envelopes) }
 }
 
 /// The first transaction says which channel the block is of.
-fn check_first_transaction(envelopes: &[Bytes], bundle: &Bundle) -> Result<(), BlockRejected> {
-    let first = envelopes.first().ok_or(BlockRejected::Empty)?;
-    let header = channel_header(first)
-        .map_err(|error| BlockRejected::FirstTransaction(error.to_string()))?
-        .ok_or_else(|| BlockRejected::FirstTransaction("no header".to_owned()))?;
-    if header.channel_id != bundle.channel_id() {
-        let expected = bundle.channel_id().to_owned();
-        return Err(BlockRejected::Channel { expected, got: header.channel_id });
+fn check_channel(first: &ChannelHeader, bundle: &Bundle) -> Result<(), BlockRejected> {
+    if first.channel_id != bundle.channel_id() {
+        let (expected, got) = (bundle.channel_id().to_owned(), first.channel_id.clone());
+        return Err(BlockRejected::Channel { expected, got });
     }
     Ok(())
 }
 
 fn check_well_formed(envelopes: &[Bytes]) -> Result<(), BlockRejected> {
-    if is_config_block(envelopes) {
-        return Ok(());
-    }
     for (index, envelope) in envelopes.iter().enumerate() {
         wellformed(envelope).map_err(|defect| BlockRejected::Malformed { index, defect })?;
     }
     Ok(())
 }
 
-/// A config transaction is alone in its block, and may carry what others may not.
-fn is_config_block(envelopes: &[Bytes]) -> bool {
-    let [only] = envelopes else { return false };
-    let header = channel_header(only).ok().flatten();
-    header.is_some_and(|header| header.r#type == HeaderType::Config as i32)
-}
-
-fn channel_header(envelope: &Bytes) -> Result<Option<ChannelHeader>, DecodeError> {
-    let envelope: Envelope = decode(envelope.clone())?;
-    let payload: Payload = decode(envelope.payload)?;
-    payload.header.map(|header| decode(header.channel_header)).transpose()
-}
-
 fn check_signatures(block: &HeadedBlock, bundle: &Bundle, memo: &SignatureMemo) -> Result<(), BlockRejected> {
-    let entries =
-        block.message().metadata.as_ref().map(|metadata| metadata.metadata.as_slice()).unwrap_or_default();
-    if entries.len() < METADATA_ENTRIES {
-        return Err(BlockRejected::Metadata(entries.len()));
-    }
-    let entry = entries.get(SIGNATURES).cloned().unwrap_or_default();
-    let metadata: Metadata = decode(entry).map_err(BlockRejected::Signatures)?;
+    let entries = block.message().metadata.as_ref().map_or(0, |metadata| metadata.metadata.len());
+    let entry = block.metadata(SIGNATURES).filter(|_| entries >= METADATA_ENTRIES);
+    let entry = entry.ok_or(BlockRejected::Metadata(entries))?;
+    let metadata: Metadata = decode(entry.clone()).map_err(BlockRejected::Signatures)?;
     let signed = SignedBlock { value: &metadata.value, header: header_bytes(block.header()), bundle };
     let mut signatures = Vec::with_capacity(metadata.signatures.len());
     for signature in &metadata.signatures {

@@ -3,63 +3,71 @@
 //! Source: `core/common/validation/msgvalidation.go` and the beginning of
 //! `core/committer/txvalidator/v20/validator.go`. The order of the checks decides the code.
 
+use bytes::Bytes;
 use fabric::{
     channel::Bundle,
     crypto::{Hashed, SignatureMemo},
     proto::{
-        common::{ChannelHeader, Envelope, HeaderType, Payload, SignatureHeader},
-        protos::TxValidationCode,
+        common::{ChannelHeader, Envelope, HeaderType, SignatureHeader},
+        protos::{ChaincodeEndorsedAction, TxValidationCode},
     },
-    types::{decode, txid},
+    types::{
+        DecodedEnvelope, decode,
+        envelope::{DecodedResponse, Unreadable},
+        txid,
+    },
 };
 use sha2::{Digest, Sha256};
 
 use super::{
     Defect,
-    unpack::{Endorsed, Flaw, Unpacked},
     verdict::{Failure, Verdict},
 };
 
 /// What a well-formed transaction is.
 pub(crate) enum Type<'a> {
-    Config,
-    Endorser(&'a Endorsed),
+    /// With its data.
+    Config(&'a Bytes),
+    Endorser {
+        header: &'a ChannelHeader,
+        endorsed: &'a ChaincodeEndorsedAction,
+        response: &'a DecodedResponse,
+    },
 }
 
 pub(crate) fn check<'a>(
-    unpacked: &'a Unpacked,
+    decoded: &'a DecodedEnvelope,
     bundle: &Bundle,
     memo: &SignatureMemo,
 ) -> Result<Type<'a>, Failure> {
     let invalid = |code, reason: &dyn std::fmt::Display| Verdict::invalid(code, reason.to_string());
-    let envelope = unpacked.envelope.as_ref();
+    let envelope = decoded.envelope();
     let envelope = envelope.map_err(|error| invalid(TxValidationCode::InvalidOtherReason, error))?;
-    let payload = unpacked.payload.as_ref();
-    let payload = payload.map_err(|error| invalid(TxValidationCode::BadPayload, error))?;
+    let payload = decoded.payload().map_err(|error| invalid(TxValidationCode::BadPayload, error))?;
     if payload.header.is_none() {
         return Err(Defect::NoHeader.into());
     }
-    let (channel, signature) = common_header(unpacked)?;
+    let (channel, signature) = common_header(decoded)?;
     creator_signature(envelope, channel, signature, bundle, memo)
         .map_err(|reason| invalid(TxValidationCode::BadCreatorSignature, &reason))?;
-    match unpacked.header_type() {
+    match decoded.header_type() {
         Some(HeaderType::EndorserTransaction) => {
             transaction_id(channel, signature)?;
-            endorser_transaction(unpacked, payload).map(Type::Endorser)
+            endorser_transaction(decoded, channel, &payload.data)
         }
         Some(HeaderType::Config) if payload.data.is_empty() => {
             Err(invalid(TxValidationCode::InvalidConfigTransaction, &"no config in it").into())
         }
-        Some(HeaderType::Config) => Ok(Type::Config),
+        Some(HeaderType::Config) => Ok(Type::Config(&payload.data)),
         _ => Err(invalid(TxValidationCode::UnsupportedTxPayload, &"no type of a transaction").into()),
     }
 }
 
-fn common_header(unpacked: &Unpacked) -> Result<(&ChannelHeader, &SignatureHeader), Verdict> {
+fn common_header(decoded: &DecodedEnvelope) -> Result<(&ChannelHeader, &SignatureHeader), Verdict> {
     let bad = |reason: &str| Verdict::invalid(TxValidationCode::BadCommonHeader, reason);
-    let channel = unpacked.channel_header.as_ref().ok_or_else(|| bad("unreadable channel header"))?;
-    let signature = unpacked.signature_header.as_ref().ok_or_else(|| bad("unreadable signature header"))?;
-    match unpacked.header_type() {
+    let channel = decoded.channel_header().map_err(|_| bad("unreadable channel header"))?;
+    let signature = decoded.signature_header().map_err(|_| bad("unreadable signature header"))?;
+    match decoded.header_type() {
         Some(HeaderType::EndorserTransaction | HeaderType::ConfigUpdate | HeaderType::Config) => {}
         _ => return Err(bad(&format!("header type {}", channel.r#type))),
     }
@@ -114,45 +122,49 @@ fn transaction_id(channel: &ChannelHeader, signature: &SignatureHeader) -> Resul
     Err(Verdict::invalid(TxValidationCode::BadProposalTxid, reason))
 }
 
-fn endorser_transaction<'a>(unpacked: &'a Unpacked, payload: &Payload) -> Result<&'a Endorsed, Failure> {
+fn endorser_transaction<'a>(
+    decoded: &'a DecodedEnvelope,
+    header: &'a ChannelHeader,
+    data: &[u8],
+) -> Result<Type<'a>, Failure> {
     let invalid = |reason: String| Verdict::invalid(TxValidationCode::InvalidEndorserTransaction, reason);
-    if payload.data.is_empty() {
+    if data.is_empty() {
         return Err(invalid("no transaction in it".to_owned()).into());
     }
-    let transaction = unpacked.transaction.as_ref();
-    let transaction = transaction.ok_or_else(|| invalid("malformed transaction".to_owned()))?;
+    let transaction = decoded.transaction().map_err(|error| invalid(error.to_string()))?;
     let [action] = transaction.actions.as_slice() else {
         return Err(invalid(format!("{} actions, expected one", transaction.actions.len())).into());
     };
-    let header: SignatureHeader =
+    let author: SignatureHeader =
         decode(action.header.clone()).map_err(|error| invalid(format!("header of the action: {error}")))?;
-    signature_header(&header).map_err(|reason| invalid(format!("action: {reason}")))?;
-    let endorsed = unpacked.endorsed.as_ref().map_err(|flaw| match flaw {
+    signature_header(&author).map_err(|reason| invalid(format!("action: {reason}")))?;
+    let unreadable = |failure: &Unreadable| match failure {
         // Fabric looks into the content before it asks whether there is any.
-        Flaw::NoEndorsedAction => Failure::from(Defect::ActionWithoutContent),
-        flaw => invalid(flaw.to_string()).into(),
-    })?;
-    let channel_header = payload.header.as_ref().map(|header| header.channel_header.as_ref());
-    proposal_hash(channel_header.unwrap_or_default(), &action.header, endorsed)
+        Unreadable::NoEndorsedAction => Failure::from(Defect::ActionWithoutContent),
+        failure => invalid(failure.to_string()).into(),
+    };
+    let content = decoded.action().map_err(unreadable)?;
+    let (endorsed, response) =
+        content.endorsed().and_then(|endorsed| Ok((endorsed, content.response()?))).map_err(unreadable)?;
+    let channel_header = &decoded.header().map_err(unreadable)?.channel_header;
+    let proposal_payload = &content.payload.chaincode_proposal_payload;
+    proposal_hash([channel_header, &action.header, proposal_payload], response)
         .map_err(|reason| invalid(reason.to_owned()))?;
-    Ok(endorsed)
+    Ok(Type::Endorser { header, endorsed, response })
 }
 
-/// The endorsers signed for this channel header, this action header and this proposal.
-fn proposal_hash(
-    channel_header: &[u8],
-    action_header: &[u8],
-    endorsed: &Endorsed,
-) -> Result<(), &'static str> {
-    if endorsed.proposal_payload.is_empty() {
+/// The endorsers signed for this channel header, this action header and this proposal payload.
+fn proposal_hash(proposal: [&Bytes; 3], response: &DecodedResponse) -> Result<(), &'static str> {
+    let [channel_header, action_header, payload] = proposal;
+    if payload.is_empty() {
         return Err("no proposal payload");
     }
     let hash = Sha256::new()
         .chain_update(channel_header)
         .chain_update(action_header)
-        .chain_update(&endorsed.proposal_payload)
+        .chain_update(payload)
         .finalize();
-    if hash.as_slice() != endorsed.response_payload.proposal_hash.as_ref() {
+    if hash.as_slice() != response.payload.proposal_hash.as_ref() {
         return Err("the endorsers signed another proposal: its hash differs");
     }
     Ok(())

@@ -11,9 +11,9 @@ use certificate::keys::{self, Subject};
 use certificate::record::{Accreditation, Certificate, Stop, Withdrawal};
 use certificate::{Code, DateTime, EventLog, LedgerTime};
 use fabric::channel::{Bundle, ConfigError};
-use fabric::proto::common::{ChannelHeader, Envelope, HeaderType, Payload};
+use fabric::proto::common::HeaderType;
 use fabric::proto::protos::TxValidationCode;
-use fabric::types::{HeadedBlock, Height, decode};
+use fabric::types::{DecodedEnvelope, HeadedBlock, Height};
 use ledger::{
     CommittedBlock, CommittedState, LedgerError, StateItem, StateKey, StateValue, Transaction, Update,
     UpdateBatch,
@@ -62,21 +62,17 @@ impl<'a> IncomingBlock<'a> {
     }
 
     /// The timestamps of the valid endorser transactions, with their envelopes.
-    pub fn claims(&self) -> impl Iterator<Item = (DateTime, &'a Bytes)> + use<'_, 'a> {
+    pub fn claims(&self) -> impl Iterator<Item = (DateTime, DecodedEnvelope)> + use<'_, 'a> {
         self.valid_envelopes().filter_map(|envelope| {
-            let header = channel_header(envelope)?;
-            let is_endorser_transaction = header.r#type == HeaderType::EndorserTransaction as i32;
-            let timestamp = header.timestamp.filter(|_| is_endorser_transaction)?;
+            let is_endorser_transaction = envelope.header_type() == Some(HeaderType::EndorserTransaction);
+            let timestamp = envelope.channel_header().ok().filter(|_| is_endorser_transaction)?.timestamp?;
             Some((DateTime::from_seconds(timestamp.seconds), envelope))
         })
     }
 
     /// The configuration that the block sets, if it is a config block.
     pub fn config(&self) -> Result<Option<Arc<Bundle>>, ModelError> {
-        let sets = |envelope| {
-            channel_header(envelope).is_some_and(|header| header.r#type == HeaderType::Config as i32)
-        };
-        if !self.valid_envelopes().any(sets) {
+        if !self.valid_envelopes().any(|envelope| envelope.header_type() == Some(HeaderType::Config)) {
             return Ok(None);
         }
         let number = self.block.number();
@@ -84,9 +80,10 @@ impl<'a> IncomingBlock<'a> {
         Bundle::from_block(self.block.message()).map(Some).map_err(unreadable)
     }
 
-    fn valid_envelopes(&self) -> impl Iterator<Item = &'a Bytes> + use<'_, 'a> {
+    fn valid_envelopes(&self) -> impl Iterator<Item = DecodedEnvelope> + use<'_, 'a> {
         let validated = self.block.envelopes().iter().zip(self.codes.iter());
-        validated.filter(|(_, code)| **code == TxValidationCode::Valid).map(|(envelope, _)| envelope)
+        let valid = validated.filter(|(_, code)| **code == TxValidationCode::Valid);
+        valid.map(|(envelope, _)| DecodedEnvelope::new(envelope.clone()))
     }
 
     /// The public keys of a namespace that a transaction gives a value, or deletes.
@@ -97,12 +94,6 @@ impl<'a> IncomingBlock<'a> {
         let ours = namespaces.filter(|candidate| candidate.namespace == namespace);
         ours.flat_map(|ours| &ours.public.writes).map(|write| write.key.as_str()).collect()
     }
-}
-
-fn channel_header(envelope: &Bytes) -> Option<ChannelHeader> {
-    let envelope: Envelope = decode(envelope.clone()).ok()?;
-    let payload: Payload = decode(envelope.payload).ok()?;
-    decode(payload.header?.channel_header).ok()
 }
 
 /// The changes of one block, built up transaction by transaction.
