@@ -2,10 +2,7 @@
 
 use std::time::SystemTime;
 
-use fabric::{
-    proto::common::{ChannelHeader, Envelope, Payload},
-    types::{HeadedBlock, decode},
-};
+use fabric::types::{DecodedEnvelope, HeadedBlock};
 use time::{
     OffsetDateTime,
     format_description::well_known::{Rfc2822, Rfc3339},
@@ -39,10 +36,8 @@ pub(super) fn newest_transaction(block: &HeadedBlock) -> Option<String> {
 }
 
 fn timestamp(envelope: bytes::Bytes) -> Option<u64> {
-    let envelope: Envelope = decode(envelope).ok()?;
-    let payload: Payload = decode(envelope.payload).ok()?;
-    let header: ChannelHeader = decode(payload.header?.channel_header).ok()?;
-    u64::try_from(header.timestamp?.seconds).ok()
+    let timestamp = DecodedEnvelope::new(envelope).channel_header().ok()?.timestamp;
+    u64::try_from(timestamp?.seconds).ok()
 }
 
 fn seconds(time: SystemTime) -> u64 {

@@ -8,9 +8,8 @@ use std::collections::HashSet;
 use bytes::Bytes;
 use fabric::{
     proto::protos::TxValidationCode,
-    types::{HeadedBlock, Height},
+    types::{Height, block::envelopes_in, decode::WireError},
 };
-use prost::{Message, encoding::encoded_len_varint};
 use rocksdb::{DB, WriteBatch};
 
 use super::{
@@ -69,14 +68,23 @@ pub(super) fn prepare(
 
 /// Adds the block's place in the log.
 pub(super) fn locate(
-    block: &HeadedBlock,
-    location: Location,
+    number: u64,
+    record: BlockRecord,
     database: &DB,
     batch: &mut WriteBatch,
 ) -> Result<(), LedgerError> {
-    let record = BlockRecord { location, envelopes: envelope_spans(block) };
-    batch.put_cf(database::family(database, BLOCKS)?, block.number().to_be_bytes(), record.encode());
+    batch.put_cf(database::family(database, BLOCKS)?, number.to_be_bytes(), record.encode());
     Ok(())
+}
+
+/// Where the envelopes lie in the bytes of their block, as these go into the log.
+pub(super) fn envelope_spans(number: u64, encoded: &Bytes) -> Result<Vec<EnvelopeSpan>, LedgerError> {
+    let unreadable = |error: WireError| LedgerError::Unreadable { number, reason: error.to_string() };
+    let span = |(offset, envelope): (usize, Bytes)| {
+        let checksum = crc32c::crc32c(&envelope);
+        EnvelopeSpan { offset: offset as u32, length: envelope.len() as u32, checksum }
+    };
+    Ok(envelopes_in(encoded).map_err(unreadable)?.into_iter().map(span).collect())
 }
 
 /// Makes the block visible.
@@ -134,23 +142,6 @@ fn put_history(block: &CommittedBlock, database: &DB, batch: &mut WriteBatch) ->
         }
     }
     Ok(())
-}
-
-/// Where the envelopes lie in the block's protobuf encoding: behind the header comes the data, field 2,
-/// whose field 1 is repeated; all fields have one byte of tag.
-fn envelope_spans(block: &HeadedBlock) -> Vec<EnvelopeSpan> {
-    let field = |length: usize| 1 + encoded_len_varint(length as u64);
-    let Some(data) = &block.message().data else { return Vec::new() };
-    let header = block.header().encoded_len();
-    let mut offset = field(header) + header + field(data.encoded_len());
-    let span = |envelope: &Bytes| {
-        offset += field(envelope.len());
-        let checksum = crc32c::crc32c(envelope);
-        let span = EnvelopeSpan { offset: offset as u32, length: envelope.len() as u32, checksum };
-        offset += envelope.len();
-        span
-    };
-    data.data.iter().map(span).collect()
 }
 
 impl TxLocation {

@@ -185,8 +185,10 @@ impl Ledger {
         log.check_poison()?;
         let block = validated.seal(&self.tip.read())?;
         let (mut batch, changed) = index::prepare(&block, &self.view()?)?;
-        let location = log.append(&block.encode()?)?;
-        index::locate(&block.block, location, &self.database, &mut batch)?;
+        let encoded = Bytes::from(block.encode()?);
+        let envelopes = index::envelope_spans(block.number, &encoded)?;
+        let location = log.append(&encoded)?;
+        index::locate(block.number, BlockRecord { location, envelopes }, &self.database, &mut batch)?;
         self.begin(&block, &changed);
         index::write(&self.database, batch).inspect_err(|error| log.poison(error))?;
         let tip = block.savepoint();

@@ -191,7 +191,7 @@ pub(super) fn replay(database: &DB, reader: &LogReader) -> Result<u64, LedgerErr
 
 fn replay_block(database: &DB, reader: &LogReader, logged: LoggedBlock) -> Result<(), LedgerError> {
     let LoggedBlock { number, location, bytes } = logged;
-    let block = HeadedBlock::decode(bytes)
+    let block = HeadedBlock::decode(bytes.clone())
         .map_err(|error| LedgerError::Unreadable { number, reason: error.to_string() })?;
     let recorded = CommittedBlock::recorded_commit_hash(&block);
     let tip = savepoint(database)?;
@@ -203,7 +203,8 @@ fn replay_block(database: &DB, reader: &LogReader, logged: LoggedBlock) -> Resul
         return Err(LedgerError::ReplayDiffers { number, recorded, derived });
     }
     let (mut batch, _) = index::prepare(&block, &committed)?;
-    index::locate(&block.block, location, database, &mut batch)?;
+    let envelopes = index::envelope_spans(number, &bytes)?;
+    index::locate(number, BlockRecord { location, envelopes }, database, &mut batch)?;
     index::write(database, batch)
 }
 

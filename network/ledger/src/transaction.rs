@@ -1,22 +1,19 @@
 //! What the ledger reads out of a transaction: its id, and its writes if it is valid.
 //!
-//! Validation has decoded the same bytes before and hands the result over; this module is for replaying
-//! blocks of the log, which carry their verdicts with them.
+//! Validation has decoded the same bytes before and hands the result over; this module is for blocks of the log, which
+//! carry their verdicts with them: replay, history, and readers of the ledger.
 
 use bytes::Bytes;
 use fabric::{
     proto::{
-        common::{ChannelHeader, Envelope, Header, HeaderType, Payload, SignatureHeader},
+        common::HeaderType,
         kvrwset::{KvWrite, KvrwSet},
-        protos::{
-            ChaincodeAction, ChaincodeActionPayload, ProposalResponsePayload, Transaction as ActionList,
-            TxValidationCode,
-        },
+        protos::TxValidationCode,
     },
     types::{
-        Height, decode,
+        DecodedEnvelope, Height,
+        envelope::Unreadable,
         rwset::{NamespaceRwSet, TxRwSet},
-        txid,
     },
 };
 use prost_types::Timestamp;
@@ -48,13 +45,13 @@ pub(super) struct KeyWrite {
 impl Transaction {
     /// Reads an envelope that has the validation code `code` in its block.
     pub(super) fn read(envelope: &Bytes, code: TxValidationCode, at: Height) -> Result<Self, Defect> {
+        let envelope = DecodedEnvelope::new(envelope.clone());
+        let txid = envelope.indexed_txid();
         let rwset = match code {
-            TxValidationCode::Valid => {
-                Parts::read(envelope).and_then(Parts::rwset).map_err(unreadable(at))?
-            }
+            TxValidationCode::Valid => rwset(envelope).map_err(unreadable(at))?,
             _ => None,
         };
-        Ok(Self { txid: id(envelope), rwset })
+        Ok(Self { txid, rwset })
     }
 
     /// A configuration transaction with this payload data, a `ConfigEnvelope`.
@@ -63,81 +60,40 @@ impl Transaction {
     }
 }
 
-/// The transaction's id as Fabric indexes it (`protoutil.GetOrComputeTxIDFromEnvelope`); empty where
-/// Fabric fails to read one.
-pub fn id(envelope: &Bytes) -> String {
-    let Ok(parts) = Parts::read(envelope) else { return String::new() };
-    if !parts.channel_header.tx_id.is_empty() {
-        return parts.channel_header.tx_id;
-    }
-    decode(parts.signature_header)
-        .map(|header: SignatureHeader| txid::compute(&header.nonce, &header.creator))
-        .unwrap_or_default()
-}
-
 /// The channel a transaction names in its header.
 pub(super) fn channel_id(envelope: &Bytes) -> Result<String, Unreadable> {
-    Parts::read(envelope).map(|parts| parts.channel_header.channel_id)
+    Ok(DecodedEnvelope::new(envelope.clone()).channel_header()?.channel_id.clone())
 }
 
 /// The write of a key in a valid transaction (`history/query_executer.go`): the first of that key in
 /// the first read-write set of that namespace.
-pub(super) fn key_write(envelope: &Bytes, namespace: &str, key: &str) -> Result<KeyWrite, Unreadable> {
-    let parts = Parts::read(envelope)?;
-    let (txid, timestamp) = (parts.channel_header.tx_id.clone(), parts.channel_header.timestamp);
-    let rwset = parts.rwset()?.unwrap_or_default();
-    let mut namespaces = rwset.namespaces.into_iter();
+pub(super) fn key_write(envelope: &Bytes, namespace: &str, key: &str) -> Result<KeyWrite, NoKeyWrite> {
+    let envelope = DecodedEnvelope::new(envelope.clone());
+    let header = envelope.channel_header().map_err(Unreadable::from)?;
+    let (txid, timestamp) = (header.tx_id.clone(), header.timestamp);
+    let mut namespaces = rwset(envelope)?.into_iter().flat_map(|rwset| rwset.namespaces);
     let public = namespaces.find(|candidate| candidate.namespace == namespace).map(|found| found.public);
     let write = public.and_then(|public| public.writes.into_iter().find(|write| write.key == key));
-    Ok(KeyWrite { txid, timestamp, write: write.ok_or(Unreadable::Missing("the write of the key"))? })
+    Ok(KeyWrite { txid, timestamp, write: write.ok_or(NoKeyWrite::Absent)? })
 }
 
-/// Why an envelope cannot be read.
+/// Why the write of a key cannot be given.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum Unreadable {
-    #[error("{0} is missing")]
-    Missing(&'static str),
-    #[error("{0}")]
-    Malformed(String),
+pub(super) enum NoKeyWrite {
+    #[error(transparent)]
+    Unreadable(#[from] Unreadable),
+    #[error("the write of the key is missing")]
+    Absent,
 }
 
-/// An envelope, decoded as far as the ledger needs it.
-struct Parts {
-    channel_header: ChannelHeader,
-    signature_header: Bytes,
-    data: Bytes,
-}
-
-impl Parts {
-    fn read(envelope: &Bytes) -> Result<Self, Unreadable> {
-        let envelope: Envelope = decode(envelope.clone()).map_err(malformed)?;
-        let payload: Payload = decode(envelope.payload).map_err(malformed)?;
-        let Header { channel_header, signature_header } =
-            payload.header.ok_or(Unreadable::Missing("the header"))?;
-        let channel_header = decode(channel_header).map_err(malformed)?;
-        Ok(Self { channel_header, signature_header, data: payload.data })
+/// What a valid transaction read and wrote: its first action, since it has no other, or the configuration that it sets.
+/// `None` for any other type of envelope.
+fn rwset(envelope: DecodedEnvelope) -> Result<Option<TxRwSet>, Unreadable> {
+    match HeaderType::try_from(envelope.channel_header()?.r#type) {
+        Ok(HeaderType::EndorserTransaction) => envelope.into_rwset().map(Some),
+        Ok(HeaderType::Config) => Ok(Some(config_rwset(envelope.payload()?.data.clone()))),
+        _ => Ok(None),
     }
-
-    fn rwset(self) -> Result<Option<TxRwSet>, Unreadable> {
-        match HeaderType::try_from(self.channel_header.r#type) {
-            Ok(HeaderType::EndorserTransaction) => {
-                TxRwSet::decode(results(self.data)?).map(Some).map_err(malformed)
-            }
-            Ok(HeaderType::Config) => Ok(Some(config_rwset(self.data))),
-            _ => Ok(None),
-        }
-    }
-}
-
-/// The read-write set of the transaction's first action; a valid one has no other.
-fn results(data: Bytes) -> Result<Bytes, Unreadable> {
-    let transaction: ActionList = decode(data).map_err(malformed)?;
-    let action = transaction.actions.into_iter().next().ok_or(Unreadable::Missing("the action"))?;
-    let action: ChaincodeActionPayload = decode(action.payload).map_err(malformed)?;
-    let endorsed = action.action.ok_or(Unreadable::Missing("the endorsed action"))?;
-    let response: ProposalResponsePayload = decode(endorsed.proposal_response_payload).map_err(malformed)?;
-    let action: ChaincodeAction = decode(response.extension).map_err(malformed)?;
-    Ok(action.results)
 }
 
 fn config_rwset(data: Bytes) -> TxRwSet {
@@ -145,10 +101,6 @@ fn config_rwset(data: Bytes) -> TxRwSet {
     let public = KvrwSet { writes: vec![write], ..Default::default() };
     let namespace = CONFIG_NAMESPACE.to_owned();
     TxRwSet { namespaces: vec![NamespaceRwSet { namespace, public, collections: Vec::new() }] }
-}
-
-fn malformed(error: impl std::fmt::Display) -> Unreadable {
-    Unreadable::Malformed(error.to_string())
 }
 
 fn unreadable(at: Height) -> impl FnOnce(Unreadable) -> Defect {

@@ -9,14 +9,12 @@ use fabric::{
         protos::TxValidationCode,
     },
     types::{
-        HeadedBlock,
+        DecodedEnvelope, HeadedBlock,
         block::{COMMIT_HASH, TRANSACTIONS_FILTER},
         decode,
     },
 };
 use serde::{Serialize, Serializer};
-
-use ledger::transaction;
 
 /// The verdicts on a block and the commit hash after it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -108,7 +106,9 @@ impl Recorded {
             let envelope = block.envelopes().get(index);
             return Some(Difference::Code {
                 index,
-                txid: envelope.map(transaction::id).unwrap_or_default(),
+                txid: envelope.map_or_else(String::new, |envelope| {
+                    DecodedEnvelope::new(envelope.clone()).indexed_txid()
+                }),
                 ours: code_name(*ours),
                 reason: reasons.get(index).cloned().unwrap_or_default(),
                 recorded: code_name(*recorded),
