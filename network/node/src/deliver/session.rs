@@ -10,10 +10,10 @@ use fabric::{
     msp::IDENTITY_BYTES,
     policy::SignedData,
     proto::{
-        common::{ChannelHeader, Envelope, Header, Payload, SignatureHeader, Status as DeliverStatus},
+        common::{Envelope, Status as DeliverStatus},
         orderer::{SeekInfo, SeekPosition, seek_info::SeekBehavior, seek_position::Type as Position},
     },
-    types::{HeadedBlock, decode},
+    types::{DecodedEnvelope, HeadedBlock, decode},
 };
 use futures::StreamExt;
 use prost_types::Timestamp;
@@ -109,7 +109,9 @@ struct Seek {
 impl Seek {
     fn new<R>(channel: &Channel, envelope: &Envelope, form: &Form<R>) -> Result<Self, DeliverStatus> {
         let bad_request = DeliverStatus::BadRequest;
-        let (header, signed, data) = parse(envelope).ok_or(bad_request)?;
+        let decoded = DecodedEnvelope::of(envelope.clone());
+        let header = decoded.channel_header().map_err(|_| bad_request)?;
+        let signed = signed_data(envelope, &decoded).ok_or(bad_request)?;
         let timestamp: Timestamp = header.timestamp.ok_or(bad_request)?;
         if timestamp.seconds.abs_diff(now()) > TIME_WINDOW {
             return Err(bad_request);
@@ -117,13 +119,14 @@ impl Seek {
         if header.channel_id != channel.id() {
             return Err(DeliverStatus::NotFound);
         }
-        let info: SeekInfo = decode(data).map_err(|_| bad_request)?;
+        let payload = decoded.payload().map_err(|_| bad_request)?;
+        let info: SeekInfo = decode(payload.data.clone()).map_err(|_| bad_request)?;
         let expires_at = channel.expires_at(&signed.identity);
         authorize(channel, &header.channel_id, &signed, expires_at, form.resource)?;
 
         let (start, stop) = range(channel.ledger().height(), &info)?;
         let fail_if_not_ready = info.behavior == SeekBehavior::FailIfNotReady as i32;
-        Ok(Self { signed, channel: header.channel_id, expires_at, start, stop, fail_if_not_ready })
+        Ok(Self { signed, channel: header.channel_id.clone(), expires_at, start, stop, fail_if_not_ready })
     }
 
     async fn send_blocks<R>(&self, session: &Session<R>) -> DeliverStatus {
@@ -166,20 +169,12 @@ impl Seek {
     }
 }
 
-fn parse(envelope: &Envelope) -> Option<(ChannelHeader, SignedData, bytes::Bytes)> {
-    let payload: Payload = decode(envelope.payload.clone()).ok()?;
-    let header: Header = payload.header?;
-    let channel_header: ChannelHeader = decode(header.channel_header).ok()?;
-    let signature_header: SignatureHeader = decode(header.signature_header).ok()?;
-    if signature_header.creator.len() > IDENTITY_BYTES {
-        return None;
-    }
-    let signed = SignedData {
-        data: Hashed::of(envelope.payload.clone()),
-        identity: signature_header.creator,
-        signature: envelope.signature.clone(),
-    };
-    Some((channel_header, signed, payload.data))
+/// What the request is signed as.
+fn signed_data(envelope: &Envelope, decoded: &DecodedEnvelope) -> Option<SignedData> {
+    let identity = decoded.signature_header().ok()?.creator.clone();
+    let data = || Hashed::of(envelope.payload.clone());
+    let is_short = identity.len() <= IDENTITY_BYTES;
+    is_short.then(|| SignedData { data: data(), identity, signature: envelope.signature.clone() })
 }
 
 fn authorize(

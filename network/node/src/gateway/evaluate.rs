@@ -1,11 +1,12 @@
 //! Evaluate: ask one peer, order nothing.
 
+use bytes::Bytes;
 use fabric::{
     proto::{
         gateway::EvaluateResponse,
-        protos::{ChaincodeAction, ProposalResponse, ProposalResponsePayload, Response},
+        protos::{ProposalResponse, Response},
     },
-    types::decode,
+    types::envelope::DecodedResponse,
 };
 use tonic::{Code, Status};
 
@@ -67,11 +68,11 @@ fn call(proposal: &DecodedProposal) -> Result<Call<'_>, String> {
 /// The chaincode's response; its payload is taken from the endorsed action where there is one, since a
 /// peer need not repeat it outside.
 fn result(endorsed: ProposalResponse) -> Response {
-    let action = decode::<ProposalResponsePayload>(endorsed.payload)
-        .and_then(|payload| decode::<ChaincodeAction>(payload.extension));
     let mut response = endorsed.response.unwrap_or_default();
-    if let Ok(action) = action {
-        response.payload = action.response.unwrap_or_default().payload;
+    if let Ok(decoded) = DecodedResponse::new(endorsed.payload)
+        && let Ok(action) = decoded.action()
+    {
+        response.payload = action.response.as_ref().map_or_else(Bytes::new, |it| it.payload.clone());
     }
     response
 }
