@@ -5,6 +5,7 @@ pub mod blockfile;
 pub mod decode;
 pub mod envelope;
 pub mod height;
+pub mod merkle;
 pub mod rwset;
 pub mod txid;
 pub mod wellformed;
