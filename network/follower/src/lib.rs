@@ -31,7 +31,6 @@ mod source;
 use std::{pin::pin, sync::Arc, time::SystemTime};
 
 use fabric::{
-    channel::Bundle,
     crypto::{SignatureMemo, SigningError},
     msp::SigningIdentity,
     types::{HeadedBlock, block::NotABlock},
@@ -45,7 +44,7 @@ use end::End;
 use ledger::{CommittedBlock, Ledger, LedgerError};
 use rounds::{Answer, Answers, rounds};
 pub use source::{Source, SourceKind, tls};
-use validation::{BlockRejected, Halt, NoConfig, current_config};
+use validation::{BlockRejected, Committer, Halt, NoConfig, NotCommitted};
 
 /// What a follower learns.
 pub enum FollowerEvent<'a> {
@@ -125,7 +124,7 @@ pub enum SourceError {
     #[error("it delivered no block: {0}")]
     NotABlock(#[from] NotABlock),
     #[error("it delivered a block that is refused: {0}")]
-    Rejected(#[from] BlockRejected),
+    Rejected(BlockRejected),
     #[error(
         "its block {0} is not the one that follows from the blocks before, and the orderers have not signed it"
     )]
@@ -155,9 +154,7 @@ pub enum SourceError {
 /// Follows one channel with one identity, which must be allowed to read it.
 pub struct Follower {
     asker: Asker,
-    ledger: Arc<Ledger>,
-    bundle: Arc<Bundle>,
-    memo: SignatureMemo,
+    committer: Committer,
     sources: Vec<Source>,
     download: Download,
     end: End,
@@ -174,13 +171,12 @@ impl Follower {
         if sources.is_empty() {
             return Err(FollowError::NoSource);
         }
-        let (bundle, _) = current_config(&ledger)?;
         // Nothing that this process signed comes back to it, so there is nothing to remember.
-        let memo = SignatureMemo::disabled();
+        let committer = Committer::open(Arc::clone(&ledger), SignatureMemo::disabled())?;
         let asker = Asker { ledger: Arc::clone(&ledger), identity };
         let download = Download::new(sources.len());
         let end = End::new(known.max(ledger.height()));
-        Ok(Self { asker, ledger, bundle, memo, sources, download, end })
+        Ok(Self { asker, committer, sources, download, end })
     }
 
     /// Follows without end and tells `listener` what it learns. Returns only where no source could help.
@@ -210,14 +206,7 @@ impl Follower {
         block: HeadedBlock,
         listener: &mut impl FnMut(FollowerEvent<'_>),
     ) -> Result<(), SourceError> {
-        let ordered = validation::verify_ordered(block, &self.bundle, &self.ledger, &self.memo);
-        let ordered = ordered.map_err(rejected)?;
-        let validation = validation::validate(ordered, &self.bundle, &self.ledger, &self.memo)
-            .map_err(FollowError::Halt)?;
-        let block = self.ledger.commit(validation.block).map_err(FollowError::Ledger)?;
-        if let Some(bundle) = validation.bundle {
-            self.bundle = bundle;
-        }
+        let block = self.committer.take(block)?.block;
         self.end.reaches(block.number + 1);
         self.download.advanced();
         listener(FollowerEvent::Committed(&block));
@@ -236,9 +225,9 @@ impl Follower {
         self.download.claims(reports.iter().map(Report::proven));
         let round = self.end.conclude(asked_at, reports);
         let height = round.height;
-        if let Some(reason) = self.download.grievance(self.ledger.height(), height) {
+        if let Some(reason) = self.download.grievance(self.height(), height) {
             self.leave(&reason, listener);
-        } else if self.download.is_turn_over(self.ledger.height(), height) {
+        } else if self.download.is_turn_over(self.height(), height) {
             self.download.leave();
         }
         self.download.open(&self.asker, &self.sources);
@@ -261,7 +250,7 @@ impl Follower {
     fn report(&self, source: &Source, answer: Answer) -> Report {
         Report {
             source: source.address().to_owned(),
-            organisation: source.organisation(&answer.certificates, self.bundle.msps()),
+            organisation: source.organisation(&answer.certificates, self.committer.bundle().msps()),
             claim: answer.newest.and_then(|newest| {
                 let claim = self.height_of(&newest);
                 claim.map_err(|reason| self.unproven(&newest, answer.next, reason))
@@ -282,24 +271,29 @@ impl Follower {
     /// How many blocks the chain has at least if `next`, which came next when it was asked for, is one of it.
     fn shows(&self, next: HeadedBlock) -> Option<u64> {
         let shown = next.number().checked_add(1)?;
-        let is_here = shown <= self.ledger.height();
+        let is_here = shown <= self.height();
         let holds = match is_here {
             true => self.height_of(&next).is_ok(),
-            false => validation::verify_ordered(next, &self.bundle, &self.ledger, &self.memo).is_ok(),
+            false => self.committer.verify_next(next).is_ok(),
         };
         holds.then_some(shown)
+    }
+
+    /// The number of blocks that are here.
+    fn height(&self) -> u64 {
+        self.committer.ledger().height()
     }
 
     /// How many blocks a chain has that ends with `newest`, which must be one of ours or signed by the orderers.
     fn height_of(&self, newest: &HeadedBlock) -> Result<u64, SourceError> {
         let number = newest.number();
         let height = number.checked_add(1).ok_or(SourceError::OtherChain(number))?;
-        let signed = || validation::verify_origin(newest, &self.bundle, &self.memo);
-        if height > self.ledger.height() {
-            signed().map_err(rejected)?;
+        let signed = || self.committer.verify_origin(newest);
+        if height > self.height() {
+            signed().map_err(NotCommitted::from)?;
             return Ok(height);
         }
-        let ours = self.ledger.block(number).map_err(FollowError::Ledger)?;
+        let ours = self.committer.ledger().block(number).map_err(FollowError::Ledger)?;
         match ours.is_some_and(|ours| ours.hash() == newest.hash()) {
             true => Ok(height),
             false if signed().is_ok() => Err(SourceError::Forked(number)),
@@ -316,10 +310,13 @@ impl Round {
     }
 }
 
-/// A failure of our own ledger is not the source's.
-fn rejected(error: BlockRejected) -> SourceError {
-    match error {
-        BlockRejected::Ledger(error) => SourceError::Fatal(FollowError::Ledger(error)),
-        error => SourceError::Rejected(error),
+/// Only a block that is refused is the source's fault.
+impl From<NotCommitted> for SourceError {
+    fn from(failure: NotCommitted) -> Self {
+        match failure {
+            NotCommitted::Rejected(reason) => Self::Rejected(reason),
+            NotCommitted::Halt(halt) => Self::Fatal(FollowError::Halt(halt)),
+            NotCommitted::Ledger(error) => Self::Fatal(FollowError::Ledger(error)),
+        }
     }
 }

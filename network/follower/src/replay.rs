@@ -27,11 +27,8 @@ pub use self::{
     files::{FileError, read},
     report::{BlockReport, Difference, Outcome, Summary},
 };
-use ledger::{
-    Ledger, LedgerError,
-    transaction::{CONFIG_KEY, CONFIG_NAMESPACE},
-};
-use validation::{self, BlockRejected, Halt};
+use ledger::{Ledger, LedgerError};
+use validation::{BlockRejected, Committer, Halt, NoConfig, NotCommitted};
 
 /// Why a chain cannot be replayed further.
 #[derive(Debug, thiserror::Error)]
@@ -61,24 +58,19 @@ pub enum ReplayError {
 /// A chain on its way into a ledger of its own.
 pub struct Replay {
     directory: PathBuf,
-    channel: Option<Channel>,
-    memo: SignatureMemo,
-}
-
-struct Channel {
-    ledger: Arc<Ledger>,
-    bundle: Arc<Bundle>,
+    /// None before the first block.
+    committer: Option<Committer>,
 }
 
 impl Replay {
     /// A replay whose ledger lies in `directory`. If one lies there already, the replay goes on with it.
     pub fn new(directory: PathBuf) -> Self {
-        Self { directory, channel: None, memo: SignatureMemo::disabled() }
+        Self { directory, committer: None }
     }
 
     /// The ledger; none before the first block.
     pub fn ledger(&self) -> Option<&Arc<Ledger>> {
-        self.channel.as_ref().map(|channel| &channel.ledger)
+        self.committer.as_ref().map(Committer::ledger)
     }
 
     /// Judges the next block and commits it. A block that is in the ledger already is only compared.
@@ -86,57 +78,51 @@ impl Replay {
         let recorded = Recorded::take(&mut block);
         let block = HeadedBlock::try_from(block)?;
         let number = block.number();
-        let channel = match &mut self.channel {
-            Some(channel) => channel,
-            none => none.insert(Channel::open(&self.directory, &block)?),
+        let committer = match &mut self.committer {
+            Some(committer) => committer,
+            none => none.insert(open(&self.directory, &block)?),
         };
-        let height = channel.ledger.height();
+        let height = committer.ledger().height();
         if number > height {
             return Err(ReplayError::Gap { last: height.saturating_sub(1), next: number });
         }
         let (block, reasons) = if number < height {
-            (channel.known(&block)?, Vec::new())
+            (known(committer.ledger(), &block)?, Vec::new())
         } else {
-            channel.commit(block, &self.memo)?
+            let committed = committer.take(block).map_err(|failure| not_committed(number, failure))?;
+            (committed.block.block.clone(), committed.reasons)
         };
         Ok(BlockReport::new(recorded, &block, reasons))
     }
 }
 
-impl Channel {
-    fn open(directory: &Path, first: &HeadedBlock) -> Result<Self, ReplayError> {
-        let genesis = (first.number() == 0).then_some(first);
-        if let Some(block) = genesis {
-            check_genesis(block)?;
-        }
-        let (ledger, _) = match Ledger::open(directory, genesis) {
-            Err(LedgerError::NoGenesis { .. }) => return Err(ReplayError::NoGenesis(first.number())),
-            opened => opened?,
-        };
-        let bundle = current_bundle(&ledger)?;
-        Ok(Self { ledger, bundle })
+fn open(directory: &Path, first: &HeadedBlock) -> Result<Committer, ReplayError> {
+    let genesis = (first.number() == 0).then_some(first);
+    if let Some(block) = genesis {
+        check_genesis(block)?;
     }
+    let (ledger, _) = match Ledger::open(directory, genesis) {
+        Err(LedgerError::NoGenesis { .. }) => return Err(ReplayError::NoGenesis(first.number())),
+        opened => opened?,
+    };
+    Committer::open(ledger, SignatureMemo::disabled()).map_err(|error| match error {
+        NoConfig::Ledger(error) => ReplayError::Ledger(error),
+        NoConfig::Unusable(error) => ReplayError::Config(error),
+        NoConfig::Absent => ReplayError::NoGenesis(0),
+    })
+}
 
-    /// The block of this number as we committed it, which must be the same block.
-    fn known(&self, block: &HeadedBlock) -> Result<HeadedBlock, ReplayError> {
-        let known = self.ledger.block(block.number())?.filter(|known| known.hash() == block.hash());
-        known.ok_or(ReplayError::OtherChain(block.number()))
-    }
+/// The block of this number as we committed it, which must be the same block.
+fn known(ledger: &Ledger, block: &HeadedBlock) -> Result<HeadedBlock, ReplayError> {
+    let known = ledger.block(block.number())?.filter(|known| known.hash() == block.hash());
+    known.ok_or(ReplayError::OtherChain(block.number()))
+}
 
-    fn commit(
-        &mut self,
-        block: HeadedBlock,
-        memo: &SignatureMemo,
-    ) -> Result<(HeadedBlock, Vec<String>), ReplayError> {
-        let number = block.number();
-        let ordered = validation::verify_ordered(block, &self.bundle, &self.ledger, memo)
-            .map_err(|reason| ReplayError::Rejected { number, reason })?;
-        let validation = validation::validate(ordered, &self.bundle, &self.ledger, memo)?;
-        let committed = self.ledger.commit(validation.block)?;
-        if let Some(bundle) = validation.bundle {
-            self.bundle = bundle;
-        }
-        Ok((committed.block.clone(), validation.reasons))
+fn not_committed(number: u64, failure: NotCommitted) -> ReplayError {
+    match failure {
+        NotCommitted::Rejected(reason) => ReplayError::Rejected { number, reason },
+        NotCommitted::Halt(halt) => ReplayError::Halt(halt),
+        NotCommitted::Ledger(error) => ReplayError::Ledger(error),
     }
 }
 
@@ -146,12 +132,4 @@ fn check_genesis(block: &HeadedBlock) -> Result<(), ReplayError> {
     }
     Bundle::from_block(block.message())?;
     Ok(())
-}
-
-/// The configuration as of the ledger's last block.
-fn current_bundle(ledger: &Ledger) -> Result<Arc<Bundle>, ReplayError> {
-    let config = ledger.view()?.get(CONFIG_NAMESPACE, CONFIG_KEY)?;
-    let number = config.map_or(0, |config| config.version.block);
-    let block = ledger.block(number)?.ok_or(ReplayError::NoGenesis(number))?;
-    Ok(Bundle::from_block(block.message())?)
 }

@@ -25,7 +25,7 @@ use super::{
 };
 use ledger::LedgerError;
 use ordering::{BlockWriter, Cut, Cutter, Refusal};
-use validation::{BlockRejected, Composition, Halt, Validation};
+use validation::{BlockRejected, Committed, Committer, Composition, Halt, NotCommitted, Validation};
 
 /// Envelopes that may wait because they would stop peers behind others of the same block, and those among them of
 /// one identity. Each is validated once for every block that it waits for.
@@ -38,9 +38,9 @@ pub enum PipelineError {
     #[error("the channel halts: {0}")]
     Halt(#[from] Halt),
     #[error("block refused: {0}")]
-    BlockRejected(#[from] BlockRejected),
+    BlockRejected(BlockRejected),
     #[error("the ledger failed: {0}")]
-    Ledger(#[from] LedgerError),
+    Ledger(LedgerError),
     #[error("no randomness from the operating system: {0}")]
     Randomness(#[from] getrandom::Error),
     #[error("the block cannot be signed: {0}")]
@@ -66,13 +66,16 @@ impl Pipeline {
 
     fn run_stages(&mut self) -> Result<(), PipelineError> {
         let mut waiting = VecDeque::new();
+        let channel = &self.channel;
+        let (ledger, memo) = (Arc::clone(channel.ledger()), Arc::clone(channel.memo()));
+        let mut committer = Committer::new(ledger, channel.bundle(), memo);
         loop {
             let batch = self.gather(&mut waiting);
             if batch.is_empty() {
                 return Ok(());
             }
             let batch = self.readmit(batch);
-            for deferred in self.order_and_commit(batch)?.into_iter().rev() {
+            for deferred in self.order_and_commit(batch, &mut committer)?.into_iter().rev() {
                 waiting.push_front(deferred);
             }
         }
@@ -101,9 +104,13 @@ impl Pipeline {
 
     /// Makes the batch a block and commits it. Every client hears at the cut whether its envelope is in the block;
     /// those whose envelopes may stand in a later one go on waiting.
-    fn order_and_commit(&mut self, batch: Vec<Submission>) -> Result<Vec<Submission>, PipelineError> {
+    fn order_and_commit(
+        &mut self,
+        batch: Vec<Submission>,
+        committer: &mut Committer,
+    ) -> Result<Vec<Submission>, PipelineError> {
         let is_config = batch.iter().any(|submission| submission.admitted.is_config());
-        let composition = self.compose(&batch)?;
+        let composition = compose(&batch, committer)?;
         let Sorted { ordered, deferred, refused } = Sorted::new(batch, &composition);
         refuse(refused);
         let deferred = limit(deferred);
@@ -112,19 +119,11 @@ impl Pipeline {
         }
         let block = self.order(&ordered, is_config)?;
         let header = block.header().clone();
-        let validation = self.verify(block, composition)?;
+        let validation = committer.verify_written(block, composition)?;
         ordered.into_iter().for_each(Submission::ordered);
-        self.commit(validation)?;
+        self.commit(validation, committer)?;
         self.writer.advance(&header, is_config);
         Ok(deferred)
-    }
-
-    fn compose(&self, batch: &[Submission]) -> Result<Composition, PipelineError> {
-        let _stage = metrics::stage("validate", batch.len());
-        let envelopes: Vec<Bytes> =
-            batch.iter().map(|submission| submission.admitted.encoded.clone()).collect();
-        let (channel, bundle) = (&self.channel, self.channel.bundle());
-        Ok(validation::compose(&envelopes, &bundle, channel.ledger(), channel.memo())?)
     }
 
     fn order(&self, ordered: &[Submission], is_config: bool) -> Result<HeadedBlock, PipelineError> {
@@ -136,18 +135,11 @@ impl Pipeline {
         Ok(self.writer.write(envelopes, is_config, nonce, self.channel.memo())?)
     }
 
-    /// Checks the block as any peer checks what an orderer gives it.
-    fn verify(&self, block: HeadedBlock, composition: Composition) -> Result<Validation, PipelineError> {
-        let (channel, bundle) = (&self.channel, self.channel.bundle());
-        let ordered = validation::verify_written(block, &bundle, channel.ledger(), channel.memo())?;
-        Ok(composition.into_validation(ordered))
-    }
-
-    fn commit(&self, validation: Validation) -> Result<(), PipelineError> {
+    fn commit(&self, validation: Validation, committer: &mut Committer) -> Result<(), PipelineError> {
         let _stage = metrics::stage("commit", validation.block.codes.len());
-        let committed = self.channel.ledger().commit(validation.block)?;
-        metrics::committed(&committed);
-        self.channel.publish(committed, validation.bundle);
+        let Committed { block, bundle, .. } = committer.commit(validation)?;
+        metrics::committed(&block);
+        self.channel.publish(block, bundle);
         Ok(())
     }
 
@@ -173,6 +165,23 @@ impl Drop for Pipeline {
             true => Ended::Failed("the pipeline panicked".to_owned()),
             false => Ended::ShuttingDown,
         });
+    }
+}
+
+/// Reaches the verdicts.
+fn compose(batch: &[Submission], committer: &Committer) -> Result<Composition, PipelineError> {
+    let _stage = metrics::stage("validate", batch.len());
+    let envelopes: Vec<Bytes> = batch.iter().map(|submission| submission.admitted.encoded.clone()).collect();
+    Ok(committer.compose(&envelopes)?)
+}
+
+impl From<NotCommitted> for PipelineError {
+    fn from(failure: NotCommitted) -> Self {
+        match failure {
+            NotCommitted::Rejected(reason) => Self::BlockRejected(reason),
+            NotCommitted::Halt(halt) => Self::Halt(halt),
+            NotCommitted::Ledger(error) => Self::Ledger(error),
+        }
     }
 }
 

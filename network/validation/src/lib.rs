@@ -17,7 +17,7 @@
 //! All signatures are verified in the second step, which is where the time goes; it runs on all cores but for
 //! small blocks. The steps after [`config`] take transaction by transaction ([`serial`]). Where Fabric's peers panic,
 //! hang or stop, validation ends in a [`Halt`]; the orderer, which judges a block before it is one, leaves out what
-//! would bring it there ([`compose()`]).
+//! would bring it there ([`compose()`]). The [`Committer`] takes a block through all of this and hands it to the ledger.
 //!
 //! # What holds here
 //! - No clock, no randomness, no network, no disk (tests `no_part_names_what_lies_behind_its_wall`,
@@ -30,6 +30,7 @@
 //! - No block makes it panic (tests `no_mutant_panics`, `no_merkle_summary_panics`).
 
 mod collections;
+mod committer;
 mod compose;
 mod config;
 mod defect;
@@ -59,6 +60,7 @@ use fabric::{
 };
 
 pub use self::{
+    committer::{Committed, Committer, NotCommitted},
     compose::{Composition, compose},
     defect::{Defect, Halt},
     endorsers::is_endorsed,
