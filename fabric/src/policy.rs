@@ -5,8 +5,8 @@
 //!
 //! ```
 //! # use bytes::Bytes;
-//! # use fabric::{channel::Bundle, proto::common::{Envelope, Payload, SignatureHeader}};
-//! # use fabric::types::{HeadedBlock, blockfile::BlockFile, decode::decode};
+//! # use fabric::channel::Bundle;
+//! # use fabric::types::{DecodedEnvelope, HeadedBlock, blockfile::BlockFile};
 //! use fabric::{crypto::{Hashed, SignatureMemo}, policy::{self, SignaturePolicy, SignedData}};
 //!
 //! # // The recorded chain of the tests: its configuration, and a transaction that a client of AmberMSP signed.
@@ -15,9 +15,8 @@
 //! # let genesis = blocks.next().ok_or("no block 0")??;
 //! # let bundle = Bundle::from_block(&genesis)?;
 //! # let block = HeadedBlock::try_from(blocks.next().ok_or("no block 1")??)?;
-//! # let envelope: Envelope = decode(block.envelopes()[0].clone())?;
-//! # let payload: Payload = decode(envelope.payload.clone())?;
-//! # let header: SignatureHeader = decode(payload.header.ok_or("no header")?.signature_header)?;
+//! # let decoded = DecodedEnvelope::new(block.envelopes()[0].clone());
+//! # let (envelope, header) = (decoded.envelope().unwrap().clone(), decoded.signature_header().unwrap().clone());
 //! let signed = [SignedData { data: Hashed::of(envelope.payload), identity: header.creator, signature: envelope.signature }];
 //! let (msps, memo) = (bundle.msps(), SignatureMemo::disabled());
 //! let identities = policy::valid_identities(&signed, msps, &memo);

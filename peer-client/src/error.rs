@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use fabric::crypto::SigningError;
+use fabric::{crypto::SigningError, types::envelope::Unreadable};
 use prost::{DecodeError, Message};
 use serde_json::error::Category;
 use tonic::{Code, Status};
@@ -26,6 +26,8 @@ pub enum Error {
     Signing(#[from] SigningError),
     #[error("cannot decode {what}")]
     Decode { what: &'static str, source: DecodeError },
+    #[error("cannot read the transaction: {0}")]
+    Unreadable(#[from] Unreadable),
     #[error("{what} lacks {part}")]
     Missing { what: &'static str, part: &'static str },
 }

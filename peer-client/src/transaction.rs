@@ -3,11 +3,14 @@
 use std::time::SystemTime;
 
 use bytes::Bytes;
-use fabric::proto::{
-    common::{ChannelHeader, Envelope, Payload},
-    gateway::{PreparedTransaction, SubmitRequest},
-    protos::{
-        ChaincodeAction, ChaincodeActionPayload, ProposalResponsePayload, Transaction as TransactionMessage,
+use fabric::{
+    proto::{
+        common::Envelope,
+        gateway::{PreparedTransaction, SubmitRequest},
+    },
+    types::{
+        DecodedEnvelope,
+        envelope::{DecodedResponse, Unreadable},
     },
 };
 use prost::Message;
@@ -32,16 +35,14 @@ pub struct Transaction {
 
 impl Transaction {
     pub(crate) fn new(gateway: Gateway, transaction_id: String, envelope: Envelope) -> Result<Self, Error> {
-        let payload: Payload = decode("the transaction", envelope.payload.clone())?;
-        let header = payload.header.ok_or(Error::Missing { what: "the transaction", part: "its header" })?;
-        let channel_header: ChannelHeader =
-            decode("the transaction's channel header", header.channel_header)?;
-        let result = result_of(payload.data)?;
+        let decoded = DecodedEnvelope::strict(envelope.clone());
+        let channel = decoded.channel_header().map_err(Unreadable::from)?.channel_id.clone();
+        let action = decoded.response().and_then(DecodedResponse::action).map_err(Unreadable::from)?;
+        let result = action.response.as_ref().map_or_else(Bytes::new, |response| response.payload.clone());
         let signature = match Some(envelope.signature).filter(|signature| !signature.is_empty()) {
             None => gateway.try_sign(&envelope.payload)?,
             signed => signed,
         };
-        let channel = channel_header.channel_id;
         let payload = envelope.payload;
         Ok(Self { gateway, transaction_id, channel, payload, signature, result, gateway_time: None })
     }
@@ -109,17 +110,4 @@ impl Transaction {
         response.map_err(GatewayError::at(Step::Submit, &self.transaction_id))?;
         self.gateway.commit(&self.channel, &self.transaction_id)
     }
-}
-
-/// The response payload within `Transaction.actions[0]`.
-fn result_of(data: Bytes) -> Result<Bytes, Error> {
-    let what = "the transaction";
-    let transaction: TransactionMessage = decode(what, data)?;
-    let action = transaction.actions.into_iter().next().ok_or(Error::Missing { what, part: "an action" })?;
-    let action: ChaincodeActionPayload = decode("the transaction's action", action.payload)?;
-    let endorsed = action.action.ok_or(Error::Missing { what, part: "an endorsed action" })?;
-    let response: ProposalResponsePayload =
-        decode("the endorsers' response", endorsed.proposal_response_payload)?;
-    let action: ChaincodeAction = decode("the chaincode's action", response.extension)?;
-    Ok(action.response.unwrap_or_default().payload)
 }
