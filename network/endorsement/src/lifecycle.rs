@@ -30,7 +30,7 @@ use super::{
     Endorser, invoke::Transaction, packages::PackageError, rwset::sha256, simulate::Simulator, system,
 };
 use ledger::DefinitionError;
-use lifecycle::{ChaincodeDefinition, ChaincodeParameters, check_harmless, local_package_record, records};
+use lifecycle::{ChaincodeDefinition, ChaincodeParameters, check_peer_safe, local_package_record, records};
 
 const DEFAULT_POLICY: &str = "/Channel/Application/Endorsement";
 
@@ -209,7 +209,7 @@ impl DefinitionArgs {
             collections: self.collections.unwrap_or_default(),
         };
         // Fabric approves these, and stops at the chaincode's first transaction.
-        check_harmless(&parameters, bundle.policies())
+        check_peer_safe(&parameters, bundle.policies())
             .map_err(|reason| LifecycleError::failed(format!("invalid definition: {reason}")))?;
         Ok(ChaincodeDefinition { sequence: self.sequence, parameters })
     }

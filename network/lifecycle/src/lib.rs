@@ -11,7 +11,7 @@
 
 mod collections;
 mod definition;
-mod harm;
+mod peer_safety;
 pub mod records;
 mod state;
 
@@ -21,7 +21,7 @@ pub use definition::{
     described_chaincode, local_package_record, package_id_key, private_name, read_collections,
     read_definition, read_package_id, read_parameters, read_sequence, redefined_chaincode,
 };
-pub use harm::{BUILT_IN_PLUGIN, Deadly, check_harmless};
+pub use peer_safety::{BUILT_IN_PLUGIN, UnsafeForPeers, check_peer_safe};
 pub use state::{ReadState, StateError, WriteState};
 
 /// The namespace of the system chaincode that keeps definitions and approvals.

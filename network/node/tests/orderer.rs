@@ -1,5 +1,5 @@
-//! What would stop real peers is not ordered: refused at once where a transaction is deadly by itself, kept apart
-//! where it is deadly only beside others. Every client is answered. The numbers are those of `halts.rs`.
+//! What would stop real peers is not ordered: refused at once where a transaction is unsafe by itself, kept apart
+//! where it is unsafe only beside others. Every client is answered. The numbers are those of `halts.rs`.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
@@ -160,7 +160,7 @@ fn range_query(test: &TestChannel, reads: ReadsInfo) -> Bytes {
 }
 
 #[test]
-fn what_is_deadly_by_itself_is_refused() {
+fn what_is_unsafe_by_itself_is_refused() {
     let mut test = TestChannel::new();
     let ordinary = policy_draft(&test, CHAINCODE, "committed").seal();
     test.submit(vec![ordinary.clone()]);
@@ -264,7 +264,7 @@ fn what_peers_of_different_versions_read_differently_is_refused() {
 
 /// Admitted each by itself. A transaction that stops peers only at those behind it stands last, with Fabric's code.
 #[test]
-fn what_is_deadly_beside_others_is_kept_apart() {
+fn what_is_unsafe_beside_others_is_kept_apart() {
     let mut test = TestChannel::new();
     test.submit(vec![test.put(&[("deleted", "v")])]);
     // 4: thrown out for its epoch before its policies are checked, and then its key is written.
@@ -279,23 +279,23 @@ fn what_is_deadly_beside_others_is_kept_apart() {
     let blocks = Ordering::of(&test).run(&test, vec![deletes.seal(), sets]);
     assert_eq!(blocks.all_ordered(), [[Code::Valid], [Code::Valid]]);
     // Peers that visit the namespace that is not endorsed first hang at the next write of the other one's key.
-    let divider = divider(&test, "k").seal();
-    let blocks = Ordering::of(&test).run(&test, vec![divider, test.put(&[("k", "w")])]);
+    let disputed = nondeterministic(&test, "k").seal();
+    let blocks = Ordering::of(&test).run(&test, vec![disputed, test.put(&[("k", "w")])]);
     assert_eq!(blocks.all_ordered(), [[Code::Valid, Code::EndorsementPolicyFailure]]);
     // Two of them exclude one another, so each ends a block of its own.
-    let dividers = vec![self::divider(&test, "k").seal(), self::divider(&test, "k").seal()];
-    let blocks = Ordering::of(&test).run(&test, dividers);
+    let disputed = vec![nondeterministic(&test, "k").seal(), nondeterministic(&test, "k").seal()];
+    let blocks = Ordering::of(&test).run(&test, disputed);
     assert_eq!(blocks.all_ordered(), [[Code::EndorsementPolicyFailure]; 2]);
     // Also where a change that is endorsed decides their code: peers look at a key's changes in any order.
     let change = policy_draft(&test, CHAINCODE, "k").seal();
-    let dividers = [self::divider(&test, "k").seal(), self::divider(&test, "k").seal()];
-    let blocks = Ordering::of(&test).run(&test, [vec![change], dividers.to_vec()].concat());
+    let disputed = [nondeterministic(&test, "k").seal(), nondeterministic(&test, "k").seal()];
+    let blocks = Ordering::of(&test).run(&test, [vec![change], disputed.to_vec()].concat());
     let failure = Code::EndorsementPolicyFailure;
     assert_eq!(blocks.all_ordered(), [vec![Code::Valid, failure], vec![failure]]);
 }
 
 /// Sets policies in two namespaces, of which one is not endorsed.
-fn divider<'a>(test: &'a TestChannel, key: &str) -> Draft<'a> {
+fn nondeterministic<'a>(test: &'a TestChannel, key: &str) -> Draft<'a> {
     let mut draft = policy_draft(test, CHAINCODE, key);
     let policy = parse("OR('AMSP.peer')").unwrap().encode_to_vec();
     draft.public(BOTH).metadata_writes.push(set_policy(key, &policy));
@@ -355,7 +355,7 @@ fn a_flood_of_envelopes_that_exclude_one_another_delays_no_one() {
     let test = TestChannel::new();
     let mut envelopes: Vec<_> = (0..FLOOD)
         .map(|spelling| {
-            let mut draft = divider(&test, "k");
+            let mut draft = nondeterministic(&test, "k");
             spelled(&mut draft, spelling);
             draft.seal()
         })
@@ -847,14 +847,14 @@ async fn every_policy_setting_client_settles() {
     );
     let sent: BTreeMap<_, _> = history.iter().map(|(txid, sent, ..)| (txid.as_str(), sent)).collect();
     for number in before..test.ledger.height() {
-        check_harmless(&test, number, &sent, seed);
+        check_peer_safe(&test, number, &sent, seed);
     }
     check_replay(&test, before);
 }
 
 /// No transaction of the block follows one that set the policy of a key it writes, if that one failed and some
 /// peers may not have held it against the policies of the key's namespace.
-fn check_harmless(test: &TestChannel, number: u64, sent: &BTreeMap<&str, &Sent>, seed: u64) {
+fn check_peer_safe(test: &TestChannel, number: u64, sent: &BTreeMap<&str, &Sent>, seed: u64) {
     let block = test.ledger.block(number).unwrap().unwrap();
     let (_, transactions) = ledger::CommittedBlock::recorded(&block).unwrap();
     let sent = transactions.iter().map(|transaction| sent[transaction.txid.as_str()]);

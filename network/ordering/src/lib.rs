@@ -9,8 +9,8 @@
 //! # What holds here
 //! - No clock, no randomness, no network, no disk (tests `no_part_names_what_lies_behind_its_wall`,
 //!   `what_judges_reaches_no_network`).
-//! - What would stop a real peer is not ordered where it would (tests `what_is_deadly_by_itself_is_refused`,
-//!   `what_is_deadly_beside_others_is_kept_apart`), and each admitted envelope is answered (test
+//! - What would stop a real peer is not ordered where it would (tests `what_is_unsafe_by_itself_is_refused`,
+//!   `what_is_unsafe_beside_others_is_kept_apart`), and each admitted envelope is answered (test
 //!   `every_policy_setting_client_settles`).
 
 pub mod block_writer;

@@ -1,6 +1,6 @@
 //! Which of the envelopes that are offered to the orderer make the next block, so that no peer stops at it.
 //!
-//! Each envelope is judged once where it would stand (twice if it is to stand last), so the work is linear in
+//! Each envelope is validated once where it would stand (twice if it is to stand last), so the work is linear in
 //! their size, whatever is in them. A transaction that peers stop at is not ordered: if it is for those before it
 //! in the block, it may stand in a later one; if it is for itself, in none. A transaction that is dangerous only
 //! to those after it stands behind all others, with the verdict that peers reach there.
@@ -159,24 +159,24 @@ impl<'a> Composer<'a> {
     fn place(&mut self, examined: &'a Examined, comparisons: usize, is_last: bool) -> Result<Place, Defect> {
         let is_first = self.serial.is_untouched();
         self.serial.limit_key_policies(comparisons);
-        let judged = self.check_definitions(examined).and_then(|()| self.serial.judge(examined));
-        let mut judged = match judged {
-            Ok(judged) => judged,
+        let validated = self.check_definitions(examined).and_then(|()| self.serial.validate(examined));
+        let mut validated = match validated {
+            Ok(validated) => validated,
             Err(defect) => return stopping(defect, is_first),
         };
-        if judged.is_disputed {
+        if validated.is_disputed {
             return Ok(Place::Refused(format!(
                 "its verdict would divide the peers: {}",
-                judged.verdict.reason
+                validated.verdict.reason
             )));
         }
         if is_last {
             // What only some peers have settled stops the others, so none may rely on it.
-            judged.forget_unsettled();
-        } else if judged.endangers_followers(&examined.envelope) {
+            validated.forget_unsettled();
+        } else if validated.endangers_followers(&examined.envelope) {
             return Ok(Place::Last);
         }
-        match self.serial.accept(examined, judged) {
+        match self.serial.accept(examined, validated) {
             Ok(()) => Ok(Place::Ordered),
             Err(defect) => stopping(defect, is_first),
         }

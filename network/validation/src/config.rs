@@ -13,7 +13,7 @@ use super::Defect;
 /// `config` is the data of the config transaction, an encoded `ConfigEnvelope`.
 pub(crate) fn apply(config: &Bytes, bundle: &Bundle, transactions: usize) -> Result<Arc<Bundle>, Defect> {
     let next = bundle.validate_config(config.clone()).map_err(|error| Defect::Config(error.to_string()))?;
-    // Peers would judge the block's other transactions by the old or the new configuration, as it
+    // Peers would validate the block's other transactions by the old or the new configuration, as it
     // happens. No orderer makes such a block.
     if transactions > 1 {
         return Err(Defect::ConfigAmongOthers);

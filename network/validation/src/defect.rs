@@ -24,16 +24,18 @@ pub enum Defect {
     #[error("its action has no content (Fabric peers panic)")]
     ActionWithoutContent,
     #[error(
-        "before it is held against policies transaction {culprit} is read, in which {flaw} (Fabric peers panic)"
+        "before its policies are evaluated transaction {offending_transaction} is read, in which {flaw} (Fabric peers panic)"
     )]
-    FollowsActionless { culprit: usize, flaw: String },
-    #[error("it waits for transaction {culprit}, which cannot be read: {flaw} (Fabric peers hang)")]
-    AwaitsUnreadable { culprit: usize, flaw: String },
+    FollowsActionless { offending_transaction: usize, flaw: String },
     #[error(
-        "it writes {key}, and waits for transaction {culprit}, which writes that key's policy but is never \
-         held against policies itself (Fabric peers hang)"
+        "it waits for transaction {offending_transaction}, which cannot be read: {flaw} (Fabric peers hang)"
     )]
-    AwaitsUnchecked { culprit: usize, key: String },
+    AwaitsUnreadable { offending_transaction: usize, flaw: String },
+    #[error(
+        "it writes {key}, and waits for transaction {offending_transaction}, which writes that key's policy but is never \
+         evaluated against policies itself (Fabric peers hang)"
+    )]
+    AwaitsUnchecked { offending_transaction: usize, key: String },
     #[error(
         "it writes to collection '{collection}' of '{chaincode}', which is not defined: {reason} (Fabric \
          peers panic)"

@@ -2,7 +2,7 @@
 //!
 //! Source: `core/common/validation/statebased/{v20,validator_keylevel}.go`,
 //! `core/handlers/validation/builtin/v20/validation_logic.go`. Signatures have been verified before; here
-//! identities are held against policies, transaction by transaction in the order of the block.
+//! policies are evaluated over the identities, transaction by transaction in the order of the block.
 
 use std::{
     collections::{BTreeSet, HashMap, HashSet},
@@ -29,7 +29,7 @@ use super::{
 use ledger::StateKey;
 use lifecycle::{BUILT_IN_PLUGIN, ChaincodeDefinition, NAMESPACE};
 
-/// A transaction that is to be held against policies.
+/// A transaction whose policies are to be evaluated.
 #[derive(Clone, Copy)]
 pub(crate) struct Candidate<'a> {
     /// Whose policies count.
@@ -140,7 +140,7 @@ impl Endorsement<'_> {
     }
 }
 
-/// One transaction held against the policies of one namespace.
+/// One transaction and the policies of one namespace.
 struct NamespaceCheck<'c, 'a> {
     endorsement: &'c mut Endorsement<'a>,
     candidate: Candidate<'c>,

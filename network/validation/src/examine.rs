@@ -44,7 +44,7 @@ pub(crate) struct Examined {
 pub(crate) enum Kind {
     /// Its data are an encoded `ConfigEnvelope`.
     Config(Bytes),
-    /// To be held against policies.
+    /// Its policies are to be evaluated.
     Endorser { namespaces: BTreeSet<String>, endorsers: Vec<Arc<Identity>> },
 }
 

@@ -28,7 +28,7 @@ use super::{
 use ledger::{StateKey, View};
 
 /// Whether a transaction met the policies of each namespace it concerns. A namespace whose policies it was
-/// never held against is not there.
+/// never evaluated over is not there.
 pub(crate) type Met = BTreeMap<String, bool>;
 
 /// The key policies that the transactions of one block meet.
@@ -57,7 +57,7 @@ struct Earlier<'a> {
 struct Changes {
     /// By a transaction that met the policies of the key's namespace.
     endorsed: Option<usize>,
-    /// By one that was never held against them.
+    /// By one for which they were never evaluated.
     unchecked: Option<usize>,
 }
 
@@ -82,9 +82,9 @@ impl<'a> KeyPolicies<'a> {
                     self.unreadable.get_or_insert((earlier.index, flaw.clone()));
                 }
                 Err(flaw) => {
-                    let culprit = earlier.index;
+                    let offending_transaction = earlier.index;
                     self.unsearched.push_front(earlier);
-                    return Err(Defect::FollowsActionless { culprit, flaw: flaw.to_string() });
+                    return Err(Defect::FollowsActionless { offending_transaction, flaw: flaw.to_string() });
                 }
             }
         }
@@ -94,12 +94,16 @@ impl<'a> KeyPolicies<'a> {
     /// Refuses a write to a key whose policy an earlier transaction changes, if that one is endorsed; it
     /// does not matter what becomes of it afterwards.
     pub fn await_earlier(&self, key: &StateKey) -> Result<(), Failure> {
-        if let Some((culprit, flaw)) = &self.unreadable {
-            return Err(Defect::AwaitsUnreadable { culprit: *culprit, flaw: flaw.to_string() }.into());
+        if let Some((offending_transaction, flaw)) = &self.unreadable {
+            return Err(Defect::AwaitsUnreadable {
+                offending_transaction: *offending_transaction,
+                flaw: flaw.to_string(),
+            }
+            .into());
         }
         let Changes { endorsed, unchecked } = self.changes.get(key).copied().unwrap_or_default();
-        if let Some(culprit) = unchecked.filter(|_| self.for_ordering || endorsed.is_none()) {
-            return Err(Defect::AwaitsUnchecked { culprit, key: key.to_string() }.into());
+        if let Some(offending_transaction) = unchecked.filter(|_| self.for_ordering || endorsed.is_none()) {
+            return Err(Defect::AwaitsUnchecked { offending_transaction, key: key.to_string() }.into());
         }
         let Some(earlier) = endorsed else { return Ok(()) };
         let reason = format!("the policy of {key} is changed by transaction {earlier} of this block");
@@ -130,7 +134,7 @@ impl<'a> KeyPolicies<'a> {
     }
 }
 
-/// The namespaces whose policies the transaction must be held against, or else peers wait for ever at a later
+/// The namespaces whose policies must be evaluated for the transaction, or else peers wait for ever at a later
 /// transaction that writes one of the same keys; an error if already reading it stops them there.
 pub(crate) fn namespaces_to_settle(
     envelope: &DecodedEnvelope,

@@ -16,7 +16,7 @@
 //!
 //! All signatures are verified in the second step, which is where the time goes; it runs on all cores but for
 //! small blocks. The steps after [`config`] take transaction by transaction ([`serial`]). Where Fabric's peers panic,
-//! hang or stop, validation ends in a [`Halt`]; the orderer, which judges a block before it is one, leaves out what
+//! hang or stop, validation ends in a [`Halt`]; the orderer, which validates a block before it is one, leaves out what
 //! would bring it there ([`compose()`]). The [`Committer`] takes a block through all of this and hands it to the ledger.
 //!
 //! # What holds here
@@ -24,7 +24,7 @@
 //!   `what_judges_reaches_no_network`, `replay_is_the_same_in_any_year`,
 //!   `verdicts_do_not_depend_on_which_core_judges`).
 //! - Our verdict is Fabric's: on recorded chains (`network/follower/tests/golden.rs`, `network/validation/tests/halts.rs`)
-//!   and on mutants that real peers judged (tests
+//!   and on mutants that real peers validated (tests
 //!   `mutants_of_a_channel_of_fabric_2_5_are_judged_from_their_blocks_alone` and
 //!   `mutants_of_a_channel_of_fabric_3_are_judged_from_their_blocks_alone`).
 //! - No block makes it panic (tests `no_mutant_panics`, `no_merkle_summary_panics`).
@@ -150,8 +150,8 @@ pub fn validate(
     let definitions = Definitions::committed(&view);
     let mut serial = Serial::new(number, bundle, &view, &definitions);
     for (index, examined) in examined.iter().enumerate() {
-        let judged = serial.judge(examined).and_then(|judged| serial.accept(examined, judged));
-        judged.map_err(|defect| halt((index, defect)))?;
+        let validated = serial.validate(examined).and_then(|validated| serial.accept(examined, validated));
+        validated.map_err(|defect| halt((index, defect)))?;
     }
     let (verdicts, updates) = serial.finish().map_err(halt)?;
     Ok(validation(block, examined, verdicts, updates, new_bundle))

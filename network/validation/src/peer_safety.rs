@@ -2,7 +2,7 @@
 //!
 //! A real peer panics or hangs on some malformed transactions, and meets them again after each restart,
 //! since the block stays on the chain. No honest client makes one, but one hostile client with the right
-//! to write is enough. Some are deadly alone: [`check_peer_safe`] refuses them. Others are deadly by the state that
+//! to write is enough. Some are unsafe alone: [`check_peer_safe`] refuses them. Others are unsafe by the state that
 //! they meet, or together with another one in the same block: [`compose`](crate::compose()) finds
 //! them when the block is cut. The causes are in Fabric's `core/common/validation/statebased` and
 //! `core/ledger/kvledger/txmgmt/validation`.

@@ -12,7 +12,7 @@ use fabric::{channel::Bundle, types::rwset::TxRwSet};
 use super::{Defect, definitions::Definitions};
 use ledger::{DefinitionState, StateKey, UpdateBatch, View};
 use lifecycle::{
-    ChaincodeDefinition, NAMESPACE, ReadState, check_harmless, described_chaincode, redefined_chaincode,
+    ChaincodeDefinition, NAMESPACE, ReadState, check_peer_safe, described_chaincode, redefined_chaincode,
 };
 
 /// Checks the definitions that `updates` change; names the transaction that left a bad one.
@@ -32,7 +32,7 @@ pub(crate) fn check(updates: &UpdateBatch, view: &View<'_>) -> Result<(), (usize
 }
 
 /// Refuses writes to `_lifecycle` after which a definition could not be read, or would stop peers at its
-/// chaincode's next transaction. Stricter than peers: each write is judged by itself, and a definition is
+/// chaincode's next transaction. Stricter than peers: each write is checked by itself, and a definition is
 /// never taken away, so that no order of good writes makes a bad one.
 pub(crate) fn check_written(rwset: &TxRwSet, bundle: &Bundle, view: &View<'_>) -> Result<(), Defect> {
     let namespace = rwset.namespaces.iter().filter(|namespace| namespace.namespace == NAMESPACE);
@@ -49,7 +49,7 @@ pub(crate) fn check_written(rwset: &TxRwSet, bundle: &Bundle, view: &View<'_>) -
     for chaincode in chaincodes {
         check_change(chaincode, &before, &after)?;
         if let Some(definition) = after.get(chaincode)? {
-            check_harmless(&definition.parameters, bundle.policies()).map_err(|reason| {
+            check_peer_safe(&definition.parameters, bundle.policies()).map_err(|reason| {
                 Defect::Definition(format!("the new definition of '{chaincode}': {reason}"))
             })?;
         }

@@ -1,7 +1,7 @@
-//! The transactions of a block one after the other: each is judged by what those before it have changed.
+//! The transactions of a block one after the other: each is validated against what those before it have changed.
 //!
 //! Judging a transaction leaves no trace; only an accepted one has its place in the block. So the orderer can
-//! judge a transaction and leave it out, and what follows is judged as if it had never been there.
+//! validate a transaction and leave it out, and what follows is validated as if it had never been there.
 
 use std::{cell::Cell, collections::HashSet, sync::Arc};
 
@@ -39,7 +39,7 @@ pub(crate) struct Serial<'a> {
 }
 
 /// A transaction's verdict at the end of the block so far.
-pub(crate) struct Judged {
+pub(crate) struct Validated {
     pub verdict: Verdict,
     /// Peers reach this verdict or another one, as it happens.
     pub is_disputed: bool,
@@ -81,38 +81,38 @@ impl<'a> Serial<'a> {
         self.verdicts.is_empty() && self.range_results.get() == self.range_limit
     }
 
-    /// What the policies of keys may cost the transactions judged from now on, together.
+    /// What the policies of keys may cost the transactions validated from now on, together.
     pub fn limit_key_policies(&mut self, comparisons: usize) {
         self.endorsement.policies.limit_key_policies(comparisons);
     }
 
     /// Judges a transaction as the next one of the block.
-    pub fn judge(&mut self, examined: &Examined) -> Result<Judged, Defect> {
-        let mut judged = self.check_endorsement(examined)?;
-        let earlier = examined.txid().filter(|txid| judged.is_endorsed && self.txids.contains(txid));
+    pub fn validate(&mut self, examined: &Examined) -> Result<Validated, Defect> {
+        let mut validated = self.check_endorsement(examined)?;
+        let earlier = examined.txid().filter(|txid| validated.is_endorsed && self.txids.contains(txid));
         if let Some(txid) = earlier {
-            judged.verdict = duplicates::in_block(txid);
+            validated.verdict = duplicates::in_block(txid);
         }
         if let Some(rwset) = examined.endorser_rwset() {
             collections::check_written(rwset, self.endorsement.definitions)?;
         }
-        if judged.verdict.is_valid() {
-            self.check_reads(examined, &mut judged.verdict)?;
+        if validated.verdict.is_valid() {
+            self.check_reads(examined, &mut validated.verdict)?;
         }
-        Ok(judged)
+        Ok(validated)
     }
 
     /// Makes a transaction the next one of the block. On an error it is not in the block.
-    pub fn accept(&mut self, examined: &'a Examined, judged: Judged) -> Result<(), Defect> {
+    pub fn accept(&mut self, examined: &'a Examined, validated: Validated) -> Result<(), Defect> {
         let index = self.verdicts.len();
-        if judged.verdict.is_valid() {
+        if validated.verdict.is_valid() {
             self.apply(index, examined)?;
         }
-        if judged.is_endorsed {
+        if validated.is_endorsed {
             self.txids.extend(examined.txid());
         }
-        self.endorsement.key_policies.add(index, &examined.envelope, judged.met);
-        self.verdicts.push(judged.verdict);
+        self.endorsement.key_policies.add(index, &examined.envelope, validated.met);
+        self.verdicts.push(validated.verdict);
         Ok(())
     }
 
@@ -122,8 +122,8 @@ impl<'a> Serial<'a> {
         Ok((self.verdicts, self.updates))
     }
 
-    fn check_endorsement(&mut self, examined: &Examined) -> Result<Judged, Defect> {
-        let plain = |verdict: Verdict, failures| Judged {
+    fn check_endorsement(&mut self, examined: &Examined) -> Result<Validated, Defect> {
+        let plain = |verdict: Verdict, failures| Validated {
             verdict,
             is_disputed: false,
             is_endorsed: false,
@@ -141,7 +141,7 @@ impl<'a> Serial<'a> {
             self.endorsement.check(Candidate { namespaces, rwset, endorsers })?;
         let is_endorsed = result.is_ok();
         let verdict = result.err().unwrap_or_else(Verdict::valid);
-        Ok(Judged { verdict, is_disputed, is_endorsed, met, failures })
+        Ok(Validated { verdict, is_disputed, is_endorsed, met, failures })
     }
 
     fn check_reads(&self, examined: &Examined, verdict: &mut Verdict) -> Result<(), Defect> {
@@ -171,7 +171,7 @@ impl<'a> Serial<'a> {
     }
 }
 
-impl Judged {
+impl Validated {
     /// Whether peers could hang or panic at a later transaction of the block: they cannot read this one, or some
     /// of them never hold a key policy that it sets against the policies of the key's namespace.
     pub fn endangers_followers(&self, envelope: &DecodedEnvelope) -> bool {

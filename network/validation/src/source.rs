@@ -47,7 +47,7 @@ impl OrderedBlock {
     }
 }
 
-/// Why a block is not taken at all. It is not ours to judge: another source may have the right one.
+/// Why a block is not taken at all. It is no verdict: another source may have the right one.
 #[derive(Debug, thiserror::Error)]
 pub enum BlockRejected {
     #[error("the block has number {got}, expected {expected}")]

@@ -97,7 +97,7 @@ fn creator_signature(
 ) -> Result<(), String> {
     // Fabric asks the identities of the channel that the header names. A peer that has joined that
     // channel too may accept the creator, one that has not cannot; only a faulty orderer lets such an
-    // envelope through. We know one channel, so we judge as the latter.
+    // envelope through. We know one channel, so we validate as the latter.
     if channel.channel_id != bundle.channel_id() {
         tracing::warn!(named = channel.channel_id, "a transaction names another channel");
         return Err(format!("the header names channel '{}'", channel.channel_id));

@@ -90,7 +90,7 @@ fn halt_1_no_actions_before_a_policy_check() {
         );
         let halt = channel.halt(vec![actionless, channel.put(&[("k", "v")])]);
         assert_eq!(halt.block, channel.ledger.height());
-        assert!(matches!(defect(halt), (1, Defect::FollowsActionless { culprit: 0, .. })));
+        assert!(matches!(defect(halt), (1, Defect::FollowsActionless { offending_transaction: 0, .. })));
     }
 }
 
@@ -102,7 +102,7 @@ fn halt_1_an_empty_action_payload_before_a_policy_check() {
     let empty = draft.seal_data(transaction(vec![action(b"")]));
     assert_eq!(channel.codes(vec![empty.clone()]), [Code::BadProposalTxid]);
     let halt = channel.halt(vec![empty, channel.put(&[("k", "v")])]);
-    assert!(matches!(defect(halt), (1, Defect::FollowsActionless { culprit: 0, .. })));
+    assert!(matches!(defect(halt), (1, Defect::FollowsActionless { offending_transaction: 0, .. })));
 }
 
 #[test]
@@ -134,7 +134,10 @@ fn halt_3_unreadable_layers_before_a_write() {
         let silent = channel.draft(CHAINCODE).seal();
         assert_eq!(channel.codes(vec![garbage.clone(), silent]), [code, Code::Valid]);
         let halt = channel.halt(vec![garbage.clone(), channel.put(&[("k", "v")])]);
-        assert!(matches!(defect(halt), (1, Defect::AwaitsUnreadable { culprit: 0, .. })), "{layer:?}");
+        assert!(
+            matches!(defect(halt), (1, Defect::AwaitsUnreadable { offending_transaction: 0, .. })),
+            "{layer:?}"
+        );
     }
 }
 
@@ -149,7 +152,7 @@ fn halt_3_even_with_a_bad_signature() {
     });
     assert_eq!(channel.codes(vec![garbage.clone()]), [Code::BadCreatorSignature]);
     let halt = channel.halt(vec![garbage, channel.put(&[("k", "v")])]);
-    assert!(matches!(defect(halt), (1, Defect::AwaitsUnreadable { culprit: 0, .. })));
+    assert!(matches!(defect(halt), (1, Defect::AwaitsUnreadable { offending_transaction: 0, .. })));
 }
 
 #[test]
@@ -179,7 +182,7 @@ fn halt_4_a_key_policy_that_is_never_checked_before_a_write_of_the_key() {
         let others = channel.codes(vec![unchecked.clone(), channel.put(&[("other", "v")])]);
         assert_eq!(others, [code, Code::Valid]);
         let halt = channel.halt(vec![unchecked, channel.put(&[("k", "v")])]);
-        assert!(matches!(defect(halt), (1, Defect::AwaitsUnchecked { culprit: 0, .. })));
+        assert!(matches!(defect(halt), (1, Defect::AwaitsUnchecked { offending_transaction: 0, .. })));
     }
 }
 

@@ -281,7 +281,7 @@ impl Generator {
                 None => Ok(validation),
             },
             Err(Stopped::Halted(halt)) => Err(Flaw {
-                index: culprit(&halt, &mut self.rng),
+                index: offending_transaction(&halt, &mut self.rng),
                 name: name(&halt.defect),
                 halt: Some(Box::new(halt)),
             }),
@@ -341,14 +341,14 @@ fn disputed(validation: &Validation, envelopes: &[Bytes]) -> Option<usize> {
 }
 
 /// Which transaction to leave out: the one that stops peers, or the one that was made to stop at.
-fn culprit(halt: &Halt, rng: &mut Rng) -> usize {
+fn offending_transaction(halt: &Halt, rng: &mut Rng) -> usize {
     match halt.defect {
-        Defect::FollowsActionless { culprit, .. }
-        | Defect::AwaitsUnreadable { culprit, .. }
-        | Defect::AwaitsUnchecked { culprit, .. }
+        Defect::FollowsActionless { offending_transaction, .. }
+        | Defect::AwaitsUnreadable { offending_transaction, .. }
+        | Defect::AwaitsUnchecked { offending_transaction, .. }
             if rng.bool() =>
         {
-            culprit
+            offending_transaction
         }
         _ => halt.transaction,
     }

@@ -265,7 +265,7 @@ async fn definitions_that_stop_peers_are_not_approved() {
     };
     let plain = ApproveChaincodeDefinitionForMyOrgArgs {
         sequence: 1,
-        name: "deadly".into(),
+        name: "unsafe".into(),
         version: "1".into(),
         ..Default::default()
     };

@@ -14,7 +14,7 @@ pub const BUILT_IN_PLUGIN: &str = "vscc";
 
 /// Why a definition that can be read stops peers at the first transaction of its chaincode.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Deadly {
+pub enum UnsafeForPeers {
     #[error("its validation plugin '{0}' is not there")]
     Plugin(String),
     #[error("its endorsement policy refers to '{0}', which names a group where a policy should be")]
@@ -24,20 +24,26 @@ pub enum Deadly {
 }
 
 /// Refuses a definition that stops peers under these policies of the channel.
-pub fn check_harmless(parameters: &ChaincodeParameters, policies: &PolicyManager) -> Result<(), Deadly> {
+pub fn check_peer_safe(
+    parameters: &ChaincodeParameters,
+    policies: &PolicyManager,
+) -> Result<(), UnsafeForPeers> {
     let ChaincodeParameters { validation, collections, .. } = parameters;
     let plugin = &validation.validation_plugin;
     if !plugin.is_empty() && plugin != BUILT_IN_PLUGIN {
-        return Err(Deadly::Plugin(plugin.clone()));
+        return Err(UnsafeForPeers::Plugin(plugin.clone()));
     }
     if let Some(name) = group_referred_to(validation.validation_parameter.clone(), policies) {
-        return Err(Deadly::PolicyNamesGroup(name));
+        return Err(UnsafeForPeers::PolicyNamesGroup(name));
     }
     for config in &collections.config {
         let Some(Payload::StaticCollectionConfig(collection)) = &config.payload else { continue };
         let policy = collection.endorsement_policy.as_ref().map(Message::encode_to_vec).unwrap_or_default();
         if let Some(name) = group_referred_to(policy.into(), policies) {
-            return Err(Deadly::CollectionPolicyNamesGroup { collection: collection.name.clone(), name });
+            return Err(UnsafeForPeers::CollectionPolicyNamesGroup {
+                collection: collection.name.clone(),
+                name,
+            });
         }
     }
     Ok(())
