@@ -4,23 +4,11 @@
 //! for an error. Transactions are validated by what Go would read, so after prost has failed, the bytes are
 //! walked by the messages' descriptors, such fields are left out, and prost is asked again.
 
-use std::{
-    collections::{BTreeMap, HashMap},
-    sync::OnceLock,
-};
-
 use bytes::Bytes;
 use prost::{Message, Name};
-use prost_types::{
-    DescriptorProto, FieldDescriptorProto, FileDescriptorSet,
-    field_descriptor_proto::{Label, Type},
-};
 
 pub use crate::wire::WireError;
-use crate::{
-    proto::DESCRIPTORS,
-    wire::{Field, FieldValue, Fields, put_message},
-};
+use crate::wire::{Field, FieldValue, Fields, put_message};
 
 /// Bytes that Go's protobuf would not decode either.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -61,11 +49,12 @@ pub fn decode_noting<M: Message + Default + Name>(
 /// The fields of a message that its descriptor names, with the wire type that it names.
 fn keep_known(message: &str, bytes: Bytes, depth: usize) -> Result<Vec<u8>, WireError> {
     let Some(depth) = depth.checked_sub(1) else { return Err(WireError::TooDeep) };
-    let kinds = descriptors().get(message);
+    let kinds = fields(message).unwrap_or_default();
     let mut known = Vec::with_capacity(bytes.len());
     for field in Fields::of(bytes) {
         let field = field?;
-        match (kinds.and_then(|kinds| kinds.get(&field.number)), &field.value) {
+        let kind = kinds.iter().find(|(number, _)| *number == field.number).map(|(_, kind)| kind);
+        match (kind, &field.value) {
             (Some(Kind::Message(inner)), FieldValue::Bytes(value)) => {
                 put_message(&mut known, field.number, &keep_known(inner, value.clone(), depth)?);
             }
@@ -90,7 +79,8 @@ enum Kind {
         repeated: bool,
     },
     Bytes,
-    Message(String),
+    /// By its full name.
+    Message(&'static str),
 }
 
 impl Kind {
@@ -102,42 +92,15 @@ impl Kind {
             Self::Message(_) => false,
         }
     }
-
-    fn of(field: &FieldDescriptorProto) -> Self {
-        let scalar = |wire_type| Self::Scalar { wire_type, repeated: field.label() == Label::Repeated };
-        match field.r#type() {
-            Type::String | Type::Bytes => Self::Bytes,
-            Type::Message | Type::Group => {
-                Self::Message(field.type_name().trim_start_matches('.').to_owned())
-            }
-            Type::Double | Type::Fixed64 | Type::Sfixed64 => scalar(1),
-            Type::Float | Type::Fixed32 | Type::Sfixed32 => scalar(5),
-            _ => scalar(0),
-        }
-    }
 }
 
-type Descriptors = HashMap<String, BTreeMap<u32, Kind>>;
+/// The fields of every message of [`crate::proto`], by the messages' full names and in their order. Our own build script
+/// writes them.
+const MESSAGES: &[(&str, &[(u32, Kind)])] = include!(concat!(env!("OUT_DIR"), "/fields.rs"));
 
-/// All messages of [`DESCRIPTORS`] by their full names.
-fn descriptors() -> &'static Descriptors {
-    static ALL: OnceLock<Descriptors> = OnceLock::new();
-    ALL.get_or_init(|| {
-        let mut all = Descriptors::new();
-        // Written by our own build script; a test checks that it is not empty.
-        let set = FileDescriptorSet::decode(DESCRIPTORS).unwrap_or_default();
-        for file in &set.file {
-            file.message_type.iter().for_each(|message| add(&mut all, file.package(), message));
-        }
-        all
-    })
-}
-
-fn add(all: &mut Descriptors, scope: &str, message: &DescriptorProto) {
-    let name = format!("{scope}.{}", message.name());
-    message.nested_type.iter().for_each(|nested| add(all, &name, nested));
-    let kinds = message.field.iter().map(|field| (field.number() as u32, Kind::of(field)));
-    all.insert(name, kinds.collect());
+fn fields(message: &str) -> Option<&'static [(u32, Kind)]> {
+    let index = MESSAGES.binary_search_by_key(&message, |(name, _)| name).ok()?;
+    MESSAGES.get(index).map(|(_, fields)| *fields)
 }
 
 #[cfg(test)]
@@ -206,9 +169,10 @@ mod tests {
     }
 
     #[test]
-    fn every_message_has_a_descriptor() {
-        assert!(descriptors().contains_key("google.protobuf.Timestamp"));
-        assert!(descriptors().contains_key(&KvrwSet::full_name()));
-        assert!(descriptors().len() > 150, "{}", descriptors().len());
+    fn the_fields_of_every_message_are_known() {
+        assert_eq!(fields("google.protobuf.Timestamp").unwrap().len(), 2);
+        assert!(!fields(&KvrwSet::full_name()).unwrap().is_empty());
+        assert!(MESSAGES.is_sorted_by_key(|(name, _)| name));
+        assert!(MESSAGES.len() > 150, "{}", MESSAGES.len());
     }
 }

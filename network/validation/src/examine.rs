@@ -4,7 +4,7 @@ use std::{
     collections::BTreeSet,
     panic,
     sync::{
-        Arc, LazyLock,
+        Arc,
         atomic::{AtomicUsize, Ordering},
     },
     thread,
@@ -30,9 +30,6 @@ use ledger::{Ledger, Transaction};
 /// How many transactions are worth a thread: to start one costs as much as to examine some whose
 /// signatures are known already.
 const WORTH_A_THREAD: usize = 8;
-
-/// Asked once: the answer is read from files of the system each time.
-static CORES: LazyLock<usize> = LazyLock::new(|| thread::available_parallelism().map_or(1, usize::from));
 
 /// A transaction, decoded as far as its examination came, and examined.
 pub(crate) struct Examined {
@@ -81,7 +78,7 @@ impl Examiner<'_> {
     fn on_all_cores(self, envelopes: &[Bytes]) -> Vec<Raw> {
         let next = AtomicUsize::new(0);
         let work = || self.examine_some(envelopes, &next);
-        let workers = CORES.min(envelopes.len().div_ceil(WORTH_A_THREAD));
+        let workers = workers(envelopes.len());
         thread::scope(|scope| {
             let helper = |_| thread::Builder::new().name("validate".to_owned()).spawn_scoped(scope, work);
             // A thread that the system does not grant is done without.
@@ -158,5 +155,13 @@ impl Examined {
             }
             _ => Transaction { txid, rwset: None },
         }
+    }
+}
+
+/// How many threads examine a block. The system is asked only where there may be more than one: it reads files to answer.
+fn workers(envelopes: usize) -> usize {
+    match envelopes.div_ceil(WORTH_A_THREAD) {
+        wanted @ 0..=1 => wanted,
+        wanted => thread::available_parallelism().map_or(1, usize::from).min(wanted),
     }
 }
