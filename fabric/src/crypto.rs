@@ -5,12 +5,12 @@
 
 pub mod der;
 mod ecdsa;
+mod fixed_base;
 mod hashed;
-mod known_key;
-mod memo;
-mod multiples;
+mod hot_keys;
 mod private_key;
 mod public_key;
+mod verified_signatures;
 
 pub(crate) use self::{
     ecdsa::canonical as canonical_ecdsa,
@@ -19,9 +19,9 @@ pub(crate) use self::{
 pub use self::{
     ecdsa::{Curve, to_low_s},
     hashed::Hashed,
-    memo::SignatureMemo,
     private_key::{KeyError, PrivateKey, SigningError},
     public_key::PublicKey,
+    verified_signatures::VerifiedSignatureCache,
 };
 
 /// Why a signature does not hold, or why a public key cannot be used.

@@ -7,6 +7,7 @@
 mod alternative_names;
 mod certificate;
 mod chain;
+mod claims;
 mod directory;
 mod error;
 mod extensions;
@@ -25,6 +26,7 @@ mod signing_identity;
 mod validity;
 
 pub use self::{
+    claims::Claims,
     directory::config_from_dir,
     error::MspError,
     identity::{Identity, IdentityId, OrganizationalUnit},

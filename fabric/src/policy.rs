@@ -7,7 +7,7 @@
 //! # use bytes::Bytes;
 //! # use fabric::channel::Bundle;
 //! # use fabric::types::{DecodedEnvelope, HeadedBlock, blockfile::BlockFile};
-//! use fabric::{crypto::{Hashed, SignatureMemo}, policy::{self, SignaturePolicy, SignedData}};
+//! use fabric::{crypto::{Hashed, VerifiedSignatureCache}, policy::{self, SignaturePolicy, SignedData}};
 //!
 //! # // The recorded chain of the tests: its configuration, and a transaction that a client of AmberMSP signed.
 //! # let file = std::fs::File::open("../tests/golden/small/blockfile_000000")?;
@@ -18,7 +18,7 @@
 //! # let decoded = DecodedEnvelope::new(block.envelopes()[0].clone());
 //! # let (envelope, header) = (decoded.envelope().unwrap().clone(), decoded.signature_header().unwrap().clone());
 //! let signed = [SignedData { data: Hashed::of(envelope.payload), identity: header.creator, signature: envelope.signature }];
-//! let (msps, memo) = (bundle.msps(), SignatureMemo::disabled());
+//! let (msps, memo) = (bundle.msps(), VerifiedSignatureCache::disabled());
 //! let identities = policy::valid_identities(&signed, msps, &memo);
 //! assert_eq!(identities.len(), 1);
 //!
@@ -53,7 +53,7 @@ pub use self::{
     signature::{Rule, SignaturePolicy},
 };
 use crate::{
-    crypto::{Hashed, SignatureMemo},
+    crypto::{Hashed, VerifiedSignatureCache},
     msp::{Identity, MspManager},
     types::decode::DecodeError,
     wire::WireError,
@@ -116,7 +116,7 @@ impl Policy {
         &self,
         signed: &[SignedData],
         msps: &MspManager,
-        memo: &SignatureMemo,
+        memo: &VerifiedSignatureCache,
     ) -> Result<(), PolicyError> {
         self.evaluate(&valid_identities(signed, msps, memo), msps)
     }
@@ -128,7 +128,7 @@ impl Policy {
 pub fn valid_identities(
     signed: &[SignedData],
     msps: &MspManager,
-    memo: &SignatureMemo,
+    memo: &VerifiedSignatureCache,
 ) -> Vec<Arc<Identity>> {
     let mut identities: Vec<Arc<Identity>> = Vec::with_capacity(signed.len());
     for SignedData { data, identity, signature } in signed {

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use fabric::{
-    crypto::{Hashed, SignatureMemo},
+    crypto::{Hashed, VerifiedSignatureCache},
     msp::{IDENTITY_BYTES, MspManager, SigningIdentity},
     policy::{SignedData, valid_identities},
     proto::msp::SerializedIdentity,
@@ -28,7 +28,7 @@ fn claim(msps: &MspManager, identity: &Bytes, signature: Vec<u8>) -> usize {
         identity: identity.clone(),
         signature: signature.into(),
     };
-    valid_identities(&[signed], msps, &SignatureMemo::disabled()).len()
+    valid_identities(&[signed], msps, &VerifiedSignatureCache::disabled()).len()
 }
 
 /// The same certificate after text that PEM allows before it.

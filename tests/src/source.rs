@@ -8,7 +8,7 @@ use std::{
 
 use bytes::Bytes;
 use fabric::{
-    crypto::SignatureMemo,
+    crypto::VerifiedSignatureCache,
     msp::SigningIdentity,
     proto::{
         common::{
@@ -119,7 +119,7 @@ fn fork(profile: &ConnectionProfile, blocks: &mut Vec<Block>) {
     let writer = BlockWriter::new(signer, before.number() + 1, before.hash(), 0);
     let envelopes = before.envelopes().to_vec();
     let nonce = Bytes::from_static(b"once");
-    let forked = writer.write(envelopes, false, nonce, &SignatureMemo::disabled()).unwrap();
+    let forked = writer.write(envelopes, false, nonce, &VerifiedSignatureCache::disabled()).unwrap();
     blocks.push(forked.message().clone());
 }
 

@@ -20,7 +20,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use certificate::{DateTime, demo, keys, parties};
 use fabric::channel::Bundle;
-use fabric::crypto::SignatureMemo;
+use fabric::crypto::VerifiedSignatureCache;
 use fabric::policy::{self, SignaturePolicy};
 use fabric::types::{HeadedBlock, Height};
 use ledger::replayable;
@@ -295,7 +295,7 @@ impl ReadModel {
                     &self.channel.chaincode,
                     &self.both_bodies,
                     bundle,
-                    &SignatureMemo::disabled(),
+                    &VerifiedSignatureCache::disabled(),
                 );
             if moves { Some(claimed) } else { time }
         })

@@ -4,7 +4,7 @@ use std::sync::{Arc, LazyLock};
 
 use fabric::{
     channel::Bundle,
-    crypto::{Hashed, PublicKey, SignatureMemo},
+    crypto::{Hashed, PublicKey, VerifiedSignatureCache},
     msp::{Identity, Msp, MspVersion},
     proto::{
         common::{Block, MspPrincipal},
@@ -43,7 +43,7 @@ fn check(serialized: &[u8]) {
     assert_eq!(again.id(), identity.id());
     assert_eq!(again.validate(), identity.validate());
     let signature =
-        SignatureMemo::disabled().verify(identity.public_key(), &Hashed::of(b"message"), serialized);
+        VerifiedSignatureCache::disabled().verify(identity.public_key(), &Hashed::of(b"message"), serialized);
     assert!(signature.is_err());
     for principal_classification in 0..6 {
         let principal = Bytes::copy_from_slice(serialized);

@@ -9,7 +9,7 @@ use super::{
     elements::{ConfigMap, Element, Key, Kind, ROOT, check_config_id},
 };
 use crate::{
-    crypto::{Hashed, SignatureMemo},
+    crypto::{Hashed, VerifiedSignatureCache},
     msp::Identity,
     policy::{PolicyError, PolicyManager, SignedData, valid_identities},
     proto::common::{self, HeaderType},
@@ -105,7 +105,7 @@ impl Bundle {
             return Err(ConfigError::OtherChannel { found, expected });
         }
         self.verify_read_set(&update.read_set)?;
-        let identities = valid_identities(&update.signed, &self.msps, &SignatureMemo::disabled());
+        let identities = valid_identities(&update.signed, &self.msps, &VerifiedSignatureCache::disabled());
         let mut result = self.elements.clone();
         let mut changed = false;
         for (key, element) in update.delta() {

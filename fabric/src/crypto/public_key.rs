@@ -12,7 +12,7 @@ use super::{
     der::{DerError, Reader, SEQUENCE},
     ecdsa::Signature,
     hashed::Hashed,
-    known_key::KnownKey,
+    hot_keys::{HotKeys, P256Key},
 };
 use spki_algorithm::*;
 
@@ -29,7 +29,7 @@ struct Inner {
 }
 
 enum Kind {
-    P256(KnownKey),
+    P256(P256Key),
     Ecdsa(Curve, ParsedPublicKey),
     /// The one curve of Go's that AWS-LC does not offer; so rare that its speed does not matter.
     P224(p224::ecdsa::VerifyingKey),
@@ -51,16 +51,18 @@ impl PublicKey {
 
     /// Verifies a signature over a message: ECDSA over its SHA-256 with a low S, Ed25519 over itself.
     pub fn verify(&self, message: &[u8], signature: &[u8]) -> Result<(), SignatureError> {
-        self.verify_hashed(&Hashed::of(message), signature)
+        self.verify_hashed(&Hashed::of(message), signature, None)
     }
 
+    /// With the tables of hot keys, where the caller has them.
     pub(super) fn verify_hashed(
         &self,
         signed: &Hashed<impl AsRef<[u8]>>,
         signature: &[u8],
+        hot_keys: Option<&HotKeys>,
     ) -> Result<(), SignatureError> {
         match &self.0.kind {
-            Kind::P256(key) => key.verify(signed.sha256(), low_s(Curve::P256, signature)?),
+            Kind::P256(key) => key.verify(signed.sha256(), low_s(Curve::P256, signature)?, hot_keys),
             Kind::Ecdsa(curve, key) => {
                 let signature = low_s(*curve, signature)?.to_der();
                 key.verify_digest_sig(signed.sha256(), &signature).map_err(|_| SignatureError::Mismatch)
@@ -122,7 +124,7 @@ impl Kind {
                 p224::ecdsa::VerifyingKey::from_sec1_bytes(point)
                     .map_err(|_| SignatureError::Key("point"))?,
             )),
-            PRIME256V1 => Ok(Self::P256(KnownKey::new(point).ok_or(SignatureError::Key("point"))?)),
+            PRIME256V1 => Ok(Self::P256(P256Key::new(point).ok_or(SignatureError::Key("point"))?)),
             SECP384R1 => parsed(Curve::P384, &ECDSA_P384_SHA256_ASN1, point),
             SECP521R1 => parsed(Curve::P521, &ECDSA_P521_SHA256_ASN1, point),
             _ => Err(SignatureError::Key("curve")),

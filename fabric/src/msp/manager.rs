@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use bytes::Bytes;
-use recent::Recent;
+use quick_cache::{Weighter, sync::Cache};
 
 use crate::{
     proto::{common::MspPrincipal, msp::SerializedIdentity},
@@ -12,9 +12,12 @@ use crate::{
 
 use super::{Identity, Msp, MspError};
 
-/// Identities kept after they were validated: an identity costs two or three signature checks, and a channel
-/// has few of them.
-const CACHED_IDENTITIES: usize = 2_000;
+/// Bytes of identities kept after they were validated: an identity costs two or three signature checks, and a channel
+/// has few of them. Enough for two thousand of the usual size.
+const CACHED_BYTES: usize = 16 << 20;
+
+/// What an identity takes beside its serialized form: the certificate again, decoded, and its key.
+const DECODED_BYTES: usize = 7 << 10;
 
 /// The largest serialized identity, in bytes, that a client may come with and that is cached. A certificate in
 /// PEM takes about 1 kB, but PEM allows any text before it. Validation knows no such limit, as Fabric does not.
@@ -25,7 +28,16 @@ pub const IDENTITY_BYTES: usize = 16 << 10;
 #[derive(Debug)]
 pub struct MspManager {
     msps: BTreeMap<String, Msp>,
-    identities: Recent<Bytes, Arc<Identity>>,
+    identities: Cache<Bytes, Arc<Identity>, IdentityBytes>,
+}
+
+#[derive(Clone)]
+struct IdentityBytes;
+
+impl Weighter<Bytes, Arc<Identity>> for IdentityBytes {
+    fn weight(&self, serialized: &Bytes, _: &Arc<Identity>) -> u64 {
+        (2 * serialized.len() + DECODED_BYTES) as u64
+    }
 }
 
 impl MspManager {
@@ -33,7 +45,7 @@ impl MspManager {
     pub fn new(msps: Vec<Msp>) -> Self {
         Self {
             msps: msps.into_iter().map(|msp| (msp.name().to_owned(), msp)).collect(),
-            identities: Recent::new(CACHED_IDENTITIES),
+            identities: Cache::with_weighter(CACHED_BYTES >> 13, CACHED_BYTES as u64, IdentityBytes),
         }
     }
 

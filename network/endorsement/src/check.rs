@@ -9,7 +9,7 @@ use std::{
 };
 
 use fabric::{
-    crypto::SignatureMemo,
+    crypto::VerifiedSignatureCache,
     msp::{IDENTITY_BYTES, Identity, MspManager},
     proto::{
         common::{ChannelHeader, HeaderType, SignatureHeader},
@@ -103,7 +103,11 @@ impl<'p> Headers<'p> {
     }
 
     /// Checks the headers' values and the creator's signature; gives the creator.
-    pub fn check_creator(&self, msps: &MspManager, memo: &SignatureMemo) -> Result<Arc<Identity>, Rejected> {
+    pub fn check_creator(
+        &self,
+        msps: &MspManager,
+        memo: &VerifiedSignatureCache,
+    ) -> Result<Arc<Identity>, Rejected> {
         self.check_values().map_err(invalid)?;
         let channel = &self.channel.channel_id;
         let creator = msps.deserialize(&self.signature.creator).map_err(|error| {

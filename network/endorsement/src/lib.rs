@@ -44,7 +44,7 @@ use std::{sync::Arc, time::SystemTime};
 
 use fabric::{
     channel::Bundle,
-    crypto::SignatureMemo,
+    crypto::VerifiedSignatureCache,
     msp::{MspManager, SigningIdentity},
     proto::protos::{ProposalResponse, Response},
 };
@@ -70,7 +70,7 @@ pub struct EndorserSetup {
     pub local_msp: MspManager,
     pub packages: Packages,
     pub own_chaincode: Option<OwnChaincode>,
-    pub memo: Arc<SignatureMemo>,
+    pub memo: Arc<VerifiedSignatureCache>,
     /// MSP ids of the organisations whose private data this process keeps. Members of a collection among
     /// them receive what this peer's simulations write to it.
     pub private_data_of: Vec<String>,

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use bytes::Bytes;
 use fabric::{
-    crypto::{SignatureMemo, SigningError},
+    crypto::{SigningError, VerifiedSignatureCache},
     msp::SigningIdentity,
     proto::{
         common::SignaturePolicyEnvelope,
@@ -74,7 +74,7 @@ fn payload(proposal_hash: [u8; 32], outcome: &Outcome, chaincode: &str) -> Bytes
 fn endorse(
     payload: &Bytes,
     signer: &SigningIdentity,
-    memo: &SignatureMemo,
+    memo: &VerifiedSignatureCache,
 ) -> Result<Endorsement, SigningError> {
     let endorser = signer.serialized();
     let signed = [&payload[..], &endorser[..]].concat();

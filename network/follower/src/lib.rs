@@ -31,7 +31,7 @@ mod source;
 use std::{pin::pin, sync::Arc, time::SystemTime};
 
 use fabric::{
-    crypto::{SignatureMemo, SigningError},
+    crypto::{SigningError, VerifiedSignatureCache},
     msp::SigningIdentity,
     types::{HeadedBlock, block::NotABlock},
 };
@@ -172,7 +172,7 @@ impl Follower {
             return Err(FollowError::NoSource);
         }
         // Nothing that this process signed comes back to it, so there is nothing to remember.
-        let committer = Committer::open(Arc::clone(&ledger), SignatureMemo::disabled())?;
+        let committer = Committer::open(Arc::clone(&ledger), VerifiedSignatureCache::disabled())?;
         let asker = Asker { ledger: Arc::clone(&ledger), identity };
         let download = Download::new(sources.len());
         let end = End::new(known.max(ledger.height()));

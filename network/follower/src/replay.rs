@@ -14,7 +14,7 @@ use std::{
 
 use fabric::{
     channel::{Bundle, ConfigError},
-    crypto::SignatureMemo,
+    crypto::VerifiedSignatureCache,
     proto::common::Block,
     types::{
         HeadedBlock,
@@ -105,7 +105,7 @@ fn open(directory: &Path, first: &HeadedBlock) -> Result<Committer, ReplayError>
         Err(LedgerError::NoGenesis { .. }) => return Err(ReplayError::NoGenesis(first.number())),
         opened => opened?,
     };
-    Committer::open(ledger, SignatureMemo::disabled()).map_err(|error| match error {
+    Committer::open(ledger, VerifiedSignatureCache::disabled()).map_err(|error| match error {
         NoConfig::Ledger(error) => ReplayError::Ledger(error),
         NoConfig::Unusable(error) => ReplayError::Config(error),
         NoConfig::Absent => ReplayError::NoGenesis(0),

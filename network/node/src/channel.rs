@@ -9,7 +9,7 @@ use std::{
 use arc_swap::ArcSwap;
 use fabric::{
     channel::Bundle,
-    crypto::SignatureMemo,
+    crypto::VerifiedSignatureCache,
     msp::{IDENTITY_BYTES, SigningIdentity},
     policy::{Policy, PolicyError, SignedData, valid_identities},
     proto::common::Envelope,
@@ -73,7 +73,7 @@ pub enum StatusError {
 pub struct Channel {
     ledger: Arc<Ledger>,
     bundle: ArcSwap<Bundle>,
-    memo: Arc<SignatureMemo>,
+    memo: Arc<VerifiedSignatureCache>,
     orderer: Orderer,
     /// Taken away when the channel closes, which ends the pipeline.
     envelopes: Mutex<Option<mpsc::Sender<Submission>>>,
@@ -93,7 +93,7 @@ impl Channel {
     pub fn new(
         ledger: Arc<Ledger>,
         bundle: Arc<Bundle>,
-        memo: Arc<SignatureMemo>,
+        memo: Arc<VerifiedSignatureCache>,
         orderer: Orderer,
         envelopes: mpsc::Sender<Submission>,
     ) -> Self {
@@ -127,7 +127,7 @@ impl Channel {
         self.bundle.load_full()
     }
 
-    pub fn memo(&self) -> &Arc<SignatureMemo> {
+    pub fn memo(&self) -> &Arc<VerifiedSignatureCache> {
         &self.memo
     }
 
@@ -324,7 +324,7 @@ fn check(
     bundle: &Bundle,
     policy: Result<&Arc<Policy>, PolicyError>,
     signed: &SignedData,
-    memo: &SignatureMemo,
+    memo: &VerifiedSignatureCache,
 ) -> Result<(), String> {
     if signed.identity.len() > IDENTITY_BYTES {
         return Err(format!("the identity exceeds the maximum of {IDENTITY_BYTES} bytes"));

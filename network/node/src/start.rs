@@ -4,7 +4,7 @@
 use std::{path::PathBuf, sync::Arc, thread, time::Duration};
 
 use fabric::{
-    crypto::SignatureMemo,
+    crypto::VerifiedSignatureCache,
     msp::{self, Msp, MspError, MspManager, MspVersion, SigningIdentity},
     types::HeadedBlock,
 };
@@ -23,9 +23,8 @@ use ledger::{Ledger, LedgerError, Recovery};
 use ordering::BlockWriter;
 use validation::{NoConfig, current_config};
 
-/// Signatures remembered as verified: enough for the endorsements and creators of some thousand
-/// transactions under way.
-const REMEMBERED_SIGNATURES: usize = 1 << 15;
+/// Bytes of signatures kept as verified: enough for the endorsements and creators of some thousand transactions under way.
+const VERIFIED_SIGNATURE_BYTES: usize = 4 << 20;
 
 /// How long a stop waits for the pipeline to commit what is queued.
 const PIPELINE_GRACE: Duration = Duration::from_secs(10);
@@ -92,7 +91,7 @@ impl Node {
             None => Ledger::open(directory, genesis)?,
         };
         let (bundle, last_config) = current_config(&ledger)?;
-        let memo = Arc::new(SignatureMemo::new(REMEMBERED_SIGNATURES));
+        let memo = Arc::new(VerifiedSignatureCache::new(VERIFIED_SIGNATURE_BYTES));
         let (sender, envelopes) = mpsc::channel(QUEUED_ENVELOPES);
 
         let orderer_msp = &config.orderer.msp;

@@ -15,7 +15,7 @@ use std::{
 use bytes::Bytes;
 use endorsement::{Endorser, EndorserSetup, Packages};
 use fabric::{
-    crypto::SignatureMemo,
+    crypto::VerifiedSignatureCache,
     msp::{IDENTITY_BYTES, MspManager},
     policy::parse,
     proto::{
@@ -93,7 +93,7 @@ impl Ordering {
             signer: test.orderer(),
             time_window: TIME_WINDOW,
         };
-        let memo = Arc::new(SignatureMemo::disabled());
+        let memo = Arc::new(VerifiedSignatureCache::disabled());
         let channel = Channel::new(test.ledger.clone(), test.bundle.clone(), memo, orderer, sender);
         let channel = Arc::new(channel);
         let ledger = &test.ledger;

@@ -4,7 +4,7 @@
 
 use bytes::Bytes;
 use fabric::{
-    crypto::{SignatureMemo, SigningError},
+    crypto::{SigningError, VerifiedSignatureCache},
     msp::SigningIdentity,
     proto::common::{
         BlockHeader, BlockMetadata, LastConfig, Metadata, MetadataSignature, OrdererBlockMetadata,
@@ -39,7 +39,7 @@ impl BlockWriter {
         envelopes: Vec<Bytes>,
         is_config: bool,
         nonce: Bytes,
-        memo: &SignatureMemo,
+        memo: &VerifiedSignatureCache,
     ) -> Result<HeadedBlock, SigningError> {
         let header = BlockHeader {
             number: self.next_number,
@@ -65,7 +65,7 @@ impl BlockWriter {
         header: &BlockHeader,
         last_config: u64,
         nonce: Bytes,
-        memo: &SignatureMemo,
+        memo: &VerifiedSignatureCache,
     ) -> Result<BlockMetadata, SigningError> {
         let last_config = LastConfig { index: last_config };
         let value: Bytes = OrdererBlockMetadata {

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use fabric::{
     channel::Bundle,
-    crypto::{Hashed, SignatureMemo},
+    crypto::{Hashed, VerifiedSignatureCache},
     msp::{IDENTITY_BYTES, SigningIdentity},
     policy::{SignedData, valid_identities},
     proto::common::{ChannelHeader, Envelope, Header, HeaderType, Payload, SignatureHeader, Status},
@@ -84,7 +84,7 @@ impl Admitted {
 pub struct Filter<'a> {
     pub bundle: &'a Arc<Bundle>,
     pub ledger: &'a Ledger,
-    pub memo: &'a SignatureMemo,
+    pub memo: &'a VerifiedSignatureCache,
     pub signer: &'a SigningIdentity,
     pub now: i64,
     /// How far from `now` the timestamp of a transaction may lie, in seconds.

@@ -12,7 +12,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use fabric::{channel::Bundle, crypto::SignatureMemo, types::HeadedBlock};
+use fabric::{channel::Bundle, crypto::VerifiedSignatureCache, types::HeadedBlock};
 use ledger::{CommittedBlock, Ledger, LedgerError};
 
 use super::{
@@ -24,7 +24,7 @@ use super::{
 pub struct Committer {
     ledger: Arc<Ledger>,
     bundle: Arc<Bundle>,
-    memo: Arc<SignatureMemo>,
+    memo: Arc<VerifiedSignatureCache>,
 }
 
 /// A block that is durable in the ledger.
@@ -51,13 +51,13 @@ pub enum NotCommitted {
 
 impl Committer {
     /// Goes on where `ledger` ends, under the configuration that is on it.
-    pub fn open(ledger: Arc<Ledger>, memo: SignatureMemo) -> Result<Self, NoConfig> {
+    pub fn open(ledger: Arc<Ledger>, memo: VerifiedSignatureCache) -> Result<Self, NoConfig> {
         let (bundle, _) = current_config(&ledger)?;
         Ok(Self::new(ledger, bundle, Arc::new(memo)))
     }
 
     /// The same where the configuration has been read already.
-    pub fn new(ledger: Arc<Ledger>, bundle: Arc<Bundle>, memo: Arc<SignatureMemo>) -> Self {
+    pub fn new(ledger: Arc<Ledger>, bundle: Arc<Bundle>, memo: Arc<VerifiedSignatureCache>) -> Self {
         Self { ledger, bundle, memo }
     }
 
@@ -74,7 +74,7 @@ impl Committer {
     ///
     /// ```
     /// # use fabric::types::{HeadedBlock, blockfile::BlockFile};
-    /// use fabric::crypto::SignatureMemo;
+    /// use fabric::crypto::VerifiedSignatureCache;
     /// use ledger::Ledger;
     /// use validation::Committer;
     ///
@@ -85,7 +85,7 @@ impl Committer {
     /// # let genesis = blocks.next().ok_or("no block")?;
     /// # let directory = tempfile::tempdir()?;
     /// let (ledger, _) = Ledger::open(directory.path(), Some(&genesis))?;
-    /// let mut committer = Committer::open(ledger, SignatureMemo::disabled())?;
+    /// let mut committer = Committer::open(ledger, VerifiedSignatureCache::disabled())?;
     /// for block in blocks {
     ///     let committed = committer.take(block)?;
     ///     assert_eq!(committed.reasons.len(), committed.block.codes.len());

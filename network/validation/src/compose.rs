@@ -8,7 +8,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use fabric::{channel::Bundle, crypto::SignatureMemo};
+use fabric::{channel::Bundle, crypto::VerifiedSignatureCache};
 
 use super::{
     Defect, Halt, OrderedBlock, Stop, Validation,
@@ -59,7 +59,7 @@ pub fn compose(
     envelopes: &[Bytes],
     bundle: &Bundle,
     ledger: &Ledger,
-    memo: &SignatureMemo,
+    memo: &VerifiedSignatureCache,
 ) -> Result<Composition, Halt> {
     let number = ledger.height();
     let halt = |(transaction, defect)| Halt { block: number, transaction, defect };

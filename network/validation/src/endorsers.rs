@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use fabric::{
     channel::Bundle,
-    crypto::{Hashed, SignatureMemo},
+    crypto::{Hashed, VerifiedSignatureCache},
     msp::Identity,
     policy::{SignaturePolicy, SignedData, valid_identities},
     proto::protos::{ChaincodeEndorsedAction, Endorsement},
@@ -22,7 +22,7 @@ pub fn is_endorsed(
     chaincode: &str,
     policy: &SignaturePolicy,
     bundle: &Bundle,
-    memo: &SignatureMemo,
+    memo: &VerifiedSignatureCache,
 ) -> bool {
     let (Ok(action), Ok(response)) = (envelope.action(), envelope.response()) else { return false };
     let called = response.present_action().and_then(|action| action.chaincode_id.as_ref());
@@ -35,7 +35,7 @@ pub fn is_endorsed(
 pub(super) fn endorsers(
     endorsed: &ChaincodeEndorsedAction,
     bundle: &Bundle,
-    memo: &SignatureMemo,
+    memo: &VerifiedSignatureCache,
 ) -> Vec<Arc<Identity>> {
     let signed = |endorsement: &Endorsement| SignedData {
         data: Hashed::of(

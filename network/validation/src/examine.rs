@@ -13,7 +13,7 @@ use std::{
 use bytes::Bytes;
 use fabric::{
     channel::Bundle,
-    crypto::SignatureMemo,
+    crypto::VerifiedSignatureCache,
     msp::Identity,
     proto::common::HeaderType,
     types::{DecodedEnvelope, rwset::TxRwSet},
@@ -53,7 +53,7 @@ type Raw = (usize, DecodedEnvelope, Result<Kind, Failure>);
 pub(crate) struct Examiner<'a> {
     pub bundle: &'a Bundle,
     pub ledger: &'a Ledger,
-    pub memo: &'a SignatureMemo,
+    pub memo: &'a VerifiedSignatureCache,
 }
 
 impl Examiner<'_> {

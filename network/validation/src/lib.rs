@@ -56,7 +56,7 @@ use std::sync::Arc;
 
 use fabric::{
     channel::{Bundle, ConfigError},
-    crypto::SignatureMemo,
+    crypto::VerifiedSignatureCache,
 };
 
 pub use self::{
@@ -110,7 +110,7 @@ pub fn current_config(ledger: &Ledger) -> Result<(Arc<Bundle>, u64), NoConfig> {
 ///
 /// ```
 /// # use fabric::types::{HeadedBlock, blockfile::BlockFile};
-/// use fabric::{channel::Bundle, crypto::SignatureMemo, proto::protos::TxValidationCode};
+/// use fabric::{channel::Bundle, crypto::VerifiedSignatureCache, proto::protos::TxValidationCode};
 /// use ledger::Ledger;
 ///
 /// # // A chain that real peers recorded.
@@ -121,7 +121,7 @@ pub fn current_config(ledger: &Ledger) -> Result<(Arc<Bundle>, u64), NoConfig> {
 /// # let directory = tempfile::tempdir()?;
 /// let (ledger, _) = Ledger::open(directory.path(), Some(&genesis))?;
 /// let mut bundle = Bundle::from_block(genesis.message())?;
-/// let memo = SignatureMemo::disabled();
+/// let memo = VerifiedSignatureCache::disabled();
 /// let mut valid = 0;
 /// for block in blocks {
 ///     let ordered = validation::verify_ordered(block, &bundle, &ledger, &memo)?;
@@ -140,7 +140,7 @@ pub fn validate(
     block: OrderedBlock,
     bundle: &Bundle,
     ledger: &Ledger,
-    memo: &SignatureMemo,
+    memo: &VerifiedSignatureCache,
 ) -> Result<Validation, Halt> {
     let number = block.number();
     let halt = |(transaction, defect)| Halt { block: number, transaction, defect };

@@ -6,7 +6,7 @@
 use bytes::Bytes;
 use fabric::{
     channel::Bundle,
-    crypto::{Hashed, SignatureMemo},
+    crypto::{Hashed, VerifiedSignatureCache},
     policy::{PolicyError, SignedData},
     proto::{
         common::{
@@ -80,7 +80,7 @@ pub fn verify_ordered(
     block: HeadedBlock,
     bundle: &Bundle,
     ledger: &Ledger,
-    memo: &SignatureMemo,
+    memo: &VerifiedSignatureCache,
 ) -> Result<OrderedBlock, BlockRejected> {
     check_continues(block.header(), ledger)?;
     verify_origin(&block, bundle, memo)?;
@@ -92,7 +92,7 @@ pub fn verify_written(
     block: HeadedBlock,
     bundle: &Bundle,
     ledger: &Ledger,
-    memo: &SignatureMemo,
+    memo: &VerifiedSignatureCache,
 ) -> Result<OrderedBlock, BlockRejected> {
     check_continues(block.header(), ledger)?;
     check_transactions(block.envelopes(), bundle)?;
@@ -104,7 +104,7 @@ pub fn verify_written(
 pub fn verify_origin(
     block: &HeadedBlock,
     bundle: &Bundle,
-    memo: &SignatureMemo,
+    memo: &VerifiedSignatureCache,
 ) -> Result<(), BlockRejected> {
     check_transactions(block.envelopes(), bundle)?;
     if data_hash(block.envelopes()).as_slice() != block.header().data_hash.as_ref() {
@@ -153,7 +153,11 @@ fn check_well_formed(envelopes: &[Bytes]) -> Result<(), BlockRejected> {
     Ok(())
 }
 
-fn check_signatures(block: &HeadedBlock, bundle: &Bundle, memo: &SignatureMemo) -> Result<(), BlockRejected> {
+fn check_signatures(
+    block: &HeadedBlock,
+    bundle: &Bundle,
+    memo: &VerifiedSignatureCache,
+) -> Result<(), BlockRejected> {
     let entries = block.message().metadata.as_ref().map_or(0, |metadata| metadata.metadata.len());
     let entry = block.metadata(SIGNATURES).filter(|_| entries >= METADATA_ENTRIES);
     let entry = entry.ok_or(BlockRejected::Metadata(entries))?;

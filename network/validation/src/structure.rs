@@ -6,7 +6,7 @@
 use bytes::Bytes;
 use fabric::{
     channel::Bundle,
-    crypto::{Hashed, SignatureMemo},
+    crypto::{Hashed, VerifiedSignatureCache},
     proto::{
         common::{ChannelHeader, Envelope, HeaderType, SignatureHeader},
         protos::{ChaincodeEndorsedAction, TxValidationCode},
@@ -38,7 +38,7 @@ pub(crate) enum Type<'a> {
 pub(crate) fn check<'a>(
     decoded: &'a DecodedEnvelope,
     bundle: &Bundle,
-    memo: &SignatureMemo,
+    memo: &VerifiedSignatureCache,
 ) -> Result<Type<'a>, Failure> {
     let invalid = |code, reason: &dyn std::fmt::Display| Verdict::invalid(code, reason.to_string());
     let envelope = decoded.envelope();
@@ -93,7 +93,7 @@ fn creator_signature(
     channel: &ChannelHeader,
     signature: &SignatureHeader,
     bundle: &Bundle,
-    memo: &SignatureMemo,
+    memo: &VerifiedSignatureCache,
 ) -> Result<(), String> {
     // Fabric asks the identities of the channel that the header names. A peer that has joined that
     // channel too may accept the creator, one that has not cannot; only a faulty orderer lets such an

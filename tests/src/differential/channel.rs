@@ -7,7 +7,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use fabric::{channel::Bundle, crypto::SignatureMemo, msp::SigningIdentity, types::HeadedBlock};
+use fabric::{channel::Bundle, crypto::VerifiedSignatureCache, msp::SigningIdentity, types::HeadedBlock};
 use ledger::Ledger;
 use material::{
     CryptoConfig, Validity, generate,
@@ -43,7 +43,7 @@ pub struct Channel {
     pub identities: Identities,
     pub ledger: Arc<Ledger>,
     pub bundle: Arc<Bundle>,
-    pub memo: SignatureMemo,
+    pub memo: VerifiedSignatureCache,
     last_config: u64,
 }
 
@@ -74,7 +74,7 @@ impl Channel {
             level,
             genesis,
             ledger,
-            memo: SignatureMemo::new(1 << 14),
+            memo: VerifiedSignatureCache::new(2 << 20),
             last_config: 0,
         }
     }
@@ -89,7 +89,7 @@ impl Channel {
         let (height, hash) = (self.ledger.height(), self.ledger.last_hash());
         let nonce = Bytes::copy_from_slice(&height.to_be_bytes());
         let writer = BlockWriter::new(self.orderer(), height, hash, self.last_config);
-        writer.write(envelopes, is_config, nonce, &SignatureMemo::disabled()).unwrap()
+        writer.write(envelopes, is_config, nonce, &VerifiedSignatureCache::disabled()).unwrap()
     }
 
     /// Judges a block without committing it.

@@ -17,7 +17,7 @@ use certificate::{
 use ed25519_dalek::SigningKey;
 use fabric::{
     channel::Bundle,
-    crypto::SignatureMemo,
+    crypto::VerifiedSignatureCache,
     msp::SigningIdentity,
     policy::parse,
     proto::{
@@ -83,7 +83,7 @@ pub struct Consortium {
     pub model: ReadModel,
     pub members: BTreeMap<&'static str, Member>,
     bundle: Arc<Bundle>,
-    memo: SignatureMemo,
+    memo: VerifiedSignatureCache,
     writer: BlockWriter,
     nonce: u64,
     _directory: TempDir,
@@ -109,7 +109,7 @@ impl Consortium {
                 .map(|(msp_id, name)| (*msp_id, Member::read(&crypto, msp_id, name)))
                 .collect(),
             bundle: Bundle::from_block(genesis.message()).unwrap(),
-            memo: SignatureMemo::new(1 << 12),
+            memo: VerifiedSignatureCache::new(1 << 19),
             writer: BlockWriter::new(orderer, 1, ledger.last_hash(), 0),
             ledger,
             model,
@@ -215,8 +215,10 @@ impl Consortium {
     pub fn order(&mut self, mut envelopes: Vec<Bytes>) -> Vec<TxValidationCode> {
         let validation = loop {
             let nonce = Bytes::copy_from_slice(&self.ledger.height().to_be_bytes());
-            let block =
-                self.writer.write(envelopes.clone(), false, nonce, &SignatureMemo::disabled()).unwrap();
+            let block = self
+                .writer
+                .write(envelopes.clone(), false, nonce, &VerifiedSignatureCache::disabled())
+                .unwrap();
             let ordered = validation::verify_ordered(block, &self.bundle, &self.ledger, &self.memo).unwrap();
             match validation::validate(ordered, &self.bundle, &self.ledger, &self.memo) {
                 Ok(validation) => break validation,

@@ -6,7 +6,7 @@ use std::path::Path;
 use bytes::Bytes;
 use fabric::{
     channel::Bundle,
-    crypto::SignatureMemo,
+    crypto::VerifiedSignatureCache,
     msp::{SigningIdentity, config_from_dir},
     proto::common::Block,
     types::HeadedBlock,
@@ -67,7 +67,7 @@ fn order(
     let mut writer = BlockWriter::new(signer, last.number() + 1, last.hash(), last_config);
     for (envelopes, is_config) in contents {
         let nonce = Bytes::copy_from_slice(&chain.len().to_be_bytes());
-        let block = writer.write(envelopes, is_config, nonce, &SignatureMemo::disabled()).unwrap();
+        let block = writer.write(envelopes, is_config, nonce, &VerifiedSignatureCache::disabled()).unwrap();
         writer.advance(block.header(), is_config);
         chain.push(block.message().clone());
     }

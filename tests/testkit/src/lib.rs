@@ -21,7 +21,7 @@ use std::{
 use bytes::Bytes;
 use fabric::{
     channel::Bundle,
-    crypto::SignatureMemo,
+    crypto::VerifiedSignatureCache,
     msp::SigningIdentity,
     policy::parse,
     proto::{
@@ -139,7 +139,7 @@ pub struct TestChannel {
     pub orderer: SigningIdentity,
     pub ledger: Arc<Ledger>,
     pub bundle: Arc<Bundle>,
-    pub memo: SignatureMemo,
+    pub memo: VerifiedSignatureCache,
     nonces: AtomicU64,
     directory: TempDir,
 }
@@ -188,7 +188,7 @@ impl TestChannel {
             orderer: read_orderer(root),
             ledger,
             bundle: Bundle::from_block(genesis.message()).unwrap(),
-            memo: SignatureMemo::disabled(),
+            memo: VerifiedSignatureCache::disabled(),
             nonces: AtomicU64::new(0),
             directory,
         }

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use bytes::Bytes;
 use fabric::{
     channel::Bundle,
-    crypto::SignatureMemo,
+    crypto::VerifiedSignatureCache,
     msp::{Msp, MspManager, MspVersion, SigningIdentity},
     proto::{
         common::{Config, ConfigGroup},
@@ -117,7 +117,7 @@ fn endorser(msp_id: &str, ledger: &Arc<Ledger>, bundle: &Bundle) -> Option<Endor
         local_msp: local_msp(msp_id, bundle),
         packages: Packages::open(directory.path()).unwrap(),
         own_chaincode: None,
-        memo: Arc::new(SignatureMemo::disabled()),
+        memo: Arc::new(VerifiedSignatureCache::disabled()),
         private_data_of: Vec::new(),
     };
     Some(Endorser::new(setup))

@@ -11,7 +11,7 @@ use std::{
 use bytes::Bytes;
 use fabric::{
     channel::Bundle,
-    crypto::SignatureMemo,
+    crypto::VerifiedSignatureCache,
     msp::{self, Msp, MspManager, MspVersion, SigningIdentity},
     proto::{
         common::{ChannelHeader, Envelope, Header, HeaderType, Payload, SignatureHeader},
@@ -79,7 +79,7 @@ impl Network {
                 local_msp: MspManager::new(vec![local]),
                 packages: Packages::open(&directory.path().join(&known.name)).unwrap(),
                 own_chaincode: None,
-                memo: Arc::new(SignatureMemo::disabled()),
+                memo: Arc::new(VerifiedSignatureCache::disabled()),
                 private_data_of: msp_ids.clone(),
             });
             (known.name.clone(), endorser)
@@ -125,7 +125,7 @@ impl Network {
 
     /// Puts transactions into a block, validates and commits it.
     pub fn commit(&mut self, transactions: Vec<Bytes>) -> Vec<TxValidationCode> {
-        let memo = SignatureMemo::disabled();
+        let memo = VerifiedSignatureCache::disabled();
         let block = self.writer.write(transactions, false, Bytes::from_static(b"nonce"), &memo).unwrap();
         self.writer.advance(block.header(), false);
         let ordered = validation::verify_ordered(block, &self.bundle, &self.ledger, &memo).unwrap();

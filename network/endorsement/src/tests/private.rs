@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use fabric::{
-    crypto::{Hashed, SignatureMemo},
+    crypto::{Hashed, VerifiedSignatureCache},
     msp::SigningIdentity,
     policy::SignedData,
     proto::{
@@ -151,7 +151,7 @@ fn delivered(running: &Running, organisation: &str, client: &SigningIdentity) ->
     let data = Hashed::of(Bytes::from_static(b"a request"));
     let (identity, signature) = (client.serialized(), client.sign(data.message()).unwrap().into());
     let client = SignedData { data, identity, signature };
-    let (organisation, memo) = (format!("{organisation}MSP"), SignatureMemo::disabled());
+    let (organisation, memo) = (format!("{organisation}MSP"), VerifiedSignatureCache::disabled());
     let reader = Reader { ledger, bundle, memo: &memo, organisation: &organisation, client: &client };
     let transactions = reader.private_data(ledger.height() - 1).unwrap();
     let namespaces = transactions.into_values().flat_map(|transaction| transaction.ns_pvt_rwset);

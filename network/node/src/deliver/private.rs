@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use fabric::{
     channel::Bundle,
-    crypto::SignatureMemo,
+    crypto::VerifiedSignatureCache,
     policy::{PolicyError, SignaturePolicy, SignedData, valid_identities},
     proto::{
         lifecycle::{StateData, state_data},
@@ -35,7 +35,7 @@ pub enum PrivateDataError {
 pub struct Reader<'a> {
     pub ledger: &'a Ledger,
     pub bundle: &'a Bundle,
-    pub memo: &'a SignatureMemo,
+    pub memo: &'a VerifiedSignatureCache,
     /// MSP id of the peer's organisation.
     pub organisation: &'a str,
     pub client: &'a SignedData,
