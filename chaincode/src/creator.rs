@@ -1,52 +1,40 @@
 //! Who signed a proposal: organisation and role, as the peer has already authenticated them.
 
-use std::sync::LazyLock;
-
 use bytes::Bytes;
 use certificate::{Creator, Role};
-use fabric::{msp::IDENTITY_BYTES, proto::msp::SerializedIdentity};
-use prost::Message;
-use recent::Recent;
-use x509_parser::{parse_x509_certificate, pem::parse_x509_pem};
+use fabric::{
+    msp::{Claims, IDENTITY_BYTES, MspError},
+    types::decode::DecodeError,
+};
 
 /// Why a creator cannot be read. A peer would not have passed such a proposal on.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum CreatorError {
     #[error("the creator of the proposal cannot be decoded: {0}")]
-    Undecodable(#[from] prost::DecodeError),
+    Undecodable(DecodeError),
     #[error("the creator's certificate cannot be read: {0}")]
-    Certificate(String),
+    Certificate(MspError),
     #[error("the creator has {0} bytes, more than the {IDENTITY_BYTES} that a peer admits")]
     TooLarge(usize),
 }
 
-/// Identities read lately, about 1 kB each and at most [`IDENTITY_BYTES`]: the same few clients send most
-/// transactions. The peer has verified their signatures before it passes a proposal on.
-static READ: LazyLock<Recent<Bytes, Creator>> = LazyLock::new(|| Recent::new(256));
-
-/// Reads a marshalled `SerializedIdentity` with a PEM certificate.
-pub(crate) fn creator(serialized: &Bytes) -> Result<Creator, CreatorError> {
-    if let Some(known) = READ.get(serialized) {
-        return Ok(known);
+impl From<MspError> for CreatorError {
+    fn from(error: MspError) -> Self {
+        match error {
+            MspError::Decode(error) => Self::Undecodable(error),
+            error => Self::Certificate(error),
+        }
     }
+}
+
+/// Reads a marshalled `SerializedIdentity` with a PEM certificate, as the peer's MSP reads it.
+pub(crate) fn creator(serialized: &Bytes) -> Result<Creator, CreatorError> {
     if serialized.len() > IDENTITY_BYTES {
         return Err(CreatorError::TooLarge(serialized.len()));
     }
-    let creator = read(serialized)?;
-    // A copy: the bytes given may be a small part of a large message.
-    READ.insert(Bytes::copy_from_slice(serialized), creator.clone());
-    Ok(creator)
-}
-
-fn read(serialized: &Bytes) -> Result<Creator, CreatorError> {
-    let identity = SerializedIdentity::decode(serialized.clone())?;
-    let unreadable = |error: String| CreatorError::Certificate(error);
-    let (_, pem) = parse_x509_pem(&identity.id_bytes).map_err(|error| unreadable(error.to_string()))?;
-    let (_, certificate) =
-        parse_x509_certificate(&pem.contents).map_err(|error| unreadable(error.to_string()))?;
-    let units = certificate.subject().iter_organizational_unit();
-    let role = role(units.filter_map(|unit| unit.as_str().ok()));
-    Ok(Creator { msp_id: identity.mspid, role })
+    let Claims { mspid, organizational_units } = Claims::read(serialized.clone())?;
+    let role = role(organizational_units.iter().map(String::as_str));
+    Ok(Creator { msp_id: mspid, role })
 }
 
 /// With NodeOUs an identity has exactly one of the four roles (`fabric/msp/mspimplvalidate.go`); any
@@ -62,6 +50,9 @@ fn role<'a>(units: impl Iterator<Item = &'a str>) -> Option<Role> {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
+
+    use fabric::proto::msp::SerializedIdentity;
+    use prost::Message;
 
     use super::*;
 
@@ -85,8 +76,9 @@ mod tests {
 
     #[test]
     fn garbage_is_refused() {
-        assert!(creator(&Bytes::from_static(&[0xff])).is_err());
+        assert!(matches!(creator(&Bytes::from_static(&[0xff])), Err(CreatorError::Undecodable(_))));
         let identity = SerializedIdentity { mspid: "M".into(), id_bytes: "no certificate".into() };
-        assert!(creator(&identity.encode_to_vec().into()).is_err());
+        let identity = Bytes::from(identity.encode_to_vec());
+        assert!(matches!(creator(&identity), Err(CreatorError::Certificate(_))));
     }
 }

@@ -14,6 +14,7 @@
 //!   the server goes on (test `a_message_out_of_turn_ends_the_stream`).
 
 mod creator;
+mod documents;
 mod exchange;
 mod key_policy;
 pub mod limits;

@@ -19,6 +19,11 @@ const CALLS: transport::CallLimits =
 /// (`peer.limits.concurrency.endorserService`).
 pub const ACCEPTED: usize = 2500;
 
+/// Checked documents that are kept, in bytes and about how many of the usual size that is: about as many as proposals are
+/// in progress at one time.
+pub const DOCUMENT_CACHE_BYTES: u64 = 8 << 20;
+pub const DOCUMENT_CACHE_ENTRIES: usize = 1024;
+
 /// How long a peer may take to answer one request; its own time limit for a whole transaction.
 pub const ANSWER: Duration = Duration::from_secs(30);
 

@@ -17,7 +17,7 @@ use tonic::{
 use tracing::info;
 use transport::{ChargeCalls, Connections};
 
-use crate::{limits, stream::Stream};
+use crate::{documents::CheckedDocuments, limits, stream::Stream};
 
 /// The chaincode as a service, under the package id that its peers expect.
 ///
@@ -95,6 +95,7 @@ impl Server {
     fn service(&self, stopping: CancellationToken) -> ChaincodeServer<Service> {
         let service = Service {
             package_id: self.package_id.as_str().into(),
+            documents: Arc::new(CheckedDocuments::new()),
             streams: Arc::new(Semaphore::new(limits::STREAMS)),
             stopping,
         };
@@ -129,6 +130,7 @@ impl ServerTls {
 
 struct Service {
     package_id: Arc<str>,
+    documents: Arc<CheckedDocuments>,
     streams: Arc<Semaphore>,
     stopping: CancellationToken,
 }
@@ -151,7 +153,8 @@ impl Chaincode for Service {
             accepted.handle.settle(Some("peers".into()));
         }
         let (outgoing, messages) = mpsc::channel(limits::OUTGOING);
-        let stream = Stream::new(self.package_id.clone(), outgoing, self.stopping.clone());
+        let stream =
+            Stream::new(self.package_id.clone(), self.documents.clone(), outgoing, self.stopping.clone());
         let incoming = request.into_inner();
         tokio::spawn(async move {
             stream.run(incoming, peer).await;

@@ -22,6 +22,7 @@ use tonic::{Status, Streaming};
 use tracing::{debug, error, info, warn};
 
 use crate::{
+    documents::CheckedDocuments,
     exchange::{Exchange, Terms},
     limits, transaction,
 };
@@ -37,6 +38,7 @@ pub(crate) struct TransactionKey {
 
 pub(crate) struct Stream {
     package_id: Arc<str>,
+    documents: Arc<CheckedDocuments>,
     outgoing: Outgoing,
     stopping: CancellationToken,
     phase: Phase,
@@ -69,9 +71,15 @@ enum Broken {
 }
 
 impl Stream {
-    pub fn new(package_id: Arc<str>, outgoing: Outgoing, stopping: CancellationToken) -> Self {
+    pub fn new(
+        package_id: Arc<str>,
+        documents: Arc<CheckedDocuments>,
+        outgoing: Outgoing,
+        stopping: CancellationToken,
+    ) -> Self {
         Self {
             package_id,
+            documents,
             outgoing,
             stopping,
             phase: Phase::Created,
@@ -168,7 +176,7 @@ impl Stream {
             Entry::Vacant(slot) => {
                 let (exchange, answers) = Exchange::new(key.clone(), self.outgoing.clone(), terms);
                 slot.insert(answers);
-                self.running.spawn(transact(key, message, exchange));
+                self.running.spawn(transact(key, message, exchange, self.documents.clone()));
                 return Ok(());
             }
         };
@@ -202,8 +210,9 @@ async fn transact(
     key: TransactionKey,
     message: ChaincodeMessage,
     exchange: Exchange,
+    documents: Arc<CheckedDocuments>,
 ) -> (TransactionKey, ChaincodeMessage) {
-    let last = AssertUnwindSafe(transaction::run(message, exchange)).catch_unwind().await;
+    let last = AssertUnwindSafe(transaction::run(message, exchange, documents)).catch_unwind().await;
     let last = last.unwrap_or_else(|_| {
         error!(txid = %key.txid, "the contract panicked");
         error(&key, "the contract failed by a fault of its own: see the log of the chaincode's server".into())

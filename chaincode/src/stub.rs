@@ -1,18 +1,25 @@
 //! The ledger as the contract sees it: reads go to the peer at once, writes wait for the contract's success.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
-use certificate::{Creator, DateTime, KeyPolicy, Modification, State, StateError};
+use certificate::{
+    Creator, DateTime, KeyPolicy, Modification, State, StateError, document::SignedDocument,
+    refusal::Violation,
+};
 use fabric::proto::protos::{
     ChaincodeEvent, MetaDataKeys, StateMetadata, WriteRecord, write_record::Type as Write,
 };
 
 use crate::{
+    documents::CheckedDocuments,
     exchange::{Exchange, LedgerError},
     key_policy,
 };
 
 pub(crate) struct Stub {
     exchange: Exchange,
+    documents: Arc<CheckedDocuments>,
     timestamp: DateTime,
     creator: Creator,
     writes: Vec<WriteRecord>,
@@ -20,8 +27,13 @@ pub(crate) struct Stub {
 }
 
 impl Stub {
-    pub fn new(exchange: Exchange, timestamp: DateTime, creator: Creator) -> Self {
-        Self { exchange, timestamp, creator, writes: Vec::new(), event: None }
+    pub fn new(
+        exchange: Exchange,
+        documents: Arc<CheckedDocuments>,
+        timestamp: DateTime,
+        creator: Creator,
+    ) -> Self {
+        Self { exchange, documents, timestamp, creator, writes: Vec::new(), event: None }
     }
 
     /// Hands the writes to the peer, and the event to the caller. Fabric's peer fills in the event's ids.
@@ -96,6 +108,10 @@ impl State for Stub {
 
     fn creator(&self) -> &Creator {
         &self.creator
+    }
+
+    fn check_signed(&self, document: &[u8]) -> Result<Arc<SignedDocument>, Vec<Violation>> {
+        self.documents.check(document)
     }
 }
 

@@ -1,6 +1,9 @@
 //! One transaction: from the peer's message to the contract's answer.
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::{
+    sync::Arc,
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
 
 use bytes::Bytes;
 use certificate::DateTime;
@@ -16,6 +19,7 @@ use tracing::debug;
 
 use crate::{
     creator::{self, CreatorError},
+    documents::CheckedDocuments,
     exchange::{Exchange, LedgerError},
     limits,
     stream::error,
@@ -49,9 +53,13 @@ enum Failure {
 
 /// Runs the transaction in `message` and returns the message that ends it: COMPLETED with a response,
 /// which may be a refusal, or ERROR.
-pub(crate) async fn run(message: ChaincodeMessage, exchange: Exchange) -> ChaincodeMessage {
+pub(crate) async fn run(
+    message: ChaincodeMessage,
+    exchange: Exchange,
+    documents: Arc<CheckedDocuments>,
+) -> ChaincodeMessage {
     let key = exchange.key().clone();
-    match complete(message, exchange, SystemTime::now()).await {
+    match complete(message, exchange, documents, SystemTime::now()).await {
         Ok((response, event)) => ChaincodeMessage {
             r#type: Type::Completed.into(),
             payload: response.encode_to_vec().into(),
@@ -70,6 +78,7 @@ pub(crate) async fn run(message: ChaincodeMessage, exchange: Exchange) -> Chainc
 async fn complete(
     message: ChaincodeMessage,
     exchange: Exchange,
+    documents: Arc<CheckedDocuments>,
     now: SystemTime,
 ) -> Result<(Response, Option<ChaincodeEvent>), Failure> {
     if message.r#type() == Type::Init {
@@ -82,7 +91,7 @@ async fn complete(
     let (function, arguments) = input.args.split_first().ok_or(Failure::Function)?;
     let function = std::str::from_utf8(function).map_err(|_| Failure::Function)?;
 
-    let mut stub = Stub::new(exchange, timestamp, creator::creator(&creator)?);
+    let mut stub = Stub::new(exchange, documents, timestamp, creator::creator(&creator)?);
     let answer = certificate::dispatch(&mut stub, function, arguments).await;
     let event = match answer.status {
         certificate::Response::OK => stub.finish().await.map_err(Failure::Writes)?,

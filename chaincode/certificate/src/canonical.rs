@@ -135,8 +135,12 @@ fn written_by_the_library(value: impl Serialize) -> Result<String, CanonicalErro
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
+    #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
     use super::*;
+    use crate::code::Code;
+    use crate::date_time::DateTime;
+    use crate::document::{Issuer, LedgerBinding, StatusEntry, Validity};
+    use crate::draft::Particulars;
     use crate::json;
     use proptest::prelude::*;
 
@@ -229,6 +233,47 @@ mod tests {
         let read = from_canonical(bytes).map(|value| Value::from(&value));
         prop_assert_eq!(read, from_canonical_by_libraries(bytes));
         Ok(())
+    }
+
+    /// Figures of ADR 26: `cargo test --release -p certificate beside_the_libraries -- --ignored --nocapture`.
+    #[test]
+    #[ignore = "a measurement"]
+    fn beside_the_libraries() {
+        let now = DateTime::parse("2026-11-21T12:00:00Z").unwrap();
+        let document = crate::demo::document(&Particulars {
+            code: Code::from_random([8; 16]),
+            issuer: Issuer { id: "did:web:certbody.example".into(), name: "CertBody".into() },
+            ledger: LedgerBinding { channel: "nanotrace".into(), genesis: "sha256:".into() },
+            status: StatusEntry { lists: "https://certbody.example/status".into(), list: 0, index: 8 },
+            decided: now,
+            validity: Validity { from: now, until: now.plus_days(365) },
+        });
+        let document = to_canonical(&document).unwrap();
+        let time = |read: &dyn Fn()| {
+            let begun = std::time::Instant::now();
+            (0..500).for_each(|_| read());
+            begun.elapsed().as_secs_f64() * 2000.0
+        };
+        let value: Value = serde_json::from_slice(&document).unwrap();
+        let json = from_canonical(&document).unwrap();
+        let members = json.as_object().unwrap();
+        let mut pairs: Vec<[f64; 4]> = Vec::new();
+        for _ in 0..41 {
+            pairs.push([
+                time(&|| drop(from_canonical(&document).unwrap())),
+                time(&|| drop(from_canonical_by_libraries(&document).unwrap())),
+                time(&|| drop(to_canonical_without(members, "proof").unwrap())),
+                time(&|| drop(serde_json_canonicalizer::to_vec(&value).unwrap())),
+            ]);
+        }
+        let median = |of: &dyn Fn(&[f64; 4]) -> f64| {
+            let mut sorted: Vec<f64> = pairs.iter().map(of).collect();
+            sorted.sort_by(f64::total_cmp);
+            (sorted[10], sorted[20], sorted[30])
+        };
+        println!("{} bytes, microseconds, quartiles", document.len());
+        println!("read: {:.1?} and {:.1?}", median(&|pair| pair[0]), median(&|pair| pair[1]));
+        println!("written: {:.1?} and {:.1?}", median(&|pair| pair[2]), median(&|pair| pair[3]));
     }
 
     proptest! {

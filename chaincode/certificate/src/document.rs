@@ -10,7 +10,6 @@ mod evidence;
 mod grant;
 pub mod identifiers;
 mod material;
-mod memo;
 mod particles;
 mod quantity;
 pub(crate) mod report;
@@ -26,7 +25,6 @@ pub use envelope::{
     CONTEXT, Issuer, LedgerBinding, Proof, SCHEMA, STATUS_LIST_ENTRIES, StatusEntry, TYPE, Validity,
 };
 pub use grant::{Product, Scheme};
-pub use memo::check_signed_once;
 pub use report::is_hidden;
 pub(crate) use report::is_line;
 use report::{Node, Object, Report};

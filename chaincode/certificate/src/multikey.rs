@@ -1,19 +1,12 @@
 //! Ed25519 keys as text: W3C Controlled Identifiers' Multikey, base58btc with a two-byte header.
 
-use std::sync::LazyLock;
-
 use ed25519_dalek::{SigningKey, VerifyingKey};
-use recent::Recent;
 
 /// `ed25519-pub` of the multicodec table, as a varint.
 const PUBLIC_HEADER: [u8; 2] = [0xed, 0x01];
 
 /// `ed25519-priv` of the multicodec table, as a varint.
 const PRIVATE_HEADER: [u8; 2] = [0x80, 0x26];
-
-/// A handful of keys sign all documents, and to find the point that a key stands for takes a fifth of the time of
-/// verifying a signature.
-static PUBLIC_KEYS: LazyLock<Recent<String, VerifyingKey>> = LazyLock::new(|| Recent::new(64));
 
 /// `z6Mk…`
 pub fn public_to_text(key: &VerifyingKey) -> String {
@@ -22,15 +15,6 @@ pub fn public_to_text(key: &VerifyingKey) -> String {
 
 /// Only the one spelling of a key, and no key under which a signature means nothing (a point of small order).
 pub fn public_from_text(text: &str) -> Option<VerifyingKey> {
-    if let Some(key) = PUBLIC_KEYS.get(text) {
-        return Some(key);
-    }
-    let key = decoded_public_key(text)?;
-    PUBLIC_KEYS.insert(text.to_owned(), key);
-    Some(key)
-}
-
-fn decoded_public_key(text: &str) -> Option<VerifyingKey> {
     let key = VerifyingKey::from_bytes(&from_text(PUBLIC_HEADER, text)?).ok()?;
     (!key.is_weak() && public_to_text(&key) == text).then_some(key)
 }

@@ -2,10 +2,13 @@
 
 use std::fmt;
 use std::future::Future;
+use std::sync::Arc;
 
 use bytes::Bytes;
 
 use crate::date_time::DateTime;
+use crate::document::{self, SignedDocument};
+use crate::refusal::Violation;
 
 /// The ledger as one transaction sees it.
 ///
@@ -49,6 +52,12 @@ pub trait State: Send {
 
     /// Who signed the proposal.
     fn creator(&self) -> &Creator;
+
+    /// Judges a signed document. What [`document::check_signed`] says depends on the bytes alone, so an implementation
+    /// may keep it for the next transaction that comes with the same.
+    fn check_signed(&self, document: &[u8]) -> Result<Arc<SignedDocument>, Vec<Violation>> {
+        document::check_signed(document).map(Arc::new)
+    }
 }
 
 /// Whose peers must endorse a write to a key.

@@ -7,7 +7,7 @@ use serde_json::json;
 use super::call::{Call, answer};
 use crate::code::Code;
 use crate::date_time::DateTime;
-use crate::document::{self, Document, SignedDocument};
+use crate::document::{Document, SignedDocument};
 use crate::keys;
 use crate::parties::{ACCREDITATION_BODY, CERTIFICATION_BODY};
 use crate::record::{Accreditation, Certificate, IssuerKey, Ledger, Scheme, Status, Stop, Withdrawal};
@@ -44,7 +44,7 @@ struct Background {
 /// `certificate:check(document)`: anyone; the broken rules as a list, for a dry run.
 pub async fn check<S: State>(mut call: Call<'_, S>) -> Result<Vec<u8>, Refusal> {
     let [text] = call.arguments(["document"])?;
-    let violations = match document::check_signed_once(text.as_bytes()) {
+    let violations = match call.state.check_signed(text.as_bytes()) {
         Err(violations) => violations,
         Ok(signed) => {
             let background = background(&mut call, CERTIFICATION_BODY, &signed).await?;
@@ -58,7 +58,7 @@ pub async fn check<S: State>(mut call: Call<'_, S>) -> Result<Vec<u8>, Refusal> 
 pub async fn issue<S: State>(mut call: Call<'_, S>) -> Result<Vec<u8>, Refusal> {
     call.caller(CERTIFICATION_BODY, &[Role::Client])?;
     let [text] = call.arguments(["document"])?;
-    let signed = document::check_signed_once(text.as_bytes()).map_err(Refusal::Rules)?;
+    let signed = call.state.check_signed(text.as_bytes()).map_err(Refusal::Rules)?;
     let body = call.state.creator().msp_id.clone();
     let background = background(&mut call, &body, &signed).await?;
     if background.certificate.is_some() {
