@@ -53,6 +53,40 @@ fn no_part_names_what_lies_behind_its_wall() {
     }
 }
 
+/// What a process keeps belongs to a value with an owner: the allocator of the binary apart, there is no static.
+#[test]
+fn no_library_has_a_static() {
+    let manifest = fs::read_to_string(repository().join("Cargo.toml")).unwrap();
+    let members = manifest.split("members = [").nth(1).unwrap().split(']').next().unwrap();
+    let members = members.split('"').skip(1).step_by(2).filter(|member| !member.starts_with("tests"));
+    let files: Vec<_> =
+        members.flat_map(|member| code_files(&repository().join(member).join("src"))).collect();
+    assert!(files.len() > 100, "{}", files.len());
+    for file in files {
+        let code = code_of(&fs::read_to_string(&file).unwrap());
+        let found = code.lines().find(|line| is_static(line));
+        assert!(found.is_none(), "{}: {found:?}", file.display());
+    }
+}
+
+fn is_static(line: &str) -> bool {
+    let item = line.trim_start().trim_start_matches("pub").trim_start();
+    let item = item.strip_prefix("(crate)").or_else(|| item.strip_prefix("(super)")).unwrap_or(item);
+    item.trim_start().starts_with("static ") || line.contains("thread_local!")
+}
+
+#[test]
+fn a_static_is_seen() {
+    for line in
+        ["static A: u8 = 1;", "pub(crate) static A: u8 = 1;", "    static mut A: u8 = 1;", "thread_local! {"]
+    {
+        assert!(is_static(line), "{line}");
+    }
+    for line in ["fn a(b: &'static str)", "const A: &'static str = \"\";", "statics();"] {
+        assert!(!is_static(line), "{line}");
+    }
+}
+
 #[test]
 fn a_name_is_a_whole_path_segment() {
     for (code, name) in [

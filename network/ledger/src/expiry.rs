@@ -13,7 +13,7 @@ use super::{
     keys,
     lifetime::Lifetimes,
     private::{self, HashedKey},
-    state::{self, StateRecordKey},
+    state,
 };
 
 /// Notes for each hashed key the block writes with which block it goes away.
@@ -35,13 +35,12 @@ pub(super) fn schedule(
     Ok(())
 }
 
-/// Deletes what expires with the block; gives the keys.
+/// Deletes what expires with the block.
 pub(super) fn purge(
     block: &CommittedBlock,
     committed: &View<'_>,
     batch: &mut WriteBatch,
-) -> Result<Vec<StateRecordKey>, LedgerError> {
-    let mut purged = Vec::new();
+) -> Result<(), LedgerError> {
     for record in committed.scan(EXPIRY, block.number.to_be_bytes().to_vec())? {
         let (record, _) = record?;
         let bad = || LedgerError::BadRecord("expiry entry".to_owned());
@@ -49,14 +48,12 @@ pub(super) fn purge(
         let key = entry.key.state_key();
         let unchanged = committed.state(&key)?.is_some_and(|state| state.version.block == entry.written);
         if unchanged && block.updates.get(&key).is_none() {
-            let key = state::encode_key(&key);
-            batch.delete_cf(committed.family(STATE)?, &key);
-            purged.push(key);
+            batch.delete_cf(committed.family(STATE)?, state::encode_key(&key));
             private::drop_stale(None, &entry.key, committed, batch)?;
         }
         batch.delete_cf(committed.family(EXPIRY)?, record);
     }
-    Ok(purged)
+    Ok(())
 }
 
 /// One hashed key that expires; the encoding sorts by the block it expires with.

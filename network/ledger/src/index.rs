@@ -18,8 +18,7 @@ use super::{
     expiry, history,
     lifetime::Lifetimes,
     log::Location,
-    private,
-    state::{self, StateRecordKey},
+    private, state,
     transaction::CONFIG_NAMESPACE,
     view::View,
 };
@@ -47,23 +46,20 @@ pub(super) struct EnvelopeSpan {
     pub(super) checksum: u32,
 }
 
-/// Everything the block changes, but for its place in the log, and which records of the state are among it.
-pub(super) fn prepare(
-    block: &CommittedBlock,
-    committed: &View<'_>,
-) -> Result<(WriteBatch, Vec<StateRecordKey>), LedgerError> {
+/// Everything the block changes, but for its place in the log.
+pub(super) fn prepare(block: &CommittedBlock, committed: &View<'_>) -> Result<WriteBatch, LedgerError> {
     let database = committed.database;
     let mut batch = WriteBatch::default();
-    let mut changed = put_state(block, database, &mut batch)?;
+    put_state(block, database, &mut batch)?;
     put_transactions(block, database, &mut batch)?;
     put_history(block, database, &mut batch)?;
-    changed.extend(expiry::purge(block, committed, &mut batch)?);
+    expiry::purge(block, committed, &mut batch)?;
     let mut lifetimes = Lifetimes::new(committed);
     expiry::schedule(block, &mut lifetimes, committed, &mut batch)?;
     private::promote(block, &mut lifetimes, committed, &mut batch)?;
     batch.put_cf(database::family(database, HASHES)?, block.header_hash, block.number.to_be_bytes());
     block.savepoint().write(database, &mut batch)?;
-    Ok((batch, changed))
+    Ok(batch)
 }
 
 /// Adds the block's place in the log.
@@ -92,22 +88,16 @@ pub(super) fn write(database: &DB, batch: WriteBatch) -> Result<(), LedgerError>
     Ok(database.write_opt(batch, &database::replayable())?)
 }
 
-fn put_state(
-    block: &CommittedBlock,
-    database: &DB,
-    batch: &mut WriteBatch,
-) -> Result<Vec<StateRecordKey>, LedgerError> {
+fn put_state(block: &CommittedBlock, database: &DB, batch: &mut WriteBatch) -> Result<(), LedgerError> {
     let family = database::family(database, STATE)?;
-    let mut changed = Vec::with_capacity(block.updates.len());
     for (key, update) in block.updates.iter() {
         let key = state::encode_key(key);
         match state::encode_update(update) {
             Some(record) => batch.put_cf(family, &key, record),
             None => batch.delete_cf(family, &key),
         }
-        changed.push(key);
     }
-    Ok(changed)
+    Ok(())
 }
 
 /// The first transaction with an id keeps it, whatever its verdict: Fabric answers from the first too

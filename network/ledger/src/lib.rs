@@ -43,7 +43,6 @@ mod files;
 mod history;
 mod index;
 mod keys;
-mod known;
 mod lifetime;
 mod log;
 mod loss;
@@ -92,12 +91,10 @@ pub use view::{RangeScan, View};
 
 use database::{HASHES, TRANSACTIONS};
 use index::BlockRecord;
-use known::Known;
 use log::{BlockLog, LogReader};
 use mark::Mark;
 use meta::Savepoint;
 use recovery::Identity;
-use state::StateRecordKey;
 
 /// The ledger of one channel. Cheap to share; readers never wait for a commit.
 #[derive(Debug)]
@@ -110,8 +107,6 @@ pub struct Ledger {
     log: Mutex<BlockLog>,
     /// The tip that readers see; written by `commit` alone, after the block is in log and database.
     tip: RwLock<Savepoint>,
-    known_state: Known<StateValue>,
-    known_transactions: Known<TxLocation>,
     /// The height that the last begun write to the database brings. Until `tip` is there too, the database may
     /// be ahead of it.
     begun: AtomicU64,
@@ -184,26 +179,17 @@ impl Ledger {
         let mut log = self.log.lock();
         log.check_poison()?;
         let block = validated.seal(&self.tip.read())?;
-        let (mut batch, changed) = index::prepare(&block, &self.view()?)?;
+        let mut batch = index::prepare(&block, &self.view()?)?;
         let encoded = Bytes::from(block.encode()?);
         let envelopes = index::envelope_spans(block.number, &encoded)?;
         let location = log.append(&encoded)?;
         index::locate(block.number, BlockRecord { location, envelopes }, &self.database, &mut batch)?;
-        self.begin(&block, &changed);
+        self.begun.store(block.number + 1, Ordering::SeqCst);
         index::write(&self.database, batch).inspect_err(|error| log.poison(error))?;
         let tip = block.savepoint();
         self.mark.set(&tip);
         *self.tip.write() = tip;
         Ok(Arc::new(block))
-    }
-
-    /// Before the block goes into the database: what it changes is no longer looked up.
-    fn begin(&self, block: &CommittedBlock, changed: &[StateRecordKey]) {
-        let height = block.number + 1;
-        let ids = block.transactions.iter().map(|transaction| transaction.txid.as_bytes());
-        self.known_state.advance(height, changed.iter().map(Vec::as_slice));
-        self.known_transactions.advance(height, ids);
-        self.begun.store(height, Ordering::SeqCst);
     }
 
     pub fn channel_id(&self) -> &str {
@@ -239,7 +225,7 @@ impl Ledger {
             _ => Savepoint::read(&self.database, &snapshot)?.unwrap_or_default().height,
         };
         let (database, log) = (&self.database, &self.reader);
-        Ok(View { database, log, snapshot, height, known: Some(&self.known_state) })
+        Ok(View { database, log, snapshot, height })
     }
 
     pub fn block(&self, number: u64) -> Result<Option<HeadedBlock>, LedgerError> {
@@ -267,16 +253,9 @@ impl Ledger {
 
     /// The first transaction with this id, valid or not.
     pub fn transaction(&self, txid: &str) -> Result<Option<TxLocation>, LedgerError> {
-        let height = self.height();
-        if let Some(known) = self.known_transactions.get(height, txid.as_bytes()) {
-            return Ok(known);
-        }
         let family = database::family(&self.database, TRANSACTIONS)?;
         let record = self.database.get_pinned_cf(family, txid)?;
-        let found = record.map(|record| TxLocation::decode(&record)).transpose()?;
-        let since = found.map_or(height, |location| location.block.saturating_add(1));
-        self.known_transactions.note(height, txid.as_bytes().to_vec(), since, found);
-        Ok(found)
+        record.map(|record| TxLocation::decode(&record)).transpose()
     }
 
     pub fn contains_txid(&self, txid: &str) -> Result<bool, LedgerError> {

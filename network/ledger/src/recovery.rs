@@ -22,7 +22,6 @@ use super::{
     CommittedBlock, Ledger, LedgerError, TornTail, Transaction, UpdateBatch, ValidatedBlock, View, database,
     files::{self, Files},
     index::{self, BlockRecord},
-    known::Known,
     log::{self, BlockLog, LogReader, LoggedBlock},
     loss, manifest,
     mark::{Confirmed, Mark},
@@ -104,8 +103,6 @@ pub(super) fn open(
         database,
         reader: log.reader().clone(),
         log: Mutex::new(log),
-        known_state: Known::new(tip.height),
-        known_transactions: Known::new(tip.height),
         begun: AtomicU64::new(tip.height),
         tip: RwLock::new(tip),
         mark,
@@ -196,13 +193,13 @@ fn replay_block(database: &DB, reader: &LogReader, logged: LoggedBlock) -> Resul
     let recorded = CommittedBlock::recorded_commit_hash(&block);
     let tip = savepoint(database)?;
     let snapshot = database.snapshot();
-    let committed = View { database, log: reader, snapshot, height: tip.height, known: None };
+    let committed = View { database, log: reader, snapshot, height: tip.height };
     let block = ValidatedBlock::replay(block, &committed)?.seal(&tip)?;
     if block.commit_hash != recorded {
         let (recorded, derived) = (hex::encode(recorded), hex::encode(&block.commit_hash));
         return Err(LedgerError::ReplayDiffers { number, recorded, derived });
     }
-    let (mut batch, _) = index::prepare(&block, &committed)?;
+    let mut batch = index::prepare(&block, &committed)?;
     let envelopes = index::envelope_spans(number, &bytes)?;
     index::locate(number, BlockRecord { location, envelopes }, database, &mut batch)?;
     index::write(database, batch)

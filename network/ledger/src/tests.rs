@@ -4,7 +4,6 @@ mod chain;
 mod crash;
 mod faults;
 mod golden;
-mod known;
 mod log;
 mod loss;
 mod private;

@@ -7,9 +7,8 @@ use super::{
     LedgerError,
     database::{self, STATE},
     index::BlockRecord,
-    known::Known,
     log::LogReader,
-    state::{self, StateRecordKey, StateValue},
+    state::{self, StateValue},
     updates::StateKey,
 };
 
@@ -20,8 +19,6 @@ pub struct View<'a> {
     pub(super) log: &'a LogReader,
     pub(super) snapshot: Snapshot<'a>,
     pub(super) height: u64,
-    /// Where to look first, and to note what was found.
-    pub(super) known: Option<&'a Known<StateValue>>,
 }
 
 /// Iterates over public keys in the order of their bytes.
@@ -29,9 +26,6 @@ pub struct RangeScan<'a> {
     iterator: DBRawIterator<'a>,
     prefix: usize,
 }
-
-/// Longer values are not kept in memory.
-pub(super) const MAX_KNOWN_BYTES: usize = 1024;
 
 /// A raw record, key and value.
 pub(super) type Record = (Vec<u8>, Vec<u8>);
@@ -109,23 +103,8 @@ impl<'a> View<'a> {
     }
 
     fn record(&self, key: Vec<u8>) -> Result<Option<StateValue>, LedgerError> {
-        if let Some(known) = self.known.and_then(|known| known.get(self.height, &key)) {
-            return Ok(known);
-        }
         let record = self.snapshot.get_cf(self.family(STATE)?, &key)?;
-        let found = record.map(state::decode_value).transpose()?;
-        if let Some(known) = self.known {
-            self.note(known, key, found.as_ref());
-        }
-        Ok(found)
-    }
-
-    /// Long values are left to the database.
-    fn note(&self, known: &Known<StateValue>, key: StateRecordKey, found: Option<&StateValue>) {
-        let since = found.map_or(self.height, |state| state.version.block.saturating_add(1));
-        if found.is_none_or(|state| state.value.len() + state.metadata.len() <= MAX_KNOWN_BYTES) {
-            known.note(self.height, key, since, found.cloned());
-        }
+        record.map(state::decode_value).transpose()
     }
 }
 
