@@ -7,7 +7,7 @@ use certificate::ledger_time::TOLERANCE;
 use certificate::verdict::Verdict;
 use certificate::{Code, DateTime, Moment};
 
-pub(crate) use json::{Rendered, Shared};
+pub(crate) use json::{Shared, json, meaning};
 
 use crate::model::{Entry, ModelError, Reading};
 use crate::sync_status::{AsOf, Doubt};
@@ -102,6 +102,14 @@ impl Answer {
         let moment = question.at.map_or(Moment::Now(now), Moment::At);
         let (doubt, found) = (Some(Doubt::Broken), Found::Unreadable(None));
         Self { question, as_of, ledger_time: None, moment, doubt, found, next_change_at: None }
+    }
+
+    /// The certificate's records, where there are any.
+    pub fn entry(&self) -> Option<&Entry> {
+        match &self.found {
+            Found::Certificate(entry, _) => Some(entry),
+            Found::Nothing | Found::Unreadable(_) => None,
+        }
     }
 
     pub fn outcome(&self) -> Outcome {

@@ -1,18 +1,20 @@
 //! The address under which the public reaches this verifier.
 
+use std::cell::Cell;
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
 use std::str::FromStr;
 
-use http::Uri;
+use url::{Host, ParseError, Url};
 
 /// A public base address: scheme, host and perhaps a port; no path, no query, no trailing slash.
 ///
 /// It stands on printed labels, so anything that could make two spellings of one address is refused.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BaseUrl {
-    scheme: String,
+    scheme: &'static str,
     authority: String,
+    is_loopback: bool,
 }
 
 /// Why a text is not a base address.
@@ -33,7 +35,22 @@ impl BaseUrl {
     /// interface has no address of its own: the one that this machine would send from stands for it.
     pub fn of_listener(address: SocketAddr) -> Self {
         let host = if address.ip().is_unspecified() { outward_address() } else { address.ip() };
-        Self { scheme: "http".into(), authority: SocketAddr::new(host, address.port()).to_string() }
+        let host = match host {
+            IpAddr::V4(address) => Host::Ipv4(address),
+            IpAddr::V6(address) => Host::Ipv6(address),
+        };
+        Self::new("http", &host, Some(address.port()))
+    }
+
+    /// The port only where it is not the scheme's own.
+    fn new(scheme: &'static str, host: &Host<String>, port: Option<u16>) -> Self {
+        let authority = port.map_or_else(|| host.to_string(), |port| format!("{host}:{port}"));
+        let is_loopback = match host {
+            Host::Domain(name) => name == "localhost",
+            Host::Ipv4(address) => address.is_loopback(),
+            Host::Ipv6(address) => address.is_loopback(),
+        };
+        Self { scheme, authority, is_loopback }
     }
 
     /// Host and port, as printed beside a QR code.
@@ -43,10 +60,7 @@ impl BaseUrl {
 
     /// Whether it leads nowhere but to the machine that asks.
     pub fn is_loopback(&self) -> bool {
-        let port = |rest: &str| rest.bytes().all(|byte| byte.is_ascii_digit());
-        let host = self.authority.rsplit_once(':').filter(|(_, rest)| port(rest));
-        let host = host.map_or(self.authority.as_str(), |(host, _)| host).trim_matches(['[', ']']);
-        host == "localhost" || host.parse().is_ok_and(|address: IpAddr| address.is_loopback())
+        self.is_loopback
     }
 
     /// Scheme and authority in upper case: the same address (RFC 3986 §6.2.2.1), in fewer QR modules.
@@ -67,19 +81,25 @@ impl FromStr for BaseUrl {
     type Err = BaseUrlError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let uri: Uri = text.parse().map_err(|_| BaseUrlError::Scheme(text.into()))?;
-        let scheme = match uri.scheme_str() {
-            Some(scheme @ ("http" | "https")) => scheme.to_string(),
+        let odd = Cell::new(false);
+        // What the WHATWG's rules mend (a backslash, a tab, credentials) is another spelling of the same.
+        let note = |_| odd.set(true);
+        let parsed = Url::options().syntax_violation_callback(Some(&note)).parse(text);
+        let url = parsed.map_err(|error| match error {
+            ParseError::RelativeUrlWithoutBase => BaseUrlError::Scheme(text.into()),
+            _ => BaseUrlError::Host(text.into()),
+        })?;
+        let scheme = match url.scheme() {
+            "http" => "http",
+            "https" => "https",
             _ => return Err(BaseUrlError::Scheme(text.into())),
         };
-        let authority = uri.authority().ok_or_else(|| BaseUrlError::Host(text.into()))?.as_str();
-        if authority.is_empty() || authority.starts_with(':') {
-            return Err(BaseUrlError::Host(text.into()));
-        }
-        if authority.contains('@') || uri.path() != "/" || uri.query().is_some() || text.contains('#') {
+        let host = url.host().ok_or_else(|| BaseUrlError::Host(text.into()))?.to_owned();
+        let more = url.path() != "/" || url.query().is_some() || url.fragment().is_some();
+        if more || odd.get() || !url.username().is_empty() || url.password().is_some() {
             return Err(BaseUrlError::MoreThanAuthority(text.into()));
         }
-        Ok(Self { scheme, authority: authority.to_ascii_lowercase() })
+        Ok(Self::new(scheme, &host, url.port()))
     }
 }
 
@@ -100,7 +120,12 @@ mod tests {
             let parsed: Result<BaseUrl, _> = text.parse();
             assert_eq!(parsed.unwrap().to_string(), "https://check.example", "{text}");
         }
+        assert_eq!(
+            "https://check.example:443".parse::<BaseUrl>().unwrap().to_string(),
+            "https://check.example"
+        );
         assert_eq!("http://127.0.0.1:8080".parse::<BaseUrl>().unwrap().authority(), "127.0.0.1:8080");
+        assert_eq!("http://[::1]:8080".parse::<BaseUrl>().unwrap().authority(), "[::1]:8080");
     }
 
     #[test]
@@ -108,7 +133,18 @@ mod tests {
         for text in ["", "check.example", "ftp://check.example", "https://", "https://:80", "https://a/b"] {
             assert!(text.parse::<BaseUrl>().is_err(), "{text}");
         }
-        for text in ["https://user@check.example", "https://a/?q", "https://a/#x"] {
+        for text in
+            ["https://user@check.example", "https://a/?q", "https://a/#x", "https://a/?", "https://a/#"]
+        {
+            assert!(text.parse::<BaseUrl>().is_err(), "{text}");
+        }
+        for text in [
+            "https:check.example",
+            "https:/check.example",
+            r"https:\\check.example",
+            " https://a",
+            "https://a\t",
+        ] {
             assert!(text.parse::<BaseUrl>().is_err(), "{text}");
         }
     }

@@ -1,67 +1,41 @@
-//! Replies rendered lately, in bounded memory.
+//! Rendered replies, in bounded memory; see `docs/adr/0005-read-model.md`.
 
-use std::collections::HashMap;
 use std::hash::Hash;
 
-use parking_lot::Mutex;
+use quick_cache::{Weighter, sync::Cache};
 
+use crate::limits::CACHED_BYTES;
 use crate::reply::Reply;
 
-/// Replies by question, each with what it rests on; a reply is given out only while that still holds.
-///
-/// Two generations: what was asked for lately moves to the young one, and when that is half of the memory, the old one
-/// goes. So both looking up and forgetting cost the same however much is kept.
-pub(crate) struct Cache<Question, Basis> {
-    generations: Mutex<Generations<Question, Basis>>,
-    limit: usize,
-}
+/// Replies by question, each with what it rests on; a reply is given out only while that still holds. Its owner is the site.
+pub(crate) struct ReplyCache<Question, Basis>(Cache<Question, (Basis, Reply), ReplyBytes>);
 
-struct Generations<Question, Basis> {
-    young: HashMap<Question, (Basis, Reply)>,
-    old: HashMap<Question, (Basis, Reply)>,
-    young_bytes: usize,
-}
-
-/// What a kept reply costs beside its body: headers, hash table, allocation.
+/// What a reply costs beside its body: headers, hash table, allocation.
 const OVERHEAD: usize = 512;
 
-impl<Question: Hash + Eq + Clone, Basis: Clone> Cache<Question, Basis> {
-    /// Keeps about `limit` bytes.
-    pub fn new(limit: usize) -> Self {
-        let generations = Generations { young: HashMap::new(), old: HashMap::new(), young_bytes: 0 };
-        Self { generations: Mutex::new(generations), limit }
+/// Of a usual page.
+const USUAL_BYTES: usize = 8 << 10;
+
+#[derive(Clone)]
+struct ReplyBytes;
+
+impl<Question, Basis> Weighter<Question, (Basis, Reply)> for ReplyBytes {
+    fn weight(&self, _: &Question, (_, reply): &(Basis, Reply)) -> u64 {
+        (reply.size() + OVERHEAD) as u64
+    }
+}
+
+impl<Question: Hash + Eq, Basis: Clone> ReplyCache<Question, Basis> {
+    pub fn new() -> Self {
+        Self(Cache::with_weighter(CACHED_BYTES / USUAL_BYTES, CACHED_BYTES as u64, ReplyBytes))
     }
 
     pub fn get(&self, question: &Question, holds: impl Fn(&Basis) -> bool) -> Option<(Basis, Reply)> {
-        let mut generations = self.generations.lock();
-        if let Some((basis, reply)) = generations.young.get(question) {
-            return holds(basis).then(|| (basis.clone(), reply.clone()));
-        }
-        let (basis, reply) = generations.old.remove(question).filter(|(basis, _)| holds(basis))?;
-        self.insert(&mut generations, question.clone(), basis.clone(), reply.clone());
-        Some((basis, reply))
+        self.0.get(question).filter(|(basis, _)| holds(basis))
     }
 
     pub fn put(&self, question: Question, basis: Basis, reply: Reply) {
-        self.insert(&mut self.generations.lock(), question, basis, reply);
-    }
-
-    fn insert(
-        &self,
-        generations: &mut Generations<Question, Basis>,
-        question: Question,
-        basis: Basis,
-        reply: Reply,
-    ) {
-        let bytes = reply.size() + OVERHEAD;
-        if generations.young_bytes + bytes > self.limit / 2 {
-            generations.old = std::mem::take(&mut generations.young);
-            generations.young_bytes = 0;
-        }
-        generations.young_bytes += bytes;
-        if let Some((_, replaced)) = generations.young.insert(question, (basis, reply)) {
-            generations.young_bytes -= (replaced.size() + OVERHEAD).min(generations.young_bytes);
-        }
+        self.0.insert(question, (basis, reply));
     }
 }
 
@@ -77,32 +51,23 @@ mod tests {
 
     #[test]
     fn a_reply_is_given_out_only_for_what_it_rests_on() {
-        let cache = Cache::new(100_000);
+        let cache = ReplyCache::new();
         cache.put("a", 1, reply(10));
         assert!(cache.get(&"a", |basis| *basis == 1).is_some());
         assert!(cache.get(&"a", |basis| *basis == 2).is_none());
         assert!(cache.get(&"b", |basis| *basis == 1).is_none());
+        cache.put("a", 2, reply(20));
+        assert!(cache.get(&"a", |basis| *basis == 2).is_some());
     }
 
     #[test]
     fn memory_is_bounded_and_what_is_asked_for_stays() {
-        let cache = Cache::new(100 * OVERHEAD);
-        cache.put(0, 1, reply(0));
-        for question in 1..10_000 {
-            cache.put(question, 1, reply(0));
+        let cache = ReplyCache::new();
+        cache.put(0, 1, reply(1000));
+        for question in 1..50_000 {
+            cache.put(question, 1, reply(1000));
             assert!(cache.get(&0, |_| true).is_some(), "{question}");
         }
-        let generations = cache.generations.lock();
-        assert!(generations.young.len() + generations.old.len() <= 100);
-    }
-
-    #[test]
-    fn replacing_a_reply_does_not_count_twice() {
-        let cache = Cache::new(100 * OVERHEAD);
-        for basis in 0..10_000 {
-            cache.put(0, basis, reply(0));
-        }
-        assert_eq!(cache.generations.lock().young_bytes, OVERHEAD);
-        assert!(cache.get(&0, |basis| *basis == 9_999).is_some());
+        assert!(cache.0.weight() <= CACHED_BYTES as u64, "{}", cache.0.weight());
     }
 }

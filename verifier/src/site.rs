@@ -19,7 +19,7 @@ use metrics::{counter, histogram};
 use self::answering::{Basis, Key};
 use crate::answer::Shared;
 use crate::base_url::BaseUrl;
-use crate::cache::Cache;
+use crate::cache::ReplyCache;
 use crate::config::{CACHE_WINDOW, Config};
 use crate::limits;
 use crate::origin::Proxies;
@@ -44,7 +44,7 @@ pub(crate) struct Site {
     max_age: i64,
     served: Arc<ServedModel>,
     routes: Router<Route>,
-    cache: Cache<Key, Basis>,
+    cache: ReplyCache<Key, Basis>,
     frame: Frame,
 }
 
@@ -93,8 +93,7 @@ impl Site {
             as_of: String::new(),
         };
         let max_age = i64::try_from(config.max_age.as_secs()).unwrap_or(i64::MAX);
-        let cache = Cache::new(limits::CACHED_BYTES);
-        Ok(Self { config, base, max_age, served, routes, cache, frame })
+        Ok(Self { config, base, max_age, served, routes, cache: ReplyCache::new(), frame })
     }
 
     pub fn proxies(&self) -> Option<&Proxies> {

@@ -21,7 +21,7 @@ pub(crate) struct Shared<'a> {
     pub demonstration: bool,
 }
 
-#[derive(Serialize)]
+#[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Body<'a> {
     /// `valid`, `notValid`, `unknown` or `cannotTell`.
@@ -56,7 +56,7 @@ struct Body<'a> {
 }
 
 /// Taken from the signed document, unchanged.
-#[derive(Serialize)]
+#[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Certificate {
     id: Value,
@@ -69,7 +69,7 @@ struct Certificate {
 }
 
 /// The accreditation on which the certificate rests, at the moment of the answer.
-#[derive(Serialize)]
+#[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 struct AccreditationAt<'a> {
     body: &'a str,
@@ -81,7 +81,7 @@ struct AccreditationAt<'a> {
     in_force: bool,
 }
 
-#[derive(Serialize)]
+#[derive(Debug, Serialize)]
 struct Ledger<'a> {
     channel: &'a str,
     genesis: String,
@@ -89,7 +89,7 @@ struct Ledger<'a> {
     issued: Option<Issued<'a>>,
 }
 
-#[derive(Serialize)]
+#[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Issued<'a> {
     block: u64,
@@ -100,14 +100,14 @@ struct Issued<'a> {
     claimed_at: DateTime,
 }
 
-#[derive(Serialize)]
+#[derive(Debug, Serialize)]
 struct Links {
     page: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     document: Option<String>,
 }
 
-#[derive(Serialize)]
+#[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 struct AsOfBody<'a> {
     /// The newest block that the answer rests on; absent where there is none.
@@ -124,7 +124,7 @@ struct AsOfBody<'a> {
     sources: Option<SourcesBody<'a>>,
 }
 
-#[derive(Serialize)]
+#[derive(Debug, Serialize)]
 struct SourcesBody<'a> {
     confirming: usize,
     asked: usize,
@@ -132,28 +132,23 @@ struct SourcesBody<'a> {
     organisations: &'a [String],
 }
 
-/// An answer, rendered.
-pub(crate) struct Rendered {
-    pub body: Vec<u8>,
-    /// A hash over everything but as of when: two answers that mean the same have the same.
-    pub meaning: String,
+/// The answer as JSON.
+pub(crate) fn json(answer: &Answer, shared: Shared<'_>) -> Vec<u8> {
+    let mut body = Body::new(answer, shared);
+    body.certificate = answer.entry().map(Certificate::new);
+    body.as_of = Some(AsOfBody::new(&answer.as_of, answer.ledger_time));
+    // Nothing in a body can fail to be JSON: no maps with keys that are no text, no floating point.
+    serde_json::to_vec(&body).unwrap_or_default()
 }
 
-impl Rendered {
-    pub fn new(answer: &Answer, shared: Shared<'_>) -> Self {
-        let mut body = Body::new(answer, shared);
-        let meaning = short_hash(&[&render(&body)]);
-        body.as_of = Some(AsOfBody::new(&answer.as_of, answer.ledger_time));
-        Self { body: render(&body), meaning }
-    }
-}
-
-/// Nothing in a body can fail to be JSON: no maps with keys that are no text, no floating point.
-fn render(body: &Body<'_>) -> Vec<u8> {
-    serde_json::to_vec(body).unwrap_or_default()
+/// A hash over everything but as of when: two answers that mean the same have the same.
+pub(crate) fn meaning(answer: &Answer, shared: Shared<'_>) -> String {
+    let document = answer.entry().map_or(&[][..], |entry| &entry.certificate.document);
+    short_hash(&[format!("{:?}", Body::new(answer, shared)).as_bytes(), document])
 }
 
 impl<'a> Body<'a> {
+    /// Without what is taken from the document, and as of when.
     fn new(answer: &'a Answer, shared: Shared<'a>) -> Self {
         let (entry, verdict) = match &answer.found {
             Found::Certificate(entry, verdict) => (Some(entry.as_ref()), Some(verdict)),
@@ -167,7 +162,7 @@ impl<'a> Body<'a> {
             code: answer.question.code,
             at: answer.question.at,
             settled: answer.is_settled(),
-            certificate: entry.map(Certificate::new),
+            certificate: None,
             accreditation: entry.and_then(|entry| AccreditationAt::new(entry, answer.moment)),
             ledger: Ledger::new(shared.channel, entry),
             links: Links::new(answer.question.code, entry.is_some(), shared.base),

@@ -6,7 +6,7 @@ use http::{StatusCode, header};
 use super::front::explain;
 use super::product::contradicts;
 use super::{Asked, SVG, Site, problem};
-use crate::answer::{Answer, Found, Outcome, Question, Rendered};
+use crate::answer::{self, Answer, Found, Outcome, Question};
 use crate::config::CACHE_WINDOW;
 use crate::link::{self, DigitalLink};
 use crate::model::{Entry, ModelError, product_link};
@@ -163,9 +163,8 @@ impl Site {
     fn answered(&self, asked: &Asked<'_>, answer: &Answer, extras: &Extras, key: Key) -> Reply {
         let representation = key.1;
         let outcome = answer.outcome();
-        let Rendered { body, meaning } = Rendered::new(answer, self.shared());
         let (content_type, body) = match representation {
-            Representation::Json => (JSON, body),
+            Representation::Json => (JSON, answer::json(answer, self.shared())),
             Representation::Page => {
                 let page = CertificatePage::new(answer, extras, self.frame_at(&answer.as_of));
                 (HTML, pages::render(&page).into_bytes())
@@ -179,12 +178,9 @@ impl Site {
         if !matches!(outcome, Outcome::Valid | Outcome::NotValid) {
             return reply;
         }
+        let meaning = answer::meaning(answer, self.shared()) + &extras.others.meaning();
         let reply = reply
-            .tagged_by_meaning(&self.tag(
-                &(meaning + &extras.others.meaning()),
-                &answer.as_of,
-                representation,
-            ))
+            .tagged_by_meaning(&self.tag(&meaning, &answer.as_of, representation))
             .fresh_for(freshness(answer.next_change_at, asked.now));
         if answer.question.at.is_none() {
             let basis = Basis {
@@ -271,7 +267,7 @@ const fn status(outcome: Outcome) -> StatusCode {
 }
 
 /// At most the stated window, and never past the moment at which the answer turns.
-fn freshness(next_change_at: Option<DateTime>, now: DateTime) -> Freshness {
+pub(super) fn freshness(next_change_at: Option<DateTime>, now: DateTime) -> Freshness {
     let left = next_change_at
         .map_or(i64::MAX, |next_change_at| next_change_at.seconds().saturating_sub(now.seconds()));
     Freshness::Seconds(u64::try_from(left).unwrap_or(0).min(CACHE_WINDOW))

@@ -1,16 +1,24 @@
 //! GS1 Digital Links: the certificates of a product.
 
-use certificate::DateTime;
+use certificate::{Code, DateTime};
 use http::{StatusCode, header};
 
+use super::answering::freshness;
 use super::{Asked, Site, problem};
-use crate::answer::{Answer, Found, Question, Rendered};
-use crate::config::CACHE_WINDOW;
+use crate::answer::{self, Answer, Found, Question};
 use crate::link::{self, DigitalLink};
 use crate::model::{ModelError, ReadModel, Reading, belongs, product_facts};
 use crate::pages::{self, Entry, MessagePage, Others, ProductItem, ProductPage, moment, word};
 use crate::reply::{Freshness, HTML, JSON, Reply};
 use crate::request::{self, Representation};
+
+/// The listed certificates of a product.
+enum Certificates {
+    /// Answered as if its code were asked for.
+    One(Code),
+    /// None, or several, newest first; and whether there are more.
+    List(Vec<Answer>, bool),
+}
 
 impl Site {
     /// The certificate that the address names comes first, and whole. Without a name, one certificate is answered at
@@ -27,10 +35,8 @@ impl Site {
         }
         let Some(model) = self.served.model() else { return self.closed(asked) };
         match self.certificates_of(asked, &model, &link) {
-            Ok((answers, more)) => match answers.as_slice() {
-                [answer] => self.certificate(asked, &answer.question.code.to_string()),
-                _ => self.list(asked, &link, &answers, more),
-            },
+            Ok(Certificates::One(code)) => self.certificate(asked, &code.to_string()),
+            Ok(Certificates::List(answers, more)) => self.list(asked, &link, &answers, more),
             Err(error) => self.broken(asked, &error),
         }
     }
@@ -40,12 +46,15 @@ impl Site {
         asked: &Asked<'_>,
         model: &ReadModel,
         link: &DigitalLink,
-    ) -> Result<(Vec<Answer>, bool), ModelError> {
+    ) -> Result<Certificates, ModelError> {
         let reading = model.read(asked.now, self.max_age)?;
         let (codes, more) = reading.products(link)?;
+        if let [code] = codes.as_slice() {
+            return Ok(Certificates::One(*code));
+        }
         let answers =
             codes.into_iter().map(|code| Answer::new(&reading, Question { code, at: None }, asked.now));
-        Ok((answers.collect(), more))
+        Ok(Certificates::List(answers.collect(), more))
     }
 
     /// The listed certificates of the product besides the one answered. A code that is not on the ledger has none: the
@@ -106,15 +115,12 @@ impl Site {
             }
         };
         let soonest = answers.iter().filter_map(|answer| answer.next_change_at).min();
-        let left = soonest
-            .map_or(i64::MAX, |next_change_at| next_change_at.seconds().saturating_sub(asked.now.seconds()));
-        let window = u64::try_from(left).unwrap_or(0).min(CACHE_WINDOW);
-        let freshness = if answers.is_empty() { Freshness::None } else { Freshness::Seconds(window) };
+        let freshness = if answers.is_empty() { Freshness::None } else { freshness(soonest, asked.now) };
         reply.fresh_for(freshness).shared().with(header::VARY, "accept")
     }
 
     fn json_list(&self, answers: &[Answer], more: bool) -> Vec<u8> {
-        let bodies = answers.iter().map(|answer| Rendered::new(answer, self.shared()).body);
+        let bodies = answers.iter().map(|answer| answer::json(answer, self.shared()));
         let mut out = b"{\"certificates\":[".to_vec();
         out.extend(bodies.collect::<Vec<_>>().join(&b','));
         out.extend(format!("],\"more\":{more}}}").into_bytes());
