@@ -5,9 +5,7 @@
 
 pub mod der;
 mod ecdsa;
-mod fixed_base;
 mod hashed;
-mod hot_keys;
 mod private_key;
 mod public_key;
 mod verified_signatures;

