@@ -1,7 +1,7 @@
 //! Until when the certificates are valid that this process shows to others: a metric, and a warning at the start.
 
-use fabric::msp::SigningIdentity;
 use metrics::Unit;
+use msp::SigningIdentity;
 
 const DAY: i64 = 24 * 60 * 60;
 /// Days before the end from which a start warns.

@@ -12,10 +12,11 @@ use std::{
 };
 
 use durable::Access;
-use fabric::{msp::SigningIdentity, types::HeadedBlock};
+use fabric::types::HeadedBlock;
 use follower::{self, Source, SourceKind};
 use ledger::Ledger;
 use metrics_exporter_prometheus::PrometheusHandle;
+use msp::SigningIdentity;
 use rustls::{
     RootCertStore,
     pki_types::{CertificateDer, pem::PemObject},

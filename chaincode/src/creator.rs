@@ -2,10 +2,8 @@
 
 use bytes::Bytes;
 use certificate::{Creator, Role};
-use fabric::{
-    msp::{Claims, IDENTITY_BYTES, MspError},
-    types::decode::DecodeError,
-};
+use fabric::types::decode::DecodeError;
+use msp::{Claims, IDENTITY_BYTES, MspError};
 
 /// Why a creator cannot be read. A peer would not have passed such a proposal on.
 #[derive(Debug, thiserror::Error)]

@@ -10,15 +10,11 @@ mod private_key;
 mod public_key;
 mod verified_signatures;
 
-pub(crate) use self::{
-    ecdsa::canonical as canonical_ecdsa,
-    public_key::{parse_spki, spki_algorithm},
-};
 pub use self::{
-    ecdsa::{Curve, to_low_s},
+    ecdsa::{Curve, canonical as canonical_ecdsa, to_low_s},
     hashed::Hashed,
     private_key::{KeyError, PrivateKey, SigningError},
-    public_key::PublicKey,
+    public_key::{PublicKey, SpkiParts, parse_spki, spki_algorithm},
     verified_signatures::VerifiedSignatureCache,
 };
 

@@ -10,7 +10,7 @@ use bytes::{Buf, Bytes};
 use thiserror::Error;
 
 /// How deep messages may nest, the outermost included (`protowire.DefaultRecursionLimit`).
-pub(crate) const MAX_DEPTH: usize = 10_000;
+pub const MAX_DEPTH: usize = 10_000;
 
 /// The largest field number a message may use.
 const MAX_FIELD_NUMBER: u64 = (1 << 29) - 1;
@@ -36,7 +36,7 @@ pub enum WireError {
 
 /// One field of a message.
 #[derive(Clone, Debug)]
-pub(crate) struct Field {
+pub struct Field {
     pub number: u32,
     pub value: FieldValue,
     /// Tag and value as they came.
@@ -45,7 +45,7 @@ pub(crate) struct Field {
 
 /// The value of a field, as far as the wire type tells.
 #[derive(Clone, Debug)]
-pub(crate) enum FieldValue {
+pub enum FieldValue {
     Varint(u64),
     Bytes(Bytes),
     /// Fixed-width numbers and groups: no message read here has one in a field it knows.
@@ -53,9 +53,10 @@ pub(crate) enum FieldValue {
 }
 
 /// The fields of a message, in wire order.
-pub(crate) struct Fields(Bytes);
+pub struct Fields(Bytes);
 
 impl Fields {
+    /// Of a whole message. Reading ends at the first field that cannot be read, with its error.
     pub fn of(message: Bytes) -> Self {
         Self(message)
     }
@@ -92,30 +93,38 @@ impl Iterator for Fields {
 /// Unknown fields of a message, compared as Go's `proto.Equal` does: fields of different numbers may come
 /// in any order, those of one number may not.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct UnknownFields(BTreeMap<u32, Vec<u8>>);
+pub struct UnknownFields(BTreeMap<u32, Vec<u8>>);
 
 impl UnknownFields {
+    /// Adds a field, after those of the same number.
     pub fn push(&mut self, field: &Field) {
         self.0.entry(field.number).or_default().extend_from_slice(&field.raw);
     }
 
+    /// Appends all fields as they came, by number.
     pub fn encode(&self, out: &mut Vec<u8>) {
         self.0.values().for_each(|raw| out.extend_from_slice(raw));
     }
 }
 
-/// A proto3 string, which must be UTF-8.
-pub(crate) fn string(value: &Bytes) -> Result<String, WireError> {
+/// A proto3 string.
+///
+/// # Errors
+/// [`WireError::Utf8`], if it is not UTF-8.
+pub fn string(value: &Bytes) -> Result<String, WireError> {
     std::str::from_utf8(value).map(str::to_owned).map_err(|_| WireError::Utf8)
 }
 
 /// Refuses what nests deeper than the limit, [`MAX_DEPTH`] where Go's is meant.
-pub(crate) fn check_depth(depth: usize, limit: usize) -> Result<(), WireError> {
+///
+/// # Errors
+/// [`WireError::TooDeep`].
+pub fn check_depth(depth: usize, limit: usize) -> Result<(), WireError> {
     if depth > limit { Err(WireError::TooDeep) } else { Ok(()) }
 }
 
 /// Appends a varint field, unless it has the default value.
-pub(crate) fn put_varint(out: &mut Vec<u8>, number: u32, value: u64) {
+pub fn put_varint(out: &mut Vec<u8>, number: u32, value: u64) {
     if value != 0 {
         prost::encoding::encode_varint(u64::from(number << 3), out);
         prost::encoding::encode_varint(value, out);
@@ -123,14 +132,14 @@ pub(crate) fn put_varint(out: &mut Vec<u8>, number: u32, value: u64) {
 }
 
 /// Appends a length-delimited field, unless it is empty.
-pub(crate) fn put_bytes(out: &mut Vec<u8>, number: u32, value: &[u8]) {
+pub fn put_bytes(out: &mut Vec<u8>, number: u32, value: &[u8]) {
     if !value.is_empty() {
         put_message(out, number, value);
     }
 }
 
 /// Appends a length-delimited field, present even when it is empty.
-pub(crate) fn put_message(out: &mut Vec<u8>, number: u32, value: &[u8]) {
+pub fn put_message(out: &mut Vec<u8>, number: u32, value: &[u8]) {
     prost::encoding::encode_varint(u64::from(number << 3 | 2), out);
     prost::encoding::encode_varint(value.len() as u64, out);
     out.extend_from_slice(value);

@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
-use fabric::msp::SigningIdentity;
+use msp::SigningIdentity;
 use services::gateway::gateway_client::GatewayClient;
 use tonic::{Request, transport::Channel};
 

@@ -6,7 +6,7 @@
 //!
 //! ```no_run
 //! use std::sync::Arc;
-//! use fabric::msp::SigningIdentity;
+//! use msp::SigningIdentity;
 //! use peer_client::{Endpoint, Gateway, Invocation};
 //!
 //! # async fn example(

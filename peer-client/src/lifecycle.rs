@@ -6,18 +6,16 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use fabric::{
-    msp::SigningIdentity,
-    proto::{
-        common::SignaturePolicyEnvelope,
-        gateway::ProposedTransaction,
-        lifecycle::{
-            ApproveChaincodeDefinitionForMyOrgArgs, ChaincodeSource, CommitChaincodeDefinitionArgs,
-            InstallChaincodeArgs, QueryChaincodeDefinitionArgs, chaincode_source,
-        },
-        protos::{ApplicationPolicy, Response, application_policy},
+use fabric::proto::{
+    common::SignaturePolicyEnvelope,
+    gateway::ProposedTransaction,
+    lifecycle::{
+        ApproveChaincodeDefinitionForMyOrgArgs, ChaincodeSource, CommitChaincodeDefinitionArgs,
+        InstallChaincodeArgs, QueryChaincodeDefinitionArgs, chaincode_source,
     },
+    protos::{ApplicationPolicy, Response, application_policy},
 };
+use msp::SigningIdentity;
 use prost::Message;
 use services::protos::endorser_client::EndorserClient;
 

@@ -7,7 +7,7 @@ use std::{
 };
 
 use durable::Access;
-use fabric::msp::{MspError, SigningIdentity};
+use msp::{MspError, SigningIdentity};
 use serde::{Deserialize, Serialize};
 
 use crate::{Endpoint, json_fault};

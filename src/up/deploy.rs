@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use certificate::contract;
 use chaincode::package::{self, Connection};
-use fabric::policy;
+use channel::policy;
 use node::Peer;
 use peer_client::{
     ConnectionProfile, Error, Gateway, Invocation, lifecycle, lifecycle::Definition, profile::Organisation,

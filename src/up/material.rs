@@ -6,8 +6,9 @@ use std::{
     sync::Arc,
 };
 
+use channel::Bundle;
 use durable::Access;
-use fabric::{channel::Bundle, types::HeadedBlock};
+use fabric::types::HeadedBlock;
 use ledger::{Ledger, LedgerError};
 use material::{CryptoConfig, Kind, Organization, Validity, genesis};
 use prost::Message;

@@ -9,7 +9,7 @@ use std::{
 };
 
 use endorsement::OwnChaincode;
-use fabric::msp::SigningIdentity;
+use msp::SigningIdentity;
 use node::{Channel, Config, Listener, Node, ServerConfig};
 use peer_client::{
     ConnectionProfile,

@@ -11,9 +11,10 @@ use std::{
 };
 
 use certificate::DateTime;
-use fabric::{msp::SigningIdentity, types::HeadedBlock};
+use fabric::types::HeadedBlock;
 use follower::{FollowError, Follower, FollowerEvent, Report, Round, Source, SourceError};
 use ledger::{CommittedBlock, Ledger};
+use msp::SigningIdentity;
 use tokio::{
     sync::broadcast::{self, Sender},
     task::{self, JoinSet},

@@ -5,7 +5,6 @@ pub mod rotation;
 
 use bytes::Bytes;
 use fabric::{
-    msp::SigningIdentity,
     proto::{
         common::{ChannelHeader, Envelope, Header, HeaderType, Payload, SignatureHeader},
         gateway::SubmitRequest,
@@ -19,6 +18,7 @@ use fabric::{
     },
     types::txid,
 };
+use msp::SigningIdentity;
 use peer_client::{ConnectionProfile, Gateway};
 use prost::Message;
 use services::gateway::gateway_client::GatewayClient;

@@ -41,6 +41,25 @@ pub fn nanotrace_with_files_up_to(bytes: Option<u64>) -> Command {
     command
 }
 
+/// A crate's or a part's Rust files that are not unit tests; no folder of a crate that lies within.
+pub fn code_files(folder: &Path) -> Vec<PathBuf> {
+    let is_code = |path: &Path| path.file_stem().is_some_and(|stem| stem != "tests");
+    let enters = |folder: &Path| is_code(folder) && !folder.join("Cargo.toml").exists();
+    let files = files_below(folder, enters).into_iter().filter(|file| is_code(file));
+    files.filter(|path| path.extension().is_some_and(|it| it == "rs")).collect()
+}
+
+/// Source up to the unit tests at its end.
+pub fn without_unit_tests(source: &str) -> &str {
+    let is_module = |after: &str| {
+        let line = after.lines().find(|line| !line.starts_with("#["));
+        line.is_some_and(|line| line.starts_with("mod ") && !line.ends_with(';'))
+    };
+    let mut marks = source.match_indices("\n#[cfg(test)]\n");
+    let tests = marks.find(|(at, mark)| is_module(&source[at + mark.len()..]));
+    tests.map_or(source, |(at, _)| &source[..at + 1])
+}
+
 /// The repository's root.
 pub fn repository() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()

@@ -9,7 +9,6 @@ use std::{
 use bytes::Bytes;
 use fabric::{
     crypto::VerifiedSignatureCache,
-    msp::SigningIdentity,
     proto::{
         common::{
             Block, ChannelHeader, Envelope, Header, HeaderType, Payload, SignatureHeader, Status as Code,
@@ -22,6 +21,7 @@ use fabric::{
     types::{HeadedBlock, decode},
 };
 use futures::{Stream, StreamExt, stream};
+use msp::SigningIdentity;
 use ordering::BlockWriter;
 use peer_client::ConnectionProfile;
 use prost::Message;

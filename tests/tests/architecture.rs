@@ -10,10 +10,13 @@ use std::{
 };
 
 use serde_json::Value;
-use tests::files_below;
+use tests::{code_files, files_below, without_unit_tests};
 
 /// What carries bytes to other machines, or runs tasks to do so.
 const NETWORK: &[&str] = &["h2", "hyper", "rustls", "tokio", "tonic", "transport", "services"];
+
+/// How many lines of code a crate may have, unit tests apart: more are several crates in one.
+const MAX_LINES: usize = 6_000;
 
 /// A crate of the workspace.
 struct Member {
@@ -87,7 +90,17 @@ fn none_reaches(crates: &[&str], forbidden: &[&str]) {
 #[test]
 fn what_judges_reaches_no_network() {
     none_reaches(
-        &["certificate", "fabric", "lifecycle", "ledger", "validation", "ordering", "material"],
+        &[
+            "certificate",
+            "fabric",
+            "msp",
+            "channel",
+            "lifecycle",
+            "ledger",
+            "validation",
+            "ordering",
+            "material",
+        ],
         NETWORK,
     );
 }
@@ -99,7 +112,13 @@ fn the_contract_reaches_neither_disk_nor_ledger() {
 
 #[test]
 fn fabrics_rules_reach_no_database() {
-    none_reaches(&["fabric", "lifecycle"], &["durable", "ledger", "rocksdb"]);
+    none_reaches(&["fabric", "msp", "channel", "lifecycle"], &["durable", "ledger", "rocksdb"]);
+}
+
+#[test]
+fn messages_know_no_identities_and_identities_no_policies() {
+    none_reaches(&["fabric"], &["msp", "channel"]);
+    none_reaches(&["msp"], &["channel"]);
 }
 
 #[test]
@@ -127,6 +146,16 @@ fn sources(folder: &Path, folders: &[&str]) -> String {
         }
     }
     text
+}
+
+#[test]
+fn no_crate_is_several_in_one() {
+    for (name, member) in members() {
+        let files = code_files(&member.folder.join("src")).into_iter();
+        let lines = |file: PathBuf| without_unit_tests(&fs::read_to_string(file).unwrap()).lines().count();
+        let lines: usize = files.map(lines).sum();
+        assert!(lines > 0 && lines <= MAX_LINES, "{name} has {lines} lines of code");
+    }
 }
 
 #[test]

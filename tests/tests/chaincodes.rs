@@ -5,7 +5,7 @@
 use std::net::TcpListener;
 
 use chaincode::package::{self, Connection, Package};
-use fabric::policy;
+use channel::policy;
 use peer_client::{
     ConnectionProfile, Error, Gateway, Invocation,
     lifecycle::{self, Definition},

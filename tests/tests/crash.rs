@@ -11,10 +11,8 @@ use std::{
     time::{Duration, Instant},
 };
 
-use fabric::{
-    policy,
-    proto::{lifecycle::QueryApprovedChaincodeDefinitionArgs, protos::TxValidationCode},
-};
+use channel::policy;
+use fabric::proto::{lifecycle::QueryApprovedChaincodeDefinitionArgs, protos::TxValidationCode};
 use peer_client::{Error, Gateway, Invocation, lifecycle::Definition};
 use prost::Message;
 use tests::{

@@ -11,14 +11,12 @@ use std::{
 };
 
 use bytes::Bytes;
-use fabric::{
-    msp::SigningIdentity,
-    proto::{
-        common::{ChannelHeader, Envelope, Header, HeaderType, Payload, SignatureHeader},
-        orderer::{SeekInfo, SeekNewest, SeekPosition, SeekSpecified, seek_position::Type},
-    },
+use fabric::proto::{
+    common::{ChannelHeader, Envelope, Header, HeaderType, Payload, SignatureHeader},
+    orderer::{SeekInfo, SeekNewest, SeekPosition, SeekSpecified, seek_position::Type},
 };
 use futures::{StreamExt, stream};
+use msp::SigningIdentity;
 use peer_client::{ConnectionProfile, Error, Gateway, Invocation, StartAt};
 use prost::Message;
 use services::{

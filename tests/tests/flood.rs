@@ -14,16 +14,14 @@ use std::{
 };
 
 use bytes::Bytes;
-use fabric::{
-    msp::SigningIdentity,
-    proto::{
-        common::{Envelope, Status as DeliverStatus},
-        gateway::{CommitStatusRequest, EvaluateRequest, ProposedTransaction, SignedCommitStatusRequest},
-        protos::{DeliverResponse, deliver_response},
-    },
+use fabric::proto::{
+    common::{Envelope, Status as DeliverStatus},
+    gateway::{CommitStatusRequest, EvaluateRequest, ProposedTransaction, SignedCommitStatusRequest},
+    protos::{DeliverResponse, deliver_response},
 };
 use http_body::Frame;
 use http_body_util::BodyExt;
+use msp::SigningIdentity;
 use peer_client::{ConnectionProfile, Gateway, Invocation};
 use prost::Message;
 use services::gateway::gateway_client::GatewayClient;

@@ -11,8 +11,8 @@ use certificate::{
     Code, DateTime, demo, keys,
     record::{Event, Stop, Suspension, Withdrawal},
 };
+use channel::policy;
 use fabric::{
-    policy,
     proto::{
         common::Payload,
         msp::SerializedIdentity,

@@ -19,9 +19,9 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use certificate::{DateTime, demo, keys, parties};
-use fabric::channel::Bundle;
+use channel::Bundle;
+use channel::policy::{self, SignaturePolicy};
 use fabric::crypto::VerifiedSignatureCache;
-use fabric::policy::{self, SignaturePolicy};
 use fabric::types::{HeadedBlock, Height};
 use ledger::replayable;
 use parking_lot::Mutex;

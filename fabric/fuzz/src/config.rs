@@ -5,7 +5,8 @@
 
 use std::sync::{Arc, LazyLock};
 
-use fabric::{channel::Bundle, proto::common::Envelope};
+use channel::Bundle;
+use fabric::proto::common::Envelope;
 use material::inspect;
 use prost::bytes::Bytes;
 

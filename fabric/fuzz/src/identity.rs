@@ -2,15 +2,15 @@
 
 use std::sync::{Arc, LazyLock};
 
+use channel::Bundle;
 use fabric::{
-    channel::Bundle,
     crypto::{Hashed, PublicKey, VerifiedSignatureCache},
-    msp::{Identity, Msp, MspVersion},
     proto::{
         common::{Block, MspPrincipal},
         msp::{MspConfig, SerializedIdentity},
     },
 };
+use msp::{Identity, Msp, MspVersion};
 use prost::{Message, bytes::Bytes};
 
 static CHANNEL: LazyLock<Arc<Bundle>> = LazyLock::new(|| {

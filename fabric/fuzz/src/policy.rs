@@ -2,10 +2,8 @@
 
 use std::sync::LazyLock;
 
-use fabric::{
-    msp::MspManager,
-    policy::{ApplicationPolicy, SignaturePolicy, parse, to_text},
-};
+use channel::policy::{ApplicationPolicy, SignaturePolicy, parse, to_text};
+use msp::MspManager;
 
 static NO_MSPS: LazyLock<MspManager> = LazyLock::new(|| MspManager::new(Vec::new()));
 

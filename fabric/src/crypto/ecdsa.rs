@@ -59,8 +59,11 @@ pub fn to_low_s(curve: Curve, signature: &[u8]) -> Result<Vec<u8>, SignatureErro
     Ok(Signature { r: parsed.r, s: &s }.to_der())
 }
 
-/// Rewrites a signature in the one DER encoding of its numbers.
-pub(crate) fn canonical(signature: &[u8]) -> Result<Vec<u8>, SignatureError> {
+/// Rewrites a signature in the one DER encoding of its numbers, S as it is.
+///
+/// # Errors
+/// Where R and S cannot be read, or one of them is not larger than zero.
+pub fn canonical(signature: &[u8]) -> Result<Vec<u8>, SignatureError> {
     Ok(Signature::parse(signature)?.to_der())
 }
 

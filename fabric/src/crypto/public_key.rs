@@ -161,11 +161,14 @@ fn verify_p224(
         .map_err(|_| SignatureError::Mismatch)
 }
 
-/// The arcs of the algorithm, its parameters' DER (empty if absent), and the key itself.
-pub(crate) type SpkiParts<'a> = (Vec<u32>, &'a [u8], Vec<u8>);
+/// The arcs of the algorithm ([`spki_algorithm`]), its parameters' DER (empty if absent), and the key itself.
+pub type SpkiParts<'a> = (Vec<u32>, &'a [u8], Vec<u8>);
 
-/// Takes a SubjectPublicKeyInfo apart without looking at the key.
-pub(crate) fn parse_spki(spki: &[u8]) -> Result<SpkiParts<'_>, DerError> {
+/// Decodes a SubjectPublicKeyInfo (RFC 5280, 4.1) without looking at the key.
+///
+/// # Errors
+/// Where the DER is not that of a SubjectPublicKeyInfo; the error names the part.
+pub fn parse_spki(spki: &[u8]) -> Result<SpkiParts<'_>, DerError> {
     let mut spki = Reader(spki).enter(SEQUENCE, "public key info")?;
     let mut algorithm = spki.enter(SEQUENCE, "public key algorithm")?;
     let oid = algorithm.oid("public key algorithm")?;
@@ -176,8 +179,8 @@ pub(crate) fn parse_spki(spki: &[u8]) -> Result<SpkiParts<'_>, DerError> {
     Ok((oid, parameters, spki.bit_string("public key")?))
 }
 
-/// The algorithms and curves that a SubjectPublicKeyInfo can name.
-pub(crate) mod spki_algorithm {
+/// The algorithms and curves that a SubjectPublicKeyInfo can name, as arcs.
+pub mod spki_algorithm {
     pub const RSA_ENCRYPTION: &[u32] = &[1, 2, 840, 113549, 1, 1, 1];
     pub const EC_PUBLIC_KEY: &[u32] = &[1, 2, 840, 10045, 2, 1];
     pub const ED25519: &[u32] = &[1, 3, 101, 112];

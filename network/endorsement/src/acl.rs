@@ -5,11 +5,9 @@
 
 use std::{slice, sync::Arc};
 
-use fabric::{
-    channel::{Bundle, LocalPolicy, local_policy},
-    msp::{Identity, MspManager},
-    proto::common::{MspPrincipal, MspRole, msp_principal::Classification, msp_role::MspRoleType},
-};
+use channel::{Bundle, LocalPolicy, local_policy};
+use fabric::proto::common::{MspPrincipal, MspRole, msp_principal::Classification, msp_role::MspRoleType};
+use msp::{Identity, MspManager};
 use prost::Message;
 
 pub const PROPOSE: &str = "peer/Propose";

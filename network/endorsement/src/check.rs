@@ -10,13 +10,13 @@ use std::{
 
 use fabric::{
     crypto::VerifiedSignatureCache,
-    msp::{IDENTITY_BYTES, Identity, MspManager},
     proto::{
         common::{ChannelHeader, HeaderType, SignatureHeader},
         protos::{ChaincodeHeaderExtension, ChaincodeInput},
     },
     types::txid,
 };
+use msp::{IDENTITY_BYTES, Identity, MspManager};
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
 use super::{

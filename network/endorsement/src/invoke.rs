@@ -3,14 +3,14 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
+use channel::Bundle;
 use fabric::{
-    channel::Bundle,
-    msp::Identity,
     proto::protos::{
         ChaincodeEvent, ChaincodeInput, ChaincodeMessage, Response, SignedProposal, chaincode_message::Type,
     },
     types::decode,
 };
+use msp::Identity;
 use prost::Message;
 use tokio::time::timeout;
 

@@ -42,12 +42,12 @@ mod tests;
 
 use std::{sync::Arc, time::SystemTime};
 
+use channel::Bundle;
 use fabric::{
-    channel::Bundle,
     crypto::VerifiedSignatureCache,
-    msp::{MspManager, SigningIdentity},
     proto::protos::{ProposalResponse, Response},
 };
+use msp::{MspManager, SigningIdentity};
 
 pub use chaincode::{Connection, ConnectionError, OwnChaincode};
 pub use packages::{Package, PackageError, Packages};

@@ -12,8 +12,8 @@ mod query;
 mod state;
 
 use bytes::Bytes;
+use channel::Bundle;
 use fabric::{
-    channel::Bundle,
     proto::{
         lifecycle::{ChaincodeEndorsementInfo, ChaincodeValidationInfo},
         protos::{ApplicationPolicy, CollectionConfigPackage, Response, application_policy::Type},

@@ -4,9 +4,9 @@
 use std::sync::OnceLock;
 
 use bytes::Bytes;
+use channel::policy::SignedData;
 use fabric::{
     crypto::Hashed,
-    policy::SignedData,
     proto::{
         common::{ChannelHeader, Header, SignatureHeader},
         protos::{ChaincodeInvocationSpec, ChaincodeProposalPayload, Proposal, SignedProposal},

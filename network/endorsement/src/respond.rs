@@ -6,7 +6,6 @@ use std::collections::BTreeMap;
 use bytes::Bytes;
 use fabric::{
     crypto::{SigningError, VerifiedSignatureCache},
-    msp::SigningIdentity,
     proto::{
         common::SignaturePolicyEnvelope,
         protos::{
@@ -16,6 +15,7 @@ use fabric::{
     },
     types::decode::{DecodeError, decode},
 };
+use msp::SigningIdentity;
 use prost::Message;
 
 use super::{

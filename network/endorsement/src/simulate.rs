@@ -15,8 +15,8 @@ use std::{
 };
 
 use bytes::Bytes;
+use channel::Bundle;
 use fabric::{
-    channel::Bundle,
     proto::{kvrwset::KvMetadataWrite, rwset::TxPvtReadWriteSet},
     types::decode,
 };

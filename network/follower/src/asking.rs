@@ -7,7 +7,6 @@ use std::{
 
 use bytes::Bytes;
 use fabric::{
-    msp::SigningIdentity,
     proto::{
         common::{Block, ChannelHeader, Envelope, Header, HeaderType, Payload, SignatureHeader, Status},
         orderer::{
@@ -19,6 +18,7 @@ use fabric::{
     types::HeadedBlock,
 };
 use futures::{Stream, StreamExt, stream, stream::BoxStream};
+use msp::SigningIdentity;
 use prost::Message;
 use services::{
     orderer::atomic_broadcast_client::AtomicBroadcastClient, protos::deliver_client::DeliverClient,

@@ -32,10 +32,10 @@ use std::{pin::pin, sync::Arc, time::SystemTime};
 
 use fabric::{
     crypto::{SigningError, VerifiedSignatureCache},
-    msp::SigningIdentity,
     types::{HeadedBlock, block::NotABlock},
 };
 use futures::StreamExt;
+use msp::SigningIdentity;
 use tonic::Status;
 
 use asking::Asker;

@@ -12,8 +12,8 @@ use std::{
     sync::Arc,
 };
 
+use channel::{Bundle, ConfigError};
 use fabric::{
-    channel::{Bundle, ConfigError},
     crypto::VerifiedSignatureCache,
     proto::common::Block,
     types::{

@@ -2,7 +2,7 @@
 
 use std::{io, sync::Arc};
 
-use fabric::msp::{Msp, MspManager};
+use msp::{Msp, MspManager};
 use rustls::{
     CertificateError, ClientConfig, RootCertStore,
     client::{WebPkiServerVerifier, danger::ServerCertVerifier},

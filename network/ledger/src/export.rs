@@ -6,10 +6,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use fabric::{
-    channel::{ConfigError, check_channel_id},
-    types::blockfile::{self, MAX_FILE_BYTES},
-};
+use channel::{ConfigError, check_channel_id};
+use fabric::types::blockfile::{self, MAX_FILE_BYTES};
 
 use super::{
     LedgerError,

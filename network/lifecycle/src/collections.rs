@@ -3,9 +3,8 @@
 
 use std::collections::BTreeSet;
 
+use channel::Bundle;
 use fabric::{
-    channel::Bundle,
-    msp::MspManager,
     proto::{
         common::{MspPrincipal, MspRole, OrganizationUnit, msp_principal::Classification},
         protos::{
@@ -14,6 +13,7 @@ use fabric::{
     },
     types::decode,
 };
+use msp::MspManager;
 
 use super::{implicit_collection, implicit_owner};
 

@@ -1,10 +1,8 @@
 //! Which definitions stop the peers that act on them, though they can be read.
 
 use bytes::Bytes;
-use fabric::{
-    policy::{ApplicationPolicy, PolicyError, PolicyManager},
-    proto::protos::collection_config::Payload,
-};
+use channel::policy::{ApplicationPolicy, PolicyError, PolicyManager};
+use fabric::proto::protos::collection_config::Payload;
 use prost::Message;
 
 use super::ChaincodeParameters;

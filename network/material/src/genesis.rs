@@ -14,16 +14,15 @@ use serde_norway::Value;
 use thiserror::Error;
 
 use self::profile::Profile;
+use channel::{Bundle, Capabilities, ConfigError, policy::DslError};
 use fabric::{
-    channel::{Bundle, Capabilities, ConfigError},
-    msp::MspError,
-    policy::DslError,
     proto::common::{
         BlockHeader, BlockMetadata, ChannelHeader, Config, ConfigEnvelope, ConfigGroup, Envelope, Header,
         HeaderType, LastConfig, Metadata, OrdererBlockMetadata, Payload, SignatureHeader,
     },
     types::{HeadedBlock, block, txid},
 };
+use msp::MspError;
 
 /// A `configtx.yaml` that no genesis block can be made from. Keys are named by their path in the file.
 #[derive(Debug, Error)]

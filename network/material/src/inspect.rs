@@ -72,8 +72,7 @@ fn as_config_update_envelope(bytes: Bytes) -> Option<Value> {
 
 fn as_config_update(bytes: Bytes) -> Option<Value> {
     let update: ConfigUpdate = decode(bytes).ok()?;
-    let plausible =
-        fabric::channel::check_channel_id(&update.channel_id).is_ok() && update.write_set.is_some();
+    let plausible = channel::check_channel_id(&update.channel_id).is_ok() && update.write_set.is_some();
     plausible.then(|| kind("config update", config_update(&update)))
 }
 

@@ -11,10 +11,10 @@ use std::{
 
 use fabric::{
     crypto::der::{Reader, SEQUENCE},
-    msp::{Msp, MspVersion, SigningIdentity, config_from_dir},
     proto::common::{MspPrincipal, MspRole, msp_principal::Classification, msp_role::MspRoleType},
 };
 use material::{CryptoConfig, CryptoConfigError, Organization, Validity, add_user, extend, generate, renew};
+use msp::{Msp, MspVersion, SigningIdentity, config_from_dir};
 use prost::Message;
 
 const NOW: i64 = 1_800_000_000;

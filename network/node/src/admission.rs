@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use fabric::policy::SignedData;
+use channel::policy::SignedData;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tonic::Extensions;
 

@@ -7,15 +7,13 @@ use std::{
 };
 
 use arc_swap::ArcSwap;
-use fabric::{
-    channel::Bundle,
-    crypto::VerifiedSignatureCache,
-    msp::{IDENTITY_BYTES, SigningIdentity},
+use channel::{
+    Bundle,
     policy::{Policy, PolicyError, SignedData, valid_identities},
-    proto::common::Envelope,
-    types::HeadedBlock,
 };
+use fabric::{crypto::VerifiedSignatureCache, proto::common::Envelope, types::HeadedBlock};
 use futures::{Stream, stream};
+use msp::{IDENTITY_BYTES, SigningIdentity};
 use parking_lot::Mutex;
 use tokio::sync::{
     broadcast,

@@ -10,8 +10,8 @@ mod session;
 
 use std::{pin::Pin, sync::Arc};
 
+use channel::policy::SignedData;
 use fabric::{
-    policy::SignedData,
     proto::{
         common::{BlockMetadataIndex, Envelope, Status as DeliverStatus},
         orderer::{self, BroadcastResponse},

@@ -17,13 +17,10 @@ mod submit;
 
 use std::{pin::Pin, sync::Arc, time::Duration};
 
-use fabric::{
-    policy::SignedData,
-    proto::gateway::{
-        ChaincodeEventsResponse, CommitStatusResponse, EndorseRequest, EndorseResponse, EvaluateRequest,
-        EvaluateResponse, SignedChaincodeEventsRequest, SignedCommitStatusRequest, SubmitRequest,
-        SubmitResponse,
-    },
+use channel::policy::SignedData;
+use fabric::proto::gateway::{
+    ChaincodeEventsResponse, CommitStatusResponse, EndorseRequest, EndorseResponse, EvaluateRequest,
+    EvaluateResponse, SignedChaincodeEventsRequest, SignedCommitStatusRequest, SubmitRequest, SubmitResponse,
 };
 use futures::{Stream, StreamExt};
 use services::gateway::gateway_server;

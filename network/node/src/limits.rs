@@ -6,7 +6,7 @@
 
 use std::time::Duration;
 
-pub use fabric::msp::IDENTITY_BYTES;
+pub use msp::IDENTITY_BYTES;
 use transport::CallLimits;
 
 pub use crate::shares::Limits;

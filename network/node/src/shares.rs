@@ -3,7 +3,7 @@
 
 use std::{collections::HashMap, hash::Hash, sync::Arc};
 
-use fabric::msp::Identity;
+use msp::Identity;
 use parking_lot::Mutex;
 
 /// The most that one may hold at a time.

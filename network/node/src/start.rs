@@ -3,11 +3,8 @@
 
 use std::{path::PathBuf, sync::Arc, thread, time::Duration};
 
-use fabric::{
-    crypto::VerifiedSignatureCache,
-    msp::{self, Msp, MspError, MspManager, MspVersion, SigningIdentity},
-    types::HeadedBlock,
-};
+use fabric::{crypto::VerifiedSignatureCache, types::HeadedBlock};
+use msp::{Msp, MspError, MspManager, MspVersion, SigningIdentity};
 use tokio::{sync::mpsc, task::JoinSet, time::timeout};
 use tokio_util::sync::CancellationToken;
 use transport::Connections;

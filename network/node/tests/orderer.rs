@@ -13,11 +13,10 @@ use std::{
 };
 
 use bytes::Bytes;
+use channel::policy::parse;
 use endorsement::{Endorser, EndorserSetup, Packages};
 use fabric::{
     crypto::VerifiedSignatureCache,
-    msp::{IDENTITY_BYTES, MspManager},
-    policy::parse,
     proto::{
         common::{Envelope, HeaderType, SignaturePolicyEnvelope, Status, signature_policy},
         gateway::SubmitRequest,
@@ -34,6 +33,7 @@ use fabric::{
     types::{block::TRANSACTIONS_FILTER, decode},
 };
 use futures::{StreamExt, future::join_all};
+use msp::{IDENTITY_BYTES, MspManager};
 use node::{
     Answer, Channel, Orderer, Peer, Pipeline, StatusError, deliver::OrdererService, gateway::Gateway,
 };

@@ -5,13 +5,13 @@
 use bytes::Bytes;
 use fabric::{
     crypto::{SigningError, VerifiedSignatureCache},
-    msp::SigningIdentity,
     proto::common::{
         BlockHeader, BlockMetadata, LastConfig, Metadata, MetadataSignature, OrdererBlockMetadata,
         SignatureHeader,
     },
     types::block::{self, HeadedBlock, METADATA_ENTRIES},
 };
+use msp::SigningIdentity;
 use prost::Message;
 
 /// Where the chain stands, and the key that signs its next block.

@@ -4,7 +4,7 @@
 //! Source: `orderer/common/blockcutter/blockcutter.go`. The batch timer of Fabric is absent: the
 //! pipeline cuts whatever is pending as soon as it is idle, so no envelope ever waits for a clock.
 
-use fabric::channel::BatchSize;
+use channel::BatchSize;
 
 use super::filter::Admitted;
 

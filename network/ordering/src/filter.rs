@@ -6,14 +6,16 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use fabric::{
-    channel::Bundle,
-    crypto::{Hashed, VerifiedSignatureCache},
-    msp::{IDENTITY_BYTES, SigningIdentity},
+use channel::{
+    Bundle,
     policy::{SignedData, valid_identities},
+};
+use fabric::{
+    crypto::{Hashed, VerifiedSignatureCache},
     proto::common::{ChannelHeader, Envelope, Header, HeaderType, Payload, SignatureHeader, Status},
     types::{DecodedEnvelope, envelope::Unreadable, txid},
 };
+use msp::{IDENTITY_BYTES, SigningIdentity};
 use prost::Message;
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 

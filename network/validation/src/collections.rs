@@ -4,9 +4,8 @@
 //! `gossip/privdata/{coordinator,pvtdataprovider}.go`.
 
 use bytes::Bytes;
+use channel::{Bundle, policy::SignaturePolicy};
 use fabric::{
-    channel::Bundle,
-    policy::SignaturePolicy,
     proto::protos::{StaticCollectionConfig, collection_policy_config},
     types::rwset::TxRwSet,
 };

@@ -12,7 +12,8 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use fabric::{channel::Bundle, crypto::VerifiedSignatureCache, types::HeadedBlock};
+use channel::Bundle;
+use fabric::{crypto::VerifiedSignatureCache, types::HeadedBlock};
 use ledger::{CommittedBlock, Ledger, LedgerError};
 
 use super::{

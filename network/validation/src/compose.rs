@@ -8,7 +8,8 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use fabric::{channel::Bundle, crypto::VerifiedSignatureCache};
+use channel::Bundle;
+use fabric::crypto::VerifiedSignatureCache;
 
 use super::{
     Defect, Halt, OrderedBlock, Stop, Validation,

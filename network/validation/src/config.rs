@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use fabric::channel::Bundle;
+use channel::Bundle;
 
 use super::Defect;
 

@@ -1,6 +1,6 @@
 //! What stops a channel: every case in which Fabric's peers stop, instead of giving a verdict.
 
-use fabric::channel::ConfigError;
+use channel::ConfigError;
 
 use ledger::{DefinitionError, LedgerError};
 

@@ -11,12 +11,12 @@ use std::{
 };
 
 use bytes::Bytes;
+use channel::policy::PolicyError;
 use fabric::{
-    msp::Identity,
-    policy::PolicyError,
     proto::protos::TxValidationCode,
     types::rwset::{NamespaceRwSet, TxRwSet},
 };
+use msp::Identity;
 
 use super::{
     Defect,

@@ -3,14 +3,16 @@
 
 use std::sync::Arc;
 
-use fabric::{
-    channel::Bundle,
-    crypto::{Hashed, VerifiedSignatureCache},
-    msp::Identity,
+use channel::{
+    Bundle,
     policy::{SignaturePolicy, SignedData, valid_identities},
+};
+use fabric::{
+    crypto::{Hashed, VerifiedSignatureCache},
     proto::protos::{ChaincodeEndorsedAction, Endorsement},
     types::DecodedEnvelope,
 };
+use msp::Identity;
 
 /// Whether an endorser transaction calls `chaincode` and carries, under the configuration of its block, endorsements
 /// that satisfy `policy`. The transaction must be one that was found valid.

@@ -11,13 +11,13 @@ use std::{
 };
 
 use bytes::Bytes;
+use channel::Bundle;
 use fabric::{
-    channel::Bundle,
     crypto::VerifiedSignatureCache,
-    msp::Identity,
     proto::common::HeaderType,
     types::{DecodedEnvelope, rwset::TxRwSet},
 };
+use msp::Identity;
 
 use super::{
     Defect, Stop, dispatch, duplicates,

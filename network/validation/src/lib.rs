@@ -54,10 +54,8 @@ mod verdict;
 
 use std::sync::Arc;
 
-use fabric::{
-    channel::{Bundle, ConfigError},
-    crypto::VerifiedSignatureCache,
-};
+use channel::{Bundle, ConfigError};
+use fabric::crypto::VerifiedSignatureCache;
 
 pub use self::{
     committer::{Committed, Committer, NotCommitted},
@@ -110,7 +108,8 @@ pub fn current_config(ledger: &Ledger) -> Result<(Arc<Bundle>, u64), NoConfig> {
 ///
 /// ```
 /// # use fabric::types::{HeadedBlock, blockfile::BlockFile};
-/// use fabric::{channel::Bundle, crypto::VerifiedSignatureCache, proto::protos::TxValidationCode};
+/// use channel::Bundle;
+/// use fabric::{crypto::VerifiedSignatureCache, proto::protos::TxValidationCode};
 /// use ledger::Ledger;
 ///
 /// # // A chain that real peers recorded.

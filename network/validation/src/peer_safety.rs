@@ -10,9 +10,8 @@
 use std::collections::HashSet;
 
 use bytes::Bytes;
+use channel::{Bundle, policy::SignaturePolicy};
 use fabric::{
-    channel::Bundle,
-    policy::SignaturePolicy,
     proto::{
         common::{ChannelHeader, SignatureHeader},
         kvrwset::{KvMetadataEntry, range_query_info::ReadsInfo},

@@ -3,15 +3,15 @@
 use std::{collections::HashMap, sync::Arc};
 
 use bytes::Bytes;
-use fabric::{
-    channel::{ApplicationConfig, Bundle},
-    msp::Identity,
+use channel::{
+    ApplicationConfig, Bundle,
     policy::{ApplicationPolicy, PolicyError, SignaturePolicy},
-    proto::common::{
-        self, MspPrincipal, MspRole, SignaturePolicyEnvelope, application_policy,
-        msp_principal::Classification, msp_role::MspRoleType, signature_policy,
-    },
 };
+use fabric::proto::common::{
+    self, MspPrincipal, MspRole, SignaturePolicyEnvelope, application_policy, msp_principal::Classification,
+    msp_role::MspRoleType, signature_policy,
+};
+use msp::Identity;
 use prost::Message;
 
 use super::Defect;

@@ -7,7 +7,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
-use fabric::{channel::Bundle, types::rwset::TxRwSet};
+use channel::Bundle;
+use fabric::types::rwset::TxRwSet;
 
 use super::{Defect, definitions::Definitions};
 use ledger::{DefinitionState, StateKey, UpdateBatch, View};

@@ -5,10 +5,8 @@
 
 use std::{cell::Cell, collections::HashSet, sync::Arc};
 
-use fabric::{
-    channel::Bundle,
-    types::{DecodedEnvelope, Height},
-};
+use channel::Bundle;
+use fabric::types::{DecodedEnvelope, Height};
 
 use super::{
     Defect, Stop, collections, config,

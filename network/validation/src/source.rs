@@ -4,10 +4,12 @@
 //! `protoutil/blockutils.go`.
 
 use bytes::Bytes;
-use fabric::{
-    channel::Bundle,
-    crypto::{Hashed, VerifiedSignatureCache},
+use channel::{
+    Bundle,
     policy::{PolicyError, SignedData},
+};
+use fabric::{
+    crypto::{Hashed, VerifiedSignatureCache},
     proto::{
         common::{
             BlockHeader, ChannelHeader, Consenter, HeaderType, IdentifierHeader, Metadata, MetadataSignature,

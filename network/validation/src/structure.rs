@@ -4,8 +4,8 @@
 //! `core/committer/txvalidator/v20/validator.go`. The order of the checks decides the code.
 
 use bytes::Bytes;
+use channel::Bundle;
 use fabric::{
-    channel::Bundle,
     crypto::{Hashed, VerifiedSignatureCache},
     proto::{
         common::{ChannelHeader, Envelope, HeaderType, SignatureHeader},

@@ -6,7 +6,6 @@
 
 use bytes::Bytes;
 use fabric::{
-    msp::SigningIdentity,
     proto::{
         common::{
             Block, Capabilities, Capability, Config, ConfigValue, Consenter, IdentifierHeader, Metadata,
@@ -17,6 +16,7 @@ use fabric::{
     },
     types::block::header_bytes,
 };
+use msp::SigningIdentity;
 use prost::Message;
 use testkit::{Stopped, TestChannel};
 use validation::BlockRejected;

@@ -4,8 +4,8 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 use bytes::Bytes;
+use channel::policy::parse;
 use fabric::{
-    policy::parse,
     proto::{
         common::HeaderType,
         kvrwset::{

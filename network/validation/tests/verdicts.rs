@@ -3,15 +3,13 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 use bytes::Bytes;
-use fabric::{
-    policy::parse,
-    proto::{
-        kvrwset::{
-            KvMetadataEntry, KvMetadataWrite, KvRead, KvWriteHash, QueryReads, RangeQueryInfo, Version,
-            range_query_info::ReadsInfo,
-        },
-        protos::TxValidationCode as Code,
+use channel::policy::parse;
+use fabric::proto::{
+    kvrwset::{
+        KvMetadataEntry, KvMetadataWrite, KvRead, KvWriteHash, QueryReads, RangeQueryInfo, Version,
+        range_query_info::ReadsInfo,
     },
+    protos::TxValidationCode as Code,
 };
 use prost::Message;
 use testkit::{BOTH, CHAINCODE, COLLECTION, Draft, TestChannel, delete, draft::Layer, write};

@@ -12,22 +12,19 @@ use std::{
 };
 
 use bytes::Bytes;
-use fabric::{
-    msp::SigningIdentity,
-    proto::{
-        common::{ChannelHeader, Envelope, Header, Payload},
-        gateway::{
-            ChaincodeEventsResponse, CommitStatusResponse, EndorseRequest, EndorseResponse, EvaluateRequest,
-            EvaluateResponse, SignedChaincodeEventsRequest, SignedCommitStatusRequest, SubmitRequest,
-            SubmitResponse,
-        },
-        protos::{
-            ChaincodeAction, ChaincodeActionPayload, ChaincodeEndorsedAction, Proposal,
-            ProposalResponsePayload, Response as ChaincodeResponse, SignedProposal, Transaction,
-            TransactionAction,
-        },
+use fabric::proto::{
+    common::{ChannelHeader, Envelope, Header, Payload},
+    gateway::{
+        ChaincodeEventsResponse, CommitStatusResponse, EndorseRequest, EndorseResponse, EvaluateRequest,
+        EvaluateResponse, SignedChaincodeEventsRequest, SignedCommitStatusRequest, SubmitRequest,
+        SubmitResponse,
+    },
+    protos::{
+        ChaincodeAction, ChaincodeActionPayload, ChaincodeEndorsedAction, Proposal, ProposalResponsePayload,
+        Response as ChaincodeResponse, SignedProposal, Transaction, TransactionAction,
     },
 };
+use msp::SigningIdentity;
 use prost::Message;
 use services::gateway::gateway_server::{Gateway, GatewayServer};
 use tokio::net::TcpListener;

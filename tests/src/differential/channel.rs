@@ -7,12 +7,14 @@ use std::{
 };
 
 use bytes::Bytes;
-use fabric::{channel::Bundle, crypto::VerifiedSignatureCache, msp::SigningIdentity, types::HeadedBlock};
+use channel::Bundle;
+use fabric::{crypto::VerifiedSignatureCache, types::HeadedBlock};
 use ledger::Ledger;
 use material::{
     CryptoConfig, Validity, generate,
     genesis::{Stamp, from_configtx_yaml},
 };
+use msp::SigningIdentity;
 use ordering::BlockWriter;
 use validation::{BlockRejected, Halt, Validation};
 

@@ -3,10 +3,8 @@
 use std::{collections::BTreeMap, path::Path};
 
 use bytes::Bytes;
+use channel::{Bundle, policy::parse};
 use fabric::{
-    channel::Bundle,
-    msp::SigningIdentity,
-    policy::parse,
     proto::{
         common::{
             ChannelHeader, Config, ConfigGroup, ConfigPolicy, ConfigSignature, ConfigUpdate,
@@ -18,6 +16,7 @@ use fabric::{
     types::txid,
 };
 use fastrand::Rng;
+use msp::SigningIdentity;
 use prost::Message;
 
 use super::channel::Channel;

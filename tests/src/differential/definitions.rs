@@ -1,18 +1,14 @@
 //! Chaincodes with policies and collections of every kind, and the transactions that define them.
 
 use bytes::Bytes;
-use fabric::{
-    policy::parse,
-    proto::{
-        kvrwset::KvWrite,
-        lifecycle::{
-            ChaincodeEndorsementInfo, ChaincodeValidationInfo, StateData, StateMetadata, state_data,
-        },
-        protos::{
-            ApplicationPolicy, CollectionConfig, CollectionConfigPackage, CollectionPolicyConfig,
-            StaticCollectionConfig, application_policy, collection_config::Payload as CollectionPayload,
-            collection_policy_config::Payload as Members,
-        },
+use channel::policy::parse;
+use fabric::proto::{
+    kvrwset::KvWrite,
+    lifecycle::{ChaincodeEndorsementInfo, ChaincodeValidationInfo, StateData, StateMetadata, state_data},
+    protos::{
+        ApplicationPolicy, CollectionConfig, CollectionConfigPackage, CollectionPolicyConfig,
+        StaticCollectionConfig, application_policy, collection_config::Payload as CollectionPayload,
+        collection_policy_config::Payload as Members,
     },
 };
 use prost::Message;

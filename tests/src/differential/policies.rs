@@ -1,14 +1,12 @@
 //! Endorsement policies, sensible ones and odd ones.
 
-use fabric::{
-    policy::{PolicyError, SignaturePolicy, parse},
-    proto::{
-        common::{
-            self, CombinedPrincipal, MspIdentityAnonymity, MspPrincipal, OrganizationUnit,
-            SignaturePolicyEnvelope, msp_principal::Classification, signature_policy::Type,
-        },
-        protos::{ApplicationPolicy, application_policy},
+use channel::policy::{PolicyError, SignaturePolicy, parse};
+use fabric::proto::{
+    common::{
+        self, CombinedPrincipal, MspIdentityAnonymity, MspPrincipal, OrganizationUnit,
+        SignaturePolicyEnvelope, msp_principal::Classification, signature_policy::Type,
     },
+    protos::{ApplicationPolicy, application_policy},
 };
 use fastrand::Rng;
 use prost::Message;

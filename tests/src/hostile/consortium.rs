@@ -14,12 +14,10 @@ use certificate::{
     parties::{ACCREDITATION_BODY, CERTIFICATION_BODY},
     proof,
 };
+use channel::{Bundle, policy::parse};
 use ed25519_dalek::SigningKey;
 use fabric::{
-    channel::Bundle,
     crypto::VerifiedSignatureCache,
-    msp::SigningIdentity,
-    policy::parse,
     proto::{
         common::{SignaturePolicy, SignaturePolicyEnvelope, signature_policy},
         kvrwset::{KvMetadataEntry, KvMetadataWrite, KvRead, KvWrite, KvrwSet, Version},
@@ -33,6 +31,7 @@ use material::{
     CryptoConfig, generate,
     genesis::{Stamp, from_configtx_yaml},
 };
+use msp::SigningIdentity;
 use ordering::BlockWriter;
 use prost::Message;
 use prost_types::Timestamp;

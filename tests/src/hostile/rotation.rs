@@ -4,15 +4,11 @@
 use std::path::Path;
 
 use bytes::Bytes;
-use fabric::{
-    channel::Bundle,
-    crypto::VerifiedSignatureCache,
-    msp::{SigningIdentity, config_from_dir},
-    proto::common::Block,
-    types::HeadedBlock,
-};
+use channel::Bundle;
+use fabric::{crypto::VerifiedSignatureCache, proto::common::Block, types::HeadedBlock};
 use fastrand::Rng;
 use material::{CryptoConfig, Validity, generate};
+use msp::{SigningIdentity, config_from_dir};
 use ordering::BlockWriter;
 use prost::Message;
 

@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 
 use bytes::Bytes;
 use fabric::{
-    msp::SigningIdentity,
     proto::{
         common::{ChannelHeader, Envelope, Header, HeaderType, Payload, SignatureHeader},
         kvrwset::{HashedRwSet, KvrwSet},
@@ -16,6 +15,7 @@ use fabric::{
     },
     types::txid,
 };
+use msp::SigningIdentity;
 use prost::Message;
 use sha2::{Digest, Sha256};
 

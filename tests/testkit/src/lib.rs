@@ -19,11 +19,9 @@ use std::{
 };
 
 use bytes::Bytes;
+use channel::{Bundle, policy::parse};
 use fabric::{
-    channel::Bundle,
     crypto::VerifiedSignatureCache,
-    msp::SigningIdentity,
-    policy::parse,
     proto::{
         common::{
             Block, BlockData, BlockHeader, BlockMetadata, Config, ConfigEnvelope, Envelope, Metadata,
@@ -49,6 +47,7 @@ use material::{
     CryptoConfig, Validity, generate,
     genesis::{Stamp, from_configtx_yaml},
 };
+use msp::SigningIdentity;
 use prost::Message;
 use tempfile::TempDir;
 use validation::{self, BlockRejected, Halt, Validation};

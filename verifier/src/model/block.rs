@@ -10,7 +10,7 @@ use bytes::Bytes;
 use certificate::keys::{self, Subject};
 use certificate::record::{Accreditation, Certificate, Stop, Withdrawal};
 use certificate::{Code, DateTime, EventLog, LedgerTime};
-use fabric::channel::{Bundle, ConfigError};
+use channel::{Bundle, ConfigError};
 use fabric::proto::common::HeaderType;
 use fabric::proto::protos::TxValidationCode;
 use fabric::types::{DecodedEnvelope, HeadedBlock, Height};

@@ -15,7 +15,6 @@ use certificate::memory::Memory;
 use certificate::parties::{ACCREDITATION_BODY, CERTIFICATION_BODY};
 use certificate::{Code, Creator, DateTime, Role, State, canonical, demo, multikey, proof};
 use ed25519_dalek::SigningKey;
-use fabric::msp::SigningIdentity;
 use fabric::proto::common::{
     BlockHeader, BlockMetadata, ChannelHeader, Envelope, Header, HeaderType, Payload,
 };
@@ -32,6 +31,7 @@ use futures::executor::block_on;
 use ledger::{CommittedBlock, Ledger, Transaction, UpdateBatch, ValidatedBlock};
 use material::genesis::{Stamp, from_configtx_yaml};
 use material::{CryptoConfig, Validity as CertificateValidity, generate};
+use msp::SigningIdentity;
 use prost::Message;
 use prost_types::Timestamp;
 use serde_json::{Value, json};

@@ -1,10 +1,8 @@
 //! What a chaincode call may do: capabilities of the channel, and the creator's rights in a collection
 //! (`core/common/privdata/store.go`).
 
-use fabric::{
-    policy::SignaturePolicy,
-    proto::protos::{StaticCollectionConfig, collection_policy_config::Payload},
-};
+use channel::policy::SignaturePolicy;
+use fabric::proto::protos::{StaticCollectionConfig, collection_policy_config::Payload};
 
 use super::{Call, RequestError};
 use lifecycle::implicit_owner;

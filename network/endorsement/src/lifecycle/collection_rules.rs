@@ -3,10 +3,8 @@
 
 use std::collections::BTreeMap;
 
+use channel::{Bundle, policy::SignaturePolicy};
 use fabric::{
-    channel::Bundle,
-    msp::MspManager,
-    policy::SignaturePolicy,
     proto::{
         common::{
             MspPrincipal, MspRole, OrganizationUnit, SignaturePolicy as Rule, msp_principal::Classification,
@@ -19,6 +17,7 @@ use fabric::{
     },
     types::decode,
 };
+use msp::MspManager;
 
 use super::{LifecycleError, state::PublicState};
 use crate::simulate::Simulator;

@@ -2,8 +2,8 @@
 
 use bytes::Bytes;
 use chaincode::package::{self, Connection};
+use channel::policy;
 use fabric::{
-    policy,
     proto::{
         lifecycle::{
             ApproveChaincodeDefinitionForMyOrgArgs, ChaincodeSource, CommitChaincodeDefinitionArgs,
@@ -86,7 +86,7 @@ impl Running {
     }
 
     /// The initialising call.
-    pub fn init(sender: &fabric::msp::SigningIdentity, args: &[Bytes]) -> Proposed {
+    pub fn init(sender: &msp::SigningIdentity, args: &[Bytes]) -> Proposed {
         let input = ChaincodeInput { args: args.to_vec(), is_init: true, ..Default::default() };
         Proposed::build(sender, super::network::CHANNEL, NAME, input, std::time::SystemTime::now())
     }

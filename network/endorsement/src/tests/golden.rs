@@ -3,10 +3,9 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use bytes::Bytes;
+use channel::Bundle;
 use fabric::{
-    channel::Bundle,
     crypto::VerifiedSignatureCache,
-    msp::{Msp, MspManager, MspVersion, SigningIdentity},
     proto::{
         common::{Config, ConfigGroup},
         kvrwset::{KvMetadataEntry, RangeQueryInfo},
@@ -17,6 +16,7 @@ use fabric::{
         rwset::{NamespaceRwSet, TxRwSet},
     },
 };
+use msp::{Msp, MspManager, MspVersion, SigningIdentity};
 
 use super::recorded::{Endorsed, Recorded};
 use crate::{

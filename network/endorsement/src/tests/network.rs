@@ -9,10 +9,9 @@ use std::{
 };
 
 use bytes::Bytes;
+use channel::Bundle;
 use fabric::{
-    channel::Bundle,
     crypto::VerifiedSignatureCache,
-    msp::{self, Msp, MspManager, MspVersion, SigningIdentity},
     proto::{
         common::{ChannelHeader, Envelope, Header, HeaderType, Payload, SignatureHeader},
         protos::{
@@ -23,6 +22,7 @@ use fabric::{
     },
     types::{HeadedBlock, decode, txid},
 };
+use msp::{Msp, MspManager, MspVersion, SigningIdentity};
 use prost::Message;
 
 use crate::{DecodedProposal, Endorser, EndorserSetup, Packages, Rejected};

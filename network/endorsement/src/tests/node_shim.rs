@@ -9,8 +9,8 @@ use std::{
 
 use bytes::Bytes;
 use chaincode::package::{self, Connection};
+use channel::policy;
 use fabric::{
-    policy,
     proto::protos::{ChaincodeEvent, CollectionConfig},
     types::decode,
 };

@@ -1,16 +1,16 @@
 //! Private data over a real stream: who may see what, and where the plaintext goes.
 
 use bytes::Bytes;
+use channel::policy::SignedData;
 use fabric::{
     crypto::{Hashed, VerifiedSignatureCache},
-    msp::SigningIdentity,
-    policy::SignedData,
     proto::{
         kvrwset::KvrwSet,
         protos::{ChaincodeMessage, QueryResponse, chaincode_message::Type},
     },
     types::decode,
 };
+use msp::SigningIdentity;
 use sha2::{Digest, Sha256};
 
 use super::{

@@ -3,8 +3,8 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use bytes::Bytes;
+use channel::Bundle;
 use fabric::{
-    channel::Bundle,
     proto::{
         common::{Block, ChannelHeader, Envelope, HeaderType, Payload, SignatureHeader},
         msp::SerializedIdentity,

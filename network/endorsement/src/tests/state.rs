@@ -1,8 +1,8 @@
 //! Reads and writes over a real stream, endorsed by two organisations and validated.
 
 use bytes::Bytes;
+use channel::policy;
 use fabric::{
-    policy,
     proto::{
         kvrwset::range_query_info::ReadsInfo,
         protos::{

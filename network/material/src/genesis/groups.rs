@@ -9,20 +9,17 @@ use super::{
     profile::{Application, Consenter, EtcdRaft, Orderer, Org, Policies, PolicyRule, Profile},
     read,
 };
-use fabric::{
-    channel::duration,
-    msp::config_from_dir,
-    policy,
-    proto::{
-        common::{
-            self, BlockDataHashingStructure, ConfigGroup, ConfigPolicy, ConfigValue, HashingAlgorithm,
-            ImplicitMetaPolicy, OrdererAddresses, implicit_meta_policy::Rule, policy::PolicyType,
-        },
-        etcdraft,
-        orderer::{BatchSize, BatchTimeout, ChannelRestrictions, ConsensusType},
-        protos::{AcLs, AnchorPeer, AnchorPeers, ApiResource},
+use channel::{duration, policy};
+use fabric::proto::{
+    common::{
+        self, BlockDataHashingStructure, ConfigGroup, ConfigPolicy, ConfigValue, HashingAlgorithm,
+        ImplicitMetaPolicy, OrdererAddresses, implicit_meta_policy::Rule, policy::PolicyType,
     },
+    etcdraft,
+    orderer::{BatchSize, BatchTimeout, ChannelRestrictions, ConsensusType},
+    protos::{AcLs, AnchorPeer, AnchorPeers, ApiResource},
 };
+use msp::config_from_dir;
 
 const ADMINS: &str = "Admins";
 const ORDERER_ADMINS: &str = "/Channel/Orderer/Admins";

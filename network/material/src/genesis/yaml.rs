@@ -3,7 +3,7 @@
 use serde_norway::{Mapping, Value};
 
 use super::GenesisError;
-use fabric::channel::duration;
+use channel::duration;
 
 /// How often merge keys may lead to further merge keys.
 const MAX_MERGES: usize = 32;

@@ -4,12 +4,10 @@ use bytes::Bytes;
 use serde_json::{Value, json};
 
 use super::{identity, message, scalar::opaque};
-use fabric::{
-    policy::{Rule, SignaturePolicy, to_text},
-    proto::common::{
-        CombinedPrincipal, ImplicitMetaPolicy, MspIdentityAnonymity, MspPrincipal, MspRole, OrganizationUnit,
-        Policy, msp_principal::Classification, policy::PolicyType,
-    },
+use channel::policy::{Rule, SignaturePolicy, to_text};
+use fabric::proto::common::{
+    CombinedPrincipal, ImplicitMetaPolicy, MspIdentityAnonymity, MspPrincipal, MspRole, OrganizationUnit,
+    Policy, msp_principal::Classification, policy::PolicyType,
 };
 
 /// A policy of the channel configuration.

@@ -3,10 +3,12 @@
 
 use std::collections::BTreeMap;
 
-use fabric::{
-    channel::Bundle,
-    crypto::VerifiedSignatureCache,
+use channel::{
+    Bundle,
     policy::{PolicyError, SignaturePolicy, SignedData, valid_identities},
+};
+use fabric::{
+    crypto::VerifiedSignatureCache,
     proto::{
         lifecycle::{StateData, state_data},
         protos::{CollectionConfigPackage, StaticCollectionConfig, collection_policy_config::Payload},

@@ -5,10 +5,9 @@ use std::{
     time::{SystemTime, UNIX_EPOCH},
 };
 
+use channel::policy::SignedData;
 use fabric::{
     crypto::Hashed,
-    msp::IDENTITY_BYTES,
-    policy::SignedData,
     proto::{
         common::{Envelope, Status as DeliverStatus},
         orderer::{SeekInfo, SeekPosition, seek_info::SeekBehavior, seek_position::Type as Position},
@@ -16,6 +15,7 @@ use fabric::{
     types::{DecodedEnvelope, HeadedBlock, decode},
 };
 use futures::StreamExt;
+use msp::IDENTITY_BYTES;
 use prost_types::Timestamp;
 use tokio::sync::mpsc;
 use tonic::{Status, Streaming};

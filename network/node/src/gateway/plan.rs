@@ -8,14 +8,14 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use fabric::{
-    channel::Bundle,
-    msp::Identity,
+use channel::{
+    Bundle,
     policy::{ApplicationPolicy, SignaturePolicy},
-    proto::protos::{
-        ChaincodeCall, ChaincodeInterest, StaticCollectionConfig, collection_policy_config::Payload,
-    },
 };
+use fabric::proto::protos::{
+    ChaincodeCall, ChaincodeInterest, StaticCollectionConfig, collection_policy_config::Payload,
+};
+use msp::Identity;
 use prost::Message;
 use tonic::Status;
 

@@ -1,9 +1,9 @@
 //! Requests that come signed by the client who makes them, beside the proposals: CommitStatus and ChaincodeEvents.
 
 use bytes::Bytes;
+use channel::policy::SignedData;
 use fabric::{
     crypto::Hashed,
-    policy::SignedData,
     proto::gateway::{ChaincodeEventsRequest, CommitStatusRequest},
     types::decode,
 };
