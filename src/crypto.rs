@@ -2,10 +2,10 @@
 
 use std::path::PathBuf;
 
-use material::{self, CryptoConfig, Organization, Validity};
+use material::{self, CryptoConfig, Organization, Person, Validity};
 
 use crate::{
-    cert::output,
+    cert::{files, output},
     exit::{Exit, Failure},
 };
 
@@ -36,10 +36,42 @@ enum Command {
         /// Make this user of the organisation, such as User3 or alice.
         #[arg(long, requires = "org", conflicts_with = "renew")]
         user: Option<String>,
+        /// The user's role in certification, such as evaluator; may be given several times. A user whose certificate is
+        /// renewed keeps its roles where none is given.
+        #[arg(long = "role", requires = "org", value_name = "ROLE")]
+        roles: Vec<String>,
         /// Issue the certificate of this user or node (such as User1 or peer0) again, for the same key.
         #[arg(long, requires = "org")]
         renew: Option<String>,
     },
+    Enroll(Enroll),
+}
+
+/// Certify a person's key with the organisation's authority. The key itself stays with the person: make a request with
+/// `openssl req -new -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -noenc -keyout key.pem -subj /CN=x -out request.pem`.
+///
+/// The certificate names the person by a pseudonym alone, so that no name reaches the ledger. Note for yourself whose it
+/// is: it stays the same when you renew the certificate (--person).
+#[derive(clap::Args)]
+struct Enroll {
+    #[command(flatten)]
+    place: Place,
+    /// The organisation that the person belongs to, by name or domain.
+    #[arg(long)]
+    org: String,
+    /// What the person may do: applicant, evaluator, reviewer, decision-maker, lab, accreditor, auditor or service; may be
+    /// given several times.
+    #[arg(long = "role", value_name = "ROLE", required = true)]
+    roles: Vec<String>,
+    /// The pseudonym of an earlier certificate of the same person. [default: a new random one]
+    #[arg(long)]
+    person: Option<String>,
+    /// A request for a certificate (PKCS #10), or a public key that you have from its owner, as PEM.
+    #[arg(long, value_name = "FILE")]
+    request: PathBuf,
+    /// Where the certificate goes, as PEM; a file that exists is not overwritten.
+    #[arg(long, value_name = "FILE")]
+    out: PathBuf,
 }
 
 #[derive(clap::Args)]
@@ -76,8 +108,8 @@ pub fn run(args: Args) -> Result<Exit, Failure> {
                 place.output.display()
             ))?;
         }
-        Command::Extend { place, org, user, renew } => {
-            let config = place.config()?;
+        Command::Extend { place, org, user, roles, renew } => {
+            let (config, roles) = (place.config()?, joined(&roles));
             if let Some(org) = &org {
                 organization(&config, org)?;
             }
@@ -85,15 +117,27 @@ pub fn run(args: Args) -> Result<Exit, Failure> {
                 (Some(org), Some(user), _) => {
                     let organization = organization(&config, org)?;
                     vec![
-                        material::add_user(organization, &place.output, user, place.validity())
-                            .map_err(failure)?,
+                        material::add_user(
+                            organization,
+                            &place.output,
+                            user,
+                            roles.as_deref(),
+                            place.validity(),
+                        )
+                        .map_err(failure)?,
                     ]
                 }
                 (Some(org), None, Some(name)) => {
                     let organization = organization(&config, org)?;
                     vec![
-                        material::renew(organization, &place.output, name, place.validity())
-                            .map_err(failure)?,
+                        material::renew(
+                            organization,
+                            &place.output,
+                            name,
+                            roles.as_deref(),
+                            place.validity(),
+                        )
+                        .map_err(failure)?,
                     ]
                 }
                 (Some(_), None, None) => {
@@ -108,8 +152,36 @@ pub fn run(args: Args) -> Result<Exit, Failure> {
                 output::line(format!("nothing is missing in {}", place.output.display()))?;
             }
         }
+        Command::Enroll(order) => enroll(&order)?,
     }
     Ok(Exit::Ok)
+}
+
+fn enroll(order: &Enroll) -> Result<(), Failure> {
+    let config = order.place.config()?;
+    let organization = organization(&config, &order.org)?;
+    let roles = joined(&order.roles).unwrap_or_default();
+    let mut person = Person::with_roles(&roles).map_err(failure)?;
+    if let Some(pseudonym) = &order.person {
+        person.pseudonym.clone_from(pseudonym);
+    }
+    let unreadable = |error| Failure::usage(format!("cannot read {}: {error}", order.request.display()));
+    let request = files::read(&order.request).map_err(unreadable)?;
+    let certificate =
+        material::enroll(organization, &order.place.output, &request, &person, order.place.validity());
+    files::write(Some(&order.out), certificate.map_err(failure)?.as_bytes(), false)?;
+    output::line(format!(
+        "{} is {} of {}: {}",
+        person.pseudonym,
+        roles,
+        organization.name,
+        order.out.display()
+    ))
+}
+
+/// Roles as a certificate carries them.
+fn joined(roles: &[String]) -> Option<String> {
+    (!roles.is_empty()).then(|| roles.join(","))
 }
 
 fn organization<'a>(config: &'a CryptoConfig, asked: &str) -> Result<&'a Organization, Failure> {

@@ -30,7 +30,7 @@ pub(crate) fn creator(serialized: &Bytes) -> Result<Creator, CreatorError> {
     if serialized.len() > IDENTITY_BYTES {
         return Err(CreatorError::TooLarge(serialized.len()));
     }
-    let Claims { mspid, organizational_units } = Claims::read(serialized.clone())?;
+    let Claims { mspid, organizational_units, .. } = Claims::read(serialized.clone())?;
     let role = role(organizational_units.iter().map(String::as_str));
     Ok(Creator { msp_id: mspid, role })
 }

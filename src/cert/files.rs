@@ -40,7 +40,8 @@ pub fn read_document_and_bytes(path: &Path) -> Result<(Value, Vec<u8>), Failure>
     Ok((strict.0, bytes))
 }
 
-fn read(path: &Path) -> io::Result<Vec<u8>> {
+/// Reads a file, of which it takes the first [`MAXIMUM_BYTES`] and one; `-` is standard input.
+pub fn read(path: &Path) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     match path.to_str() {
         Some("-") => io::stdin().take(MAXIMUM_BYTES + 1).read_to_end(&mut bytes)?,

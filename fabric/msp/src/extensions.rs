@@ -17,6 +17,8 @@ pub(super) struct Extensions {
     /// The whole extension value.
     pub subject_alternative_name: Option<Bytes>,
     pub name_constraints: Option<NameConstraints>,
+    /// The attributes that Fabric CA writes (fabric-ca, `lib/attrmgr`): the whole extension value.
+    pub attributes: Option<Bytes>,
     /// Policy mappings or policy constraints are there (RFC 5280, 4.2.1.5 and 4.2.1.11).
     pub constrains_policies: bool,
     pub unhandled_critical: bool,
@@ -81,6 +83,11 @@ impl Extensions {
             [2, 5, 29, 37] => self.extended_key_usages = extended_key_usages(value)?,
             [2, 5, 29, 54] => drop(value.int64("inhibit any policy")?),
             [1, 3, 6, 1, 5, 5, 7, 1, 1] => authority_information_access(extension)?,
+            // Fabric CA's arc. A certificate that marks it critical is refused as by Go, which does not know it.
+            [1, 2, 3, 4, 5, 6, 7, 8, 1] => {
+                self.attributes = Some(Bytes::copy_from_slice(extension.value));
+                return Ok(false);
+            }
             _ => return Ok(false),
         }
         Ok(true)

@@ -30,7 +30,7 @@ use x509_cert::{
     time::Time,
 };
 
-use super::{CryptoConfigError, Subject, Validity};
+use super::{CryptoConfigError, Person, Subject, Validity, attributes::ATTRIBUTES};
 
 /// A certificate authority: its certificate and its key.
 pub(super) struct Authority {
@@ -41,8 +41,8 @@ pub(super) struct Authority {
 /// What a certificate is for, which decides its extensions.
 pub(super) enum Purpose<'a> {
     Authority,
-    /// Signing in Fabric.
-    Identity,
+    /// Signing in Fabric; of a node, of somebody without a role, or of a person.
+    Identity(Option<&'a Person>),
     /// TLS, for these host names and addresses.
     Tls(&'a [String]),
 }
@@ -84,12 +84,22 @@ impl Authority {
         sign(&self.key, self.subject(), name, key, extensions, self.within(validity))
     }
 
-    /// Issues a certificate again: the same name, key and extensions, another validity and serial number.
-    pub fn renew(&self, old: &Certificate, validity: Validity) -> Result<Certificate, CryptoConfigError> {
+    /// Issues a certificate again: the same name, key and extensions, another validity and serial number, and, where one is
+    /// given, another person.
+    pub fn renew(
+        &self,
+        old: &Certificate,
+        person: Option<&Person>,
+        validity: Validity,
+    ) -> Result<Certificate, CryptoConfigError> {
         let old = old.tbs_certificate();
         let spki = x509_cert::der::Encode::to_der(old.subject_public_key_info()).map_err(failed)?;
         let key = PublicKey::from_spki_der(&spki).map_err(failed)?;
-        let extensions = old.extensions().cloned().unwrap_or_default();
+        let mut extensions = old.extensions().cloned().unwrap_or_default();
+        if let Some(person) = person {
+            extensions.retain(|extension| extension.extn_id != ATTRIBUTES);
+            extensions.push(person.extension()?);
+        }
         sign(&self.key, self.subject(), old.subject().clone(), &key, extensions, self.within(validity))
     }
 
@@ -116,7 +126,7 @@ fn not_empty(text: &&str) -> bool {
     !text.is_empty()
 }
 
-fn failed(error: impl std::fmt::Display) -> CryptoConfigError {
+pub(super) fn failed(error: impl std::fmt::Display) -> CryptoConfigError {
     CryptoConfigError::Certificate(error.to_string())
 }
 
@@ -209,12 +219,12 @@ fn extensions(
     use KeyUsages::*;
     let usage = match purpose {
         Purpose::Authority => DigitalSignature | KeyEncipherment | KeyCertSign | CRLSign,
-        Purpose::Identity => DigitalSignature.into(),
+        Purpose::Identity(_) => DigitalSignature.into(),
         Purpose::Tls(_) => DigitalSignature | KeyEncipherment,
     };
     let is_authority = matches!(purpose, Purpose::Authority);
     let mut extensions = vec![critical(&KeyUsage(usage))?];
-    if !matches!(purpose, Purpose::Identity) {
+    if !matches!(purpose, Purpose::Identity(_)) {
         let usages = vec![rfc5912::ID_KP_CLIENT_AUTH, rfc5912::ID_KP_SERVER_AUTH];
         extensions.push(plain(&ExtendedKeyUsage(usages))?);
     }
@@ -228,6 +238,9 @@ fn extensions(
     if let Purpose::Tls(names @ [_, ..]) = purpose {
         let names: Result<_, _> = names.iter().map(|name| general_name(name)).collect();
         extensions.push(plain(&SubjectAltName(names?))?);
+    }
+    if let Purpose::Identity(Some(person)) = purpose {
+        extensions.push(person.extension()?);
     }
     Ok(extensions)
 }

@@ -8,7 +8,7 @@ use std::{
 
 use serde::Deserialize;
 
-use super::{CryptoConfigError, template::render};
+use super::{CryptoConfigError, attributes::check_roles, template::render};
 
 /// The most organisations of a file, and the most nodes and users of an organisation.
 const MAX_COUNT: usize = 1_000;
@@ -44,6 +44,8 @@ pub struct Organization {
     pub nodes: Vec<Node>,
     /// Users besides `Admin`: `User1` and so on. Orderer organisations have none.
     pub users: usize,
+    /// Roles in certification, joined by commas, of `User1` and so on; the later ones may have none.
+    pub roles: Vec<String>,
 }
 
 /// The parts of a distinguished name that all certificates of an organisation share. Empty parts are left out.
@@ -166,12 +168,24 @@ impl Organization {
         std::iter::once("Admin".to_owned()).chain((1..=others).map(|index| format!("User{index}")))
     }
 
+    /// The roles in certification that the file gives a user such as `User1`.
+    pub(super) fn roles_of(&self, user: &str) -> Option<&str> {
+        let index = user.strip_prefix("User")?.parse::<usize>().ok()?.checked_sub(1)?;
+        self.roles.get(index).map(String::as_str)
+    }
+
     fn check(&self) -> Result<(), CryptoConfigError> {
         let within = |what: &str, reason: &str| refused(&format!("{}: {what}: {reason}", self.domain));
         check_name(&self.domain).map_err(|reason| within("Domain", reason))?;
         check_name(&self.ca_name).map_err(|reason| within("CA", reason))?;
         if self.nodes.len() > MAX_COUNT || self.users > MAX_COUNT {
             return Err(within("Count", "at most 1000 nodes and 1000 users"));
+        }
+        if self.roles.len() > self.users {
+            return Err(within("Roles", "there are more than users"));
+        }
+        for roles in &self.roles {
+            check_roles(roles).map_err(|reason| within(&format!("Roles {roles:?}"), reason))?;
         }
         let mut seen = BTreeSet::new();
         for node in &self.nodes {
@@ -259,6 +273,8 @@ struct NodeTemplate {
 #[serde(rename_all = "PascalCase", deny_unknown_fields, default)]
 struct UsersSpec {
     count: usize,
+    /// Ours; cryptogen passes over it.
+    roles: Vec<String>,
     #[allow(dead_code, reason = "read to be checked: one value is allowed")]
     public_key_algorithm: Algorithm,
 }
@@ -288,6 +304,7 @@ impl OrgSpec {
             subject: ca.subject(),
             nodes,
             users: self.users.count,
+            roles: self.users.roles,
             domain,
         })
     }

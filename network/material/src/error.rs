@@ -21,6 +21,8 @@ pub enum CryptoConfigError {
     Io { path: PathBuf, source: io::Error },
     #[error("a private key: {0}")]
     Key(#[from] KeyError),
+    #[error("the request for a certificate is not understood: {0}")]
+    Request(String),
     #[error("a certificate could not be made: {0}")]
     Certificate(String),
 }

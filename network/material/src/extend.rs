@@ -3,7 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use super::{
-    CryptoConfig, CryptoConfigError, Organization, Validity,
+    CryptoConfig, CryptoConfigError, Organization, Person, Validity,
+    attributes::check_roles,
     certificate::{Authority, from_pem, to_pem},
     config::check_name,
     folder::{self, Staged, replace_public},
@@ -31,7 +32,7 @@ pub fn extend(
     Ok(made)
 }
 
-/// Makes one user more, such as `User3` or `alice`; returns the user's folder.
+/// Makes one user more, such as `User3` or `alice`, with roles in certification or without; returns the user's folder.
 ///
 /// # Errors
 /// A user of this name must not exist. Its name becomes a folder: see the error's text.
@@ -39,17 +40,19 @@ pub fn add_user(
     organization: &Organization,
     dir: &Path,
     user: &str,
+    roles: Option<&str>,
     validity: Validity,
 ) -> Result<PathBuf, CryptoConfigError> {
     let common_name = organization.user_name(user);
     let refused = |reason| CryptoConfigError::Config(format!("user {user:?}: {reason}"));
-    check_name(&common_name).map_err(refused)?;
+    check_name(&common_name).and_then(|()| roles.map_or(Ok(()), check_roles)).map_err(refused)?;
     let authorities = Authorities::load(organization, &existing(organization.folder(dir))?)?;
     let member = Member {
         common_name: &common_name,
         role: Role::of_user(user),
         alternative_names: &[],
         admin_certificate: None,
+        roles,
     };
     let folder = organization.user_folder(dir, user);
     if folder.exists() {
@@ -59,15 +62,21 @@ pub fn add_user(
     Ok(folder)
 }
 
-/// Issues the certificates of a node (`peer0`) or a user (`User1`) again, for the same keys.
+/// Issues the certificates of a node (`peer0`) or a user (`User1`) again, for the same keys; a user may get roles in
+/// certification, with a new pseudonym, in place of those that it has.
 ///
 /// The old certificates stay valid as long as they say; who must not use them any more needs a revocation.
 pub fn renew(
     organization: &Organization,
     dir: &Path,
     name: &str,
+    roles: Option<&str>,
     validity: Validity,
 ) -> Result<PathBuf, CryptoConfigError> {
+    roles
+        .map_or(Ok(()), check_roles)
+        .map_err(|reason| CryptoConfigError::Config(format!("{name}: {reason}")))?;
+    let person = roles.map(Person::with_roles).transpose()?;
     let node = organization.nodes.iter().find(|node| node.hostname == name || node.common_name == name);
     let (folder, common_name, role) = match node {
         Some(node) => {
@@ -78,9 +87,9 @@ pub fn renew(
     let folder = existing(folder)?;
     let authorities = Authorities::load(organization, &organization.folder(dir))?;
     let identity = folder.join("msp").join("signcerts").join(certificate_file(&common_name));
-    renew_file(&authorities.identities, &identity, validity)?;
+    renew_file(&authorities.identities, &identity, person.as_ref(), validity)?;
     let tls = folder.join("tls").join(format!("{}.crt", role.tls_prefix()));
-    renew_file(&authorities.tls, &tls, validity)?;
+    renew_file(&authorities.tls, &tls, None, validity)?;
     Ok(folder)
 }
 
@@ -97,6 +106,7 @@ fn extend_organization(
             role: Role::of_user(&user),
             alternative_names: &[],
             admin_certificate: None,
+            roles: organization.roles_of(&user),
         };
         let folder = organization.user_folder(dir, &user);
         if !folder.exists() {
@@ -111,6 +121,7 @@ fn extend_organization(
             role: Role::of_nodes(organization.kind),
             alternative_names: &node.alternative_names,
             admin_certificate: admin.as_deref(),
+            roles: None,
         };
         let folder = organization.node_folder(dir, node);
         if !folder.exists() {
@@ -142,9 +153,14 @@ fn admin_certificate(organization: &Organization, dir: &Path) -> Result<Option<S
     to_pem(&from_pem(&folder::read(&path)?)?).map(Some)
 }
 
-fn renew_file(authority: &Authority, path: &Path, validity: Validity) -> Result<(), CryptoConfigError> {
+fn renew_file(
+    authority: &Authority,
+    path: &Path,
+    person: Option<&Person>,
+    validity: Validity,
+) -> Result<(), CryptoConfigError> {
     let old = from_pem(&folder::read(path)?)?;
-    replace_public(path, &to_pem(&authority.renew(&old, validity)?)?)
+    replace_public(path, &to_pem(&authority.renew(&old, person, validity)?)?)
 }
 
 fn existing(folder: PathBuf) -> Result<PathBuf, CryptoConfigError> {

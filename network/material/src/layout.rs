@@ -5,7 +5,7 @@ use std::path::Path;
 use fabric::crypto::PrivateKey;
 
 use super::{
-    CryptoConfig, CryptoConfigError, Kind, Organization,
+    CryptoConfig, CryptoConfigError, Kind, Organization, Person,
     certificate::{Authority, Purpose, from_pem, to_pem},
     folder::{self, Staged, create_private, create_public, write_private, write_public},
 };
@@ -98,6 +98,8 @@ pub(super) struct Member<'a> {
     pub alternative_names: &'a [String],
     /// The certificate of the organisation's administrator, where roles are not told apart by units.
     pub admin_certificate: Option<&'a str>,
+    /// A user's roles in certification, joined by commas.
+    pub roles: Option<&'a str>,
 }
 
 /// Writes the `msp` and `tls` of a node or user; returns its certificate as PEM.
@@ -117,10 +119,11 @@ pub(super) fn write_member(
         to_pem(&authority.issue(common_name, &organization.subject, unit, &key, &purpose, validity)?)
     };
 
+    let person = member.roles.map(Person::with_roles).transpose()?;
     let key = PrivateKey::generate()?;
     create_private(&msp.join("keystore"))?;
     write_private(&msp.join("keystore").join(KEY_FILE), &key.to_pkcs8_pem()?)?;
-    let identity = certificate(&authorities.identities, unit, &key, Purpose::Identity)?;
+    let identity = certificate(&authorities.identities, unit, &key, Purpose::Identity(person.as_ref()))?;
     create_public(&msp.join("signcerts"))?;
     write_public(&msp.join("signcerts").join(certificate_file(common_name)), &identity)?;
     if !organization.node_ous {
@@ -164,7 +167,7 @@ impl Role {
         }
     }
 
-    fn unit(self) -> &'static str {
+    pub fn unit(self) -> &'static str {
         match self {
             Self::Client => "client",
             Self::Peer => "peer",
@@ -200,6 +203,7 @@ fn write_organization(
             role: Role::of_user(&user),
             alternative_names: &[],
             admin_certificate: None,
+            roles: organization.roles_of(&user),
         };
         let place = folder.join("users").join(member.common_name);
         let certificate = write_member(organization, &authorities, &place, &member, validity)?;
@@ -216,6 +220,7 @@ fn write_organization(
             role: Role::of_nodes(organization.kind),
             alternative_names: &node.alternative_names,
             admin_certificate: admin.as_deref(),
+            roles: None,
         };
         let place = organization.node_group(folder).join(member.common_name);
         write_member(organization, &authorities, &place, &member, validity)?;

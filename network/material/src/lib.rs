@@ -11,11 +11,15 @@
 //! - Keys are for their owner alone (test `keys_are_for_their_owner_alone`), and nothing is overwritten (test
 //!   `nothing_is_overwritten_and_leftovers_are_cleared`).
 //! - No certificate outlives its authority (test `no_certificate_outlives_its_authority`).
+//! - An authority certifies a key of which its owner has shown the private half (test
+//!   `a_request_is_certified_and_a_strangers_is_not`).
 //! - The genesis block is configtxgen's (test `a_genesis_block_is_configtxgens`), and wrong input is named by its key (test
 //!   `wrong_input_is_told_by_its_key`).
 
+mod attributes;
 mod certificate;
 mod config;
+mod enroll;
 mod error;
 mod extend;
 mod folder;
@@ -25,7 +29,9 @@ mod layout;
 mod template;
 
 pub use self::{
+    attributes::Person,
     config::{CryptoConfig, Kind, Node, Organization, Subject},
+    enroll::enroll,
     error::CryptoConfigError,
     extend::{add_user, extend, renew},
     layout::{Validity, generate},

@@ -10,10 +10,19 @@ use std::{
 };
 
 use fabric::{
-    crypto::der::{Reader, SEQUENCE},
-    proto::common::{MspPrincipal, MspRole, msp_principal::Classification, msp_role::MspRoleType},
+    crypto::{
+        PrivateKey,
+        der::{Reader, SEQUENCE},
+    },
+    proto::{
+        common::{MspPrincipal, MspRole, msp_principal::Classification, msp_role::MspRoleType},
+        msp::SerializedIdentity,
+    },
 };
-use material::{CryptoConfig, CryptoConfigError, Organization, Validity, add_user, extend, generate, renew};
+use material::{
+    CryptoConfig, CryptoConfigError, Organization, Person, Validity, add_user, enroll, extend, generate,
+    renew,
+};
 use msp::{Msp, MspVersion, SigningIdentity, config_from_dir};
 use prost::Message;
 
@@ -143,8 +152,8 @@ fn openssl_accepts_every_chain() {
         openssl_verify(&root, &path, &[]);
         checked += 1;
     }
-    // Identity and TLS of 5 * 4 + 2 members, and the TLS roots by themselves.
-    assert_eq!(checked, 22 * 3);
+    // Identity and TLS of 5 * 4 + 2 + 2 members, and the TLS roots by themselves.
+    assert_eq!(checked, 24 * 3);
     let tls = dir.join("peerOrganizations/lab.nanotrace.example/peers/peer0.lab.nanotrace.example/tls");
     for name in ["peer0.lab.nanotrace.example", "peer0", "localhost"] {
         openssl_verify(&tls.join("ca.crt"), &tls.join("server.crt"), &["-verify_hostname", name]);
@@ -299,12 +308,15 @@ fn a_user_is_added_by_name() {
     let config = our_network();
     let (_temporary, dir) = generated(&config);
     let lab = config.organization("lab.nanotrace.example").unwrap();
-    let folder = add_user(lab, &dir, "alice", validity()).unwrap();
+    let folder = add_user(lab, &dir, "alice", Some("lab"), validity()).unwrap();
     assert!(folder.ends_with("users/alice@lab.nanotrace.example"));
     assert_eq!(roles(&load_msp(lab, &dir), &folder.join("msp")), [MspRoleType::Client]);
-    assert!(matches!(add_user(lab, &dir, "alice", validity()), Err(CryptoConfigError::Exists(_))));
+    assert!(matches!(add_user(lab, &dir, "alice", None, validity()), Err(CryptoConfigError::Exists(_))));
     for name in ["", "../x", "a/b"] {
-        assert!(matches!(add_user(lab, &dir, name, validity()), Err(CryptoConfigError::Config(_))), "{name}");
+        assert!(
+            matches!(add_user(lab, &dir, name, None, validity()), Err(CryptoConfigError::Config(_))),
+            "{name}"
+        );
     }
 }
 
@@ -319,7 +331,7 @@ fn renewal_keeps_key_and_names_and_changes_the_time() {
         let folder = node.map_or_else(|| lab.user_folder(&dir, name), |node| lab.node_folder(&dir, node));
         let load = || SigningIdentity::from_msp_dir(&folder.join("msp"), "LabMSP").unwrap();
         let (before, old) = (load(), contents(&folder));
-        assert_eq!(renew(lab, &dir, name, later).unwrap(), folder);
+        assert_eq!(renew(lab, &dir, name, None, later).unwrap(), folder);
         let after = load();
         assert_eq!(before.public_key(), after.public_key());
         assert_ne!(before.certificate_der(), after.certificate_der());
@@ -329,7 +341,13 @@ fn renewal_keeps_key_and_names_and_changes_the_time() {
         assert_eq!(changed.len(), 2, "the identity's certificate and TLS's");
         roles(&load_msp(lab, &dir), &folder.join("msp"));
     }
-    assert!(matches!(renew(lab, &dir, "peer9", later), Err(CryptoConfigError::Missing(_))));
+    let user = lab.user_folder(&dir, "User2").join("msp/signcerts/User2@lab.nanotrace.example-cert.pem");
+    assert!(!attributes(&user).contains("nanotrace.role"));
+    for role in ["lab", "service"] {
+        renew(lab, &dir, "User2", Some(role), later).unwrap();
+        assert!(attributes(&user).contains(&format!(r#""nanotrace.role":"{role}""#)));
+    }
+    assert!(matches!(renew(lab, &dir, "peer9", None, later), Err(CryptoConfigError::Missing(_))));
 }
 
 /// The subject of a certificate: the sixth element of its signed part.
@@ -339,12 +357,94 @@ fn subject(certificate: &[u8]) -> Vec<u8> {
     (0..6).map(|_| signed.any("element").unwrap()).last().unwrap().full.to_vec()
 }
 
+/// The attributes in a certificate, as OpenSSL shows them.
+fn attributes(certificate: &Path) -> String {
+    let output = Command::new("openssl")
+        .args(["x509", "-noout", "-text", "-in"])
+        .arg(certificate)
+        .output()
+        .expect("OpenSSL is installed");
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+#[test]
+fn users_have_the_roles_that_the_file_gives_them() {
+    let (_temporary, dir) = generated(&our_network());
+    let of = |user: &str| {
+        let name = format!("{user}@certbody.nanotrace.example");
+        let users = dir.join("peerOrganizations/certbody.nanotrace.example/users");
+        attributes(&users.join(&name).join("msp/signcerts").join(format!("{name}-cert.pem")))
+    };
+    for (user, role) in [("User1", "decision-maker"), ("User2", "evaluator"), ("User3", "reviewer")] {
+        assert!(of(user).contains(&format!(r#""nanotrace.role":"{role}""#)), "{}", of(user));
+    }
+    assert!(!of("Admin").contains("nanotrace.role"), "{}", of("Admin"));
+}
+
+/// A key, a request for it, and its public half, made by OpenSSL in `folder`.
+fn request(folder: &Path) -> (Vec<u8>, Vec<u8>) {
+    let openssl = |arguments: &str| {
+        let status = Command::new("openssl").args(arguments.split(' ')).current_dir(folder).output().unwrap();
+        assert!(status.status.success(), "{}", String::from_utf8_lossy(&status.stderr));
+    };
+    openssl(
+        "req -new -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -noenc -keyout key.pem -subj /CN=Ann -out ann.csr",
+    );
+    openssl("pkey -in key.pem -pubout -out ann.pub");
+    (fs::read(folder.join("ann.csr")).unwrap(), fs::read(folder.join("ann.pub")).unwrap())
+}
+
+#[test]
+fn a_request_is_certified_and_a_strangers_is_not() {
+    let config = our_network();
+    let (temporary, dir) = generated(&config);
+    let body = config.organization("CertBody").unwrap();
+    let (signed, public) = request(temporary.path());
+    let person = Person::with_roles("reviewer,decision-maker").unwrap();
+    let msp = load_msp(body, &dir);
+    for request in [&signed, &public] {
+        let certificate = enroll(body, &dir, request, &person, validity()).unwrap();
+        let path = temporary.path().join("ann.pem");
+        fs::write(&path, &certificate).unwrap();
+        let shown = attributes(&path);
+        assert!(!shown.contains("CN = Ann") && shown.contains(&person.pseudonym), "{shown}");
+        assert!(shown.contains(r#""nanotrace.role":"reviewer,decision-maker""#), "{shown}");
+        openssl_verify(&body.folder(&dir).join("ca/ca.certbody.nanotrace.example-cert.pem"), &path, &[]);
+        let identity = SerializedIdentity { mspid: "CertBodyMSP".into(), id_bytes: certificate.into() };
+        msp.validate(&msp.deserialize(&identity.encode_to_vec()).unwrap()).unwrap();
+    }
+
+    // A request whose key was exchanged: its signature is another key's.
+    let mut block = pem::parse(&signed).unwrap().into_contents();
+    let other = PrivateKey::generate().unwrap().public_key();
+    let (mine, theirs) = (pem::parse(&public).unwrap().into_contents(), other.spki_der());
+    let at = block.windows(mine.len()).position(|window| window == mine).unwrap();
+    block[at..at + mine.len()].copy_from_slice(theirs);
+    let forged = pem::encode(&pem::Pem::new("CERTIFICATE REQUEST", block));
+    let refusal = enroll(body, &dir, forged.as_bytes(), &person, validity()).unwrap_err();
+    assert!(refusal.to_string().contains("not by its own key"), "{refusal}");
+
+    for (request, reason) in
+        [("", "not understood"), ("-----BEGIN X-----\n-----END X-----\n", "not a CERTIFICATE REQUEST")]
+    {
+        let refusal = enroll(body, &dir, request.as_bytes(), &person, validity()).unwrap_err();
+        assert!(refusal.to_string().contains(reason), "{refusal}");
+    }
+    for (roles, pseudonym) in
+        [("Reviewer", "p1"), ("reviewer,", "p1"), ("", "p1"), ("reviewer", "a b"), ("reviewer", "")]
+    {
+        let person = Person { roles: roles.into(), pseudonym: pseudonym.into() };
+        let refusal = enroll(body, &dir, &signed, &person, validity()).unwrap_err();
+        assert!(matches!(refusal, CryptoConfigError::Config(_)), "{refusal}");
+    }
+}
+
 #[test]
 fn no_certificate_outlives_its_authority() {
     let config = our_network();
     let (_temporary, dir) = generated(&config);
     let lab = config.organization("Lab").unwrap();
-    let folder = add_user(lab, &dir, "bob", Validity::of_years(NOW, 50)).unwrap();
+    let folder = add_user(lab, &dir, "bob", None, Validity::of_years(NOW, 50)).unwrap();
     let bob = SigningIdentity::from_msp_dir(&folder.join("msp"), "LabMSP").unwrap();
     assert_eq!(bob.not_after(), validity().not_after);
 }
