@@ -2,7 +2,7 @@
 //! [`Proposal`] → [`Transaction`] → [`Commit`]; each is made by the one before, so none can be left out.
 //!
 //! It works with this project's node and with a Fabric peer of version 2.4 or later alike. Arguments and results are
-//! bytes: what the certificate contract takes and answers is in `docs/contract.md`.
+//! bytes. The calls of the certificate contract stand in [`certificate`], over these steps.
 //!
 //! ```no_run
 //! use std::sync::Arc;
@@ -12,18 +12,17 @@
 //! # async fn example(
 //! #     identity: Arc<SigningIdentity>,
 //! #     tls_ca: Vec<u8>,
-//! #     signed_document: Vec<u8>,
 //! # ) -> Result<(), Box<dyn std::error::Error>> {
 //! let endpoint = Endpoint::tls("localhost:7051", tls_ca).with_server_name("peer0.certbody.example");
 //! let gateway = Gateway::connect(&endpoint, identity).await?;
 //!
 //! // Reading takes one step, on one peer.
-//! let get = Invocation::new("nanotrace", "nanotrace", "certificate:get").argument("01040G2081840R2081040G2081S");
-//! println!("{:?}", gateway.proposal(get)?.evaluate().await?);
+//! let read = Invocation::new("mychannel", "basic", "ReadAsset").argument("asset1");
+//! println!("{:?}", gateway.proposal(read)?.evaluate().await?);
 //!
 //! // Writing takes three: peers endorse, the orderer takes the transaction, the peer says what became of it.
-//! let issue = Invocation::new("nanotrace", "nanotrace", "certificate:issue").argument(signed_document);
-//! let transaction = gateway.proposal(issue)?.endorse().await?;
+//! let transfer = Invocation::new("mychannel", "basic", "TransferAsset").argument("asset1").argument("Tom");
+//! let transaction = gateway.proposal(transfer)?.endorse().await?;
 //! let commit = transaction.submit().await?;
 //! let status = commit.status().await?.successful()?;
 //! println!("in block {}", status.block_number);
@@ -34,6 +33,8 @@
 //! # What holds here
 //! - What is signed is what Fabric reads (test `a_proposal_is_what_fabric_reads`), and each step can be signed elsewhere,
 //!   by a key that this process does not hold (test `each_step_can_be_signed_elsewhere`).
+//! - A call of the certificate contract is made anew only where the transaction before it wrote nothing (test
+//!   `a_conflict_is_submitted_again_and_nothing_else_is`).
 //! - A transaction that is not valid is an error with its validation code (test `an_invalid_transaction_says_why`); a
 //!   refusal carries what each peer said (test `a_failure_carries_what_each_peer_said`).
 //! - A call ends after a time: a server that does not answer is given up (test
@@ -41,6 +42,7 @@
 //!
 //! Why this client is our own is in `docs/adr/0020-an-own-gateway-client.md`.
 
+pub mod certificate;
 mod commit;
 mod endpoint;
 mod error;

@@ -8,6 +8,8 @@ use std::{
     time::{Duration, Instant},
 };
 
+use certificate::Code;
+use peer_client::certificate::{CallError, Committed, Contract};
 use tokio::{sync::watch, task::JoinSet, time::sleep_until};
 
 use super::{
@@ -16,10 +18,7 @@ use super::{
     server::{ServerProcess, own_cpu_time},
     setup::Prepared,
 };
-use crate::{
-    cert::contract::{CallError, Contract},
-    exit::Failure,
-};
+use crate::exit::Failure;
 
 /// Documents are signed before a round for more than any server has yet committed.
 const DOCUMENTS_A_SECOND: f64 = 5_000.0;
@@ -180,8 +179,8 @@ impl Shared {
     /// One transaction; none when there are no documents left.
     async fn transact(&self, contract: &Contract) -> Option<Result<Times, CallError>> {
         match self.operation {
-            Operation::Evaluate => Some(evaluate(contract, &self.prepared.issued).await),
-            Operation::Issue => Some(issue(contract, &self.documents.take()?).await),
+            Operation::Evaluate => Some(evaluate(contract, self.prepared.issued).await),
+            Operation::Issue => Some(issue(contract, self.documents.take()?).await),
         }
     }
 
@@ -207,18 +206,17 @@ impl Shared {
     }
 }
 
-async fn issue(contract: &Contract, document: &str) -> Result<Times, CallError> {
+async fn issue(contract: &Contract, document: String) -> Result<Times, CallError> {
     let begun = Instant::now();
-    let transaction = contract.propose("certificate:issue", &[document])?.endorse().await?;
+    let transaction = contract.certificate_issue(document).endorse().await?;
     let endorsed = Instant::now();
-    let commit = transaction.submit().await?;
-    commit.status().await?.successful().map_err(peer_client::Error::from)?;
+    Committed::of(&transaction).await?;
     Ok(Times { whole: begun.elapsed(), commit: endorsed.elapsed() })
 }
 
-async fn evaluate(contract: &Contract, code: &str) -> Result<Times, CallError> {
+async fn evaluate(contract: &Contract, code: Code) -> Result<Times, CallError> {
     let begun = Instant::now();
-    contract.evaluate("certificate:get", &[code]).await?;
+    contract.certificate_get(code, None).evaluate().await?;
     Ok(Times { whole: begun.elapsed(), commit: begun.elapsed() })
 }
 

@@ -2,14 +2,14 @@
 
 use std::sync::Arc;
 
-use certificate::{DateTime, demo, multikey, parties};
+use certificate::{Code, DateTime, code::CodeError, demo, multikey, parties};
 use ed25519_dalek::SigningKey;
-use peer_client::ConnectionProfile;
+use peer_client::{ConnectionProfile, certificate::Contract};
 use serde_json::{Value, json};
 
 use super::documents::{Documents, Template};
 use crate::{
-    cert::{contract::Contract, files, output},
+    cert::{contract, files, output},
     exit::Failure,
 };
 
@@ -26,7 +26,7 @@ pub struct Prepared {
     pub contracts: Vec<Contract>,
     pub template: Arc<Template>,
     /// A certificate that is on the ledger.
-    pub issued: String,
+    pub issued: Code,
 }
 
 pub async fn prepare(
@@ -42,25 +42,24 @@ pub async fn prepare(
     for _ in 0..connections {
         contracts.push(officer(profile, gateway).await?);
     }
-    let mut prepared = Prepared { contracts, template, issued: String::new() };
-    prepared.issued = first(&prepared).await?;
-    Ok(prepared)
+    let issued = first(&contracts, &template).await?;
+    Ok(Prepared { contracts, template, issued })
 }
 
 /// Each step in the name of the organisation that takes it; one that was taken before is left as it is.
 async fn register(profile: &ConnectionProfile, key: &SigningKey, now: DateTime) -> Result<(), Failure> {
-    let accreditor = Contract::connect(profile, "Accreditation", "Admin").await?;
-    let administrator = Contract::connect(profile, "CertBody", "Admin").await?;
+    let accreditor = contract::connect(profile, "Accreditation", "Admin").await?;
+    let administrator = contract::connect(profile, "CertBody", "Admin").await?;
     let public_key = multikey::public_to_text(&key.verifying_key());
-    accreditor.submit_once("ledger:bind", &[&profile.genesis]).await?;
-    accreditor.submit_once("scheme:register", &[&demo::scheme().to_string()]).await?;
-    let accreditation = demo::accreditation(now.plus_days(-1)).to_string();
-    accreditor.submit_once("accreditation:register", &[&accreditation]).await?;
+    contract::submit_once(accreditor.ledger_bind(&profile.genesis)).await?;
+    contract::submit_once(accreditor.scheme_register(&demo::scheme())).await?;
+    let accreditation = demo::accreditation(now.plus_days(-1));
+    contract::submit_once(accreditor.accreditation_register(&accreditation)).await?;
     let proposal = json!({
         "publicKey": public_key, "issuerId": ISSUER, "issuerName": ISSUER_NAME, "statusLists": STATUS_LISTS,
     });
-    administrator.submit_once("issuerKey:propose", &[&proposal.to_string()]).await?;
-    accreditor.submit_once("issuerKey:approve", &[parties::CERTIFICATION_BODY, &public_key]).await?;
+    contract::submit_once(administrator.issuer_key_propose(&proposal)).await?;
+    contract::submit_once(accreditor.issuer_key_approve(parties::CERTIFICATION_BODY, &public_key)).await?;
     Ok(())
 }
 
@@ -80,16 +79,16 @@ async fn officer(profile: &ConnectionProfile, gateway: &str) -> Result<Contract,
     let usage = |error: peer_client::profile::ProfileError| Failure::usage(error.to_string());
     let mut organisation = profile.organisation("CertBody").map_err(usage)?.clone();
     organisation.gateway = profile.organisation(gateway).map_err(usage)?.gateway.clone();
-    Contract::at(profile, &organisation, "User1").await
+    contract::at(profile, &organisation, "User1").await
 }
 
 /// Issues one certificate: it shows that all is well before the load begins, and there is one to ask for.
-async fn first(prepared: &Prepared) -> Result<String, Failure> {
-    let documents = Documents::sign(&prepared.template, 1)?;
+async fn first(contracts: &[Contract], template: &Arc<Template>) -> Result<Code, Failure> {
+    let documents = Documents::sign(template, 1)?;
     let document = documents.take().unwrap_or_default();
-    let contract =
-        prepared.contracts.first().ok_or_else(|| Failure::usage("--connections must be at least 1"))?;
-    let issued = contract.submit("certificate:issue", &[&document]).await?;
+    let contract = contracts.first().ok_or_else(|| Failure::usage("--connections must be at least 1"))?;
+    let issued = contract::submit(contract.certificate_issue(document)).await?;
     let result: Value = serde_json::from_slice(&issued.result).unwrap_or_default();
-    Ok(output::text_at(&result, "/certificate"))
+    let code = output::text_at(&result, "/certificate").parse();
+    code.map_err(|error: CodeError| Failure::during("reading what was issued", error))
 }

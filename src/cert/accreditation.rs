@@ -1,9 +1,10 @@
 //! `cert accreditation`: who is accredited for which scheme; the accreditation body's own affair.
 
-use certificate::{DateTime, parties};
+use certificate::{DateTime, parties, record};
 use serde_json::{Value, json};
 
 use super::{
+    contract,
     network::{ACCREDITOR, Network, OFFICER},
     output::{self, text_at},
     show::parse_date_time,
@@ -75,39 +76,44 @@ enum Effect {
     AllCertificates,
 }
 
+impl From<Effect> for record::Effect {
+    fn from(effect: Effect) -> Self {
+        match effect {
+            Effect::NewGrants => Self::NewGrants,
+            Effect::AllCertificates => Self::AllCertificates,
+        }
+    }
+}
+
 pub async fn run(command: Command, network: &Network, json: bool) -> Result<Exit, Failure> {
-    let (function, arguments, done) = match command {
-        Command::List => return list(network, json).await,
+    match command {
+        Command::List => list(network, json).await?,
         Command::Register(Register { which, number, from, until }) => {
             let request = json!({
                 "body": which.body, "schemeId": which.scheme, "number": number,
                 "validFrom": from, "validUntil": until,
             });
-            ("accreditation:register", vec![request.to_string()], "registered")
+            let register = network.contract(ACCREDITOR).await?.accreditation_register(&request);
+            output::committed("registered", &contract::submit(register).await?, json)?;
         }
-        Command::Suspend(Suspend { which, effect, reason }) => {
-            let effect = match effect {
-                Effect::NewGrants => "newGrants",
-                Effect::AllCertificates => "allCertificates",
-            };
-            ("accreditation:suspend", vec![which.body, which.scheme, effect.into(), reason], "suspended")
+        Command::Suspend(Suspend { which: Which { body, scheme }, effect, reason }) => {
+            let contract = network.contract(ACCREDITOR).await?;
+            let suspend = contract.accreditation_suspend(&body, &scheme, effect.into(), &reason);
+            output::committed("suspended", &contract::submit(suspend).await?, json)?;
         }
-        Command::Restore(Restore { which, reason }) => {
-            ("accreditation:restore", vec![which.body, which.scheme, reason], "restored")
+        Command::Restore(Restore { which: Which { body, scheme }, reason }) => {
+            let restore = network.contract(ACCREDITOR).await?.accreditation_restore(&body, &scheme, &reason);
+            output::committed("restored", &contract::submit(restore).await?, json)?;
         }
-    };
-    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
-    let committed = network.contract(ACCREDITOR).await?.submit(function, &arguments).await?;
-    output::committed(done, &committed, json)?;
+    }
     Ok(Exit::Ok)
 }
 
-async fn list(network: &Network, json: bool) -> Result<Exit, Failure> {
+async fn list(network: &Network, json: bool) -> Result<(), Failure> {
     let contract = network.contract(OFFICER).await?;
-    let accreditations: Vec<Value> = contract.read("accreditation:list", &[]).await?;
+    let accreditations: Vec<Value> = contract.accreditation_list().read().await?;
     if json {
-        output::json(&accreditations)?;
-        return Ok(Exit::Ok);
+        return output::json(&accreditations);
     }
     for held in &accreditations {
         let text = |pointer| text_at(held, pointer);
@@ -120,7 +126,7 @@ async fn list(network: &Network, json: bool) -> Result<Exit, Failure> {
             state(held)
         ))?;
     }
-    Ok(Exit::Ok)
+    Ok(())
 }
 
 fn state(accreditation: &Value) -> &'static str {

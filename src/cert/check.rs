@@ -8,11 +8,10 @@ use certificate::{
     refusal::Violation,
 };
 use ed25519_dalek::SigningKey;
-use serde::Deserialize;
+use peer_client::certificate::Contract;
 use serde_json::{Value, json};
 
 use super::{
-    contract::Contract,
     files,
     network::{Network, OFFICER},
     output::{self, text_at},
@@ -34,18 +33,6 @@ pub struct Args {
     /// Try the document's own rules alone; ask no network.
     #[arg(long)]
     offline: bool,
-}
-
-#[derive(Deserialize)]
-struct DryRun {
-    violations: Vec<LedgerViolation>,
-}
-
-#[derive(Deserialize)]
-struct LedgerViolation {
-    pointer: String,
-    value: String,
-    rule: String,
 }
 
 /// Where the ledger's rules about the key are broken by any draft.
@@ -98,9 +85,9 @@ async fn ledger_rules(
 ) -> Result<Vec<Violation>, Failure> {
     let signed = if is_draft { sign_for_trial(&document)? } else { document };
     let bytes = subject::canonical_bytes(&signed)?;
-    let dry_run: DryRun = contract.read("certificate:check", &[&String::from_utf8_lossy(&bytes)]).await?;
-    let ours = dry_run.violations.into_iter().filter(|violation| !(is_draft && violation.pointer == KEY));
-    Ok(ours.map(|LedgerViolation { pointer, value, rule }| Violation { pointer, value, rule }).collect())
+    let mut violations = contract.certificate_check(bytes).await?;
+    violations.retain(|violation| !(is_draft && violation.pointer == KEY));
+    Ok(violations)
 }
 
 /// The contract checks signed documents only; a draft goes there under a key that is thrown away.

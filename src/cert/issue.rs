@@ -7,7 +7,7 @@ use serde_json::json;
 use verifier::{BaseUrl, link};
 
 use super::{
-    files,
+    contract, files,
     network::{Network, OFFICER},
     output, subject,
 };
@@ -27,8 +27,8 @@ pub struct Args {
 pub async fn run(args: Args, network: &Network, json: bool) -> Result<Exit, Failure> {
     let bytes = subject::canonical_bytes(&files::read_document(&args.file)?)?;
     let signed = check_signed(&bytes).map_err(|violations| output::refused("refused", &violations))?;
-    let contract = network.contract(OFFICER).await?;
-    let committed = contract.submit("certificate:issue", &[&String::from_utf8_lossy(&bytes)]).await?;
+    let issue = network.contract(OFFICER).await?.certificate_issue(bytes);
+    let committed = contract::submit(issue).await?;
 
     let code = signed.document.code;
     let verifier = network.profile()?.verifier;

@@ -7,7 +7,7 @@ use ed25519_dalek::SigningKey;
 use serde_json::{Value, json};
 
 use super::{
-    files,
+    contract, files,
     network::{ACCREDITOR, BODY_ADMIN, Network, OFFICER},
     output::{self, text_at},
 };
@@ -75,13 +75,13 @@ pub async fn run(command: Command, network: &Network, json: bool) -> Result<Exit
         Command::Generate(args) => generate(&args, json)?,
         Command::Propose(args) => propose(&args, network, json).await?,
         Command::Approve(Approve { body, public_key }) => {
-            let contract = network.contract(ACCREDITOR).await?;
-            let committed = contract.submit("issuerKey:approve", &[&body, &public_key]).await?;
+            let approve = network.contract(ACCREDITOR).await?.issuer_key_approve(&body, &public_key);
+            let committed = contract::submit(approve).await?;
             output::committed("approved", &committed, json)?;
         }
         Command::Revoke(Revoke { body, public_key, reason }) => {
-            let contract = network.contract(BODY_ADMIN).await?;
-            let committed = contract.submit("issuerKey:revoke", &[&body, &public_key, &reason]).await?;
+            let revoke = network.contract(BODY_ADMIN).await?.issuer_key_revoke(&body, &public_key, &reason);
+            let committed = contract::submit(revoke).await?;
             output::committed("revoked", &committed, json)?;
         }
         Command::List => list(network, json).await?,
@@ -100,18 +100,18 @@ fn generate(args: &Generate, json: bool) -> Result<(), Failure> {
 }
 
 async fn propose(args: &Propose, network: &Network, json: bool) -> Result<(), Failure> {
-    let contract = network.contract(BODY_ADMIN).await?;
     let Propose { public_key, issuer_id, issuer_name, status_lists } = args;
     let request = json!({
         "publicKey": public_key, "issuerId": issuer_id, "issuerName": issuer_name, "statusLists": status_lists,
     });
-    let committed = contract.submit("issuerKey:propose", &[&request.to_string()]).await?;
+    let propose = network.contract(BODY_ADMIN).await?.issuer_key_propose(&request);
+    let committed = contract::submit(propose).await?;
     output::committed("proposed", &committed, json)
 }
 
 async fn list(network: &Network, json: bool) -> Result<(), Failure> {
     let contract = network.contract(OFFICER).await?;
-    let keys: Vec<Value> = contract.read("issuerKey:list", &[]).await?;
+    let keys: Vec<Value> = contract.issuer_key_list().read().await?;
     if json {
         return output::json(&keys);
     }

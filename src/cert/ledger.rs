@@ -6,6 +6,7 @@ use serde_json::Value;
 use tokio::time::MissedTickBehavior;
 
 use super::{
+    contract,
     network::{ACCREDITOR, Network, OFFICER},
     output::{self, text_at},
 };
@@ -13,9 +14,6 @@ use crate::{
     exit::{Exit, Failure},
     signals::Signals,
 };
-
-/// The function of the contract that writes nothing.
-pub const TICK: &str = "ledger:tick";
 
 #[derive(clap::Subcommand)]
 pub enum Command {
@@ -52,12 +50,13 @@ pub async fn run(command: Command, network: &Network, json: bool) -> Result<Exit
                 Some(genesis) => genesis,
                 None => network.profile()?.genesis,
             };
-            let committed = network.contract(ACCREDITOR).await?.submit("ledger:bind", &[&genesis]).await?;
+            let bind = network.contract(ACCREDITOR).await?.ledger_bind(&genesis);
+            let committed = contract::submit(bind).await?;
             output::committed("bound", &committed, json)?;
         }
         Command::Tick(Tick { every }) => tick(every, network, json).await?,
         Command::Show => {
-            let ledger: Value = network.contract(OFFICER).await?.read("ledger:get", &[]).await?;
+            let ledger: Value = network.contract(OFFICER).await?.ledger_get().read().await?;
             match json {
                 true => output::json(&ledger)?,
                 false => output::rows(&[
@@ -72,7 +71,7 @@ pub async fn run(command: Command, network: &Network, json: bool) -> Result<Exit
 
 async fn tick(every: Option<u64>, network: &Network, json: bool) -> Result<(), Failure> {
     let Some(minutes) = every else {
-        let committed = network.contract(OFFICER).await?.submit(TICK, &[]).await?;
+        let committed = contract::submit(network.contract(OFFICER).await?.ledger_tick()).await?;
         return output::committed("moved", &committed, json);
     };
     let mut signals = Signals::listen()?;
@@ -84,7 +83,7 @@ async fn tick(every: Option<u64>, network: &Network, json: bool) -> Result<(), F
             _ = interval.tick() => {}
         }
         let moved = match network.contract(OFFICER).await {
-            Ok(contract) => contract.submit(TICK, &[]).await.map_err(Failure::from),
+            Ok(contract) => contract::submit(contract.ledger_tick()).await,
             Err(failure) => Err(failure),
         };
         match moved {

@@ -2,9 +2,9 @@
 
 use std::path::PathBuf;
 
-use peer_client::ConnectionProfile;
+use peer_client::{ConnectionProfile, certificate::Contract};
 
-use super::contract::Contract;
+use super::contract;
 use crate::{
     exit::Failure,
     up::{self, PROFILE},
@@ -58,7 +58,7 @@ impl Network {
     pub async fn contract(&self, caller: Caller) -> Result<Contract, Failure> {
         let organisation = self.org.as_deref().unwrap_or(caller.organisation);
         let user = self.user.as_deref().unwrap_or(caller.user);
-        Contract::connect(&self.profile()?, organisation, user).await
+        contract::connect(&self.profile()?, organisation, user).await
     }
 
     fn data_dir(&self) -> PathBuf {

@@ -3,10 +3,10 @@
 use std::io::{self, Write};
 
 use certificate::refusal::Violation;
+use peer_client::certificate::Committed;
 use serde::Serialize;
 use serde_json::Value;
 
-use super::contract::Committed;
 use crate::{
     exit::{Exit, Failure},
     visible::{visible, visible_json},

@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::{
+    contract,
     network::{ACCREDITOR, Network, OFFICER},
     output::{self, text_at},
 };
@@ -33,9 +34,9 @@ pub struct Register {
 pub async fn run(command: Command, network: &Network, json: bool) -> Result<Exit, Failure> {
     match command {
         Command::Register(Register { id, version, title, standards }) => {
-            let contract = network.contract(ACCREDITOR).await?;
             let request = json!({ "id": id, "version": version, "title": title, "standards": standards });
-            let committed = contract.submit("scheme:register", &[&request.to_string()]).await?;
+            let register = network.contract(ACCREDITOR).await?.scheme_register(&request);
+            let committed = contract::submit(register).await?;
             output::committed("registered", &committed, json)?;
         }
         Command::List => list(network, json).await?,
@@ -45,7 +46,7 @@ pub async fn run(command: Command, network: &Network, json: bool) -> Result<Exit
 
 async fn list(network: &Network, json: bool) -> Result<(), Failure> {
     let contract = network.contract(OFFICER).await?;
-    let schemes: Vec<Value> = contract.read("scheme:list", &[]).await?;
+    let schemes: Vec<Value> = contract.scheme_list().read().await?;
     if json {
         return output::json(&schemes);
     }

@@ -34,10 +34,7 @@ pub struct HistoryArgs {
 
 pub async fn show(args: ShowArgs, network: &Network, json: bool) -> Result<Exit, Failure> {
     let contract = network.contract(OFFICER).await?;
-    let code = args.code.to_string();
-    let at = args.at.map(|at| at.to_string());
-    let arguments: Vec<&str> = [Some(code.as_str()), at.as_deref()].into_iter().flatten().collect();
-    let record: Value = contract.read("certificate:get", &arguments).await?;
+    let record: Value = contract.certificate_get(args.code, args.at).read().await?;
     match json {
         true => output::json(&record)?,
         false => print(args.code, &record)?,
@@ -47,7 +44,7 @@ pub async fn show(args: ShowArgs, network: &Network, json: bool) -> Result<Exit,
 
 pub async fn history(args: HistoryArgs, network: &Network, json: bool) -> Result<Exit, Failure> {
     let contract = network.contract(OFFICER).await?;
-    let entries: Vec<Value> = contract.read("certificate:history", &[&args.code.to_string()]).await?;
+    let entries: Vec<Value> = contract.certificate_history(args.code).read().await?;
     if json {
         output::json(&entries)?;
         return Ok(Exit::Ok);

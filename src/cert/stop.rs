@@ -1,8 +1,10 @@
 //! `cert stop`, `lift` and `withdraw`: what the responsible bodies may do to a certificate.
 
 use certificate::Code;
+use peer_client::certificate::{Contract, Update};
 
 use super::{
+    contract,
     network::{Network, OFFICER},
     output,
     subject::parse_code,
@@ -51,11 +53,11 @@ struct Act {
 }
 
 pub async fn stop(args: StopArgs, network: &Network, json: bool) -> Result<Exit, Failure> {
-    act("certificate:stop", "suspended", args.act, network, json).await
+    act(Contract::certificate_stop, "suspended", args.act, network, json).await
 }
 
 pub async fn lift(args: LiftArgs, network: &Network, json: bool) -> Result<Exit, Failure> {
-    act("certificate:lift", "lifted", args.act, network, json).await
+    act(Contract::certificate_lift, "lifted", args.act, network, json).await
 }
 
 pub async fn withdraw(args: WithdrawArgs, network: &Network, json: bool) -> Result<Exit, Failure> {
@@ -64,7 +66,7 @@ pub async fn withdraw(args: WithdrawArgs, network: &Network, json: bool) -> Resu
         output::warn("Nothing was withdrawn.");
         return Ok(Exit::No);
     }
-    act("certificate:withdraw", "withdrawn for ever", order, network, json).await
+    act(Contract::certificate_withdraw, "withdrawn for ever", order, network, json).await
 }
 
 fn confirmed(code: Code) -> Result<bool, Failure> {
@@ -72,9 +74,15 @@ fn confirmed(code: Code) -> Result<bool, Failure> {
     Ok(matches!(prompt::ask(&question)?.as_str(), "y" | "yes"))
 }
 
-async fn act(function: &str, done: &str, act: Act, network: &Network, json: bool) -> Result<Exit, Failure> {
-    let contract = network.contract(OFFICER).await?;
-    let committed = contract.submit(function, &[&act.code.to_string(), &act.reason]).await?;
+async fn act(
+    function: fn(&Contract, Code, &str) -> Update,
+    done: &str,
+    act: Act,
+    network: &Network,
+    json: bool,
+) -> Result<Exit, Failure> {
+    let update = function(&network.contract(OFFICER).await?, act.code, &act.reason);
+    let committed = contract::submit(update).await?;
     output::committed(done, &committed, json)?;
     Ok(Exit::Ok)
 }

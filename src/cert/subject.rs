@@ -3,9 +3,10 @@
 use std::path::{Path, PathBuf};
 
 use certificate::{Code, canonical, code::CodeError};
+use peer_client::certificate::Contract;
 use serde_json::Value;
 
-use super::{contract::Contract, files};
+use super::files;
 use crate::exit::Failure;
 
 /// A certificate's code, or the file that holds its signed document.
@@ -50,7 +51,7 @@ pub async fn document(subject: &Subject, contract: Option<&Contract>) -> Result<
             Ok(Document { came_canonical: bytes == written, bytes })
         }
         (Subject::Code(code), Some(contract)) => {
-            let document = contract.evaluate("certificate:document", &[&code.to_string()]).await?;
+            let document = contract.certificate_document(*code).evaluate().await?;
             Ok(Document { bytes: document.into(), came_canonical: true })
         }
         (Subject::Code(_), None) => Err(Failure::usage(

@@ -7,10 +7,10 @@ use certificate::{
     document::{Issuer, LedgerBinding, STATUS_LIST_ENTRIES, StatusEntry, Validity},
     draft::{self, Particulars},
 };
+use peer_client::certificate::Contract;
 use serde_json::{Value, json};
 
 use super::{
-    contract::Contract,
     files,
     network::{Network, OFFICER},
     output::text_at,
@@ -69,13 +69,13 @@ pub async fn run(args: Args, network: &Network) -> Result<Exit, Failure> {
 }
 
 async fn background(contract: &Contract, issuer: Option<&str>) -> Result<Background, Failure> {
-    let keys: Vec<Value> = contract.read("issuerKey:list", &[]).await?;
+    let keys: Vec<Value> = contract.issuer_key_list().read().await?;
     let key = key_of(keys, issuer)?;
-    let accreditations: Vec<Value> = contract.read("accreditation:list", &[]).await?;
+    let accreditations: Vec<Value> = contract.accreditation_list().read().await?;
     let accreditation =
         accreditations.into_iter().rfind(|held| text_at(held, "/body") == text_at(&key, "/body"));
     let accreditation = accreditation.unwrap_or_default();
-    let schemes: Vec<Value> = contract.read("scheme:list", &[]).await?;
+    let schemes: Vec<Value> = contract.scheme_list().read().await?;
     let scheme =
         schemes.into_iter().rfind(|scheme| text_at(scheme, "/id") == text_at(&accreditation, "/schemeId"));
     Ok(Background { key, scheme: scheme.unwrap_or_default(), accreditation })

@@ -1,10 +1,10 @@
 //! `cert verify`: is a certificate genuine, and does it hold?
 
 use certificate::document::{SignedDocument, check_signed};
+use peer_client::certificate::{CallError, Contract};
 use serde_json::{Value, json};
 
 use super::{
-    contract::{CallError, Contract},
     network::{Network, OFFICER},
     output, show,
     subject::{self, Subject},
@@ -62,11 +62,11 @@ pub async fn run(args: Args, network: &Network, json: bool) -> Result<Exit, Fail
 }
 
 async fn standing(contract: &Contract, document: &[u8]) -> Result<Standing, Failure> {
-    let code = subject::code_of(document)?.to_string();
-    match contract.evaluate("certificate:document", &[&code]).await {
+    let code = subject::code_of(document)?;
+    match contract.certificate_document(code).evaluate().await {
         Err(CallError::Refused { status: 404, .. }) => Ok(Standing::Unknown),
         Ok(issued) if issued != document => Ok(Standing::Different),
-        Ok(_) => Ok(Standing::Known(contract.read("certificate:get", &[&code]).await?)),
+        Ok(_) => Ok(Standing::Known(contract.certificate_get(code, None).read().await?)),
         Err(error) => Err(error.into()),
     }
 }

@@ -14,7 +14,10 @@ use certificate::{
 };
 use durable::Access;
 use ed25519_dalek::SigningKey;
-use peer_client::{ConnectionProfile, Error, Gateway, Invocation};
+use peer_client::{
+    ConnectionProfile, Gateway,
+    certificate::{Contract, Update},
+};
 use serde_json::{Value, json};
 
 use crate::{cert::template::random_code, exit::Failure};
@@ -45,18 +48,18 @@ pub async fn issue(data_dir: &Path, profile: &ConnectionProfile, now: DateTime) 
     let key = issuer_key(&folder.join(ISSUER_KEY))?;
     let public_key = multikey::public_to_text(&key.verifying_key());
 
-    let accreditor = Caller::connect(profile, "Accreditation", "Admin").await?;
-    let administrator = Caller::connect(profile, "CertBody", "Admin").await?;
-    let officer = Caller::connect(profile, "CertBody", "User1").await?;
-    accreditor.submit_once("ledger:bind", &[&profile.genesis]).await?;
-    accreditor.submit_once("scheme:register", &[&demo::scheme().to_string()]).await?;
-    let since = now.plus_days(-1);
-    accreditor.submit_once("accreditation:register", &[&demo::accreditation(since).to_string()]).await?;
+    let accreditor = connect(profile, "Accreditation", "Admin").await?;
+    let administrator = connect(profile, "CertBody", "Admin").await?;
+    let officer = connect(profile, "CertBody", "User1").await?;
+    submit_once(accreditor.ledger_bind(&profile.genesis)).await?;
+    submit_once(accreditor.scheme_register(&demo::scheme())).await?;
+    let accreditation = demo::accreditation(now.plus_days(-1));
+    submit_once(accreditor.accreditation_register(&accreditation)).await?;
     let proposal = json!({
         "publicKey": public_key, "issuerId": ISSUER, "issuerName": ISSUER_NAME, "statusLists": STATUS_LISTS,
     });
-    administrator.submit_once("issuerKey:propose", &[&proposal.to_string()]).await?;
-    accreditor.submit_once("issuerKey:approve", &[parties::CERTIFICATION_BODY, &public_key]).await?;
+    submit_once(administrator.issuer_key_propose(&proposal)).await?;
+    submit_once(accreditor.issuer_key_approve(parties::CERTIFICATION_BODY, &public_key)).await?;
 
     let signed = folder.join(SIGNED);
     let failed = |error: io::Error| Failure::during(signed.display(), error);
@@ -69,7 +72,7 @@ pub async fn issue(data_dir: &Path, profile: &ConnectionProfile, now: DateTime) 
             document
         }
     };
-    officer.submit_once("certificate:issue", &[&document]).await?;
+    submit_once(officer.certificate_issue(document)).await?;
     durable::rename(&signed, &certificate_file(data_dir)).map_err(failed)
 }
 
@@ -130,46 +133,20 @@ fn random<const BYTES: usize>() -> Result<[u8; BYTES], Failure> {
     Ok(bytes)
 }
 
-/// Somebody of an organisation, at its gateway.
-struct Caller<'a> {
-    profile: &'a ConnectionProfile,
-    gateway: Gateway,
+/// The contract at an organisation's gateway, in the name of one of its users.
+async fn connect(profile: &ConnectionProfile, organisation: &str, user: &str) -> Result<Contract, Failure> {
+    let doing = || format!("connecting as {user} of {organisation}");
+    let organisation = profile.organisation(organisation).map_err(|error| Failure::during(doing(), error))?;
+    let identity = profile.identity(organisation, user).map_err(|error| Failure::during(doing(), error))?;
+    let endpoint = organisation.gateway.endpoint().map_err(|error| Failure::during(doing(), error))?;
+    let gateway =
+        Gateway::connect(&endpoint, identity).await.map_err(|error| Failure::during(doing(), error))?;
+    Ok(Contract::new(gateway, &profile.channel, &profile.chaincode))
 }
 
-impl<'a> Caller<'a> {
-    async fn connect(
-        profile: &'a ConnectionProfile,
-        organisation: &str,
-        user: &str,
-    ) -> Result<Self, Failure> {
-        let doing = || format!("connecting as {user} of {organisation}");
-        let organisation =
-            profile.organisation(organisation).map_err(|error| Failure::during(doing(), error))?;
-        let identity =
-            profile.identity(organisation, user).map_err(|error| Failure::during(doing(), error))?;
-        let endpoint = organisation.gateway.endpoint().map_err(|error| Failure::during(doing(), error))?;
-        let gateway =
-            Gateway::connect(&endpoint, identity).await.map_err(|error| Failure::during(doing(), error))?;
-        Ok(Self { profile, gateway })
-    }
-
-    /// Submits what may have been done before: the contract then answers that it conflicts.
-    async fn submit_once(&self, function: &str, arguments: &[&str]) -> Result<(), Failure> {
-        match self.try_submit(function, arguments).await {
-            Err(Error::Gateway(error)) if error.to_string().contains("chaincode response 409") => Ok(()),
-            result => result.map_err(|error| Failure::during(function, error)),
-        }
-    }
-
-    async fn try_submit(&self, function: &str, arguments: &[&str]) -> Result<(), Error> {
-        let mut invocation = Invocation::new(&self.profile.channel, &self.profile.chaincode, function);
-        for argument in arguments {
-            invocation = invocation.argument(argument.as_bytes().to_vec());
-        }
-        let commit = self.gateway.proposal(invocation)?.endorse().await?.submit().await?;
-        commit.status().await?.successful()?;
-        Ok(())
-    }
+/// Submits what an interrupted start may have done before.
+async fn submit_once(update: Update) -> Result<(), Failure> {
+    update.submit_once().await.map(drop).map_err(|error| Failure::during(update.function(), error))
 }
 
 /// The code of a certificate file.

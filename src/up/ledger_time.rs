@@ -6,10 +6,7 @@ use certificate::DateTime;
 use peer_client::ConnectionProfile;
 use verifier::ServedModel;
 
-use crate::{
-    cert::{contract::Contract, ledger::TICK},
-    exit::Failure,
-};
+use crate::{cert::contract, exit::Failure};
 
 /// How long ledger time may stand still, in seconds: less than the time by which an event may be dated back.
 const STANDSTILL: i64 = 10 * 60;
@@ -33,7 +30,8 @@ fn stands_still(ledger_time: Option<DateTime>, now: DateTime) -> bool {
 }
 
 async fn tick(profile: &ConnectionProfile) -> Result<(), Failure> {
-    Contract::connect(profile, "Accreditation", "User1").await?.submit(TICK, &[]).await?;
+    let contract = contract::connect(profile, "Accreditation", "User1").await?;
+    contract::submit(contract.ledger_tick()).await?;
     Ok(())
 }
 

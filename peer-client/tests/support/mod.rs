@@ -4,6 +4,7 @@
 #![allow(dead_code, clippy::unwrap_used, clippy::expect_used)]
 
 use std::{
+    collections::VecDeque,
     fs,
     net::SocketAddr,
     path::Path,
@@ -41,6 +42,8 @@ pub struct Script {
     pub failure: Option<Status>,
     /// Never answer at all.
     pub silent: bool,
+    /// What is answered to the first questions after a commit; then it is `commit`.
+    pub commits: VecDeque<CommitStatusResponse>,
     pub commit: CommitStatusResponse,
     pub events: Vec<Result<ChaincodeEventsResponse, Status>>,
     pub proposals: Vec<SignedProposal>,
@@ -130,7 +133,7 @@ impl Gateway for FakeGateway {
         self.fail().await?;
         let response = self.script(|script| {
             script.status_requests.push(request.into_inner());
-            script.commit
+            script.commits.pop_front().unwrap_or(script.commit)
         });
         Ok(Response::new(response))
     }

@@ -1,0 +1,367 @@
+//! The calls of the certificate contract. Each is named as the contract names its function (`docs/contract.md`), takes what
+//! the function takes, and is sent when it is asked for.
+//!
+//! ```no_run
+//! use std::sync::Arc;
+//!
+//! use certificate::Code;
+//! use msp::SigningIdentity;
+//! use peer_client::{Endpoint, Gateway, certificate::{CallError, Contract}};
+//! use serde_json::Value;
+//!
+//! # async fn example(
+//! #     identity: Arc<SigningIdentity>,
+//! #     tls_ca: Vec<u8>,
+//! #     signed_document: Vec<u8>,
+//! #     code: Code,
+//! # ) -> Result<(), Box<dyn std::error::Error>> {
+//! let endpoint = Endpoint::tls("localhost:7051", tls_ca).with_server_name("peer0.certbody.example");
+//! let gateway = Gateway::connect(&endpoint, identity).await?;
+//! let contract = Contract::new(gateway, "nanotrace", "nanotrace");
+//!
+//! // A conflict with another transaction wrote nothing: the call is made anew.
+//! match contract.certificate_issue(signed_document).submit_again_on_conflict().await {
+//!     Ok(issued) => println!("in block {}", issued.block),
+//!     Err(CallError::Refused { status: 409, message }) => println!("issued before: {message}"),
+//!     Err(error) => return Err(error.into()),
+//! }
+//!
+//! let record: Value = contract.certificate_get(code, None).read().await?;
+//! println!("{}", record["verdict"]["result"]);
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # When a call may be repeated
+//! - After a conflict ([`NotCommitted::is_conflict`](crate::NotCommitted::is_conflict)), always: the transaction stands in a block, invalid, and no later block
+//!   makes it valid. It wrote nothing, so that the call made anew is the first that does
+//!   ([`Update::submit_again_on_conflict`]; test `a_conflict_is_submitted_again_and_nothing_else_is`).
+//! - After a refusal, not without a change: the contract would refuse it again.
+//! - After any other failure it is not known whether the transaction will get into a block. Of two that do, the contract
+//!   refuses the second with 409, unless the first was undone meanwhile (a suspension lifted, say); `ledger:tick` writes
+//!   nothing. [`Update::submit_once`] takes 409 for success: it is for set-up, where nothing else stands in the way.
+
+use bytes::Bytes;
+use certificate::{Code, DateTime, record::Effect, refusal::Violation};
+use serde::{Deserialize, de::DeserializeOwned};
+use serde_json::Value;
+
+use crate::{Error, Gateway, GatewayError, Invocation, Proposal, Transaction};
+
+/// How often a call is submitted at most where each transaction meets a conflict.
+const SUBMISSIONS: usize = 3;
+
+/// The certificate contract on one channel, in the name of its gateway's identity.
+#[derive(Clone, Debug)]
+pub struct Contract {
+    gateway: Gateway,
+    channel: String,
+    chaincode: String,
+}
+
+/// A call that reads: one peer answers it.
+#[derive(Clone, Debug)]
+pub struct Query(Call);
+
+/// A call that writes: peers endorse it, and it holds once it is in a block and valid.
+#[derive(Clone, Debug)]
+pub struct Update(Call);
+
+#[derive(Clone, Debug)]
+struct Call {
+    gateway: Gateway,
+    function: &'static str,
+    invocation: Invocation,
+}
+
+/// A transaction that is on the ledger and valid.
+#[derive(Clone, Debug)]
+pub struct Committed {
+    pub transaction_id: String,
+    pub block: u64,
+    /// The function's answer, JSON as `docs/contract.md` shows it.
+    pub result: Bytes,
+}
+
+/// Why a call gave no result.
+#[derive(Debug, thiserror::Error)]
+pub enum CallError {
+    /// The contract's own answer; the status is in the manner of HTTP.
+    #[error("refused ({status}): {message}")]
+    Refused { status: u16, message: String },
+    #[error("reading the answer to {function}")]
+    Answer { function: &'static str, source: serde_json::Error },
+    #[error(transparent)]
+    Failed(Error),
+}
+
+impl Contract {
+    pub fn new(gateway: Gateway, channel: impl Into<String>, chaincode: impl Into<String>) -> Self {
+        Self { gateway, channel: channel.into(), chaincode: chaincode.into() }
+    }
+
+    /// `genesis` is `sha256:` and the lower-case hex of the SHA-256 of the genesis block's header.
+    pub fn ledger_bind(&self, genesis: &str) -> Update {
+        self.update("ledger:bind", [genesis])
+    }
+
+    pub fn ledger_get(&self) -> Query {
+        self.query("ledger:get", NONE)
+    }
+
+    pub fn ledger_tick(&self) -> Update {
+        self.update("ledger:tick", NONE)
+    }
+
+    pub fn scheme_register(&self, request: &Value) -> Update {
+        self.update("scheme:register", [request.to_string()])
+    }
+
+    pub fn scheme_get(&self, id: &str, version: &str) -> Query {
+        self.query("scheme:get", [id, version])
+    }
+
+    pub fn scheme_list(&self) -> Query {
+        self.query("scheme:list", NONE)
+    }
+
+    pub fn accreditation_register(&self, request: &Value) -> Update {
+        self.update("accreditation:register", [request.to_string()])
+    }
+
+    /// `body` is an MSP id, here and below.
+    pub fn accreditation_suspend(&self, body: &str, scheme_id: &str, effect: Effect, reason: &str) -> Update {
+        let effect = match effect {
+            Effect::NewGrants => "newGrants",
+            Effect::AllCertificates => "allCertificates",
+        };
+        self.update("accreditation:suspend", [body, scheme_id, effect, reason])
+    }
+
+    pub fn accreditation_restore(&self, body: &str, scheme_id: &str, reason: &str) -> Update {
+        self.update("accreditation:restore", [body, scheme_id, reason])
+    }
+
+    pub fn accreditation_get(&self, body: &str, scheme_id: &str) -> Query {
+        self.query("accreditation:get", [body, scheme_id])
+    }
+
+    pub fn accreditation_list(&self) -> Query {
+        self.query("accreditation:list", NONE)
+    }
+
+    pub fn issuer_key_propose(&self, request: &Value) -> Update {
+        self.update("issuerKey:propose", [request.to_string()])
+    }
+
+    /// `public_key` is Multikey text, here and below.
+    pub fn issuer_key_approve(&self, body: &str, public_key: &str) -> Update {
+        self.update("issuerKey:approve", [body, public_key])
+    }
+
+    pub fn issuer_key_revoke(&self, body: &str, public_key: &str, reason: &str) -> Update {
+        self.update("issuerKey:revoke", [body, public_key, reason])
+    }
+
+    pub fn issuer_key_get(&self, body: &str, public_key: &str) -> Query {
+        self.query("issuerKey:get", [body, public_key])
+    }
+
+    pub fn issuer_key_list(&self) -> Query {
+        self.query("issuerKey:list", NONE)
+    }
+
+    /// The rules that a signed document in canonical form breaks, those of the ledger included.
+    pub async fn certificate_check(&self, document: impl Into<Bytes>) -> Result<Vec<Violation>, CallError> {
+        let check = Query(self.call("certificate:check", [document]));
+        let Checked { violations } = check.read().await?;
+        let violation = |Broken { pointer, value, rule }| Violation { pointer, value, rule };
+        Ok(violations.into_iter().map(violation).collect())
+    }
+
+    /// The document is signed and in canonical form.
+    pub fn certificate_issue(&self, document: impl Into<Bytes>) -> Update {
+        Update(self.call("certificate:issue", [document]))
+    }
+
+    /// The verdict and what is behind it, now or at a past moment.
+    pub fn certificate_get(&self, certificate: Code, at: Option<DateTime>) -> Query {
+        let arguments = [Some(certificate.to_string()), at.map(|at| at.to_string())];
+        self.query("certificate:get", arguments.into_iter().flatten())
+    }
+
+    /// The answer is the signed document, byte for byte.
+    pub fn certificate_document(&self, certificate: Code) -> Query {
+        self.query("certificate:document", [certificate.to_string()])
+    }
+
+    pub fn certificate_history(&self, certificate: Code) -> Query {
+        self.query("certificate:history", [certificate.to_string()])
+    }
+
+    pub fn certificate_stop(&self, certificate: Code, reason: &str) -> Update {
+        self.update("certificate:stop", [&certificate.to_string(), reason])
+    }
+
+    pub fn certificate_lift(&self, certificate: Code, reason: &str) -> Update {
+        self.update("certificate:lift", [&certificate.to_string(), reason])
+    }
+
+    pub fn certificate_withdraw(&self, certificate: Code, reason: &str) -> Update {
+        self.update("certificate:withdraw", [&certificate.to_string(), reason])
+    }
+
+    fn query(&self, function: &'static str, arguments: impl IntoIterator<Item: AsRef<str>>) -> Query {
+        Query(self.call(function, arguments.into_iter().map(to_bytes)))
+    }
+
+    fn update(&self, function: &'static str, arguments: impl IntoIterator<Item: AsRef<str>>) -> Update {
+        Update(self.call(function, arguments.into_iter().map(to_bytes)))
+    }
+
+    fn call(&self, function: &'static str, arguments: impl IntoIterator<Item: Into<Bytes>>) -> Call {
+        let invocation = Invocation::new(&self.channel, &self.chaincode, function);
+        let invocation = arguments.into_iter().fold(invocation, Invocation::argument);
+        Call { gateway: self.gateway.clone(), function, invocation }
+    }
+}
+
+impl Query {
+    /// Asks one peer; nothing is written.
+    pub async fn evaluate(&self) -> Result<Bytes, CallError> {
+        Ok(self.0.propose()?.evaluate().await?)
+    }
+
+    /// Asks one peer for an answer in JSON.
+    pub async fn read<T: DeserializeOwned>(&self) -> Result<T, CallError> {
+        let answer = self.evaluate().await?;
+        serde_json::from_slice(&answer)
+            .map_err(|source| CallError::Answer { function: self.0.function, source })
+    }
+}
+
+impl Update {
+    /// The contract's function, as `docs/contract.md` names it.
+    pub fn function(&self) -> &'static str {
+        self.0.function
+    }
+
+    /// The first step alone, for a caller who looks at each; [`Committed::of`] is the rest.
+    pub async fn endorse(&self) -> Result<Transaction, CallError> {
+        Ok(self.0.propose()?.endorse().await?)
+    }
+
+    /// Endorses, orders, and waits until the transaction is in a block and valid.
+    pub async fn submit(&self) -> Result<Committed, CallError> {
+        Ok(Committed::of(&self.endorse().await?).await?)
+    }
+
+    /// Submits what may be on the ledger already; `None` where the contract says that it is.
+    pub async fn submit_once(&self) -> Result<Option<Committed>, CallError> {
+        once(self.submit().await)
+    }
+
+    /// Submits; where another transaction changed meanwhile what this one had read, anew, three times at most.
+    pub async fn submit_again_on_conflict(&self) -> Result<Committed, CallError> {
+        for _ in 1..SUBMISSIONS {
+            match self.submit().await {
+                Err(error) if error.is_conflict() => {}
+                submitted => return submitted,
+            }
+        }
+        self.submit().await
+    }
+}
+
+/// Takes it for success that the contract refuses a call because it is done already (409).
+pub fn once(submitted: Result<Committed, CallError>) -> Result<Option<Committed>, CallError> {
+    match submitted {
+        Err(CallError::Refused { status: 409, .. }) => Ok(None),
+        submitted => submitted.map(Some),
+    }
+}
+
+impl Call {
+    /// A proposal of this call, with a transaction id of its own.
+    fn propose(&self) -> Result<Proposal, Error> {
+        self.gateway.proposal(self.invocation.clone())
+    }
+}
+
+impl Committed {
+    /// Orders an endorsed transaction, and waits until it is in a block and valid.
+    pub async fn of(transaction: &Transaction) -> Result<Self, Error> {
+        let status = transaction.submit().await?.status().await?.successful()?;
+        Ok(Self {
+            transaction_id: status.transaction_id,
+            block: status.block_number,
+            result: transaction.result().clone(),
+        })
+    }
+}
+
+impl CallError {
+    /// Another transaction changed meanwhile what this one had read; it wrote nothing.
+    pub fn is_conflict(&self) -> bool {
+        matches!(self, Self::Failed(Error::NotCommitted(invalid)) if invalid.is_conflict())
+    }
+}
+
+impl From<Error> for CallError {
+    /// A gateway passes a chaincode's refusal on as text, in its own message or in a peer's detail.
+    fn from(error: Error) -> Self {
+        match &error {
+            Error::Gateway(gateway) => refusal(gateway).unwrap_or(Self::Failed(error)),
+            _ => Self::Failed(error),
+        }
+    }
+}
+
+fn refusal(error: &GatewayError) -> Option<CallError> {
+    let details = error.details.iter().map(|detail| detail.message.as_str());
+    details.chain([error.message.as_str()]).find_map(parse_refusal)
+}
+
+/// `… chaincode response 409, scheme:register: scheme … is registered`
+fn parse_refusal(text: &str) -> Option<CallError> {
+    let (_, response) = text.split_once("chaincode response ")?;
+    let (status, message) = response.split_once(", ")?;
+    Some(CallError::Refused { status: status.parse().ok()?, message: message.to_owned() })
+}
+
+const NONE: [&str; 0] = [];
+
+fn to_bytes(text: impl AsRef<str>) -> Bytes {
+    Bytes::copy_from_slice(text.as_ref().as_bytes())
+}
+
+/// The answer to `certificate:check`.
+#[derive(Deserialize)]
+struct Checked {
+    violations: Vec<Broken>,
+}
+
+#[derive(Deserialize)]
+struct Broken {
+    pointer: String,
+    value: String,
+    rule: String,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_refusal_is_found_in_what_the_gateway_says() {
+        let text = "chaincode response 404, certificate:get: no certificate 0, and none ever was";
+        let Some(CallError::Refused { status, message }) = parse_refusal(text) else {
+            unreachable!("a refusal")
+        };
+        assert_eq!(status, 404);
+        assert_eq!(message, "certificate:get: no certificate 0, and none ever was");
+        for other in ["", "chaincode response", "chaincode response x, y", "endorsement failed"] {
+            assert!(parse_refusal(other).is_none(), "{other}");
+        }
+    }
+}
