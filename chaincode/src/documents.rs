@@ -8,10 +8,8 @@ use certificate::{
     document::{SignedDocument, check_signed},
     refusal::Violation,
 };
-use quick_cache::{
-    DefaultHashBuilder, OptionsBuilder, Weighter,
-    sync::{Cache, DefaultLifecycle},
-};
+use fabric::cache;
+use quick_cache::{Weighter, sync::Cache};
 
 use crate::limits::{DOCUMENT_CACHE_BYTES, DOCUMENT_CACHE_ENTRIES};
 
@@ -23,7 +21,7 @@ const DECODED_BYTES: usize = 4 << 10;
 
 /// Documents that break no rule, by their endings: no look-up reads a whole document but the one that it finds. Its owner
 /// is the server.
-pub(crate) struct CheckedDocuments(Option<Cache<Bytes, Checked, CheckedBytes>>);
+pub(crate) struct CheckedDocuments(Cache<Bytes, Checked, CheckedBytes>);
 
 #[derive(Clone)]
 struct Checked {
@@ -42,27 +40,12 @@ impl Weighter<Bytes, Checked> for CheckedBytes {
 
 impl CheckedDocuments {
     pub fn new() -> Self {
-        let options = OptionsBuilder::new()
-            .estimated_items_capacity(DOCUMENT_CACHE_ENTRIES)
-            .weight_capacity(DOCUMENT_CACHE_BYTES)
-            // A document is met by each organisation's peer, and never again.
-            .hot_allocation(0.5)
-            .shards(1)
-            .build();
-        let cache = options.ok().map(|options| {
-            Cache::with_options(
-                options,
-                CheckedBytes,
-                DefaultHashBuilder::default(),
-                DefaultLifecycle::default(),
-            )
-        });
-        Self(cache)
+        Self(cache::of_recent(DOCUMENT_CACHE_ENTRIES, DOCUMENT_CACHE_BYTES, Some(1), CheckedBytes))
     }
 
     /// What [`check_signed`] says, which depends on the bytes alone.
     pub fn check(&self, bytes: &[u8]) -> Result<Arc<SignedDocument>, Vec<Violation>> {
-        let Some(cache) = &self.0 else { return check_signed(bytes).map(Arc::new) };
+        let Self(cache) = self;
         if let Some(known) = cache.get(ending(bytes))
             && known.text == bytes
         {
@@ -119,7 +102,7 @@ mod tests {
         let (first, again) = (documents.check(&good).unwrap(), documents.check(&good).unwrap());
         assert!(Arc::ptr_eq(&first, &again));
         let altered = String::from_utf8(good).unwrap().replacen("CertBody", "Certbody", 1).into_bytes();
-        assert!(documents.0.as_ref().unwrap().get(ending(&altered)).is_some());
+        assert!(documents.0.get(ending(&altered)).is_some());
         let violations = documents.check(&altered).unwrap_err();
         assert!(
             violations.iter().any(|violation| violation.pointer == "/proof/proofValue"),
@@ -131,7 +114,7 @@ mod tests {
     fn what_is_kept_is_bounded_and_the_latest_is_there() {
         let documents = CheckedDocuments::new();
         let checked = documents.check(&signed(8)).unwrap();
-        let cache = documents.0.as_ref().unwrap();
+        let cache = &documents.0;
         let text = |number: u32| Bytes::from([&[b'x'; 60_000][..], &number.to_be_bytes()].concat());
         for number in 0..1000 {
             cache.insert(text(number), Checked { text: text(number), signed: checked.clone() });

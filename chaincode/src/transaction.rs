@@ -7,14 +7,20 @@ use std::{
 
 use bytes::Bytes;
 use certificate::DateTime;
-use fabric::proto::{
-    common::{ChannelHeader, Header, HeaderType, SignatureHeader},
-    protos::{
-        ChaincodeEvent, ChaincodeInput, ChaincodeMessage, Proposal, Response, SignedProposal,
-        chaincode_message::Type,
+use fabric::{
+    proto::{
+        common::HeaderType,
+        protos::{
+            ChaincodeEvent, ChaincodeInput, ChaincodeMessage, Response, SignedProposal,
+            chaincode_message::Type,
+        },
+    },
+    types::{
+        decode::{DecodeError, decode},
+        proposal::{DecodedProposal, Undecodable},
     },
 };
-use prost::{DecodeError, Message};
+use prost::Message;
 use tracing::debug;
 
 use crate::{
@@ -31,8 +37,10 @@ use crate::{
 enum Failure {
     #[error("this chaincode needs no initialisation: approve its definition without --init-required")]
     Init,
-    #[error("cannot read {0} of the transaction: {1}")]
-    Undecodable(&'static str, DecodeError),
+    #[error("cannot read the proposal of the transaction: {0}")]
+    Proposal(#[from] Undecodable),
+    #[error("cannot read the arguments of the transaction: {0}")]
+    Arguments(DecodeError),
     #[error("the transaction has no {0}")]
     Missing(&'static str),
     #[error("the proposal's header is of type {0}, not ENDORSER_TRANSACTION")]
@@ -87,7 +95,7 @@ async fn complete(
     let proposal = message.proposal.ok_or(Failure::Missing("signed proposal"))?;
     let (timestamp, creator) = caller(proposal)?;
     check_clock(timestamp, now)?;
-    let input: ChaincodeInput = decode("the arguments", message.payload)?;
+    let input: ChaincodeInput = decode(message.payload).map_err(Failure::Arguments)?;
     let (function, arguments) = input.args.split_first().ok_or(Failure::Function)?;
     let function = std::str::from_utf8(function).map_err(|_| Failure::Function)?;
 
@@ -104,15 +112,13 @@ async fn complete(
 
 /// The transaction's timestamp and its creator, from the proposal's headers.
 fn caller(signed: SignedProposal) -> Result<(DateTime, Bytes), Failure> {
-    let proposal: Proposal = decode("the proposal", signed.proposal_bytes)?;
-    let header: Header = decode("the header", proposal.header)?;
-    let channel_header: ChannelHeader = decode("the channel header", header.channel_header)?;
-    if channel_header.r#type != HeaderType::EndorserTransaction as i32 {
-        return Err(Failure::HeaderType(channel_header.r#type));
+    let DecodedProposal { channel, signature, .. } = DecodedProposal::new(signed);
+    let channel = channel?;
+    if channel.r#type != HeaderType::EndorserTransaction as i32 {
+        return Err(Failure::HeaderType(channel.r#type));
     }
-    let timestamp = channel_header.timestamp.ok_or(Failure::Missing("timestamp"))?;
-    let signature_header: SignatureHeader = decode("the signature header", header.signature_header)?;
-    Ok((DateTime::from_seconds(timestamp.seconds), signature_header.creator))
+    let timestamp = channel.timestamp.ok_or(Failure::Missing("timestamp"))?;
+    Ok((DateTime::from_seconds(timestamp.seconds), signature?.creator))
 }
 
 /// A timestamp is the client's claim, and the contract writes it as the time of what was done. The clock is
@@ -124,10 +130,6 @@ fn check_clock(timestamp: DateTime, now: SystemTime) -> Result<(), Failure> {
         return Ok(());
     }
     Err(Failure::Clock(u64::try_from(distance).unwrap_or(u64::MAX)))
-}
-
-fn decode<M: Message + Default>(what: &'static str, bytes: Bytes) -> Result<M, Failure> {
-    M::decode(bytes).map_err(|error| Failure::Undecodable(what, error))
 }
 
 #[cfg(test)]

@@ -13,6 +13,7 @@
 //!   and `no_message_is_forgotten`, against Fabric's own files).
 //! - No input panics (clippy denies `unwrap`, `expect`, `panic!` and indexing; `fabric/channel/tests/fuzz_targets.rs`).
 
+pub mod cache;
 pub mod crypto;
 pub mod proto;
 pub mod types;

@@ -2,7 +2,10 @@
 
 use std::fmt;
 
-use fabric::{crypto::SigningError, types::envelope::Unreadable};
+use fabric::{
+    crypto::SigningError,
+    types::{envelope::Unreadable, proposal::Undecodable},
+};
 use prost::{DecodeError, Message};
 use serde_json::error::Category;
 use tonic::{Code, Status};
@@ -28,6 +31,8 @@ pub enum Error {
     Decode { what: &'static str, source: DecodeError },
     #[error("cannot read the transaction: {0}")]
     Unreadable(#[from] Unreadable),
+    #[error("cannot read the proposal: {0}")]
+    Proposal(#[from] Undecodable),
     #[error("{what} lacks {part}")]
     Missing { what: &'static str, part: &'static str },
 }

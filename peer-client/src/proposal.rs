@@ -12,7 +12,7 @@ use fabric::{
             ChaincodeProposalPayload, ChaincodeSpec, Proposal as ProposalMessage, SignedProposal,
         },
     },
-    types::txid,
+    types::{DecodedProposal, txid},
 };
 use prost::Message;
 use sha2::{Digest, Sha256};
@@ -58,12 +58,12 @@ impl Proposal {
         let what = "a proposed transaction";
         let proposed: ProposedTransaction = decode(what, bytes)?;
         let signed = proposed.proposal.ok_or(Error::Missing { what, part: "its proposal" })?;
-        let channel = channel_of(signed.proposal_bytes.clone())?;
+        let DecodedProposal { channel, signed, .. } = DecodedProposal::new(signed);
         let signature = Some(signed.signature).filter(|signature| !signature.is_empty());
         Ok(Self {
             gateway,
             transaction_id: proposed.transaction_id,
-            channel,
+            channel: channel?.channel_id,
             organizations: proposed.endorsing_organizations,
             bytes: signed.proposal_bytes,
             signature,
@@ -170,13 +170,6 @@ fn payload(invocation: &Invocation) -> ChaincodeProposalPayload {
 
 fn chaincode_id(invocation: &Invocation) -> ChaincodeId {
     ChaincodeId { name: invocation.chaincode.clone(), ..Default::default() }
-}
-
-fn channel_of(proposal_bytes: Bytes) -> Result<String, Error> {
-    let proposal: ProposalMessage = decode("a proposal", proposal_bytes)?;
-    let header: Header = decode("a proposal's header", proposal.header)?;
-    let channel_header: ChannelHeader = decode("a proposal's channel header", header.channel_header)?;
-    Ok(channel_header.channel_id)
 }
 
 fn encode(message: &impl Message) -> Bytes {

@@ -4,13 +4,11 @@
 //! to three times, and the endorsements that it made itself. Verification is a pure function of key,
 //! message and signature, so an answer may be kept; only good answers are.
 
-use quick_cache::{
-    DefaultHashBuilder, OptionsBuilder, Weighter,
-    sync::{Cache, DefaultLifecycle},
-};
+use quick_cache::{Weighter, sync::Cache};
 use sha2::{Digest, Sha256};
 
 use super::{PrivateKey, PublicKey, SignatureError, SigningError, hashed::Hashed};
+use crate::cache;
 
 /// Verifies signatures, and keeps a bounded set of (key, message, signature) that hold. Its owner is a node, a follower
 /// or a replay.
@@ -37,21 +35,7 @@ impl Weighter<Name, ()> for EntryBytes {
 impl VerifiedSignatureCache {
     /// Keeps signatures in about so many bytes, 128 for each.
     pub fn new(bytes: usize) -> Self {
-        let options = OptionsBuilder::new()
-            .estimated_items_capacity(bytes / ENTRY_BYTES)
-            .weight_capacity(bytes as u64)
-            // A signature is met a few times within moments, and never again.
-            .hot_allocation(0.5)
-            .build();
-        let good = options.ok().map(|options| {
-            Cache::with_options(
-                options,
-                EntryBytes,
-                DefaultHashBuilder::default(),
-                DefaultLifecycle::default(),
-            )
-        });
-        Self { good }
+        Self { good: Some(cache::of_recent(bytes / ENTRY_BYTES, bytes as u64, None, EntryBytes)) }
     }
 
     /// Keeps no signature: every one is verified each time.

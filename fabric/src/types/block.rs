@@ -5,7 +5,7 @@ use sha2::{Digest, Sha256};
 
 use super::decode::{DecodeError, decode};
 use crate::{
-    proto::common::{Block, BlockData, BlockHeader, BlockMetadata, BlockMetadataIndex},
+    proto::common::{Block, BlockData, BlockHeader, BlockMetadata, BlockMetadataIndex, Metadata},
     wire::{FieldValue, Fields, WireError},
 };
 
@@ -64,6 +64,14 @@ impl HeadedBlock {
         self.message.data.as_ref().map(|data| data.data.as_slice()).unwrap_or_default()
     }
 
+    /// The commit hash in the metadata, which peers write from Fabric 2.0 on; empty if there is none.
+    ///
+    /// # Errors
+    /// Where an entry stands there that is no `Metadata`.
+    pub fn commit_hash(&self) -> Result<Bytes, DecodeError> {
+        self.metadata(COMMIT_HASH).map_or(Ok(Bytes::new()), |entry| commit_hash(entry.clone()))
+    }
+
     /// The metadata entry at this index, if there is one.
     pub fn metadata(&self, index: usize) -> Option<&Bytes> {
         self.message.metadata.as_ref()?.metadata.get(index)
@@ -94,6 +102,14 @@ impl TryFrom<Block> for HeadedBlock {
         let header = message.header.clone().ok_or(NotABlock::NoHeader)?;
         Ok(Self { header, message })
     }
+}
+
+/// The commit hash that an entry of a block's metadata holds; empty if the entry is.
+///
+/// # Errors
+/// Where it is no `Metadata`.
+pub fn commit_hash(entry: Bytes) -> Result<Bytes, DecodeError> {
+    Ok(decode::<Metadata>(entry)?.value)
 }
 
 /// The envelopes in an encoded block, each with the offset at which its first byte stands (`Block.data`, `BlockData.data`).

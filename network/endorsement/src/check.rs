@@ -14,15 +14,15 @@ use fabric::{
         common::{ChannelHeader, HeaderType, SignatureHeader},
         protos::{ChaincodeHeaderExtension, ChaincodeInput},
     },
-    types::txid,
+    types::{
+        proposal::{DecodedProposal, Part, part},
+        txid,
+    },
 };
 use msp::{IDENTITY_BYTES, Identity, MspManager};
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
-use super::{
-    Rejected,
-    proposal::{DecodedProposal, Part, part},
-};
+use super::Rejected;
 
 /// How far a proposal's timestamp may lie from the peer's clock (`peer.authentication.timewindow`).
 pub const TIME_WINDOW: Duration = Duration::from_secs(15 * 60);

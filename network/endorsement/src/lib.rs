@@ -29,7 +29,6 @@ mod invoke;
 mod lifecycle;
 mod packages;
 mod private_data;
-mod proposal;
 pub mod range_reads;
 mod respond;
 mod run;
@@ -46,12 +45,12 @@ use channel::Bundle;
 use fabric::{
     crypto::VerifiedSignatureCache,
     proto::protos::{ProposalResponse, Response},
+    types::DecodedProposal,
 };
 use msp::{MspManager, SigningIdentity};
 
 pub use chaincode::{Connection, ConnectionError, OwnChaincode};
 pub use packages::{Package, PackageError, Packages};
-pub use proposal::{DecodedProposal, Undecodable};
 pub use system::is_system;
 
 use acl::{Access, Denied, PROPOSE};

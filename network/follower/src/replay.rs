@@ -19,6 +19,7 @@ use fabric::{
     types::{
         HeadedBlock,
         block::{NotABlock, data_hash},
+        decode::DecodeError,
     },
 };
 
@@ -43,6 +44,8 @@ pub enum ReplayError {
     OtherChain(u64),
     #[error(transparent)]
     NotABlock(#[from] NotABlock),
+    #[error("the commit hash in the metadata of the next block cannot be read: {0}")]
+    CommitHash(#[from] DecodeError),
     #[error("the genesis block's data hash is not that of its data")]
     GenesisDataHash,
     #[error("block {number} is refused: {reason}")]
@@ -75,7 +78,7 @@ impl Replay {
 
     /// Judges the next block and commits it. A block that is in the ledger already is only compared.
     pub fn block(&mut self, mut block: Block) -> Result<BlockReport, ReplayError> {
-        let recorded = Recorded::take(&mut block);
+        let recorded = Recorded::take(&mut block)?;
         let block = HeadedBlock::try_from(block)?;
         let number = block.number();
         let committer = match &mut self.committer {
@@ -92,7 +95,7 @@ impl Replay {
             let committed = committer.take(block).map_err(|failure| not_committed(number, failure))?;
             (committed.block.block.clone(), committed.reasons)
         };
-        Ok(BlockReport::new(recorded, &block, reasons))
+        Ok(BlockReport::new(recorded, &block, reasons)?)
     }
 }
 

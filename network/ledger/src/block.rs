@@ -102,12 +102,6 @@ impl CommittedBlock {
     pub fn recorded(block: &HeadedBlock) -> Result<(Vec<TxValidationCode>, Vec<Transaction>), LedgerError> {
         recorded(block)
     }
-
-    /// The commit hash in a block's metadata; empty if there is none.
-    pub fn recorded_commit_hash(block: &HeadedBlock) -> Bytes {
-        let entry = block.metadata(COMMIT_HASH).cloned().unwrap_or_default();
-        Metadata::decode(entry).map(|metadata| metadata.value).unwrap_or_default()
-    }
 }
 
 /// The transactions of a block of the log with the verdicts in its metadata.

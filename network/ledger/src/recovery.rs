@@ -19,7 +19,7 @@ use parking_lot::{Mutex, RwLock};
 use rocksdb::DB;
 
 use super::{
-    CommittedBlock, Ledger, LedgerError, TornTail, Transaction, UpdateBatch, ValidatedBlock, View, database,
+    Ledger, LedgerError, TornTail, Transaction, UpdateBatch, ValidatedBlock, View, database,
     files::{self, Files},
     index::{self, BlockRecord},
     log::{self, BlockLog, LogReader, LoggedBlock},
@@ -188,9 +188,9 @@ pub(super) fn replay(database: &DB, reader: &LogReader) -> Result<u64, LedgerErr
 
 fn replay_block(database: &DB, reader: &LogReader, logged: LoggedBlock) -> Result<(), LedgerError> {
     let LoggedBlock { number, location, bytes } = logged;
-    let block = HeadedBlock::decode(bytes.clone())
-        .map_err(|error| LedgerError::Unreadable { number, reason: error.to_string() })?;
-    let recorded = CommittedBlock::recorded_commit_hash(&block);
+    let unreadable = |error: &dyn fmt::Display| LedgerError::Unreadable { number, reason: error.to_string() };
+    let block = HeadedBlock::decode(bytes.clone()).map_err(|error| unreadable(&error))?;
+    let recorded = block.commit_hash().map_err(|error| unreadable(&error))?;
     let tip = savepoint(database)?;
     let snapshot = database.snapshot();
     let committed = View { database, log: reader, snapshot, height: tip.height };

@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use channel::policy::SignedData;
+use fabric::types::DecodedProposal;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tonic::Extensions;
 
@@ -49,6 +50,16 @@ impl Admission {
             }
         }
     }
+}
+
+/// Who a proposal says it comes from, and the signature that is to prove it.
+pub fn claim(proposal: &DecodedProposal) -> Option<SignedData> {
+    let identity = proposal.signature.as_ref().ok()?.creator.clone();
+    Some(SignedData {
+        data: proposal.message().clone(),
+        identity,
+        signature: proposal.signed.signature.clone(),
+    })
 }
 
 /// Puts the connection of a request into the account of its caller's organisation.

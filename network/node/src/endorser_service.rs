@@ -3,13 +3,19 @@
 
 use std::{sync::Arc, time::SystemTime};
 
-use fabric::proto::protos::{ProposalResponse, SignedProposal};
+use fabric::{
+    proto::protos::{ProposalResponse, SignedProposal},
+    types::DecodedProposal,
+};
 use services::protos::endorser_server;
 use tonic::{Request, Response, Status};
 
-use super::{Channel, admission::Admission};
+use super::{
+    Channel,
+    admission::{Admission, claim},
+};
 use crate::limits;
-use endorsement::{DecodedProposal, Endorser};
+use endorsement::Endorser;
 
 pub struct EndorserService {
     channel: Arc<Channel>,
@@ -32,7 +38,7 @@ impl endorser_server::Endorser for EndorserService {
     ) -> Result<Response<ProposalResponse>, Status> {
         let (_, extensions, signed) = request.into_parts();
         let proposal = DecodedProposal::new(signed);
-        let Some(_admitted) = self.admission.admit(&extensions, proposal.claim().as_ref()) else {
+        let Some(_admitted) = self.admission.admit(&extensions, claim(&proposal).as_ref()) else {
             let most = limits::ENDORSER_CALLS.of_organisation;
             return Err(Status::unknown(format!(
                 "too many requests for /protos.Endorser, exceeding concurrency limit ({most})"

@@ -18,9 +18,13 @@ mod submit;
 use std::{pin::Pin, sync::Arc, time::Duration};
 
 use channel::policy::SignedData;
-use fabric::proto::gateway::{
-    ChaincodeEventsResponse, CommitStatusResponse, EndorseRequest, EndorseResponse, EvaluateRequest,
-    EvaluateResponse, SignedChaincodeEventsRequest, SignedCommitStatusRequest, SubmitRequest, SubmitResponse,
+use fabric::{
+    proto::gateway::{
+        ChaincodeEventsResponse, CommitStatusResponse, EndorseRequest, EndorseResponse, EvaluateRequest,
+        EvaluateResponse, SignedChaincodeEventsRequest, SignedCommitStatusRequest, SubmitRequest,
+        SubmitResponse,
+    },
+    types::DecodedProposal,
 };
 use futures::{Stream, StreamExt};
 use services::gateway::gateway_server;
@@ -28,10 +32,9 @@ use tonic::{Extensions, Request, Response, Status};
 
 use crate::{
     Channel, Peer,
-    admission::{Admission, Admitted},
+    admission::{Admission, Admitted, claim},
     limits, until_ended,
 };
-use endorsement::DecodedProposal;
 
 use definitions::Definitions;
 use signed::SignedRequest;
@@ -76,14 +79,14 @@ impl gateway_server::Gateway for Gateway {
     ) -> Result<Response<EvaluateResponse>, Status> {
         let (_, extensions, request) = request.into_parts();
         let proposal = DecodedProposal::new(request.proposed_transaction.unwrap_or_default());
-        let _admitted = self.admit(&extensions, proposal.claim().as_ref())?;
+        let _admitted = self.admit(&extensions, claim(&proposal).as_ref())?;
         self.evaluate(&proposal, &request.target_organizations).await.map(Response::new)
     }
 
     async fn endorse(&self, request: Request<EndorseRequest>) -> Result<Response<EndorseResponse>, Status> {
         let (_, extensions, request) = request.into_parts();
         let proposal = DecodedProposal::new(request.proposed_transaction.unwrap_or_default());
-        let _admitted = self.admit(&extensions, proposal.claim().as_ref())?;
+        let _admitted = self.admit(&extensions, claim(&proposal).as_ref())?;
         self.endorse(&proposal, &request.endorsing_organizations).await.map(Response::new)
     }
 

@@ -2,8 +2,8 @@
 //! one.
 //!
 //! Source: `core/common/validation/statebased/{vpmanagerimpl,validator_keylevel}.go`. Before a peer checks
-//! a policy, it reads from each earlier transaction, good or bad, which keys' metadata it writes; whoever
-//! writes such a key then waits for that transaction's own policy check. Peers panic or wait for ever on
+//! a policy, it reads from each earlier transaction, good or bad, which keys' metadata it writes; a
+//! transaction that writes such a key then waits for that transaction's own policy check. Peers panic or wait for ever on
 //! transactions that cannot be read, or are never checked; so this is where most halts come from.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};

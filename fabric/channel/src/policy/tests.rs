@@ -218,7 +218,7 @@ fn application_policies() {
     assert!(ApplicationPolicy::decode(Bytes::from_static(b"\x0a\x01\x0a\x12\x02/A")).is_err());
 }
 
-/// Policies of a group whose children have `Yes` (satisfied by nobody's signature), `No` or neither.
+/// Policies of a group whose children have `Yes` (satisfied without any signature), `No` or neither.
 fn group(children: &[&str], policies: &[(&str, i32, &str)]) -> PolicyManager {
     let yes = parse("OutOf(0, 'A.peer')").unwrap();
     let no = parse("OR('A.peer')").unwrap();

@@ -20,12 +20,12 @@ use fabric::{
             ProposalResponse, SignedProposal, Transaction, TransactionAction, TxValidationCode,
         },
     },
-    types::{HeadedBlock, decode, txid},
+    types::{DecodedProposal, HeadedBlock, decode, txid},
 };
 use msp::{Msp, MspManager, MspVersion, SigningIdentity};
 use prost::Message;
 
-use crate::{DecodedProposal, Endorser, EndorserSetup, Packages, Rejected};
+use crate::{Endorser, EndorserSetup, Packages, Rejected};
 use ledger::Ledger;
 use material::{CryptoConfig, Validity, genesis};
 use ordering::BlockWriter;

@@ -4,14 +4,11 @@ use std::{fmt, time::Duration};
 
 use bytes::Bytes;
 use fabric::{
-    proto::{
-        common::{Block, Metadata},
-        protos::TxValidationCode,
-    },
+    proto::{common::Block, protos::TxValidationCode},
     types::{
         DecodedEnvelope, HeadedBlock,
-        block::{COMMIT_HASH, TRANSACTIONS_FILTER},
-        decode,
+        block::{COMMIT_HASH, TRANSACTIONS_FILTER, commit_hash},
+        decode::DecodeError,
     },
 };
 use serde::{Serialize, Serializer};
@@ -82,7 +79,7 @@ pub struct Summary {
 
 impl Recorded {
     /// Takes what a peer recorded out of the block.
-    pub fn take(block: &mut Block) -> Self {
+    pub fn take(block: &mut Block) -> Result<Self, DecodeError> {
         let mut entry = |index: usize| {
             let metadata = block.metadata.as_mut();
             metadata
@@ -90,7 +87,10 @@ impl Recorded {
                 .map(std::mem::take)
                 .unwrap_or_default()
         };
-        Self(Outcome::new(entry(TRANSACTIONS_FILTER), entry(COMMIT_HASH)))
+        Ok(Self(Outcome {
+            filter: entry(TRANSACTIONS_FILTER),
+            commit_hash: commit_hash(entry(COMMIT_HASH))?,
+        }))
     }
 
     fn difference(&self, ours: &Outcome, block: &HeadedBlock, reasons: &[String]) -> Option<Difference> {
@@ -122,30 +122,29 @@ impl Recorded {
 
 impl Outcome {
     /// The outcome in the metadata of a committed block.
-    pub fn of(block: &HeadedBlock) -> Self {
-        let entry = |index: usize| block.metadata(index).cloned().unwrap_or_default();
-        Self::new(entry(TRANSACTIONS_FILTER), entry(COMMIT_HASH))
-    }
-
-    fn new(filter: Bytes, commit_hash: Bytes) -> Self {
-        let commit_hash = decode::<Metadata>(commit_hash).map(|metadata| metadata.value).unwrap_or_default();
-        Self { filter, commit_hash }
+    pub fn of(block: &HeadedBlock) -> Result<Self, DecodeError> {
+        let filter = block.metadata(TRANSACTIONS_FILTER).cloned().unwrap_or_default();
+        Ok(Self { filter, commit_hash: block.commit_hash()? })
     }
 }
 
 impl BlockReport {
-    pub(super) fn new(recorded: Recorded, block: &HeadedBlock, reasons: Vec<String>) -> Self {
-        let ours = Outcome::of(block);
+    pub(super) fn new(
+        recorded: Recorded,
+        block: &HeadedBlock,
+        reasons: Vec<String>,
+    ) -> Result<Self, DecodeError> {
+        let ours = Outcome::of(block)?;
         let is_recorded = !recorded.0.filter.is_empty();
         let difference = if is_recorded { recorded.difference(&ours, block, &reasons) } else { None };
-        Self {
+        Ok(Self {
             number: block.number(),
             transactions: ours.filter.len(),
             ours,
             equal: is_recorded.then_some(difference.is_none()),
             recorded: is_recorded.then_some(recorded.0),
             difference,
-        }
+        })
     }
 }
 

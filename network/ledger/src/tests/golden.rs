@@ -2,7 +2,7 @@
 
 use fabric::types::HeadedBlock;
 
-use super::super::{CommittedBlock, Ledger, ValidatedBlock, check_ledger};
+use super::super::{Ledger, ValidatedBlock, check_ledger};
 
 #[test]
 fn small() {
@@ -47,7 +47,7 @@ fn commit(ledger: &Ledger, recorded: HeadedBlock) {
     let validated = ValidatedBlock::replay(recorded.clone(), &ledger.view().unwrap()).unwrap();
     let committed = ledger.commit(validated).unwrap();
     assert_eq!(committed.number, number);
-    assert_eq!(committed.commit_hash, CommittedBlock::recorded_commit_hash(&recorded), "block {number}");
+    assert_eq!(committed.commit_hash, recorded.commit_hash().unwrap(), "block {number}");
     assert_eq!(committed.block, recorded, "block {number}");
     assert_eq!(ledger.block(number).unwrap().unwrap(), recorded);
 }

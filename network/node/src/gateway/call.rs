@@ -1,8 +1,9 @@
 //! What the gateway reads from a proposal before it asks a peer.
 
-use fabric::proto::{common::Header, protos::ChaincodeProposalPayload};
-
-use endorsement::{DecodedProposal, Undecodable};
+use fabric::{
+    proto::{common::Header, protos::ChaincodeProposalPayload},
+    types::proposal::{DecodedProposal, Undecodable},
+};
 
 /// The call that a proposal asks for.
 pub struct Call<'p> {

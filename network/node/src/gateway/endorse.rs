@@ -4,13 +4,16 @@
 use std::{sync::Arc, time::SystemTime};
 
 use bytes::Bytes;
-use fabric::proto::{
-    common::{Envelope, Payload},
-    gateway::{EndorseResponse, ErrorDetail},
-    protos::{
-        ChaincodeActionPayload, ChaincodeCall, ChaincodeEndorsedAction, ChaincodeInterest,
-        ChaincodeProposalPayload, Endorsement, ProposalResponse, Transaction, TransactionAction,
+use fabric::{
+    proto::{
+        common::{Envelope, Payload},
+        gateway::{EndorseResponse, ErrorDetail},
+        protos::{
+            ChaincodeActionPayload, ChaincodeCall, ChaincodeEndorsedAction, ChaincodeInterest,
+            ChaincodeProposalPayload, Endorsement, ProposalResponse, Transaction, TransactionAction,
+        },
     },
+    types::DecodedProposal,
 };
 use futures::future::join_all;
 use prost::Message;
@@ -18,7 +21,7 @@ use tonic::{Code, Status};
 
 use super::{ENDORSEMENT_TIMEOUT, Gateway, call::Call, errors};
 use crate::Peer;
-use endorsement::{DecodedProposal, Rejected};
+use endorsement::Rejected;
 
 /// Endorsements of one and the same payload.
 struct Endorsements {

@@ -6,12 +6,11 @@ use fabric::{
         gateway::EvaluateResponse,
         protos::{ProposalResponse, Response},
     },
-    types::envelope::DecodedResponse,
+    types::{DecodedProposal, envelope::DecodedResponse},
 };
 use tonic::{Code, Status};
 
 use super::{Gateway, call::Call, errors};
-use endorsement::DecodedProposal;
 
 impl Gateway {
     pub(super) async fn evaluate(

@@ -1,23 +1,23 @@
-//! A signed proposal, decoded and hashed once for all that look at it: the gateway, its admission, and every
-//! endorser of the process.
+//! A signed proposal, decoded and hashed once for all that look at it: a gateway, its admission, the endorsers of a
+//! process, a chaincode, a client.
 
 use std::sync::OnceLock;
 
 use bytes::Bytes;
-use channel::policy::SignedData;
-use fabric::{
-    crypto::Hashed,
-    proto::{
-        common::{ChannelHeader, Header, SignatureHeader},
-        protos::{ChaincodeInvocationSpec, ChaincodeProposalPayload, Proposal, SignedProposal},
-    },
-    types::decode::{DecodeError, decode},
-};
 use prost::{
     Message, Name,
     encoding::{WireType, encode_key, encode_varint},
 };
 use sha2::{Digest, Sha256};
+
+use super::decode::{DecodeError, decode};
+use crate::{
+    crypto::Hashed,
+    proto::{
+        common::{ChannelHeader, Header, SignatureHeader},
+        protos::{ChaincodeInvocationSpec, ChaincodeProposalPayload, Proposal, SignedProposal},
+    },
+};
 
 /// A part of a proposal that is no message of its kind. The text is Fabric's (`protoutil/unmarshalers.go`).
 #[derive(Clone, Debug, thiserror::Error)]
@@ -62,12 +62,6 @@ impl DecodedProposal {
     /// The bytes that the creator signs.
     pub fn message(&self) -> &Hashed<Bytes> {
         &self.message
-    }
-
-    /// Who the proposal says it comes from, and the signature that is to prove it.
-    pub fn claim(&self) -> Option<SignedData> {
-        let identity = self.signature.as_ref().ok()?.creator.clone();
-        Some(SignedData { data: self.message.clone(), identity, signature: self.signed.signature.clone() })
     }
 
     /// SHA-256 over both headers and the payload without its transient data; it binds a response to its proposal
