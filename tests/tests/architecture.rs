@@ -129,6 +129,8 @@ fn a_verifier_links_no_endorser_and_no_orderer() {
 #[test]
 fn endorsement_reaches_no_other_stage() {
     none_reaches(&["endorsement"], &["follower", "node", "ordering", "validation"]);
+    let tests = &members()["endorsement"].dev;
+    assert!(!tests.contains("node") && !tests.contains("follower"), "{tests:?}");
 }
 
 #[test]

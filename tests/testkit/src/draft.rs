@@ -52,6 +52,7 @@ pub struct Draft<'a> {
     pub action: ChaincodeAction,
     public: BTreeMap<String, KvrwSet>,
     hashed: BTreeMap<(String, String), HashedRwSet>,
+    private_hashes: BTreeMap<(String, String), Bytes>,
     /// In place of the sets above.
     pub results: Option<Bytes>,
 }
@@ -84,6 +85,7 @@ impl<'a> Draft<'a> {
             action: ChaincodeAction { chaincode_id, ..Default::default() },
             public: BTreeMap::new(),
             hashed: BTreeMap::new(),
+            private_hashes: BTreeMap::new(),
             results: None,
         }
     }
@@ -97,6 +99,11 @@ impl<'a> Draft<'a> {
     pub fn hashed(&mut self, namespace: &str, collection: &str) -> &mut HashedRwSet {
         self.public(namespace);
         self.hashed.entry((namespace.to_owned(), collection.to_owned())).or_default()
+    }
+
+    /// Names the hash of the private read-write set of a collection; without, it is that of none.
+    pub fn announce(&mut self, namespace: &str, collection: &str, hash: Bytes) {
+        self.private_hashes.insert((namespace.to_owned(), collection.to_owned()), hash);
     }
 
     pub fn txid(&self) -> String {
@@ -173,10 +180,13 @@ impl<'a> Draft<'a> {
     fn encode_results(&self, change: Change<'_>) -> Vec<u8> {
         let collections = |namespace: &str| {
             let mine = self.hashed.iter().filter(|((owner, _), _)| owner == namespace);
-            mine.map(|((_, collection), set)| CollectionHashedReadWriteSet {
-                collection_name: collection.clone(),
+            mine.map(|(key, set)| CollectionHashedReadWriteSet {
+                collection_name: key.1.clone(),
                 hashed_rwset: change(Layer::HashedRwSet, set.encode_to_vec()).into(),
-                pvt_rwset_hash: Bytes::from_static(b"hash of the private set"),
+                pvt_rwset_hash: match self.private_hashes.get(key) {
+                    Some(hash) => hash.clone(),
+                    None => Bytes::from_static(b"hash of the private set"),
+                },
             })
             .collect()
         };

@@ -88,10 +88,6 @@ impl Network {
         Self { endorsers: endorsers.collect(), ledger, bundle, writer, _directory: directory }
     }
 
-    pub fn bundle(&self) -> &Bundle {
-        &self.bundle
-    }
-
     pub async fn process(
         &self,
         organisation: &str,

@@ -1,16 +1,10 @@
 //! Private data over a real stream: who may see what, and where the plaintext goes.
 
 use bytes::Bytes;
-use channel::policy::SignedData;
 use fabric::{
-    crypto::{Hashed, VerifiedSignatureCache},
-    proto::{
-        kvrwset::KvrwSet,
-        protos::{ChaincodeMessage, QueryResponse, chaincode_message::Type},
-    },
+    proto::protos::{ChaincodeMessage, QueryResponse, chaincode_message::Type},
     types::decode,
 };
-use msp::SigningIdentity;
 use sha2::{Digest, Sha256};
 
 use super::{
@@ -19,7 +13,6 @@ use super::{
     network::{BODIES, Proposed, user},
     requests::*,
 };
-use node::deliver::private::Reader;
 
 fn text(answer: &ChaincodeMessage) -> &str {
     std::str::from_utf8(&answer.payload).unwrap()
@@ -142,37 +135,4 @@ async fn initialisation_comes_first_and_once() {
     let response = running.network.process("CertBody", &late.signed).await.unwrap().response.unwrap();
     assert!(response.message.ends_with("chaincode 'ink' is already initialized but called as init"));
     assert_eq!(text(&running.ask("CertBody", &[get("a")]).await[0]), "1");
-}
-
-/// What a client learns from `DeliverWithPrivateData` of an organisation's peer: the keys written to each
-/// collection in the newest block.
-fn delivered(running: &Running, organisation: &str, client: &SigningIdentity) -> Vec<(String, Vec<String>)> {
-    let (ledger, bundle) = (&running.network.ledger, running.network.bundle());
-    let data = Hashed::of(Bytes::from_static(b"a request"));
-    let (identity, signature) = (client.serialized(), client.sign(data.message()).unwrap().into());
-    let client = SignedData { data, identity, signature };
-    let (organisation, memo) = (format!("{organisation}MSP"), VerifiedSignatureCache::disabled());
-    let reader = Reader { ledger, bundle, memo: &memo, organisation: &organisation, client: &client };
-    let transactions = reader.private_data(ledger.height() - 1).unwrap();
-    let namespaces = transactions.into_values().flat_map(|transaction| transaction.ns_pvt_rwset);
-    let collections = namespaces.flat_map(|namespace| namespace.collection_pvt_rwset);
-    let keys = |rwset: Bytes| decode::<KvrwSet>(rwset).unwrap().writes.into_iter().map(|write| write.key);
-    collections.map(|set| (set.collection_name, keys(set.rwset).collect())).collect()
-}
-
-#[tokio::test]
-async fn delivered_is_what_the_peer_has_and_the_client_may_read() {
-    let mut running = start().await;
-    running.submit(&[put_private("secret", "a", "formula")]).await;
-    let (member, stranger) = (user("Lab", "User1"), user("Customs", "User1"));
-    let written = [("secret".to_owned(), vec!["a".to_owned()])];
-    assert_eq!(delivered(&running, "CertBody", &member), written);
-    assert_eq!(delivered(&running, "CertBody", &stranger), []);
-    assert_eq!(delivered(&running, "Accreditation", &member), [], "its peer has no copy");
-
-    let args = contract::args(RUN, &[put_private("_implicit_org_LabMSP", "b", "x")]);
-    running.submit_to(NAME, &["CertBody", "Lab"], &args).await;
-    let written = [("_implicit_org_LabMSP".to_owned(), vec!["b".to_owned()])];
-    assert_eq!(delivered(&running, "Lab", &stranger), written, "implicit collections are open to readers");
-    assert_eq!(delivered(&running, "CertBody", &member), []);
 }

@@ -1,30 +1,34 @@
 //! Chains recorded from real peers, decoded as tests need them.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, VecDeque},
+    sync::Arc,
+};
 
 use bytes::Bytes;
 use channel::Bundle;
 use fabric::{
+    crypto::VerifiedSignatureCache,
     proto::{
-        common::{Block, ChannelHeader, Envelope, HeaderType, Payload, SignatureHeader},
+        common::{ChannelHeader, Envelope, HeaderType, Payload, SignatureHeader},
         msp::SerializedIdentity,
         protos::{
             ChaincodeAction, ChaincodeActionPayload, ChaincodeInput, ChaincodeInvocationSpec,
             ChaincodeProposalPayload, ProposalResponsePayload, Transaction, TxValidationCode,
         },
     },
-    types::{block::TRANSACTIONS_FILTER, decode},
+    types::{HeadedBlock, block::TRANSACTIONS_FILTER, decode},
 };
 
-use follower::replay::Replay;
 use ledger::Ledger;
+use validation::Committer;
 
 /// A recorded chain on its way into a ledger.
 pub struct Recorded {
-    replay: Replay,
-    blocks: Vec<Block>,
+    committer: Committer,
+    /// Those that are not committed yet.
+    blocks: VecDeque<HeadedBlock>,
     labels: BTreeMap<(u64, usize), String>,
-    bundle: Arc<Bundle>,
     _directory: tempfile::TempDir,
 }
 
@@ -46,31 +50,31 @@ pub struct Endorsed {
 impl Recorded {
     /// Opens a chain beside the repository, or says that it is not there.
     pub fn open(chain: &str) -> Option<Self> {
-        let mut blocks = recorded::blocks(chain)?;
+        let blocks = recorded::blocks(chain)?.into_iter();
+        let mut blocks: VecDeque<_> = blocks.map(|block| HeadedBlock::try_from(block).unwrap()).collect();
         let directory = tempfile::tempdir().unwrap();
-        let genesis = blocks.remove(0);
-        let bundle = Bundle::from_block(&genesis).unwrap();
-        let mut replay = Replay::new(directory.path().to_owned());
-        replay.block(genesis).unwrap();
+        let genesis = blocks.pop_front().unwrap();
+        let (ledger, _) = Ledger::open(directory.path(), Some(&genesis)).unwrap();
+        let committer = Committer::open(ledger, VerifiedSignatureCache::disabled()).unwrap();
         let expected = recorded::expected(chain).into_iter();
         let labels = expected.map(|expected| (expected.place, expected.label)).collect();
-        Some(Self { replay, blocks, labels, bundle, _directory: directory })
+        Some(Self { committer, blocks, labels, _directory: directory })
     }
 
     pub fn ledger(&self) -> Arc<Ledger> {
-        self.replay.ledger().unwrap().clone()
+        self.committer.ledger().clone()
     }
 
     pub fn bundle(&self) -> &Arc<Bundle> {
-        &self.bundle
+        self.committer.bundle()
     }
 
     /// The endorsed transactions of the next block, which is not committed yet.
     pub fn next(&self) -> Option<Vec<Endorsed>> {
-        let block = self.blocks.first()?;
-        let number = block.header.as_ref().unwrap().number;
-        let filter = &block.metadata.as_ref().unwrap().metadata[TRANSACTIONS_FILTER];
-        let envelopes = block.data.as_ref().unwrap().data.iter().enumerate();
+        let block = self.blocks.front()?;
+        let number = block.number();
+        let filter = block.metadata(TRANSACTIONS_FILTER).unwrap();
+        let envelopes = block.envelopes().iter().enumerate();
         let endorsed = envelopes.filter_map(|(index, envelope)| {
             let label = self.labels.get(&(number, index)).cloned().unwrap_or_default();
             let mut endorsed = Endorsed::read(envelope)?;
@@ -82,14 +86,11 @@ impl Recorded {
         Some(endorsed.collect())
     }
 
-    /// Commits the next block.
+    /// Commits the next block; verdicts and commit hash are those that the peer recorded.
     pub fn commit(&mut self) {
-        let block = self.blocks.remove(0);
-        if let Ok(bundle) = Bundle::from_block(&block) {
-            self.bundle = bundle;
-        }
-        let report = self.replay.block(block).unwrap();
-        assert_eq!(report.equal, Some(true), "{report}");
+        let block = self.blocks.pop_front().unwrap();
+        let committed = self.committer.take(block.clone()).unwrap();
+        assert_eq!(committed.block.block, block, "block {}", block.number());
     }
 }
 
