@@ -32,7 +32,7 @@ pub(crate) fn creator(serialized: &Bytes) -> Result<Creator, CreatorError> {
     }
     let Claims { mspid, organizational_units, .. } = Claims::read(serialized.clone())?;
     let role = role(organizational_units.iter().map(String::as_str));
-    Ok(Creator { msp_id: mspid, role })
+    Ok(Creator::new(&mspid, role))
 }
 
 /// With NodeOUs an identity has exactly one of the four roles (`fabric/msp/mspimplvalidate.go`); any

@@ -155,6 +155,8 @@ async fn no_write_of_one_body_keeps_the_other_from_stopping() {
     let event = Event {
         effective_at: far,
         by: ACCREDITATION_BODY.into(),
+        role: String::new(),
+        person: String::new(),
         reason: "\u{1b}[2K\u{1b}[1GVALID".into(),
         transaction_id: "ff".into(),
     };

@@ -276,6 +276,8 @@ fn write(key: &str, now: DateTime, rng: &mut Rng) -> KvWrite {
     let mut event = || Event {
         effective_at: moment(now, rng),
         by: (*rng.choice(BOTH).unwrap()).to_owned(),
+        role: String::new(),
+        person: String::new(),
         reason: "why".into(),
         transaction_id: format!("{:064x}", rng.u8(..)),
     };

@@ -36,18 +36,18 @@ async fn main() {
     println!("unknown       /c/{}", code(99));
     world.set_time(world.now().plus_days(3));
     let reason = "Two laboratories disagree about the surface area; a third one measures.";
-    world.submit(accreditation_client(), "certificate:stop", &[&stopped, reason]);
+    world.submit(accreditor(), "certificate:stop", &[&stopped, reason]);
     world.submit(
-        certification_client(),
+        decision_maker(),
         "certificate:stop",
         &[&withdrawn, "The batch is being looked into."],
     );
     world.set_time(world.now().plus_days(2));
-    world.submit(certification_client(), "certificate:withdraw", &[&withdrawn, "The batch was mislabelled."]);
+    world.submit(decision_maker(), "certificate:withdraw", &[&withdrawn, "The batch was mislabelled."]);
     match std::env::args().nth(2).as_deref() {
         Some("accreditation-suspended") => {
             let arguments = [CERTIFICATION_BODY, demo::SCHEME_ID, "allCertificates", "Under investigation."];
-            world.submit(accreditation_client(), "accreditation:suspend", &arguments);
+            world.submit(accreditor(), "accreditation:suspend", &arguments);
         }
         Some("cannot-tell") => world.set_time(world.now().plus_days(2)),
         _ => {}

@@ -73,7 +73,7 @@ fn blocks_out_of_order_or_of_another_chain_are_refused_and_make_it_doubtful() {
 fn what_was_missed_is_read_from_the_ledger_and_comes_to_the_same() {
     let mut world = World::new();
     let code = world.issue(1, |_| {}).to_string();
-    world.submit(accreditation_client(), "certificate:stop", &[&code, "A closer look"]);
+    world.submit(accreditor(), "certificate:stop", &[&code, "A closer look"]);
     world.issue(2, |_| {});
     let key = keys::certificate(common::code(9));
     let write = KvWrite { key, is_delete: false, value: Bytes::from_static(b"never happened") };
@@ -215,6 +215,8 @@ fn event(claimed: DateTime, reason: &str) -> Event {
     Event {
         effective_at: claimed,
         by: "LabMSP".into(),
+        role: String::new(),
+        person: String::new(),
         reason: reason.into(),
         transaction_id: "ff".repeat(32),
     }
@@ -285,7 +287,7 @@ async fn a_bodys_own_unreadable_record_is_cannot_tell_unless_the_other_says_not_
     assert!(answer.get("lastKnown").is_none());
     // It stays on its product's list.
     site.get("/01/09520123456788").await.says("Cannot tell").says(&code.grouped());
-    world.submit(accreditation_client(), "certificate:stop", &[&code.to_string(), "A closer look"]);
+    world.submit(accreditor(), "certificate:stop", &[&code.to_string(), "A closer look"]);
     let (status, answer) = site.json(&format!("/c/{code}")).await;
     assert_eq!((status, answer["result"].as_str()), (200, Some("notValid")));
     assert_eq!(answer["reasons"][0]["by"], ACCREDITATION_BODY);
@@ -296,7 +298,7 @@ async fn a_bodys_own_unreadable_record_is_cannot_tell_unless_the_other_says_not_
 async fn a_spoilt_scheme_hides_no_stop() {
     let mut world = World::new();
     let code = world.issue(1, |_| {});
-    world.submit(certification_client(), "certificate:stop", &[&code.to_string(), "A closer look"]);
+    world.submit(decision_maker(), "certificate:stop", &[&code.to_string(), "A closer look"]);
     let scheme = keys::scheme(demo::SCHEME_ID, demo::SCHEME_VERSION);
     for value in [b"\xff".to_vec(), vec![1; 2 << 20]] {
         world.alone(ACCREDITATION_BODY, world.now(), vec![put(scheme.clone(), value)]);
@@ -324,8 +326,8 @@ async fn a_withdrawal_dated_into_the_future_counts_from_its_block() {
     assert_eq!(answer["reasons"][0]["since"], start().plus_seconds(3600).to_string());
     // Who acted is who owns the key, whatever the record says.
     assert_eq!(answer["reasons"][0]["by"], CERTIFICATION_BODY);
-    world.submit(accreditation_client(), "certificate:stop", &[&code.to_string(), "A closer look"]);
-    world.submit(accreditation_client(), "certificate:withdraw", &[&code.to_string(), "Proven"]);
+    world.submit(accreditor(), "certificate:stop", &[&code.to_string(), "A closer look"]);
+    world.submit(accreditor(), "certificate:withdraw", &[&code.to_string(), "Proven"]);
 }
 
 /// A stop that a clock some minutes fast dated: its page does not go on saying valid until then.
@@ -398,8 +400,8 @@ async fn an_issue_that_was_held_back_until_the_accreditation_had_ended_is_not_va
 async fn a_lift_that_was_held_back_does_not_change_the_past() {
     let mut world = World::new();
     let code = world.issue(1, |_| {}).to_string();
-    world.submit(certification_client(), "certificate:stop", &[&code, "A closer look"]);
-    let lifted = world.execute(certification_client(), "certificate:lift", &[&code, "All is well"]);
+    world.submit(decision_maker(), "certificate:stop", &[&code, "A closer look"]);
+    let lifted = world.execute(decision_maker(), "certificate:lift", &[&code, "All is well"]);
     let site = world.serve().await;
     world.set_time(start().plus_days(30));
     world.tick();

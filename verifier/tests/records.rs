@@ -55,6 +55,8 @@ fn deed() -> impl Strategy<Value = Deed> {
     let event = |seconds: i64| Event {
         effective_at: start().plus_seconds(seconds),
         by: String::new(),
+        role: String::new(),
+        person: String::new(),
         reason: "why".into(),
         transaction_id: "ff".into(),
     };

@@ -83,7 +83,7 @@ async fn whoever_stops_it_is_named_with_the_reason() {
     let site = world.serve().await;
     let path = format!("/api/v1/certificates/{code}");
 
-    world.submit(accreditation_client(), "certificate:stop", &[&code, "A closer look <b>&"]);
+    world.submit(accreditor(), "certificate:stop", &[&code, "A closer look <b>&"]);
     let (status, answer) = site.json(&path).await;
     assert_eq!((status, &answer["result"]), (200, &json!("notValid")));
     assert_eq!(
@@ -96,11 +96,11 @@ async fn whoever_stops_it_is_named_with_the_reason() {
         .says("A closer look &#60;b&#62;&#38;");
 
     world.set_time(start().plus_seconds(60));
-    world.submit(accreditation_client(), "certificate:lift", &[&code, "All is well"]);
+    world.submit(accreditor(), "certificate:lift", &[&code, "All is well"]);
     assert_eq!(site.json(&path).await.1["result"], "valid");
 
     world.set_time(start().plus_seconds(120));
-    world.submit(certification_client(), "certificate:withdraw", &[&code, "Mislabelled"]);
+    world.submit(decision_maker(), "certificate:withdraw", &[&code, "Mislabelled"]);
     let (_, answer) = site.json(&path).await;
     assert_eq!(answer["reasons"][0]["cause"], "withdrawn");
     assert_eq!(answer["reasons"][0]["by"], "CertBodyMSP");
@@ -116,11 +116,11 @@ async fn a_suspended_accreditation_shows_on_every_certificate_that_rests_on_it()
     let path = format!("/api/v1/certificates/{code}");
     assert_eq!(site.json(&path).await.1["result"], "valid");
     let suspend = |effect| [CERTIFICATION_BODY, demo::SCHEME_ID, effect, "Under investigation"];
-    world.submit(accreditation_client(), "accreditation:suspend", &suspend("newGrants"));
+    world.submit(accreditor(), "accreditation:suspend", &suspend("newGrants"));
     let (_, answer) = site.json(&path).await;
     assert_eq!(answer["result"], "valid", "certificates granted before go on");
     assert_eq!(answer["accreditation"]["inForce"], false);
-    world.submit(accreditation_client(), "accreditation:suspend", &suspend("allCertificates"));
+    world.submit(accreditor(), "accreditation:suspend", &suspend("allCertificates"));
     let (_, answer) = site.json(&path).await;
     assert_eq!(answer["reasons"][0]["cause"], "accreditationSuspended");
 }
@@ -174,7 +174,7 @@ async fn past_dates_are_answered_from_the_ledger() {
     let mut world = World::new();
     let code = world.issue(1, |_| {}).to_string();
     world.set_time(start().plus_days(10));
-    world.submit(certification_client(), "certificate:stop", &[&code, "A closer look"]);
+    world.submit(decision_maker(), "certificate:stop", &[&code, "A closer look"]);
     let site = world.serve().await;
     for (at, result) in [
         ("2026-11-21", "notValid"),
@@ -344,7 +344,7 @@ async fn a_label_leads_to_its_own_certificate_and_then_to_others_of_the_product(
     let codes: Vec<_> = (1..=5).map(|number| world.issue(number, product(GTIN, Some("B1"), None))).collect();
     for code in &codes[..3] {
         let arguments = [code.to_string(), "A closer look".into()];
-        world.submit(accreditation_client(), "certificate:stop", &arguments.each_ref().map(String::as_str));
+        world.submit(accreditor(), "certificate:stop", &arguments.each_ref().map(String::as_str));
     }
     let (stopped, valid) = (codes[1], codes[3]);
     let site = world.serve().await;
@@ -372,7 +372,7 @@ async fn a_label_leads_to_its_own_certificate_and_then_to_others_of_the_product(
     let path = format!("/01/{GTIN}/10/B1?c={valid}");
     let tag = site.get(&path).await.header("etag").to_owned();
     let arguments = [codes[4].to_string(), "A closer look".into()];
-    world.submit(accreditation_client(), "certificate:stop", &arguments.each_ref().map(String::as_str));
+    world.submit(accreditor(), "certificate:stop", &arguments.each_ref().map(String::as_str));
     let page = site.get_with(&path, &[("If-None-Match", &tag)]).await;
     assert_eq!(page.status, 200);
     assert_eq!(page.text().matches("<strong>Not valid</strong>").count(), 4);
@@ -442,7 +442,7 @@ async fn caches_ask_again_after_the_window() {
     world.confirm();
     let later = site.get_with(&format!("/c/{code}"), &[("If-None-Match", &page)]).await;
     assert_eq!(later.status, 304, "a head confirmed again changes nothing that matters");
-    world.submit(accreditation_client(), "certificate:stop", &[&code, "A closer look"]);
+    world.submit(accreditor(), "certificate:stop", &[&code, "A closer look"]);
     let stopped = site.get_with(&format!("/c/{code}"), &[("If-None-Match", &page)]).await;
     assert_eq!(stopped.status, 200);
     stopped.says("Not valid");

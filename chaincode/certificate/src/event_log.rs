@@ -10,9 +10,9 @@ use bytes::Bytes;
 use crate::date_time::DateTime;
 use crate::ledger_time::LedgerTime;
 use crate::record::{Accreditation, Effect, Event, RecordError, Stop, Withdrawal};
-use crate::record::{Field, decode, encode};
+use crate::record::{Field, Input, decode, encode};
 
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
 
 /// Periods of one kind in a log. The contract allows fewer suspensions; past this many, which only a dishonest owner
 /// reaches, the last one stays open.
@@ -250,7 +250,7 @@ impl Field for Period {
         self.until.write(out);
     }
 
-    fn read(input: &mut Bytes) -> Result<Period, RecordError> {
+    fn read(input: &mut Input) -> Result<Period, RecordError> {
         Ok(Period {
             kind: Field::read(input)?,
             began: Field::read(input)?,
@@ -272,7 +272,7 @@ impl Field for Kind {
         });
     }
 
-    fn read(input: &mut Bytes) -> Result<Kind, RecordError> {
+    fn read(input: &mut Input) -> Result<Kind, RecordError> {
         match u8::read(input)? {
             1 => Ok(Kind::Suspended),
             2 => Ok(Kind::Withdrawn),

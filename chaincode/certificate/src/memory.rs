@@ -41,7 +41,7 @@ impl Memory {
     pub fn new(channel: &str) -> Memory {
         Memory {
             channel: channel.to_owned(),
-            creator: Creator { msp_id: String::new(), role: None },
+            creator: Creator::new("", None),
             timestamp: DateTime::from_seconds(0),
             transactions: 0,
             transaction_id: String::new(),

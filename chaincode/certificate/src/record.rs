@@ -15,7 +15,7 @@ mod stop;
 pub use accreditation::{Accreditation, AccreditationSuspension, Effect, MAXIMUM_NUMBER};
 pub use certificate::Certificate;
 pub use codec::RecordError;
-pub(crate) use codec::{Field, decode, encode};
+pub(crate) use codec::{Field, Input, decode, encode};
 pub use event::{Event, MAXIMUM_REASON};
 pub use issuer_key::IssuerKey;
 pub use ledger::Ledger;

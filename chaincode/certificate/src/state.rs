@@ -8,6 +8,7 @@ use bytes::Bytes;
 
 use crate::date_time::DateTime;
 use crate::document::{self, SignedDocument};
+use crate::duty::{Duty, is_person};
 use crate::refusal::Violation;
 
 /// The ledger as one transaction sees it.
@@ -81,6 +82,24 @@ pub struct Creator {
     pub msp_id: String,
     /// From the organisational unit in its certificate; `None` where that names no role.
     pub role: Option<Role>,
+    /// From the attribute `nanotrace.role` of its certificate; in order, each once.
+    pub duties: Vec<Duty>,
+    /// The attribute `nanotrace.person`: a pseudonym of the person that stays when the certificate is renewed.
+    pub person: Option<String>,
+}
+
+impl Creator {
+    /// An identity whose certificate has no attribute.
+    pub fn new(msp_id: &str, role: Option<Role>) -> Creator {
+        Creator { msp_id: msp_id.to_owned(), role, duties: Vec::new(), person: None }
+    }
+
+    /// With the values of the attributes `nanotrace.role` and `nanotrace.person`. What is neither a duty nor a pseudonym
+    /// counts as absent.
+    pub fn with_attributes(self, duties: &str, person: &str) -> Creator {
+        let person = is_person(person).then(|| person.to_owned());
+        Creator { duties: Duty::from_attribute(duties), person, ..self }
+    }
 }
 
 /// The four roles of Fabric's NodeOUs.

@@ -24,6 +24,8 @@ fn event(seconds: i64, transaction: u8) -> Event {
     Event {
         effective_at: at(seconds),
         by: OWNER.into(),
+        role: String::new(),
+        person: String::new(),
         reason: "why".into(),
         transaction_id: format!("{transaction:02x}"),
     }

@@ -184,7 +184,7 @@ proptest! {
         } else {
             arguments.into_iter().map(Bytes::from).collect()
         };
-        for caller in [certification_client(), certification_admin(), accreditation_client(), accreditation_admin()] {
+        for caller in [certification_client(), certification_admin(), accreditor(), accreditation_admin()] {
             ledger.begin(caller, now());
             let response = block_on(dispatch(&mut ledger, FUNCTIONS[function], &arguments));
             if response.status != 200 {

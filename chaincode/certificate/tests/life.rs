@@ -6,7 +6,7 @@ mod common;
 
 use certificate::memory::Memory;
 use certificate::parties::{ACCREDITATION_BODY, CERTIFICATION_BODY};
-use certificate::{Creator, DateTime, Role, canonical, demo, keys};
+use certificate::{Creator, DateTime, Duty, Role, canonical, demo, keys};
 use common::*;
 use futures::executor::block_on;
 use serde_json::{Value, json};
@@ -41,7 +41,7 @@ fn issue_and_read() {
 
     let document = submit(&mut ledger, certification_client(), "certificate:document", &[&code(1).grouped()]);
     assert_eq!(document.payload, demonstration(1).into_bytes());
-    let answer = done(&mut ledger, accreditation_client(), "certificate:get", &[&code(1).to_urn()]);
+    let answer = done(&mut ledger, accreditor(), "certificate:get", &[&code(1).to_urn()]);
     assert_eq!(answer["verdict"], json!({"result": "valid"}));
     assert_eq!(answer["issued"]["effectiveAt"], NOW);
     assert_eq!(canonical::to_canonical(&answer["document"]).unwrap(), demonstration(1).into_bytes());
@@ -58,65 +58,106 @@ fn a_certificate_is_issued_once() {
     refused(&mut ledger, certification_client(), "certificate:issue", &[&taken], 400, &words);
 }
 
+/// Whom a function takes.
+#[derive(Clone, Copy)]
+enum Callers {
+    /// By organisation and NodeOU role, whatever the attribute says.
+    Nodes(&'static [(&'static str, Role)]),
+    /// A client of the certification body: without a role, a service or a decision-maker.
+    Issuers,
+    /// An administrator, or a person of one of these duties, each of its organisation.
+    Persons(&'static [(&'static str, Duty)]),
+}
+
+impl Callers {
+    fn allow(self, organisation: &str, role: Option<Role>, duty: Option<Duty>) -> bool {
+        match self {
+            Callers::Nodes(nodes) => role.is_some_and(|role| nodes.contains(&(organisation, role))),
+            Callers::Issuers => {
+                let duties = [None, Some(Duty::Service), Some(Duty::DecisionMaker)];
+                organisation == CERTIFICATION_BODY && role == Some(Role::Client) && duties.contains(&duty)
+            }
+            Callers::Persons(persons) => {
+                let is_admin = role == Some(Role::Admin) && duty != Some(Duty::Service);
+                let is_client = matches!(role, Some(Role::Admin | Role::Client));
+                let on_duty = |&(_, wanted): &(&str, Duty)| is_admin || is_client && duty == Some(wanted);
+                persons.iter().filter(|(of, _)| *of == organisation).any(on_duty)
+            }
+        }
+    }
+}
+
 #[test]
 fn who_may_call_what() {
+    use Callers::{Issuers, Nodes, Persons};
     let code = code(1).to_string();
-    type Callers = &'static [(&'static str, Role)];
-    let calls: [(&str, Vec<String>, Callers); 13] = [
-        ("ledger:tick", vec![], RESPONSIBLE),
-        ("ledger:bind", vec![genesis()], &[(ACCREDITATION_BODY, Role::Admin)]),
-        ("scheme:register", vec![demo::scheme().to_string()], &[(ACCREDITATION_BODY, Role::Admin)]),
-        (
-            "accreditation:register",
-            vec![demo::accreditation(now()).to_string()],
-            &[(ACCREDITATION_BODY, Role::Admin)],
-        ),
-        (
-            "accreditation:suspend",
-            [CERTIFICATION_BODY, demo::SCHEME_ID, "newGrants", "why"].map(String::from).to_vec(),
-            &[(ACCREDITATION_BODY, Role::Admin), (ACCREDITATION_BODY, Role::Client)],
-        ),
-        (
-            "accreditation:restore",
-            [CERTIFICATION_BODY, demo::SCHEME_ID, "why"].map(String::from).to_vec(),
-            &[(ACCREDITATION_BODY, Role::Admin), (ACCREDITATION_BODY, Role::Client)],
-        ),
-        ("issuerKey:propose", vec![issuer_key().to_string()], &[(CERTIFICATION_BODY, Role::Admin)]),
-        (
-            "issuerKey:approve",
-            vec![CERTIFICATION_BODY.into(), public_key()],
-            &[(ACCREDITATION_BODY, Role::Admin)],
-        ),
-        (
-            "issuerKey:revoke",
-            vec![CERTIFICATION_BODY.into(), public_key(), "why".into()],
-            &[(CERTIFICATION_BODY, Role::Admin), (ACCREDITATION_BODY, Role::Admin)],
-        ),
-        ("certificate:issue", vec![demonstration(1)], &[(CERTIFICATION_BODY, Role::Client)]),
-        ("certificate:stop", vec![code.clone(), "why".into()], RESPONSIBLE),
-        ("certificate:lift", vec![code.clone(), "why".into()], RESPONSIBLE),
-        ("certificate:withdraw", vec![code, "why".into()], RESPONSIBLE),
-    ];
-    const RESPONSIBLE: Callers = &[
+    const ACCREDITOR: Callers = Persons(&[(ACCREDITATION_BODY, Duty::Accreditor)]);
+    const ADMIN: Callers = Nodes(&[(ACCREDITATION_BODY, Role::Admin)]);
+    const EITHER_ADMIN: Callers = Nodes(&[(CERTIFICATION_BODY, Role::Admin), (ACCREDITATION_BODY, Role::Admin)]);
+    const RESPONSIBLE: Callers = Nodes(&[
         (CERTIFICATION_BODY, Role::Admin),
         (CERTIFICATION_BODY, Role::Client),
         (ACCREDITATION_BODY, Role::Admin),
         (ACCREDITATION_BODY, Role::Client),
+    ]);
+    let suspend = [CERTIFICATION_BODY, demo::SCHEME_ID, "newGrants", "why"].map(String::from).to_vec();
+    let restore = [CERTIFICATION_BODY, demo::SCHEME_ID, "why"].map(String::from).to_vec();
+    let key = vec![CERTIFICATION_BODY.to_owned(), public_key()];
+    let revocation = [key.as_slice(), &["why".to_owned()]].concat();
+    let calls: [(&str, Vec<String>, Callers); 13] = [
+        ("ledger:tick", vec![], RESPONSIBLE),
+        ("ledger:bind", vec![genesis()], ADMIN),
+        ("scheme:register", vec![demo::scheme().to_string()], ADMIN),
+        ("accreditation:register", vec![demo::accreditation(now()).to_string()], ADMIN),
+        ("accreditation:suspend", suspend, ACCREDITOR),
+        ("accreditation:restore", restore, ACCREDITOR),
+        ("issuerKey:propose", vec![issuer_key().to_string()], Nodes(&[(CERTIFICATION_BODY, Role::Admin)])),
+        ("issuerKey:approve", key, ADMIN),
+        ("issuerKey:revoke", revocation, EITHER_ADMIN),
+        ("certificate:issue", vec![demonstration(1)], Issuers),
+        ("certificate:stop", vec![code.clone(), "why".into()], RESPONSIBLE),
+        ("certificate:lift", vec![code.clone(), "why".into()], RESPONSIBLE),
+        ("certificate:withdraw", vec![code, "why".into()], RESPONSIBLE),
     ];
-    let roles = [Some(Role::Admin), Some(Role::Client), Some(Role::Peer), Some(Role::Orderer), None];
-    let organisations = [CERTIFICATION_BODY, ACCREDITATION_BODY, "LabMSP", "IndustryMSP", "CustomsMSP", ""];
     let issued = issued();
     for (function, arguments, allowed) in calls {
         let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
-        for organisation in organisations {
-            for role in roles {
-                let caller = Creator { msp_id: organisation.into(), role };
-                let may = role.is_some_and(|role| allowed.contains(&(organisation, role)));
-                let status = submit(&mut issued.clone(), caller, function, &arguments).status;
-                assert_eq!(status != 403, may, "{function} by {role:?} of {organisation}: {status}");
-            }
+        for (organisation, role, duty) in callers() {
+            let may = allowed.allow(organisation, role, duty);
+            let duty = duty.map(Duty::name).unwrap_or_default();
+            let caller = Creator::new(organisation, role).with_attributes(duty, "p-1");
+            let status = submit(&mut issued.clone(), caller, function, &arguments).status;
+            assert_eq!(status != 403, may, "{function} by {role:?} {duty:?} of {organisation}: {status}");
         }
     }
+}
+
+/// Every organisation with every NodeOU role and every duty.
+fn callers() -> impl Iterator<Item = (&'static str, Option<Role>, Option<Duty>)> {
+    let organisations = [CERTIFICATION_BODY, ACCREDITATION_BODY, "LabMSP", "IndustryMSP", "CustomsMSP", ""];
+    let roles = [Some(Role::Admin), Some(Role::Client), Some(Role::Peer), Some(Role::Orderer), None];
+    let duties = Duty::ALL.into_iter().map(Some).chain([None]);
+    let of_role = move |(organisation, role)| duties.clone().map(move |duty| (organisation, role, duty));
+    let of_organisation = move |organisation| roles.into_iter().map(move |role| (organisation, role));
+    organisations.into_iter().flat_map(of_organisation).flat_map(of_role)
+}
+
+#[test]
+fn the_refusal_says_which_role_or_pseudonym_is_missing() {
+    let mut ledger = issued();
+    let suspend = [CERTIFICATION_BODY, demo::SCHEME_ID, "newGrants", "why"];
+    let words = "takes accreditor, the caller is without a role (client) of AccreditationMSP: the attribute nanotrace.role";
+    refused(&mut ledger, creator(ACCREDITATION_BODY, Role::Client), "accreditation:suspend", &suspend, 403, words);
+    let nameless = person(ACCREDITATION_BODY, "accreditor", "John Doe");
+    refused(&mut ledger, nameless, "accreditation:suspend", &suspend, 403, "no attribute nanotrace.person");
+    let service = creator(ACCREDITATION_BODY, Role::Admin).with_attributes("service,accreditor", "s-1");
+    refused(&mut ledger, service, "accreditation:suspend", &suspend, 403, "the caller is accreditor,service (admin)");
+    let answer = done(&mut ledger, accreditor(), "accreditation:suspend", &suspend);
+    let placed = &answer["suspensions"][0]["placed"];
+    assert_eq!((&placed["role"], &placed["person"]), (&json!("accreditor"), &json!("a-1")));
+    let restore = &suspend[..2];
+    let answer = done(&mut ledger, accreditation_admin(), "accreditation:restore", &[restore[0], restore[1], "ok"]);
+    assert!(answer["suspensions"][0]["lifted"].get("role").is_none(), "an admin's organisation suffices");
 }
 
 #[test]
@@ -128,22 +169,22 @@ fn stop_lift_withdraw() {
         let response = block_on(ledger.submit(caller, hour(hours), function, &[&code, "a reason"]));
         assert_eq!(response.status, status, "{function}: {}", response.message);
     };
-    act(1, certification_client(), "certificate:lift", 409);
-    act(1, certification_client(), "certificate:stop", 200);
-    act(2, certification_client(), "certificate:stop", 409);
-    act(2, accreditation_client(), "certificate:lift", 409);
-    act(2, accreditation_client(), "certificate:stop", 200);
-    act(0, certification_client(), "certificate:lift", 409);
-    act(3, certification_client(), "certificate:lift", 200);
-    act(4, accreditation_client(), "certificate:lift", 200);
-    act(5, certification_client(), "certificate:stop", 200);
-    act(6, certification_client(), "certificate:withdraw", 200);
+    act(1, decision_maker(), "certificate:lift", 409);
+    act(1, decision_maker(), "certificate:stop", 200);
+    act(2, decision_maker(), "certificate:stop", 409);
+    act(2, accreditor(), "certificate:lift", 409);
+    act(2, accreditor(), "certificate:stop", 200);
+    act(0, decision_maker(), "certificate:lift", 409);
+    act(3, decision_maker(), "certificate:lift", 200);
+    act(4, accreditor(), "certificate:lift", 200);
+    act(5, decision_maker(), "certificate:stop", 200);
+    act(6, decision_maker(), "certificate:withdraw", 200);
     for function in ["certificate:stop", "certificate:lift", "certificate:withdraw"] {
-        act(7, certification_client(), function, 409);
+        act(7, decision_maker(), function, 409);
     }
     // What the other body has done does not limit this one.
-    act(7, accreditation_client(), "certificate:stop", 200);
-    act(8, accreditation_client(), "certificate:withdraw", 200);
+    act(7, accreditor(), "certificate:stop", 200);
+    act(8, accreditor(), "certificate:withdraw", 200);
 
     let expected = [
         (-1, "notYetValid"),
@@ -167,8 +208,8 @@ fn stop_lift_withdraw() {
 fn history_shows_every_value() {
     let mut ledger = issued();
     let code = code(1).to_string();
-    done(&mut ledger, accreditation_client(), "certificate:stop", &[&code, "doubts"]);
-    done(&mut ledger, accreditation_client(), "certificate:withdraw", &[&code, "proven"]);
+    done(&mut ledger, accreditor(), "certificate:stop", &[&code, "doubts"]);
+    done(&mut ledger, accreditor(), "certificate:withdraw", &[&code, "proven"]);
     let history = done(&mut ledger, certification_client(), "certificate:history", &[&code]);
     let keys: Vec<&str> =
         history.as_array().unwrap().iter().map(|entry| entry["key"].as_str().unwrap()).collect();
@@ -183,10 +224,10 @@ fn history_is_in_order_within_one_second() {
     let mut ledger = issued();
     let code = code(1).to_string();
     for (caller, function, why) in [
-        (accreditation_client(), "certificate:stop", "first"),
-        (certification_client(), "certificate:stop", "second"),
-        (accreditation_client(), "certificate:lift", "third"),
-        (certification_client(), "certificate:withdraw", "fourth"),
+        (accreditor(), "certificate:stop", "first"),
+        (decision_maker(), "certificate:stop", "second"),
+        (accreditor(), "certificate:lift", "third"),
+        (decision_maker(), "certificate:withdraw", "fourth"),
     ] {
         done(&mut ledger, caller, function, &[&code, why]);
     }
@@ -201,7 +242,7 @@ fn a_suspended_accreditation() {
     let mut ledger = issued();
     let about = [CERTIFICATION_BODY, demo::SCHEME_ID];
     let suspend = |ledger: &mut Memory, effect: &str| {
-        done(ledger, accreditation_client(), "accreditation:suspend", &[about[0], about[1], effect, "audit"])
+        done(ledger, accreditor(), "accreditation:suspend", &[about[0], about[1], effect, "audit"])
     };
     suspend(&mut ledger, "newGrants");
     assert_eq!(verdict(&mut ledger, None), "valid");
@@ -210,12 +251,12 @@ fn a_suspended_accreditation() {
     suspend(&mut ledger, "allCertificates");
     assert_eq!(verdict(&mut ledger, None), "accreditationSuspended");
     let again = [about[0], about[1], "allCertificates", "audit"];
-    refused(&mut ledger, accreditation_client(), "accreditation:suspend", &again, 409, "with this effect");
-    done(&mut ledger, accreditation_client(), "accreditation:restore", &[about[0], about[1], "all is well"]);
+    refused(&mut ledger, accreditor(), "accreditation:suspend", &again, 409, "with this effect");
+    done(&mut ledger, accreditor(), "accreditation:restore", &[about[0], about[1], "all is well"]);
     assert_eq!(verdict(&mut ledger, Some(now())), "valid");
     done(&mut ledger, certification_client(), "certificate:issue", &[&demonstration(2)]);
     let restore = [about[0], about[1], "again"];
-    refused(&mut ledger, accreditation_client(), "accreditation:restore", &restore, 409, "is not suspended");
+    refused(&mut ledger, accreditor(), "accreditation:restore", &restore, 409, "is not suspended");
 }
 
 #[test]
@@ -460,7 +501,7 @@ fn every_broken_rule_of_a_request_is_named_in_the_order_of_its_fields() {
     for function in ["certificate:stop", "certificate:lift", "certificate:withdraw"] {
         refused(
             &mut ledger,
-            certification_client(),
+            decision_maker(),
             function,
             &["x", ""],
             400,

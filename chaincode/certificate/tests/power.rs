@@ -76,7 +76,7 @@ fn what_one_body_holds_the_other_cannot_write() {
 fn each_body_stops_alone() {
     let code = code(1).to_string();
     for (body, caller) in
-        [(BODY, certification_client as fn() -> Creator), (ACCREDITATION, accreditation_client)]
+        [(BODY, decision_maker as fn() -> Creator), (ACCREDITATION, accreditor)]
     {
         let mut ledger = issued();
         let withdraw = ["certificate:withdraw"].as_slice();
@@ -115,7 +115,7 @@ fn a_stop_writes_one_key() {
     let arguments = [code.as_bytes().to_vec().into(), b"why".to_vec().into()];
     for (function, prefix) in [("certificate:stop", keys::STOP), ("certificate:withdraw", keys::WITHDRAWAL)] {
         let mut ledger = issued();
-        ledger.begin(accreditation_client(), now());
+        ledger.begin(accreditor(), now());
         futures::executor::block_on(certificate::dispatch(&mut ledger, function, &arguments));
         assert_eq!(ledger.keys_written(), [format!("{prefix}{code}/{ACCREDITATION}")]);
     }
@@ -125,7 +125,7 @@ fn a_stop_writes_one_key() {
 /// again.
 #[test]
 fn a_stop_reads_its_own_keys_and_the_certificate_alone() {
-    for (owner, caller) in [(BODY, certification_client()), (ACCREDITATION, accreditation_client())] {
+    for (owner, caller) in [(BODY, decision_maker()), (ACCREDITATION, accreditor())] {
         for function in ["certificate:stop", "certificate:withdraw"] {
             let mut ledger = issued();
             ledger.begin(caller.clone(), now());
@@ -148,12 +148,12 @@ fn a_stop_reads_its_own_keys_and_the_certificate_alone() {
 fn no_record_of_one_body_hinders_the_others_stop() {
     let far = DateTime::parse("9999-12-31T23:59:59Z").unwrap();
     let event =
-        || Event { effective_at: far, by: BODY.into(), reason: "later".into(), transaction_id: "ff".into() };
+        || Event { effective_at: far, by: BODY.into(), role: String::new(), person: String::new(), reason: "later".into(), transaction_id: "ff".into() };
     let withdrawn = Withdrawal { withdrawn: Some(event()) }.encode();
     let stopped = Stop { suspensions: vec![Suspension { placed: event(), lifted: None }] }.encode();
     for (attacker, victim, caller) in [
-        (BODY, ACCREDITATION, accreditation_client as fn() -> Creator),
-        (ACCREDITATION, BODY, certification_client),
+        (BODY, ACCREDITATION, accreditor as fn() -> Creator),
+        (ACCREDITATION, BODY, decision_maker),
     ] {
         let code = code(1);
         let attacks = [
@@ -193,7 +193,7 @@ fn a_spoilt_record_of_ones_own_does_not_keep_one_from_stopping() {
     ledger.put(&key, b"garbage".to_vec());
     ledger.commit(&[BODY]).unwrap();
     let arguments = [&code(1).to_string(), "why"];
-    assert!(endorsed_by(&mut ledger, &[BODY], certification_client(), now(), "certificate:stop", &arguments));
+    assert!(endorsed_by(&mut ledger, &[BODY], decision_maker(), now(), "certificate:stop", &arguments));
     let answer = done(&mut ledger, certification_client(), "certificate:get", &[&code(1).to_string()]);
     assert_eq!(answer["verdict"]["reasons"][0]["cause"], "suspended");
 }
@@ -207,7 +207,7 @@ fn a_stop_is_not_refused_for_its_time() {
     assert!(endorsed_by(
         &mut ledger,
         &[BODY],
-        certification_client(),
+        decision_maker(),
         earlier,
         "certificate:stop",
         &arguments
@@ -215,7 +215,7 @@ fn a_stop_is_not_refused_for_its_time() {
     assert!(endorsed_by(
         &mut ledger,
         &[BODY],
-        certification_client(),
+        decision_maker(),
         earlier,
         "certificate:withdraw",
         &arguments
@@ -223,16 +223,16 @@ fn a_stop_is_not_refused_for_its_time() {
     let later = now().plus_seconds(600);
     let about = [BODY, demo::SCHEME_ID, "newGrants", "why"];
     let alone = [ACCREDITATION];
-    assert!(endorsed_by(&mut ledger, &alone, accreditation_client(), later, "accreditation:suspend", &about));
+    assert!(endorsed_by(&mut ledger, &alone, accreditor(), later, "accreditation:suspend", &about));
     let about = [BODY, demo::SCHEME_ID, "allCertificates", "why"];
-    assert!(endorsed_by(&mut ledger, &alone, accreditation_client(), now(), "accreditation:suspend", &about));
+    assert!(endorsed_by(&mut ledger, &alone, accreditor(), now(), "accreditation:suspend", &about));
 }
 
 #[test]
 fn a_withdrawal_is_final_for_everybody() {
     let mut ledger = issued();
     let code = code(1).to_string();
-    done(&mut ledger, certification_client(), "certificate:withdraw", &[&code, "why"]);
+    done(&mut ledger, decision_maker(), "certificate:withdraw", &[&code, "why"]);
     assert!(!can_write(&mut ledger, &keys::withdrawal(common::code(1), BODY), &[BODY, ACCREDITATION]));
 }
 
@@ -245,7 +245,7 @@ fn the_accreditation_body_alone_suspends_and_restores() {
     assert!(endorsed_by(
         &mut ledger,
         &alone,
-        accreditation_client(),
+        accreditor(),
         now(),
         "accreditation:suspend",
         &suspend
@@ -254,7 +254,7 @@ fn the_accreditation_body_alone_suspends_and_restores() {
     assert!(!endorsed_by(
         &mut ledger,
         &[BODY],
-        accreditation_client(),
+        accreditor(),
         now(),
         "accreditation:restore",
         &restore
@@ -262,7 +262,7 @@ fn the_accreditation_body_alone_suspends_and_restores() {
     assert!(endorsed_by(
         &mut ledger,
         &alone,
-        accreditation_client(),
+        accreditor(),
         now(),
         "accreditation:restore",
         &restore

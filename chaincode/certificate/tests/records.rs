@@ -16,12 +16,16 @@ use proptest::prelude::*;
 
 /// As the contract writes it: visible texts. `by` is of the one organisation that owns the records here.
 fn event() -> impl Strategy<Value = Event> {
-    (any::<i64>(), "[ -~é日]{0,80}", "[0-9a-f]{0,64}").prop_map(|(seconds, reason, transaction_id)| Event {
-        effective_at: DateTime::from_seconds(seconds),
-        by: ACCREDITATION_BODY.to_owned(),
-        reason,
-        transaction_id,
-    })
+    (any::<i64>(), "[a-z,-]{0,40}", "[0-9A-Za-z._-]{0,64}", "[ -~é日]{0,80}", "[0-9a-f]{0,64}").prop_map(
+        |(seconds, role, person, reason, transaction_id)| Event {
+            effective_at: DateTime::from_seconds(seconds),
+            by: ACCREDITATION_BODY.to_owned(),
+            role,
+            person,
+            reason,
+            transaction_id,
+        },
+    )
 }
 
 fn suspension() -> impl Strategy<Value = Suspension> {
@@ -65,49 +69,84 @@ proptest! {
     }
 }
 
-/// Version 1, byte for byte.
-#[test]
-fn the_form_is_frozen() {
-    let event = Event {
+fn recorded(role: &str, person: &str) -> Event {
+    Event {
         effective_at: DateTime::from_seconds(0x0102),
         by: "AMSP".into(),
+        role: role.into(),
+        person: person.into(),
         reason: "".into(),
         transaction_id: "ff".into(),
-    };
-    let event_hex = "0000000000000102".to_owned() + "00000004414d5350" + "00000000" + "000000026666";
-    let stop = Stop { suspensions: vec![Suspension { placed: event.clone(), lifted: None }] };
-    assert_eq!(hex::encode(stop.encode()), format!("010001{event_hex}00"));
-    assert_eq!(hex::encode(Stop::default().encode()), "010000");
-    assert_eq!(hex::encode(Withdrawal::default().encode()), "0100");
-    assert_eq!(
-        hex::encode(Withdrawal { withdrawn: Some(event.clone()) }.encode()),
-        format!("0101{event_hex}")
-    );
-    let status = Status { certificate: Code::from_bytes([0x11; 16]) };
-    assert_eq!(hex::encode(status.encode()), format!("01{}", "11".repeat(16)));
-    let certificate = Certificate {
+    }
+}
+
+fn certificate(issued: Event) -> Certificate {
+    Certificate {
         body: "A".into(),
         scheme_id: "s".into(),
         valid_from: DateTime::from_seconds(1),
         valid_until: DateTime::from_seconds(-1),
-        issued: event,
+        issued,
         document: Bytes::from_static(b"{}"),
-    };
-    let expected = format!(
-        "01{}{}{:016x}{}{event_hex}{}",
-        "0000000141",
-        "0000000173",
-        1,
-        "f".repeat(16),
-        "000000027b7d"
-    );
-    assert_eq!(hex::encode(certificate.encode()), expected);
+    }
+}
+
+/// Before its event.
+fn certificate_hex() -> String {
+    ["0000000141", "0000000173", &format!("{:016x}", 1), &"f".repeat(16)].concat()
+}
+
+/// Version 2, byte for byte.
+#[test]
+fn the_form_is_frozen() {
+    let event = recorded("lab", "p1");
+    let event_hex = ["0000000000000102", "00000004414d5350", "000000036c6162", "000000027031", "00000000", "000000026666"];
+    let event_hex = event_hex.concat();
+    let stop = Stop { suspensions: vec![Suspension { placed: event.clone(), lifted: None }] };
+    assert_eq!(hex::encode(stop.encode()), format!("020001{event_hex}00"));
+    assert_eq!(hex::encode(Stop::default().encode()), "020000");
+    assert_eq!(hex::encode(Withdrawal::default().encode()), "0200");
+    let withdrawal = Withdrawal { withdrawn: Some(event.clone()) };
+    assert_eq!(hex::encode(withdrawal.encode()), format!("0201{event_hex}"));
+    let expected = format!("02{}{event_hex}{}", certificate_hex(), "000000027b7d");
+    assert_eq!(hex::encode(certificate(event).encode()), expected);
+    let status = Status { certificate: Code::from_bytes([0x11; 16]) };
+    assert_eq!(hex::encode(status.encode()), format!("01{}", "11".repeat(16)));
+}
+
+/// What the first version of the contract wrote: its events name no role and no person.
+#[test]
+fn version_1_is_read() {
+    let bytes = |hex: String| Bytes::from(hex::decode(hex).unwrap());
+    let event = Event { by: ACCREDITATION_BODY.into(), ..recorded("", "") };
+    let event_hex = "0000000000000102".to_owned() + "00000004414d5350" + "00000000" + "000000026666";
+    let stop = |hex: String| Stop::decode(&bytes(hex), ACCREDITATION_BODY).unwrap();
+    let suspended = vec![Suspension { placed: event.clone(), lifted: None }];
+    assert_eq!(stop(format!("010001{event_hex}00")), Stop { suspensions: suspended });
+    assert_eq!(stop("010000".into()), Stop::default());
+    let withdrawal = |hex: String| Withdrawal::decode(&bytes(hex), ACCREDITATION_BODY).unwrap();
+    assert_eq!(withdrawal("0100".into()), Withdrawal::default());
+    assert_eq!(withdrawal(format!("0101{event_hex}")), Withdrawal { withdrawn: Some(event) });
+    let record = bytes(format!("01{}{event_hex}{}", certificate_hex(), "000000027b7d"));
+    assert_eq!(Certificate::decode(&record), Ok(certificate(recorded("", ""))));
+    let texts = |count: usize| "0000000178".repeat(count);
+    let ledger = Ledger::decode(&bytes(format!("01{}{event_hex}", texts(2)))).unwrap();
+    assert_eq!(ledger, Ledger { channel: "x".into(), genesis: "x".into(), bound: recorded("", "") });
+    let key = IssuerKey::decode(&bytes(format!("01{}{event_hex}01{event_hex}00", texts(5)))).unwrap();
+    assert_eq!((key.proposed, key.approved, key.revoked), (recorded("", ""), Some(recorded("", "")), None));
+    let scheme = Scheme::decode(&bytes(format!("01{}0001{}{event_hex}", texts(3), texts(1)))).unwrap();
+    assert_eq!((scheme.standards, scheme.registered), (vec!["x".to_owned()], recorded("", "")));
+    let dates = format!("{:016x}{:016x}", 1, 2);
+    let accreditation = format!("01{}{dates}{event_hex}000101{event_hex}00", texts(3));
+    let accreditation = Accreditation::decode(&bytes(accreditation)).unwrap();
+    assert_eq!(accreditation.suspensions[0].placed, Event { by: ACCREDITATION_BODY.into(), ..recorded("", "") });
 }
 
 #[test]
 fn other_versions_and_lengths_are_errors() {
     let decode = |hex: &str| Stop::decode(&hex::decode(hex).unwrap().into(), ACCREDITATION_BODY);
-    assert_eq!(decode("020000"), Err(RecordError::Version(2)));
+    assert_eq!(decode("030000"), Err(RecordError::Version(3)));
+    assert_eq!(decode("000000"), Err(RecordError::Version(0)));
     assert_eq!(decode("01000000"), Err(RecordError::Long));
     assert_eq!(decode("0100"), Err(RecordError::Short));
     assert_eq!(decode(""), Err(RecordError::Short));
@@ -127,6 +166,8 @@ fn the_actor_is_who_owns_the_key() {
     let claimed = |by: &str| Event {
         effective_at: DateTime::from_seconds(0),
         by: by.into(),
+        role: String::new(),
+        person: String::new(),
         reason: "bribery".into(),
         transaction_id: "ff".into(),
     };
@@ -147,6 +188,8 @@ fn texts_that_deceive_are_not_read() {
         let placed = Event {
             effective_at: DateTime::from_seconds(0),
             by: "CertBodyMSP".into(),
+            role: String::new(),
+            person: String::new(),
             reason: reason.into(),
             transaction_id: "ff".into(),
         };

@@ -168,7 +168,7 @@ impl Consortium {
         let (ledger, now) = (self.ledger.clone(), self.now);
         let mut draft = self.draft(NAME, msp_id, endorsers);
         let transaction = txid::compute(&draft.nonce, &draft.creator.identity);
-        let creator = Creator { msp_id: msp_id.into(), role: Some(role) };
+        let creator = Creator::new(msp_id, Some(role));
         let mut state = Simulation::new(ledger.view().unwrap(), transaction, now, creator);
         let arguments: Vec<Bytes> =
             arguments.iter().map(|text| Bytes::copy_from_slice(text.as_bytes())).collect();

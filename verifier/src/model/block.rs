@@ -269,9 +269,10 @@ fn readable(accreditation: Option<&Bytes>) -> Option<Accreditation> {
     accreditation.and_then(|record| Accreditation::decode(record).ok())
 }
 
-/// A stop or withdrawal record without any event.
+/// A stop or withdrawal record without any event, in whichever version the issue wrote it.
 fn is_empty(value: &Bytes) -> bool {
-    *value == Stop::default().encode() || *value == Withdrawal::default().encode()
+    Stop::decode(value, "").is_ok_and(|stop| stop == Stop::default())
+        || Withdrawal::decode(value, "").is_ok_and(|withdrawal| withdrawal == Withdrawal::default())
 }
 
 impl Stored<'_> {

@@ -47,15 +47,19 @@ pub fn start() -> DateTime {
 }
 
 pub fn certification_client() -> Creator {
-    Creator { msp_id: CERTIFICATION_BODY.into(), role: Some(Role::Client) }
+    Creator::new(CERTIFICATION_BODY, Some(Role::Client))
 }
 
-pub fn accreditation_client() -> Creator {
-    Creator { msp_id: ACCREDITATION_BODY.into(), role: Some(Role::Client) }
+pub fn decision_maker() -> Creator {
+    certification_client().with_attributes("decision-maker", "d-1")
+}
+
+pub fn accreditor() -> Creator {
+    Creator::new(ACCREDITATION_BODY, Some(Role::Client)).with_attributes("accreditor", "a-1")
 }
 
 fn admin(msp_id: &str) -> Creator {
-    Creator { msp_id: msp_id.into(), role: Some(Role::Admin) }
+    Creator::new(msp_id, Some(Role::Admin))
 }
 
 pub fn key() -> SigningKey {
@@ -272,7 +276,7 @@ impl World {
 
     /// What moves ledger time when nothing else does.
     pub fn tick(&mut self) {
-        self.submit(accreditation_client(), "ledger:tick", &[]);
+        self.submit(accreditor(), "ledger:tick", &[]);
     }
 
     fn seal(&self, draft: &Draft<'_>) -> Bytes {

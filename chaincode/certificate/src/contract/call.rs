@@ -9,17 +9,20 @@ use crate::code::{Code, CodeError};
 use crate::date_time::DateTime;
 use crate::document::report::{Node, Object, Report};
 use crate::document::{MAXIMUM_BYTES, conclude};
+use crate::duty::Duty;
 use crate::json::Json;
 use crate::keys;
 use crate::record::{Event, MAXIMUM_REASON, RecordError};
 use crate::refusal::Refusal;
-use crate::state::{Role, State};
+use crate::state::{Creator, Role, State};
 
 const MAXIMUM_ARGUMENTS: usize = 8;
 
 pub struct Call<'a, S> {
     pub state: &'a mut S,
     arguments: Vec<&'a str>,
+    /// The duties by which the caller may do this; events name them.
+    acting: Vec<Duty>,
 }
 
 impl<'a, S: State> Call<'a, S> {
@@ -28,7 +31,7 @@ impl<'a, S: State> Call<'a, S> {
             return Err(Refusal::Arguments(format!("{} arguments are too many", arguments.len())));
         }
         let arguments = arguments.iter().map(|argument| text(argument)).collect::<Result<_, _>>()?;
-        Ok(Call { state, arguments })
+        Ok(Call { state, arguments, acting: Vec::new() })
     }
 
     /// The arguments, exactly as many as `names`.
@@ -102,6 +105,38 @@ impl<'a, S: State> Call<'a, S> {
         )))
     }
 
+    /// Refuses a caller that has none of `duties`. A person among them needs a pseudonym; a program that is known as one
+    /// has no other duty.
+    pub fn on_duty(&mut self, duties: &[Duty]) -> Result<(), Refusal> {
+        let creator = self.state.creator();
+        let acting: Vec<Duty> = creator.duties.iter().copied().filter(|duty| duties.contains(duty)).collect();
+        if !is_client(creator) || acting.is_empty() || is_barred_service(creator, duties) {
+            return Err(Refusal::Forbidden(format!(
+                "takes {}, the caller is {}: the attribute nanotrace.role, which its organisation's CA writes into the \
+                 certificate of a client or admin, says so",
+                one_of(duties),
+                described(creator)
+            )));
+        }
+        if creator.person.is_none() && acting != [Duty::Service] {
+            return Err(Refusal::Forbidden(format!(
+                "takes a pseudonym of the {}: the caller's certificate has no attribute nanotrace.person",
+                Duty::join(&acting)
+            )));
+        }
+        self.acting = acting;
+        Ok(())
+    }
+
+    /// Refuses a caller that is neither an admin nor has one of `duties`; a service never is.
+    pub fn on_duty_or_admin(&mut self, duties: &[Duty]) -> Result<(), Refusal> {
+        let creator = self.state.creator();
+        match creator.role == Some(Role::Admin) && !is_barred_service(creator, duties) {
+            true => Ok(()),
+            false => self.on_duty(duties),
+        }
+    }
+
     /// The value of one key, decoded.
     pub async fn record<T>(
         &mut self,
@@ -140,6 +175,8 @@ impl<'a, S: State> Call<'a, S> {
         Event {
             effective_at: self.state.timestamp(),
             by: self.state.creator().msp_id.clone(),
+            role: Duty::join(&self.acting),
+            person: self.state.creator().person.clone().unwrap_or_default(),
             reason: reason.to_owned(),
             transaction_id: self.state.transaction_id().to_owned(),
         }
@@ -163,6 +200,30 @@ impl<'a, S: State> Call<'a, S> {
         self.state.set_event(name, payload.clone());
         Ok(payload)
     }
+}
+
+/// A node's certificate gives no duty, whatever its attributes say.
+fn is_client(creator: &Creator) -> bool {
+    matches!(creator.role, Some(Role::Client | Role::Admin))
+}
+
+/// Whether a program would do what is for persons.
+fn is_barred_service(creator: &Creator, duties: &[Duty]) -> bool {
+    creator.duties.contains(&Duty::Service) && !duties.contains(&Duty::Service)
+}
+
+fn one_of(duties: &[Duty]) -> String {
+    duties.iter().map(|duty| duty.name()).collect::<Vec<_>>().join(" or ")
+}
+
+/// Organisation and duties of a caller, in words.
+fn described(creator: &Creator) -> String {
+    let duties = match creator.duties.as_slice() {
+        [] => "without a role".to_owned(),
+        duties => Duty::join(duties),
+    };
+    let node = creator.role.map_or("no role".to_owned(), |role| role.to_string());
+    format!("{duties} ({node}) of {}", creator.msp_id)
 }
 
 /// Every rule is tried; all that are broken are named.

@@ -8,6 +8,7 @@ use super::call::{Call, answer};
 use crate::code::Code;
 use crate::date_time::DateTime;
 use crate::document::{Document, SignedDocument};
+use crate::duty::Duty;
 use crate::keys;
 use crate::parties::{ACCREDITATION_BODY, CERTIFICATION_BODY};
 use crate::record::{Accreditation, Certificate, IssuerKey, Ledger, Scheme, Status, Stop, Withdrawal};
@@ -54,9 +55,13 @@ pub async fn check<S: State>(mut call: Call<'_, S>) -> Result<Vec<u8>, Refusal> 
     answer(&json!({ "violations": violations }))
 }
 
-/// `certificate:issue(document)`: a client of the certification body.
+/// `certificate:issue(document)`: a client of the certification body: a service, a decision-maker, or one whose
+/// certificate names no role.
 pub async fn issue<S: State>(mut call: Call<'_, S>) -> Result<Vec<u8>, Refusal> {
     call.caller(CERTIFICATION_BODY, &[Role::Client])?;
+    if !call.state.creator().duties.is_empty() {
+        call.on_duty(&[Duty::Service, Duty::DecisionMaker])?;
+    }
     let [text] = call.arguments(["document"])?;
     let signed = call.state.check_signed(text.as_bytes()).map_err(Refusal::Rules)?;
     let body = call.state.creator().msp_id.clone();

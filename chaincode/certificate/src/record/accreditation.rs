@@ -3,14 +3,14 @@
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
-use super::codec::{Field, RecordError, decode, encode, line, list};
+use super::codec::{Field, Input, RecordError, decode, encode, line, list};
 use super::event::Event;
 use super::stop::MAXIMUM_SUSPENSIONS;
 use crate::date_time::DateTime;
 use crate::document::MAXIMUM_BYTES;
 use crate::parties::ACCREDITATION_BODY;
 
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
 
 /// Characters of an accreditation's number.
 pub const MAXIMUM_NUMBER: usize = 200;
@@ -105,7 +105,7 @@ impl Field for AccreditationSuspension {
         self.lifted.write(out);
     }
 
-    fn read(input: &mut Bytes) -> Result<AccreditationSuspension, RecordError> {
+    fn read(input: &mut Input) -> Result<AccreditationSuspension, RecordError> {
         Ok(AccreditationSuspension {
             effect: Field::read(input)?,
             placed: Field::read(input)?,
@@ -122,7 +122,7 @@ impl Field for Effect {
         });
     }
 
-    fn read(input: &mut Bytes) -> Result<Effect, RecordError> {
+    fn read(input: &mut Input) -> Result<Effect, RecordError> {
         match u8::read(input)? {
             1 => Ok(Effect::NewGrants),
             2 => Ok(Effect::AllCertificates),

@@ -6,7 +6,7 @@ use super::codec::{Field, RecordError, decode, encode};
 use super::event::Event;
 use crate::date_time::DateTime;
 
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
 
 /// Written once, by issue; never changed.
 ///

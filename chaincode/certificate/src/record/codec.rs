@@ -22,10 +22,30 @@ pub enum RecordError {
     Content,
 }
 
-/// A value with a binary form.
+/// A value with a binary form. What is written has the newest form; every form that was ever written is read.
 pub trait Field: Sized {
     fn write(&self, out: &mut Vec<u8>);
-    fn read(input: &mut Bytes) -> Result<Self, RecordError>;
+    fn read(input: &mut Input) -> Result<Self, RecordError>;
+}
+
+/// What is still to be read of a record.
+pub struct Input {
+    bytes: Bytes,
+    version: u8,
+}
+
+impl Input {
+    /// The record's first byte: by it a field knows which form it has here.
+    pub fn version(&self) -> u8 {
+        self.version
+    }
+
+    pub fn take(&mut self, length: usize) -> Result<Bytes, RecordError> {
+        if length > self.bytes.len() {
+            return Err(RecordError::Short);
+        }
+        Ok(self.bytes.split_to(length))
+    }
 }
 
 pub fn encode(version: u8, fields: impl FnOnce(&mut Vec<u8>)) -> Vec<u8> {
@@ -34,19 +54,20 @@ pub fn encode(version: u8, fields: impl FnOnce(&mut Vec<u8>)) -> Vec<u8> {
     out
 }
 
-/// Reads a whole record: nothing may be left over.
+/// Reads a whole record of any version up to the `newest`: nothing may be left over.
 pub fn decode<T>(
     record: &Bytes,
-    version: u8,
-    fields: impl FnOnce(&mut Bytes) -> Result<T, RecordError>,
+    newest: u8,
+    fields: impl FnOnce(&mut Input) -> Result<T, RecordError>,
 ) -> Result<T, RecordError> {
-    let mut input = record.clone();
-    match u8::read(&mut input)? {
-        found if found == version => (),
-        other => return Err(RecordError::Version(other)),
+    let mut bytes = record.clone();
+    let version = bytes.try_get_u8().map_err(|_| RecordError::Short)?;
+    if !(1..=newest).contains(&version) {
+        return Err(RecordError::Version(version));
     }
+    let mut input = Input { bytes, version };
     let value = fields(&mut input)?;
-    if input.is_empty() { Ok(value) } else { Err(RecordError::Long) }
+    if input.bytes.is_empty() { Ok(value) } else { Err(RecordError::Long) }
 }
 
 impl Field for u8 {
@@ -54,8 +75,8 @@ impl Field for u8 {
         out.push(*self);
     }
 
-    fn read(input: &mut Bytes) -> Result<u8, RecordError> {
-        input.try_get_u8().map_err(|_| RecordError::Short)
+    fn read(input: &mut Input) -> Result<u8, RecordError> {
+        input.bytes.try_get_u8().map_err(|_| RecordError::Short)
     }
 }
 
@@ -66,12 +87,9 @@ impl Field for Bytes {
         out.extend_from_slice(self);
     }
 
-    fn read(input: &mut Bytes) -> Result<Bytes, RecordError> {
-        let length = input.try_get_u32().map_err(|_| RecordError::Short)? as usize;
-        if length > input.len() {
-            return Err(RecordError::Short);
-        }
-        Ok(input.split_to(length))
+    fn read(input: &mut Input) -> Result<Bytes, RecordError> {
+        let length = input.bytes.try_get_u32().map_err(|_| RecordError::Short)? as usize;
+        input.take(length)
     }
 }
 
@@ -81,7 +99,7 @@ impl Field for String {
         out.extend_from_slice(self.as_bytes());
     }
 
-    fn read(input: &mut Bytes) -> Result<String, RecordError> {
+    fn read(input: &mut Input) -> Result<String, RecordError> {
         String::from_utf8(Bytes::read(input)?.into()).map_err(|_| RecordError::Content)
     }
 }
@@ -91,21 +109,21 @@ impl Field for DateTime {
         out.extend_from_slice(&self.seconds().to_be_bytes());
     }
 
-    fn read(input: &mut Bytes) -> Result<DateTime, RecordError> {
-        input.try_get_i64().map(DateTime::from_seconds).map_err(|_| RecordError::Short)
+    fn read(input: &mut Input) -> Result<DateTime, RecordError> {
+        input.bytes.try_get_i64().map(DateTime::from_seconds).map_err(|_| RecordError::Short)
     }
 }
 
 /// Reads a text that people are shown: at most `maximum` characters, none of them invisible. The contract writes no
 /// other, but the owner of a key can write past the contract.
-pub fn line(input: &mut Bytes, maximum: usize) -> Result<String, RecordError> {
+pub fn line(input: &mut Input, maximum: usize) -> Result<String, RecordError> {
     let text = String::read(input)?;
     if text.is_empty() || is_line(&text, maximum) { Ok(text) } else { Err(RecordError::Content) }
 }
 
 /// Reads a list that has at most `maximum` entries.
-pub fn list<T: Field>(input: &mut Bytes, maximum: usize) -> Result<Vec<T>, RecordError> {
-    let count = input.try_get_u16().map_err(|_| RecordError::Short)?;
+pub fn list<T: Field>(input: &mut Input, maximum: usize) -> Result<Vec<T>, RecordError> {
+    let count = input.bytes.try_get_u16().map_err(|_| RecordError::Short)?;
     if usize::from(count) > maximum {
         return Err(RecordError::Content);
     }
@@ -123,7 +141,7 @@ impl<T: Field> Field for Option<T> {
         }
     }
 
-    fn read(input: &mut Bytes) -> Result<Option<T>, RecordError> {
+    fn read(input: &mut Input) -> Result<Option<T>, RecordError> {
         match u8::read(input)? {
             0 => Ok(None),
             1 => T::read(input).map(Some),
@@ -141,7 +159,7 @@ impl<T: Field> Field for Vec<T> {
         }
     }
 
-    fn read(input: &mut Bytes) -> Result<Vec<T>, RecordError> {
+    fn read(input: &mut Input) -> Result<Vec<T>, RecordError> {
         list(input, usize::from(u16::MAX))
     }
 }

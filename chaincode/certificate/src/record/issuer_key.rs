@@ -6,7 +6,7 @@ use serde::Serialize;
 use super::codec::{Field, RecordError, decode, encode};
 use super::event::Event;
 
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
 
 /// Proposed by the certification body, approved by a person of the accreditation body in a second
 /// transaction, revoked by either.

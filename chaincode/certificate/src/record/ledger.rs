@@ -6,7 +6,7 @@ use serde::Serialize;
 use super::codec::{Field, RecordError, decode, encode};
 use super::event::Event;
 
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
 
 /// Written once, at set-up (see `docs/adr/0006-ledger-binding.md`).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]

@@ -7,7 +7,7 @@ use super::codec::{Field, RecordError, decode, encode, line};
 use super::event::Event;
 use crate::document::MAXIMUM_BYTES;
 
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
 
 /// Characters of a scheme's version and of its title.
 pub const MAXIMUM_NAME: usize = 200;

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 
-use super::codec::{Field, RecordError, decode, encode};
+use super::codec::{Field, Input, RecordError, decode, encode};
 use crate::code::Code;
 
 const VERSION: u8 = 1;
@@ -28,12 +28,9 @@ impl Field for Code {
         out.extend_from_slice(&self.to_bytes());
     }
 
-    fn read(input: &mut Bytes) -> Result<Code, RecordError> {
+    fn read(input: &mut Input) -> Result<Code, RecordError> {
         let mut bytes = [0; 16];
-        if input.len() < bytes.len() {
-            return Err(RecordError::Short);
-        }
-        bytes.copy_from_slice(&input.split_to(16));
+        bytes.copy_from_slice(&input.take(16)?);
         Ok(Code::from_bytes(bytes))
     }
 }

@@ -6,10 +6,10 @@
 use bytes::Bytes;
 use serde::Serialize;
 
-use super::codec::{Field, RecordError, decode, encode, list};
+use super::codec::{Field, Input, RecordError, decode, encode, list};
 use super::event::Event;
 
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
 
 /// Suspensions in one record. The contract writes no more, so that a record stays small; a withdrawal is always possible.
 pub const MAXIMUM_SUSPENSIONS: usize = 100;
@@ -75,7 +75,7 @@ impl Field for Suspension {
         self.lifted.write(out);
     }
 
-    fn read(input: &mut Bytes) -> Result<Suspension, RecordError> {
+    fn read(input: &mut Input) -> Result<Suspension, RecordError> {
         Ok(Suspension { placed: Field::read(input)?, lifted: Field::read(input)? })
     }
 }

@@ -68,7 +68,12 @@ pub fn demonstration(number: u8) -> String {
 }
 
 pub fn creator(msp_id: &str, role: Role) -> Creator {
-    Creator { msp_id: msp_id.into(), role: Some(role) }
+    Creator::new(msp_id, Some(role))
+}
+
+/// A client of this organisation whose certificate names these duties and this pseudonym.
+pub fn person(msp_id: &str, duties: &str, person: &str) -> Creator {
+    creator(msp_id, Role::Client).with_attributes(duties, person)
 }
 
 pub fn certification_client() -> Creator {
@@ -79,8 +84,12 @@ pub fn certification_admin() -> Creator {
     creator(CERTIFICATION_BODY, Role::Admin)
 }
 
-pub fn accreditation_client() -> Creator {
-    creator(ACCREDITATION_BODY, Role::Client)
+pub fn decision_maker() -> Creator {
+    person(CERTIFICATION_BODY, "decision-maker", "d-1")
+}
+
+pub fn accreditor() -> Creator {
+    person(ACCREDITATION_BODY, "accreditor", "a-1")
 }
 
 pub fn accreditation_admin() -> Creator {
