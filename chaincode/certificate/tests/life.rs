@@ -361,6 +361,23 @@ fn with(pointer: &str, value: Value) -> Value {
 }
 
 #[test]
+fn a_scheme_may_refuse_to_issue_in_one_step() {
+    let mut ledger = ready();
+    let mut scheme = demo::scheme();
+    scheme["version"] = "2".into();
+    scheme["directIssue"] = false.into();
+    let answer = done(&mut ledger, accreditation_admin(), "scheme:register", &[&scheme.to_string()]);
+    assert_eq!((&answer["directIssue"], &answer["reviewerMayDecide"]), (&json!(false), &json!(true)));
+    let document = sign(&with("/credentialSubject/scheme/version", json!("2")));
+    let words = "must allow to issue in one step";
+    refused(&mut ledger, certification_client(), "certificate:issue", &[&document], 400, words);
+    scheme["version"] = "3".into();
+    scheme["directIssue"] = "no".into();
+    let words = "/directIssue is \"no\": must be true or false";
+    refused(&mut ledger, accreditation_admin(), "scheme:register", &[&scheme.to_string()], 400, words);
+}
+
+#[test]
 fn an_accreditation_covers_its_own_time() {
     let mut ledger = Memory::new(CHANNEL);
     let times = json!({

@@ -54,7 +54,10 @@ proptest! {
             }).collect(),
         };
         prop_assert_eq!(Accreditation::decode(&accreditation.encode().into()), Ok(accreditation));
-        let scheme = Scheme { id: a.clone(), version: b.clone(), title: c.clone(), standards: list, registered: event.clone() };
+        let scheme = Scheme {
+            id: a.clone(), version: b.clone(), title: c.clone(), standards: list, registered: event.clone(),
+            direct_issue: seconds[0] > 0, reviewer_may_decide: seconds[1] > 0,
+        };
         prop_assert_eq!(Scheme::decode(&scheme.encode().into()), Ok(scheme));
         let key = IssuerKey {
             body: a.clone(), public_key: b.clone(), issuer_id: c, issuer_name: d, status_lists: e, proposed: event.clone(),
@@ -136,6 +139,7 @@ fn version_1_is_read() {
     assert_eq!((key.proposed, key.approved, key.revoked), (recorded("", ""), Some(recorded("", "")), None));
     let scheme = Scheme::decode(&bytes(format!("01{}0001{}{event_hex}", texts(3), texts(1)))).unwrap();
     assert_eq!((scheme.standards, scheme.registered), (vec!["x".to_owned()], recorded("", "")));
+    assert!(scheme.direct_issue && scheme.reviewer_may_decide);
     let dates = format!("{:016x}{:016x}", 1, 2);
     let accreditation = format!("01{}{dates}{event_hex}000101{event_hex}00", texts(3));
     let accreditation = Accreditation::decode(&bytes(accreditation)).unwrap();

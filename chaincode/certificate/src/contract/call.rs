@@ -269,6 +269,18 @@ pub fn line(fields: &Object<'_>, name: &str, maximum: usize, report: &mut Report
     fields.required(report, name)?.line(report, maximum).map(str::to_owned)
 }
 
+/// A field that may be absent, which means `absent`.
+pub fn flag(fields: &Object<'_>, name: &str, absent: bool, report: &mut Report) -> Option<bool> {
+    let Some(node) = fields.optional(name) else { return Some(absent) };
+    match node.value {
+        Json::Bool(bit) => Some(*bit),
+        _ => {
+            report.refuse(&node, "must be true or false");
+            None
+        }
+    }
+}
+
 /// A field that is a text for which `holds`; `rule` says in words what that means.
 pub fn text_that(
     fields: &Object<'_>,

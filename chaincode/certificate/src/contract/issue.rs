@@ -113,6 +113,7 @@ fn violations(
     time(document, now, &mut found);
     ledger(document, background.ledger.as_ref(), channel, &mut found);
     scheme(document, background.scheme.as_ref(), &mut found);
+    direct_issue(background.scheme.as_ref(), &mut found);
     accreditation(document, background.accreditation.as_ref(), &mut found);
     issuer(signed, background.issuer_key.as_ref(), &mut found);
     if let Some(status) = background.status {
@@ -167,6 +168,13 @@ fn scheme(document: &Document, registered: Option<&Scheme>, found: &mut Vec<Viol
             let pointer = format!("/credentialSubject/standards/{index}");
             found.push(Violation::new(&pointer, standard, "must be a standard of the scheme"));
         }
+    }
+}
+
+fn direct_issue(registered: Option<&Scheme>, found: &mut Vec<Violation>) {
+    if let Some(scheme) = registered.filter(|scheme| !scheme.direct_issue) {
+        let rule = "must allow to issue in one step, but takes an application that is decided on";
+        found.push(Violation::new("/credentialSubject/scheme/id", &scheme.id, rule));
     }
 }
 

@@ -1,6 +1,6 @@
 //! The certification schemes under which certificates can be granted (ISO/IEC 17067).
 
-use super::call::{Call, answer, line, text_that};
+use super::call::{Call, answer, flag, line, text_that};
 use crate::document::identifiers::is_uri;
 use crate::document::report::{Object, Report};
 use crate::keys;
@@ -19,18 +19,22 @@ struct Registration {
     version: String,
     title: String,
     standards: Vec<String>,
+    direct_issue: bool,
+    reviewer_may_decide: bool,
 }
 
 /// `scheme:register(request)`: an administrator of the accreditation body.
 pub async fn register<S: State>(mut call: Call<'_, S>) -> Result<Vec<u8>, Refusal> {
     call.caller(ACCREDITATION_BODY, &[Role::Admin])?;
-    let Registration { id, version, title, standards } =
-        call.request(&["id", "version", "title", "standards"], registration)?;
+    let members = ["id", "version", "title", "standards", "directIssue", "reviewerMayDecide"];
+    let Registration { id, version, title, standards, direct_issue, reviewer_may_decide } =
+        call.request(&members, registration)?;
     let key = keys::scheme(&id, &version);
     if call.record(&key, Scheme::decode).await?.is_some() {
         return Err(Refusal::Conflict(format!("scheme {id} version {version} is registered")));
     }
-    let scheme = Scheme { id, version, title, standards, registered: call.event("") };
+    let registered = call.event("");
+    let scheme = Scheme { id, version, title, standards, registered, direct_issue, reviewer_may_decide };
     call.state.put(&key, scheme.encode());
     call.state.set_policy(&key, &KeyPolicy::all(&[ACCREDITATION_BODY]));
     call.emit("SchemeRegistered", &scheme)
@@ -43,7 +47,17 @@ fn registration(request: &Object<'_>, report: &mut Report) -> Option<Registratio
     let standards = request.required(report, "standards")?.list(report, 1, MAXIMUM_STANDARDS)?;
     let standards = standards.iter().filter_map(|uri| uri.text_that(report, is_uri, URI));
     let standards = standards.map(str::to_owned).collect();
-    Some(Registration { id: id?, version: version?, title: title?, standards })
+    // Clients that know no applications register schemes without the two, and issue under them.
+    let direct_issue = flag(request, "directIssue", true, report);
+    let reviewer_may_decide = flag(request, "reviewerMayDecide", true, report);
+    Some(Registration {
+        id: id?,
+        version: version?,
+        title: title?,
+        standards,
+        direct_issue: direct_issue?,
+        reviewer_may_decide: reviewer_may_decide?,
+    })
 }
 
 /// `scheme:get(id, version)`: anyone.

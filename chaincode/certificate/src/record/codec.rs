@@ -35,11 +35,6 @@ pub struct Input {
 }
 
 impl Input {
-    /// The record's first byte: by it a field knows which form it has here.
-    pub fn version(&self) -> u8 {
-        self.version
-    }
-
     pub fn take(&mut self, length: usize) -> Result<Bytes, RecordError> {
         if length > self.bytes.len() {
             return Err(RecordError::Short);
@@ -77,6 +72,20 @@ impl Field for u8 {
 
     fn read(input: &mut Input) -> Result<u8, RecordError> {
         input.bytes.try_get_u8().map_err(|_| RecordError::Short)
+    }
+}
+
+impl Field for bool {
+    fn write(&self, out: &mut Vec<u8>) {
+        out.push((*self).into());
+    }
+
+    fn read(input: &mut Input) -> Result<bool, RecordError> {
+        match u8::read(input)? {
+            0 => Ok(false),
+            1 => Ok(true),
+            _ => Err(RecordError::Content),
+        }
     }
 }
 
@@ -119,6 +128,16 @@ impl Field for DateTime {
 pub fn line(input: &mut Input, maximum: usize) -> Result<String, RecordError> {
     let text = String::read(input)?;
     if text.is_empty() || is_line(&text, maximum) { Ok(text) } else { Err(RecordError::Content) }
+}
+
+/// Reads a field that records have from this version on; earlier ones mean `before`.
+pub fn since<T>(
+    version: u8,
+    input: &mut Input,
+    before: T,
+    read: impl FnOnce(&mut Input) -> Result<T, RecordError>,
+) -> Result<T, RecordError> {
+    if input.version >= version { read(input) } else { Ok(before) }
 }
 
 /// Reads a list that has at most `maximum` entries.

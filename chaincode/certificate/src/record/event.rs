@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::codec::{Field, Input, RecordError, line};
+use super::codec::{Field, Input, RecordError, line, since};
 use crate::date_time::DateTime;
 use crate::duty::is_person;
 
@@ -51,21 +51,12 @@ impl Field for Event {
         Ok(Event {
             effective_at: Field::read(input)?,
             by: line(input, MAXIMUM_NAME)?,
-            role: since(WITH_PERSON, input, |input| line(input, MAXIMUM_NAME))?,
-            person: since(WITH_PERSON, input, person)?,
+            role: since(WITH_PERSON, input, String::new(), |input| line(input, MAXIMUM_NAME))?,
+            person: since(WITH_PERSON, input, String::new(), person)?,
             reason: line(input, MAXIMUM_REASON)?,
             transaction_id: line(input, MAXIMUM_NAME)?,
         })
     }
-}
-
-/// A text that records have from this version on.
-fn since(
-    version: u8,
-    input: &mut Input,
-    read: impl FnOnce(&mut Input) -> Result<String, RecordError>,
-) -> Result<String, RecordError> {
-    if input.version() >= version { read(input) } else { Ok(String::new()) }
 }
 
 fn person(input: &mut Input) -> Result<String, RecordError> {

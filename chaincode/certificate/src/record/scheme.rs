@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use serde::Serialize;
 
-use super::codec::{Field, RecordError, decode, encode, line};
+use super::codec::{Field, RecordError, decode, encode, line, since};
 use super::event::Event;
 use crate::document::MAXIMUM_BYTES;
 
@@ -14,6 +14,7 @@ pub const MAXIMUM_NAME: usize = 200;
 
 /// Written once: a change of the scheme is a new version.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Scheme {
     /// Absolute address of the scheme.
     pub id: String,
@@ -22,6 +23,10 @@ pub struct Scheme {
     /// The standards that certificates of this scheme may name, as URIs.
     pub standards: Vec<String>,
     pub registered: Event,
+    /// Whether a certificate may be issued in one step, without an application. Under schemes of version 1 it may.
+    pub direct_issue: bool,
+    /// Whether who reviewed an evaluation may decide on it (ISO/IEC 17065, 7.6.2).
+    pub reviewer_may_decide: bool,
 }
 
 impl Scheme {
@@ -32,6 +37,8 @@ impl Scheme {
             self.title.write(out);
             self.standards.write(out);
             self.registered.write(out);
+            self.direct_issue.write(out);
+            self.reviewer_may_decide.write(out);
         })
     }
 
@@ -43,6 +50,8 @@ impl Scheme {
                 title: line(input, MAXIMUM_NAME)?,
                 standards: Field::read(input)?,
                 registered: Field::read(input)?,
+                direct_issue: since(2, input, true, Field::read)?,
+                reviewer_may_decide: since(2, input, true, Field::read)?,
             })
         })
     }
