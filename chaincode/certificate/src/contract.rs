@@ -7,6 +7,7 @@ mod call;
 mod certificate;
 mod issue;
 mod issuer_key;
+mod laboratory;
 mod ledger;
 mod scheme;
 mod stop;
@@ -67,6 +68,11 @@ async fn call<S: State>(state: &mut S, function: &str, arguments: &[Bytes]) -> R
         "issuerKey:revoke" => issuer_key::revoke(call).await,
         "issuerKey:get" => issuer_key::get(call).await,
         "issuerKey:list" => issuer_key::list(call).await,
+        "laboratory:register" => laboratory::register(call).await,
+        "laboratory:suspend" => laboratory::suspend(call).await,
+        "laboratory:restore" => laboratory::restore(call).await,
+        "laboratory:get" => laboratory::get(call).await,
+        "laboratory:list" => laboratory::list(call).await,
         "certificate:check" => issue::check(call).await,
         "certificate:issue" => issue::issue(call).await,
         "certificate:get" => certificate::get(call).await,

@@ -15,6 +15,7 @@ pub const STATUS: &str = "status/";
 pub const SCHEME: &str = "scheme/";
 pub const ACCREDITATION: &str = "accreditation/";
 pub const ISSUER_KEY: &str = "issuer-key/";
+pub const LABORATORY: &str = "laboratory/";
 
 pub fn certificate(code: Code) -> String {
     format!("{CERTIFICATE}{code}")
@@ -42,6 +43,10 @@ pub fn scheme(id: &str, version: &str) -> String {
 
 pub fn accreditation(body: &str, scheme_id: &str) -> String {
     format!("{ACCREDITATION}{}/{}", escaped(body), escaped(scheme_id))
+}
+
+pub fn laboratory(organisation: &str) -> String {
+    format!("{LABORATORY}{}", escaped(organisation))
 }
 
 /// `key` is the public key's multibase text.

@@ -104,7 +104,15 @@ fn who_may_call_what() {
     let restore = [CERTIFICATION_BODY, demo::SCHEME_ID, "why"].map(String::from).to_vec();
     let key = vec![CERTIFICATION_BODY.to_owned(), public_key()];
     let revocation = [key.as_slice(), &["why".to_owned()]].concat();
-    let calls: [(&str, Vec<String>, Callers); 13] = [
+    let laboratory = json!({
+        "organisation": "LabMSP", "number": "1", "methods": ["TEM"], "validFrom": now(),
+        "validUntil": now().plus_days(1),
+    });
+    let about_laboratory = ["LabMSP", "why"].map(String::from).to_vec();
+    let calls: [(&str, Vec<String>, Callers); 16] = [
+        ("laboratory:register", vec![laboratory.to_string()], ACCREDITOR),
+        ("laboratory:suspend", about_laboratory.clone(), ACCREDITOR),
+        ("laboratory:restore", about_laboratory, ACCREDITOR),
         ("ledger:tick", vec![], RESPONSIBLE),
         ("ledger:bind", vec![genesis()], ADMIN),
         ("scheme:register", vec![demo::scheme().to_string()], ADMIN),
@@ -585,4 +593,30 @@ fn calls_that_are_no_calls() {
         (response.status, response.message.as_str()),
         (400, "certificate:get: an argument is not UTF-8 text")
     );
+}
+
+#[test]
+fn laboratories_are_registered_suspended_and_restored() {
+    let mut ledger = ready();
+    let mut request = json!({
+        "organisation": "LabMSP", "number": "LAB-7", "methods": ["TEM", "BET"],
+        "validFrom": now().plus_days(-10), "validUntil": now().plus_days(10),
+    });
+    let answer = done(&mut ledger, accreditor(), "laboratory:register", &[&request.to_string()]);
+    assert_eq!((&answer["registered"]["role"], &answer["methods"][1]), (&json!("accreditor"), &json!("BET")));
+    let again = [request.to_string()];
+    refused(&mut ledger, accreditor(), "laboratory:register", &[&again[0]], 409, "is registered");
+    request["methods"] = json!(vec!["x"; 33]);
+    request["organisation"] = "".into();
+    let words = "2 rules broken\n/organisation is \"\": must be an organisation's MSP id\n/methods is";
+    refused(&mut ledger, accreditor(), "laboratory:register", &[&request.to_string()], 400, words);
+    refused(&mut ledger, accreditor(), "laboratory:restore", &["LabMSP", "why"], 409, "is not suspended");
+    done(&mut ledger, accreditor(), "laboratory:suspend", &["LabMSP", "audit"]);
+    refused(&mut ledger, accreditor(), "laboratory:suspend", &["LabMSP", "again"], 409, "is suspended");
+    done(&mut ledger, accreditation_admin(), "laboratory:restore", &["LabMSP", "all is well"]);
+    let answer = done(&mut ledger, creator("CustomsMSP", Role::Client), "laboratory:get", &["LabMSP"]);
+    assert_eq!(answer["suspensions"][0]["lifted"]["reason"], "all is well");
+    refused(&mut ledger, accreditor(), "laboratory:get", &["CertBodyMSP"], 404, "is not registered");
+    let list = done(&mut ledger, accreditor(), "laboratory:list", &[]);
+    assert_eq!(list, json!([answer]));
 }

@@ -41,6 +41,7 @@ fn one_body_alone_cannot_write_what_takes_both() {
         keys::certificate(code(2)),
         keys::stop(code(2), BODY),
         keys::scheme("urn:x:y", "1"),
+        keys::laboratory("LabMSP"),
     ];
     for key in both {
         for endorsers in

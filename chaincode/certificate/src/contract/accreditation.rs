@@ -1,7 +1,7 @@
 //! Accreditations of certification bodies: the accreditation body's own affair, with its own peer's endorsement
 //! alone once one is registered.
 
-use super::call::{Call, answer, line, reason, text_that};
+use super::call::{Call, answer, line, reason, term, text_that};
 use crate::date_time::DateTime;
 use crate::document::identifiers::is_uri;
 use crate::document::report::{Object, Report};
@@ -49,14 +49,7 @@ fn registration(request: &Object<'_>, report: &mut Report) -> Option<Registratio
     let body = text_that(request, "body", |body| body == CERTIFICATION_BODY, rule, report);
     let scheme_id = text_that(request, "schemeId", is_uri, "must be an absolute URI", report);
     let number = line(request, "number", MAXIMUM_NUMBER, report);
-    let valid_from = request.required(report, "validFrom").and_then(|node| node.date_time(report));
-    let valid_until = request.required(report, "validUntil").and_then(|node| {
-        let until = node.date_time(report)?;
-        if valid_from.is_some_and(|from| until <= from) {
-            report.refuse(&node, "must be after validFrom");
-        }
-        Some(until)
-    });
+    let (valid_from, valid_until) = term(request, report);
     Some(Registration {
         body: body?,
         scheme_id: scheme_id?,

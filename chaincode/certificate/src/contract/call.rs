@@ -7,8 +7,8 @@ use serde_json::Value;
 use crate::canonical::to_canonical;
 use crate::code::{Code, CodeError};
 use crate::date_time::DateTime;
-use crate::document::report::{Node, Object, Report};
-use crate::document::{MAXIMUM_BYTES, conclude};
+use crate::document::report::{LINE, Node, Object, Report};
+use crate::document::{MAXIMUM_BYTES, conclude, is_line};
 use crate::duty::Duty;
 use crate::json::Json;
 use crate::keys;
@@ -290,6 +290,30 @@ pub fn text_that(
     report: &mut Report,
 ) -> Option<String> {
     fields.required(report, name)?.text_that(report, holds, rule).map(str::to_owned)
+}
+
+/// A field that is a list of 1 to `maximum` texts, each as [`line`] takes them.
+pub fn lines(fields: &Object<'_>, name: &str, maximum: usize, report: &mut Report) -> Option<Vec<String>> {
+    let nodes = fields.required(report, name)?.list(report, 1, maximum)?;
+    nodes.iter().map(|node| node.line(report, LINE).map(str::to_owned)).collect()
+}
+
+/// A field that is an organisation's MSP id.
+pub fn msp_id(fields: &Object<'_>, name: &str, report: &mut Report) -> Option<String> {
+    text_that(fields, name, |text| is_line(text, LINE), "must be an organisation's MSP id", report)
+}
+
+/// The fields `validFrom` and `validUntil`, the one before the other.
+pub fn term(fields: &Object<'_>, report: &mut Report) -> (Option<DateTime>, Option<DateTime>) {
+    let from = fields.required(report, "validFrom").and_then(|node| node.date_time(report));
+    let until = fields.required(report, "validUntil").and_then(|node| {
+        let until = node.date_time(report)?;
+        if from.is_some_and(|from| until <= from) {
+            report.refuse(&node, "must be after validFrom");
+        }
+        Some(until)
+    });
+    (from, until)
 }
 
 /// JSON in its canonical form: every endorser must answer the same bytes.

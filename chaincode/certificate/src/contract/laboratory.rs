@@ -1,0 +1,113 @@
+//! Laboratories whose test reports count: the accreditation body's own affair, like accreditations.
+
+use super::call::{Call, answer, line, lines, msp_id, reason, term};
+use crate::date_time::DateTime;
+use crate::document::report::{Object, Report};
+use crate::duty::Duty;
+use crate::keys;
+use crate::parties::ACCREDITATION_BODY;
+use crate::record::{Laboratory, MAXIMUM_METHODS, MAXIMUM_NUMBER, MAXIMUM_SUSPENSIONS, Suspension};
+use crate::refusal::Refusal;
+use crate::state::{KeyPolicy, Role, State};
+
+struct Registration {
+    organisation: String,
+    number: String,
+    methods: Vec<String>,
+    valid_from: DateTime,
+    valid_until: DateTime,
+}
+
+/// `laboratory:register(request)`: an accreditor or administrator of the accreditation body.
+pub async fn register<S: State>(mut call: Call<'_, S>) -> Result<Vec<u8>, Refusal> {
+    check_caller(&mut call)?;
+    let members = ["organisation", "number", "methods", "validFrom", "validUntil"];
+    let Registration { organisation, number, methods, valid_from, valid_until } =
+        call.request(&members, registration)?;
+    let key = keys::laboratory(&organisation);
+    if call.record(&key, Laboratory::decode).await?.is_some() {
+        return Err(Refusal::Conflict(format!("{organisation} is registered as a laboratory")));
+    }
+    let registered = call.event("");
+    let suspensions = Vec::new();
+    let laboratory =
+        Laboratory { organisation, number, methods, valid_from, valid_until, registered, suspensions };
+    call.state.set_policy(&key, &KeyPolicy::all(&[ACCREDITATION_BODY]));
+    store(&mut call, &laboratory, "LaboratoryRegistered")
+}
+
+fn registration(request: &Object<'_>, report: &mut Report) -> Option<Registration> {
+    let organisation = msp_id(request, "organisation", report);
+    let number = line(request, "number", MAXIMUM_NUMBER, report);
+    let methods = lines(request, "methods", MAXIMUM_METHODS, report);
+    let (valid_from, valid_until) = term(request, report);
+    Some(Registration {
+        organisation: organisation?,
+        number: number?,
+        methods: methods?,
+        valid_from: valid_from?,
+        valid_until: valid_until?,
+    })
+}
+
+/// `laboratory:suspend(organisation, reason)`: an accreditor or administrator of the accreditation body. Until it is
+/// restored, the laboratory anchors no report; those that it anchored stand.
+pub async fn suspend<S: State>(mut call: Call<'_, S>) -> Result<Vec<u8>, Refusal> {
+    let (mut laboratory, why) = of_arguments(&mut call).await?;
+    if laboratory.standing().is_some() {
+        return Err(Refusal::Conflict("the laboratory is suspended".into()));
+    }
+    if laboratory.suspensions.len() >= MAXIMUM_SUSPENSIONS {
+        let text = format!("the laboratory was suspended {MAXIMUM_SUSPENSIONS} times");
+        return Err(Refusal::Conflict(text));
+    }
+    laboratory.suspensions.push(Suspension { placed: call.event(&why), lifted: None });
+    store(&mut call, &laboratory, "LaboratorySuspended")
+}
+
+/// `laboratory:restore(organisation, reason)`: an accreditor or administrator of the accreditation body.
+pub async fn restore<S: State>(mut call: Call<'_, S>) -> Result<Vec<u8>, Refusal> {
+    let (mut laboratory, why) = of_arguments(&mut call).await?;
+    let Some(standing) = laboratory.suspensions.last_mut().filter(|last| last.lifted.is_none()) else {
+        return Err(Refusal::Conflict("the laboratory is not suspended".into()));
+    };
+    call.not_before(standing.placed.effective_at)?;
+    standing.lifted = Some(call.event(&why));
+    store(&mut call, &laboratory, "LaboratoryRestored")
+}
+
+/// The laboratory that the call is about, and why.
+async fn of_arguments<S: State>(call: &mut Call<'_, S>) -> Result<(Laboratory, String), Refusal> {
+    check_caller(call)?;
+    let names = ["organisation", "reason"];
+    let [organisation, _] = call.arguments(names)?;
+    let why = call.fields(names, reason)?;
+    Ok((existing(call, organisation).await?, why))
+}
+
+/// `laboratory:get(organisation)`: anyone.
+pub async fn get<S: State>(mut call: Call<'_, S>) -> Result<Vec<u8>, Refusal> {
+    let [organisation] = call.arguments(["organisation"])?;
+    answer(&existing(&mut call, organisation).await?)
+}
+
+/// `laboratory:list()`: anyone.
+pub async fn list<S: State>(mut call: Call<'_, S>) -> Result<Vec<u8>, Refusal> {
+    let [] = call.arguments([])?;
+    answer(&call.records(keys::LABORATORY, Laboratory::decode).await?)
+}
+
+fn check_caller<S: State>(call: &mut Call<'_, S>) -> Result<(), Refusal> {
+    call.caller(ACCREDITATION_BODY, &[Role::Admin, Role::Client])?;
+    call.on_duty_or_admin(&[Duty::Accreditor])
+}
+
+async fn existing<S: State>(call: &mut Call<'_, S>, organisation: &str) -> Result<Laboratory, Refusal> {
+    let record = call.record(&keys::laboratory(organisation), Laboratory::decode).await?;
+    record.ok_or_else(|| Refusal::Unknown(format!("{organisation} is not registered as a laboratory")))
+}
+
+fn store<S: State>(call: &mut Call<'_, S>, record: &Laboratory, event: &str) -> Result<Vec<u8>, Refusal> {
+    call.state.put(&keys::laboratory(&record.organisation), record.encode());
+    call.emit(event, record)
+}

@@ -1,0 +1,72 @@
+//! A laboratory whose test reports count (ISO/IEC 17025), as the accreditation body registered it.
+
+use bytes::Bytes;
+use serde::Serialize;
+
+use super::codec::{Field, RecordError, decode, encode, line, list};
+use super::event::Event;
+use super::stop::{MAXIMUM_SUSPENSIONS, Suspension};
+use crate::date_time::DateTime;
+
+const VERSION: u8 = 2;
+
+/// Methods in a laboratory's scope.
+pub const MAXIMUM_METHODS: usize = 32;
+
+/// Characters of an MSP id, an accreditation's number, or a method.
+const MAXIMUM_LINE: usize = 255;
+
+/// Within the power of the accreditation body alone.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Laboratory {
+    /// MSP id.
+    pub organisation: String,
+    /// Of its accreditation.
+    pub number: String,
+    /// Its scope: the test methods, as reports name them.
+    pub methods: Vec<String>,
+    pub valid_from: DateTime,
+    /// The first second at which its reports no longer count.
+    pub valid_until: DateTime,
+    pub registered: Event,
+    /// Oldest first.
+    pub suspensions: Vec<Suspension>,
+}
+
+impl Laboratory {
+    /// The suspension that is not lifted yet.
+    pub fn standing(&self) -> Option<&Suspension> {
+        self.suspensions.last().filter(|suspension| suspension.lifted.is_none())
+    }
+
+    pub fn covers(&self, at: DateTime) -> bool {
+        self.valid_from <= at && at < self.valid_until
+    }
+
+    pub fn encode(&self) -> Vec<u8> {
+        encode(VERSION, |out| {
+            self.organisation.write(out);
+            self.number.write(out);
+            self.methods.write(out);
+            self.valid_from.write(out);
+            self.valid_until.write(out);
+            self.registered.write(out);
+            self.suspensions.write(out);
+        })
+    }
+
+    pub fn decode(record: &Bytes) -> Result<Laboratory, RecordError> {
+        decode(record, VERSION, |input| {
+            Ok(Laboratory {
+                organisation: line(input, MAXIMUM_LINE)?,
+                number: line(input, MAXIMUM_LINE)?,
+                methods: list(input, MAXIMUM_METHODS)?,
+                valid_from: Field::read(input)?,
+                valid_until: Field::read(input)?,
+                registered: Field::read(input)?,
+                suspensions: list(input, MAXIMUM_SUSPENSIONS)?,
+            })
+        })
+    }
+}
