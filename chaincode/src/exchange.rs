@@ -7,8 +7,8 @@ use bytes::Bytes;
 use fabric::proto::{
     protos::{
         ChaincodeMessage, GetHistoryForKey, GetState, GetStateByRange, GetStateMultiple,
-        GetStateMultipleResult, PutState, PutStateMetadata, QueryResponse, QueryStateNext, WriteBatchState,
-        WriteRecord, chaincode_message::Type,
+        GetStateMultipleResult, PutState, PutStateMetadata, QueryResponse, QueryStateClose, QueryStateNext,
+        WriteBatchState, WriteRecord, chaincode_message::Type,
     },
     queryresult::{KeyModification, Kv},
 };
@@ -106,22 +106,33 @@ impl Exchange {
 
     /// All keys in `[start, end)` with their values, in key order. An empty start is the first simple key.
     pub async fn range(&mut self, start: &str, end: &str) -> Result<Vec<Kv>, LedgerError> {
+        self.first_of_range(start, end, usize::MAX).await
+    }
+
+    /// The first of them, at most `most`.
+    pub async fn first_of_range(
+        &mut self,
+        start: &str,
+        end: &str,
+        most: usize,
+    ) -> Result<Vec<Kv>, LedgerError> {
         // Composite keys begin with NUL and are no part of a simple range; Fabric's shim does the same.
         let start_key = if start.is_empty() { "\u{1}" } else { start }.into();
         let request = GetStateByRange { start_key, end_key: end.into(), ..Default::default() };
-        self.query(Type::GetStateByRange, &request).await
+        self.query(Type::GetStateByRange, &request, most).await
     }
 
     /// The committed changes of a key, newest first.
     pub async fn history(&mut self, key: &str) -> Result<Vec<KeyModification>, LedgerError> {
-        self.query(Type::GetHistoryForKey, &GetHistoryForKey { key: key.into() }).await
+        self.query(Type::GetHistoryForKey, &GetHistoryForKey { key: key.into() }, usize::MAX).await
     }
 
-    /// Takes a query to its end, so that the peer frees it.
+    /// Takes a query to its end, or to `most` results, so that the peer frees it.
     async fn query<T: Message + Default>(
         &mut self,
         kind: Type,
         request: &impl Message,
+        most: usize,
     ) -> Result<Vec<T>, LedgerError> {
         let mut page = QueryResponse::decode(self.ask(kind, request).await?)?;
         let mut results = Vec::new();
@@ -133,11 +144,17 @@ impl Exchange {
                 return Err(LedgerError::TooMany);
             }
             if !page.has_more {
-                return Ok(results);
+                break;
+            }
+            if results.len() >= most {
+                self.ask(Type::QueryStateClose, &QueryStateClose { id: page.id }).await?;
+                break;
             }
             let next = QueryStateNext { id: page.id };
             page = QueryResponse::decode(self.ask(Type::QueryStateNext, &next).await?)?;
         }
+        results.truncate(most);
+        Ok(results)
     }
 
     /// Hands over all writes in order: in batches where the peer takes them, else one by one.

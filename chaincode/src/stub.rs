@@ -53,6 +53,16 @@ impl State for Stub {
         Ok(results.into_iter().map(|entry| (entry.key, entry.value)).collect())
     }
 
+    async fn page(
+        &mut self,
+        start: &str,
+        end: &str,
+        most: usize,
+    ) -> Result<Vec<(String, Bytes)>, StateError> {
+        let results = self.exchange.first_of_range(start, end, most).await.map_err(state_error)?;
+        Ok(results.into_iter().map(|entry| (entry.key, entry.value)).collect())
+    }
+
     async fn history(&mut self, key: &str) -> Result<Vec<Modification>, StateError> {
         let changes = self.exchange.history(key).await.map_err(state_error)?;
         let modification = |change: fabric::proto::queryresult::KeyModification| {

@@ -3,12 +3,14 @@
 //! `docs/contract.md` describes each for its callers.
 
 mod accreditation;
+mod application;
 mod call;
 mod certificate;
 mod issue;
 mod issuer_key;
 mod laboratory;
 mod ledger;
+mod rules;
 mod scheme;
 mod stop;
 
@@ -73,6 +75,20 @@ async fn call<S: State>(state: &mut S, function: &str, arguments: &[Bytes]) -> R
         "laboratory:restore" => laboratory::restore(call).await,
         "laboratory:get" => laboratory::get(call).await,
         "laboratory:list" => laboratory::list(call).await,
+        "application:submit" => application::submit(call).await,
+        "application:return" => application::give_back(call).await,
+        "application:complete" => application::complete(call).await,
+        "application:accept" => application::accept(call).await,
+        "application:refuse" => application::refuse(call).await,
+        "application:report" => application::report(call).await,
+        "application:evaluate" => application::evaluate(call).await,
+        "application:review" => application::review(call).await,
+        "application:decide" => application::decide(call).await,
+        "application:change" => application::change(call).await,
+        "application:withdraw" => application::withdraw(call).await,
+        "application:get" => application::get(call).await,
+        "application:list" => application::list(call).await,
+        "certificate:grant" => application::grant(call).await,
         "certificate:check" => issue::check(call).await,
         "certificate:issue" => issue::issue(call).await,
         "certificate:get" => certificate::get(call).await,

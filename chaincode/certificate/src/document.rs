@@ -1,6 +1,6 @@
 //! The document of a certificate: which JSON is one, rule by rule.
 //!
-//! [`check_signed`] and [`check_draft`] need no ledger and no network; they find every broken rule, not the first
+//! [`check_signed`], [`check_unsigned`] and [`check_draft`] need no ledger and no network; they find every broken rule, not the first
 //! alone. What only the ledger knows (the issuer's keys, schemes, accreditations, what is taken) is checked by
 //! the contract's issue function.
 
@@ -31,6 +31,9 @@ use report::{Node, Object, Report};
 
 /// A document may be this long, its proof included.
 pub const MAXIMUM_BYTES: usize = 64 * 1024;
+
+/// What a proof may add to a document: its texts are of bounded length.
+const PROOF_BYTES: usize = 2 * 1024;
 
 const MEMBERS: [&str; 9] = [
     "@context",
@@ -92,6 +95,8 @@ pub struct Document {
     pub scheme: Scheme,
     pub accreditation_number: String,
     pub product: Product,
+    /// SHA-256 of each test report, in order.
+    pub reports: Vec<String>,
     /// Whether a directory may list it.
     pub listed: bool,
     pub demonstration: bool,
@@ -106,7 +111,7 @@ pub struct SignedDocument {
 
 /// Judges a signed document as it would be submitted: canonical JSON of at most 64 KiB.
 pub fn check_signed(bytes: &[u8]) -> Result<SignedDocument, Vec<Violation>> {
-    let value = read(bytes)?;
+    let value = read(bytes, MAXIMUM_BYTES)?;
     let root = Node::root(&value);
     let mut report = Report::default();
     let known = [&MEMBERS[..], &["proof"]].concat();
@@ -119,21 +124,29 @@ pub fn check_signed(bytes: &[u8]) -> Result<SignedDocument, Vec<Violation>> {
     conclude(found, report)
 }
 
+/// Judges a document that is decided on and not signed yet: canonical JSON, with room left for a proof.
+pub fn check_unsigned(bytes: &[u8]) -> Result<Document, Vec<Violation>> {
+    judge_unsigned(&read(bytes, MAXIMUM_BYTES - PROOF_BYTES)?)
+}
+
 /// Judges a document before it is signed: every rule but those of spelling and proof.
 pub fn check_draft(value: &Value) -> Result<Document, Vec<Violation>> {
-    let value = Json::from(value);
+    judge_unsigned(&Json::from(value))
+}
+
+fn judge_unsigned(value: &Json<'_>) -> Result<Document, Vec<Violation>> {
     let mut report = Report::default();
-    let found = Node::root(&value).object(&mut report, &MEMBERS).and_then(|object| {
+    let found = Node::root(value).object(&mut report, &MEMBERS).and_then(|object| {
         let issuer = envelope::issuer(&object, &mut report);
         document(&object, issuer, &mut report)
     });
     conclude(found, report)
 }
 
-fn read(bytes: &[u8]) -> Result<Json<'_>, Vec<Violation>> {
+fn read(bytes: &[u8], maximum: usize) -> Result<Json<'_>, Vec<Violation>> {
     let refuse = |value: String, rule: String| vec![Violation { pointer: String::new(), value, rule }];
-    if bytes.len() > MAXIMUM_BYTES {
-        let rule = format!("must be at most {MAXIMUM_BYTES} bytes long");
+    if bytes.len() > maximum {
+        let rule = format!("must be at most {maximum} bytes long");
         return Err(refuse(format!("{} bytes long", bytes.len()), rule));
     }
     from_canonical(bytes).map_err(|error| {
@@ -174,7 +187,7 @@ fn document(object: &Object<'_>, issuer: Option<Issuer>, report: &mut Report) ->
     let evidence = particles::rules(&subject, demonstration, report);
     conclusion::rules(&subject, &evidence, report);
     let context = evidence::Context { client: client.map(evidence::folded), decided, demonstration };
-    evidence::rules(&subject, &context, report);
+    let reports = evidence::rules(&subject, &context, report);
 
     let (ledger, status) = status?;
     Some(Document {
@@ -187,6 +200,7 @@ fn document(object: &Object<'_>, issuer: Option<Issuer>, report: &mut Report) ->
         scheme: scheme?,
         accreditation_number: accreditation_number?,
         product: product?,
+        reports,
         listed: listed?,
         demonstration,
     })

@@ -92,7 +92,9 @@ mod tests {
         let both = Duty::from_attribute("decision-maker,reviewer,reviewer");
         assert_eq!(both, [Duty::Reviewer, Duty::DecisionMaker]);
         assert_eq!(Duty::join(&both), "reviewer,decision-maker");
-        for none in ["", ",", "admin", "Reviewer", "reviewer, lab", "reviewer,", "reviewer,pope", "reviewer;lab"] {
+        for none in
+            ["", ",", "admin", "Reviewer", "reviewer, lab", "reviewer,", "reviewer,pope", "reviewer;lab"]
+        {
             assert_eq!(Duty::from_attribute(none), [], "{none}");
         }
     }

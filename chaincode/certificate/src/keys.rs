@@ -8,6 +8,8 @@ use crate::code::Code;
 /// The one record that binds this contract's certificates to its ledger.
 pub const LEDGER: &str = "ledger";
 
+pub const APPLICATION: &str = "application/";
+pub const RESERVATION: &str = "reservation/";
 pub const CERTIFICATE: &str = "certificate/";
 pub const STOP: &str = "stop/";
 pub const WITHDRAWAL: &str = "withdrawal/";
@@ -16,6 +18,15 @@ pub const SCHEME: &str = "scheme/";
 pub const ACCREDITATION: &str = "accreditation/";
 pub const ISSUER_KEY: &str = "issuer-key/";
 pub const LABORATORY: &str = "laboratory/";
+
+pub fn application(application: Code) -> String {
+    format!("{APPLICATION}{application}")
+}
+
+/// Of a certificate that is not granted yet.
+pub fn reservation(code: Code) -> String {
+    format!("{RESERVATION}{code}")
+}
 
 pub fn certificate(code: Code) -> String {
     format!("{CERTIFICATE}{code}")

@@ -17,6 +17,8 @@
 //! - Every key is written with its policy (test `every_key_has_a_policy`).
 //! - A record that was written keeps its bytes: the form of each record is versioned and frozen (test
 //!   `the_form_is_frozen`), and the document lies in it byte for byte.
+//! - Who evaluated neither reviews nor decides, and no step is taken out of its turn: one table says so, and every
+//!   combination of state, role and organisation is tested against it (test `each_step_in_each_state_by_each_caller`).
 //! - No input panics (clippy denies what could; the tests of `chaincode/certificate/tests/hostile_input.rs`).
 
 pub mod canonical;
@@ -39,6 +41,7 @@ pub mod proof;
 pub mod record;
 pub mod refusal;
 pub mod state;
+pub mod transition;
 pub mod verdict;
 
 pub use code::Code;

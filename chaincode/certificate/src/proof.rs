@@ -95,6 +95,12 @@ pub fn verify(document: &Json<'_>, key: &VerifyingKey) -> Result<(), ProofError>
     key.verify_strict(&data, &signature).map_err(|_| ProofError::Signature)
 }
 
+/// The hash of a document without its proof, in canonical form: what a signature over it binds, whoever signs.
+pub fn document_hash(document: &Json<'_>) -> Result<[u8; 32], ProofError> {
+    let members = document.as_object().ok_or(ProofError::Document)?;
+    Ok(Sha256::digest(to_canonical_without(members, "proof")?).into())
+}
+
 fn signature(proof: &Members<'_>) -> Result<Signature, ProofError> {
     let text = proof.get("proofValue").and_then(Json::as_text).ok_or(ProofError::Absent)?;
     let encoded = text.strip_prefix('z').filter(|encoded| encoded.len() <= 88).ok_or(ProofError::Encoding)?;

@@ -3,17 +3,23 @@
 //! Readers of the ledger (the contract, the verifier's read model) decode them with the same functions.
 
 mod accreditation;
+mod application;
 mod certificate;
 mod codec;
 mod event;
 mod issuer_key;
 mod laboratory;
 mod ledger;
+mod reservation;
 mod scheme;
 mod status;
 mod stop;
 
 pub use accreditation::{Accreditation, AccreditationSuspension, Effect, MAXIMUM_NUMBER};
+pub use application::{
+    Act, Application, ApplicationState, Decision, MAXIMUM_REPORTS, MAXIMUM_STEPS, MAXIMUM_TITLE,
+    Recommendation, Step, TestReport,
+};
 pub use certificate::Certificate;
 pub use codec::RecordError;
 pub(crate) use codec::{Field, Input, decode, encode};
@@ -21,6 +27,7 @@ pub use event::{Event, MAXIMUM_REASON};
 pub use issuer_key::IssuerKey;
 pub use laboratory::{Laboratory, MAXIMUM_METHODS};
 pub use ledger::Ledger;
+pub use reservation::Reservation;
 pub use scheme::{MAXIMUM_NAME, Scheme};
-pub use status::Status;
+pub use status::{Hold, Status};
 pub use stop::{MAXIMUM_SUSPENSIONS, Stop, Suspension, Withdrawal};

@@ -31,6 +31,20 @@ pub trait State: Send {
         end: &str,
     ) -> impl Future<Output = Result<Vec<(String, Bytes)>, StateError>> + Send;
 
+    /// The first of [`State::range`], at most `most`.
+    fn page(
+        &mut self,
+        start: &str,
+        end: &str,
+        most: usize,
+    ) -> impl Future<Output = Result<Vec<(String, Bytes)>, StateError>> + Send {
+        async move {
+            let mut entries = self.range(start, end).await?;
+            entries.truncate(most);
+            Ok(entries)
+        }
+    }
+
     /// All committed values of a key, newest first.
     fn history(&mut self, key: &str) -> impl Future<Output = Result<Vec<Modification>, StateError>> + Send;
 

@@ -7,7 +7,8 @@ mod common;
 
 use bytes::Bytes;
 use certificate::document::{check_draft, check_signed};
-use certificate::record::{Accreditation, Certificate, IssuerKey, Ledger, Scheme, Status, Stop, Withdrawal};
+use certificate::record::{Accreditation, Application, Certificate, IssuerKey, Laboratory, Ledger};
+use certificate::record::{Reservation, Scheme, Status, Stop, Withdrawal};
 use certificate::state::State;
 use certificate::{canonical, demo, dispatch, keys, parties};
 use common::*;
@@ -102,7 +103,7 @@ fn collect(value: &Value, here: String, pointers: &mut Vec<String>) {
     pointers.push(here);
 }
 
-const FUNCTIONS: [&str; 24] = [
+const FUNCTIONS: [&str; 43] = [
     "ledger:bind",
     "ledger:get",
     "ledger:tick",
@@ -119,6 +120,25 @@ const FUNCTIONS: [&str; 24] = [
     "issuerKey:revoke",
     "issuerKey:get",
     "issuerKey:list",
+    "laboratory:register",
+    "laboratory:suspend",
+    "laboratory:restore",
+    "laboratory:get",
+    "laboratory:list",
+    "application:submit",
+    "application:return",
+    "application:complete",
+    "application:accept",
+    "application:refuse",
+    "application:report",
+    "application:evaluate",
+    "application:review",
+    "application:decide",
+    "application:change",
+    "application:withdraw",
+    "application:get",
+    "application:list",
+    "certificate:grant",
     "certificate:check",
     "certificate:issue",
     "certificate:get",
@@ -184,7 +204,8 @@ proptest! {
         } else {
             arguments.into_iter().map(Bytes::from).collect()
         };
-        for caller in [certification_client(), certification_admin(), accreditor(), accreditation_admin()] {
+        let almighty = person("IndustryMSP", "applicant,evaluator,reviewer,decision-maker,lab", "x-1");
+        for caller in [certification_client(), certification_admin(), accreditor(), accreditation_admin(), almighty] {
             ledger.begin(caller, now());
             let response = block_on(dispatch(&mut ledger, FUNCTIONS[function], &arguments));
             if response.status != 200 {
@@ -195,14 +216,14 @@ proptest! {
 
     /// Records that somebody wrote past the contract: read, or an error.
     #[test]
-    fn altered_records(at in any::<prop::sample::Index>(), to: u8, cut in any::<prop::sample::Index>(), which in 0usize..8) {
+    fn altered_records(at in any::<prop::sample::Index>(), to: u8, cut in any::<prop::sample::Index>(), which in 0usize..10) {
         let mut ledger = issued();
         let code = code(1);
         let keys = [
             keys::certificate(code), keys::stop(code, parties::CERTIFICATION_BODY), keys::withdrawal(code, parties::ACCREDITATION_BODY),
             keys::status(parties::CERTIFICATION_BODY, 0, 1), keys::LEDGER.to_owned(), keys::scheme(demo::SCHEME_ID, "1"),
             keys::accreditation(parties::CERTIFICATION_BODY, demo::SCHEME_ID),
-            keys::issuer_key(parties::CERTIFICATION_BODY, &public_key()),
+            keys::issuer_key(parties::CERTIFICATION_BODY, &public_key()), keys::application(code), keys::laboratory("LabMSP"),
         ];
         let original = block_on(ledger.get(&[&keys[which]])).unwrap()[0].clone().unwrap();
         let mut altered = original.to_vec();
@@ -212,10 +233,12 @@ proptest! {
             let bytes = Bytes::from(record.clone());
             let _ = (Certificate::decode(&bytes), Stop::decode(&bytes, "A"), Withdrawal::decode(&bytes, "A"), Status::decode(&bytes));
             let _ = (Ledger::decode(&bytes), Scheme::decode(&bytes), Accreditation::decode(&bytes), IssuerKey::decode(&bytes));
+            let _ = (Application::decode(&bytes), Laboratory::decode(&bytes), Reservation::decode(&bytes));
             ledger.begin(certification_client(), now());
             ledger.put(&keys[which], record);
             let _ = ledger.commit(&[parties::CERTIFICATION_BODY, parties::ACCREDITATION_BODY]);
-            for function in ["certificate:get", "certificate:history", "certificate:stop", "certificate:document"] {
+            let functions = ["certificate:get", "certificate:history", "certificate:stop", "certificate:document"];
+            for function in functions.into_iter().chain(["application:get", "application:list"]) {
                 let arguments = [code.to_string(), "why".into()].map(Bytes::from);
                 let count = if function == "certificate:stop" { 2 } else { 1 };
                 block_on(dispatch(&mut ledger, function, &arguments[..count]));
@@ -228,6 +251,18 @@ fn issued() -> certificate::memory::Memory {
     static ISSUED: std::sync::LazyLock<certificate::memory::Memory> = std::sync::LazyLock::new(|| {
         let mut ledger = ready();
         done(&mut ledger, certification_client(), "certificate:issue", &[&demonstration(1)]);
+        let hash = format!("sha256:{}", "ab".repeat(32));
+        let application = json!({
+            "id": code(1).to_string(), "body": parties::CERTIFICATION_BODY, "title": "Zinc oxide",
+            "schemeId": demo::SCHEME_ID, "schemeVersion": "1", "dossier": hash, "replaces": code(1).to_string(),
+        });
+        let applicant = person("IndustryMSP", "applicant", "i-1");
+        done(&mut ledger, applicant, "application:submit", &[&application.to_string()]);
+        let laboratory = json!({
+            "organisation": "LabMSP", "number": "1", "methods": ["TEM"], "validFrom": now(),
+            "validUntil": now().plus_days(1),
+        });
+        done(&mut ledger, accreditor(), "laboratory:register", &[&laboratory.to_string()]);
         ledger
     });
     ISSUED.clone()

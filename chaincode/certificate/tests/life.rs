@@ -93,7 +93,8 @@ fn who_may_call_what() {
     let code = code(1).to_string();
     const ACCREDITOR: Callers = Persons(&[(ACCREDITATION_BODY, Duty::Accreditor)]);
     const ADMIN: Callers = Nodes(&[(ACCREDITATION_BODY, Role::Admin)]);
-    const EITHER_ADMIN: Callers = Nodes(&[(CERTIFICATION_BODY, Role::Admin), (ACCREDITATION_BODY, Role::Admin)]);
+    const EITHER_ADMIN: Callers =
+        Nodes(&[(CERTIFICATION_BODY, Role::Admin), (ACCREDITATION_BODY, Role::Admin)]);
     const RESPONSIBLE: Callers = Nodes(&[
         (CERTIFICATION_BODY, Role::Admin),
         (CERTIFICATION_BODY, Role::Client),
@@ -155,16 +156,31 @@ fn the_refusal_says_which_role_or_pseudonym_is_missing() {
     let mut ledger = issued();
     let suspend = [CERTIFICATION_BODY, demo::SCHEME_ID, "newGrants", "why"];
     let words = "takes accreditor, the caller is without a role (client) of AccreditationMSP: the attribute nanotrace.role";
-    refused(&mut ledger, creator(ACCREDITATION_BODY, Role::Client), "accreditation:suspend", &suspend, 403, words);
+    refused(
+        &mut ledger,
+        creator(ACCREDITATION_BODY, Role::Client),
+        "accreditation:suspend",
+        &suspend,
+        403,
+        words,
+    );
     let nameless = person(ACCREDITATION_BODY, "accreditor", "John Doe");
     refused(&mut ledger, nameless, "accreditation:suspend", &suspend, 403, "no attribute nanotrace.person");
     let service = creator(ACCREDITATION_BODY, Role::Admin).with_attributes("service,accreditor", "s-1");
-    refused(&mut ledger, service, "accreditation:suspend", &suspend, 403, "the caller is accreditor,service (admin)");
+    refused(
+        &mut ledger,
+        service,
+        "accreditation:suspend",
+        &suspend,
+        403,
+        "the caller is accreditor,service (admin)",
+    );
     let answer = done(&mut ledger, accreditor(), "accreditation:suspend", &suspend);
     let placed = &answer["suspensions"][0]["placed"];
     assert_eq!((&placed["role"], &placed["person"]), (&json!("accreditor"), &json!("a-1")));
     let restore = &suspend[..2];
-    let answer = done(&mut ledger, accreditation_admin(), "accreditation:restore", &[restore[0], restore[1], "ok"]);
+    let answer =
+        done(&mut ledger, accreditation_admin(), "accreditation:restore", &[restore[0], restore[1], "ok"]);
     assert!(answer["suspensions"][0]["lifted"].get("role").is_none(), "an admin's organisation suffices");
 }
 

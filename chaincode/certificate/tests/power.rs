@@ -18,18 +18,6 @@ fn issued() -> Memory {
     ledger
 }
 
-/// Whether a transaction made by hand, without the contract, can write this key with these endorsements.
-fn can_write(ledger: &mut Memory, key: &str, endorsers: &[&str]) -> bool {
-    ledger.begin(certification_client(), now());
-    ledger.put(key, b"anything".to_vec());
-    let value = ledger.commit(endorsers).is_ok();
-    ledger.begin(certification_client(), now());
-    ledger.set_policy(key, &KeyPolicy::all(endorsers));
-    let policy = ledger.commit(endorsers).is_ok();
-    assert_eq!(value, policy, "{key}");
-    value
-}
-
 #[test]
 fn one_body_alone_cannot_write_what_takes_both() {
     let both = [
@@ -76,9 +64,7 @@ fn what_one_body_holds_the_other_cannot_write() {
 #[test]
 fn each_body_stops_alone() {
     let code = code(1).to_string();
-    for (body, caller) in
-        [(BODY, decision_maker as fn() -> Creator), (ACCREDITATION, accreditor)]
-    {
+    for (body, caller) in [(BODY, decision_maker as fn() -> Creator), (ACCREDITATION, accreditor)] {
         let mut ledger = issued();
         let withdraw = ["certificate:withdraw"].as_slice();
         for functions in [withdraw, &["certificate:stop", "certificate:withdraw"]] {
@@ -148,14 +134,19 @@ fn a_stop_reads_its_own_keys_and_the_certificate_alone() {
 #[test]
 fn no_record_of_one_body_hinders_the_others_stop() {
     let far = DateTime::parse("9999-12-31T23:59:59Z").unwrap();
-    let event =
-        || Event { effective_at: far, by: BODY.into(), role: String::new(), person: String::new(), reason: "later".into(), transaction_id: "ff".into() };
+    let event = || Event {
+        effective_at: far,
+        by: BODY.into(),
+        role: String::new(),
+        person: String::new(),
+        reason: "later".into(),
+        transaction_id: "ff".into(),
+    };
     let withdrawn = Withdrawal { withdrawn: Some(event()) }.encode();
     let stopped = Stop { suspensions: vec![Suspension { placed: event(), lifted: None }] }.encode();
-    for (attacker, victim, caller) in [
-        (BODY, ACCREDITATION, accreditor as fn() -> Creator),
-        (ACCREDITATION, BODY, decision_maker),
-    ] {
+    for (attacker, victim, caller) in
+        [(BODY, ACCREDITATION, accreditor as fn() -> Creator), (ACCREDITATION, BODY, decision_maker)]
+    {
         let code = code(1);
         let attacks = [
             (keys::withdrawal(code, attacker), withdrawn.clone()),
@@ -205,22 +196,8 @@ fn a_stop_is_not_refused_for_its_time() {
     let mut ledger = issued();
     let earlier = now().plus_seconds(-900);
     let arguments = [&code(1).to_string(), "why"];
-    assert!(endorsed_by(
-        &mut ledger,
-        &[BODY],
-        decision_maker(),
-        earlier,
-        "certificate:stop",
-        &arguments
-    ));
-    assert!(endorsed_by(
-        &mut ledger,
-        &[BODY],
-        decision_maker(),
-        earlier,
-        "certificate:withdraw",
-        &arguments
-    ));
+    assert!(endorsed_by(&mut ledger, &[BODY], decision_maker(), earlier, "certificate:stop", &arguments));
+    assert!(endorsed_by(&mut ledger, &[BODY], decision_maker(), earlier, "certificate:withdraw", &arguments));
     let later = now().plus_seconds(600);
     let about = [BODY, demo::SCHEME_ID, "newGrants", "why"];
     let alone = [ACCREDITATION];
@@ -243,31 +220,10 @@ fn the_accreditation_body_alone_suspends_and_restores() {
     let about = [BODY, demo::SCHEME_ID];
     let suspend = [about[0], about[1], "allCertificates", "why"];
     let alone = [ACCREDITATION];
-    assert!(endorsed_by(
-        &mut ledger,
-        &alone,
-        accreditor(),
-        now(),
-        "accreditation:suspend",
-        &suspend
-    ));
+    assert!(endorsed_by(&mut ledger, &alone, accreditor(), now(), "accreditation:suspend", &suspend));
     let restore = [about[0], about[1], "why"];
-    assert!(!endorsed_by(
-        &mut ledger,
-        &[BODY],
-        accreditor(),
-        now(),
-        "accreditation:restore",
-        &restore
-    ));
-    assert!(endorsed_by(
-        &mut ledger,
-        &alone,
-        accreditor(),
-        now(),
-        "accreditation:restore",
-        &restore
-    ));
+    assert!(!endorsed_by(&mut ledger, &[BODY], accreditor(), now(), "accreditation:restore", &restore));
+    assert!(endorsed_by(&mut ledger, &alone, accreditor(), now(), "accreditation:restore", &restore));
 }
 
 #[test]

@@ -8,8 +8,9 @@ mod common;
 use bytes::Bytes;
 use certificate::parties::ACCREDITATION_BODY;
 use certificate::record::{
-    Accreditation, AccreditationSuspension, Certificate, Effect, Event, IssuerKey, Ledger, RecordError,
-    Scheme, Status, Stop, Suspension, Withdrawal,
+    Accreditation, AccreditationSuspension, Act, Application, ApplicationState, Certificate, Decision,
+    Effect, Event, Hold, IssuerKey, Laboratory, Ledger, Recommendation, RecordError, Reservation, Scheme,
+    Status, Step, Stop, Suspension, TestReport, Withdrawal,
 };
 use certificate::{Code, DateTime};
 use proptest::prelude::*;
@@ -42,6 +43,7 @@ proptest! {
         let [from, until] = seconds.map(DateTime::from_seconds);
         let certificate = Certificate {
             body: a.clone(), scheme_id: b.clone(), valid_from: from, valid_until: until, issued: event.clone(), document: document.into(),
+            application: list.first().map(|_| Code::from_random([7; 16])),
         };
         prop_assert_eq!(Certificate::decode(&certificate.encode().into()), Ok(certificate));
         let accreditation = Accreditation {
@@ -64,6 +66,11 @@ proptest! {
             approved: other.clone(), revoked: other.clone(),
         };
         prop_assert_eq!(IssuerKey::decode(&key.encode().into()), Ok(key));
+        let laboratory = Laboratory {
+            organisation: a.clone(), number: b.clone(), methods: vec![a.clone()], valid_from: from, valid_until: until,
+            registered: event.clone(), suspensions: suspensions.clone(),
+        };
+        prop_assert_eq!(Laboratory::decode(&laboratory.encode().into()), Ok(laboratory));
         let ledger = Ledger { channel: a, genesis: b, bound: event };
         prop_assert_eq!(Ledger::decode(&ledger.encode().into()), Ok(ledger));
         let (stop, withdrawal) = (Stop { suspensions }, Withdrawal { withdrawn: other });
@@ -90,6 +97,7 @@ fn certificate(issued: Event) -> Certificate {
         valid_from: DateTime::from_seconds(1),
         valid_until: DateTime::from_seconds(-1),
         issued,
+        application: None,
         document: Bytes::from_static(b"{}"),
     }
 }
@@ -103,7 +111,14 @@ fn certificate_hex() -> String {
 #[test]
 fn the_form_is_frozen() {
     let event = recorded("lab", "p1");
-    let event_hex = ["0000000000000102", "00000004414d5350", "000000036c6162", "000000027031", "00000000", "000000026666"];
+    let event_hex = [
+        "0000000000000102",
+        "00000004414d5350",
+        "000000036c6162",
+        "000000027031",
+        "00000000",
+        "000000026666",
+    ];
     let event_hex = event_hex.concat();
     let stop = Stop { suspensions: vec![Suspension { placed: event.clone(), lifted: None }] };
     assert_eq!(hex::encode(stop.encode()), format!("020001{event_hex}00"));
@@ -111,10 +126,80 @@ fn the_form_is_frozen() {
     assert_eq!(hex::encode(Withdrawal::default().encode()), "0200");
     let withdrawal = Withdrawal { withdrawn: Some(event.clone()) };
     assert_eq!(hex::encode(withdrawal.encode()), format!("0201{event_hex}"));
-    let expected = format!("02{}{event_hex}{}", certificate_hex(), "000000027b7d");
-    assert_eq!(hex::encode(certificate(event).encode()), expected);
-    let status = Status { certificate: Code::from_bytes([0x11; 16]) };
-    assert_eq!(hex::encode(status.encode()), format!("01{}", "11".repeat(16)));
+    let expected = format!("02{}{event_hex}00{}", certificate_hex(), "000000027b7d");
+    assert_eq!(hex::encode(certificate(event.clone()).encode()), expected);
+    let code = Code::from_bytes([0x11; 16]);
+    for (hold, hex) in [(Hold::Issued, "01"), (Hold::Reserved, "02"), (Hold::Released, "03")] {
+        let status = Status { certificate: code, hold };
+        assert_eq!(hex::encode(status.encode()), format!("02{}{hex}", "11".repeat(16)));
+        assert_eq!(Status::decode(&status.encode().into()), Ok(status));
+    }
+    let reservation = Reservation { application: code, stands: true };
+    assert_eq!(hex::encode(reservation.encode()), format!("02{}01", "11".repeat(16)));
+    let application = application(Vec::new());
+    let text = "0000000178";
+    let expected = [
+        "02",
+        &"11".repeat(16),
+        &text.repeat(6),
+        "00",
+        "07",
+        "01",
+        &"11".repeat(16),
+        text,
+        "0000000a",
+        "0000000b",
+    ];
+    assert_eq!(hex::encode(application.encode()), expected.concat() + "0000");
+    for (act, hex) in acts() {
+        let step = Step { act, event: event.clone() };
+        let record = crate::application(vec![step]);
+        assert_eq!(hex::encode(record.encode()), format!("{}0001{hex}{event_hex}", expected.concat()));
+        assert_eq!(Application::decode(&record.encode().into()), Ok(record));
+    }
+}
+
+fn application(steps: Vec<Step>) -> Application {
+    let code = Code::from_bytes([0x11; 16]);
+    let text = || "x".to_owned();
+    let decision = Decision { certificate: code, document: text(), status_list: 10, status_index: 11 };
+    Application {
+        application: code,
+        body: text(),
+        applicant: text(),
+        title: text(),
+        scheme_id: text(),
+        scheme_version: text(),
+        dossier: text(),
+        replaces: None,
+        state: ApplicationState::Decided,
+        decision: Some(decision),
+        steps,
+    }
+}
+
+/// Every act, and its bytes.
+fn acts() -> Vec<(Act, String)> {
+    let dossier = || "x".to_owned();
+    let text = "0000000178";
+    let (sha256, method, number) = (dossier(), dossier(), dossier());
+    let report = TestReport { sha256, method, number, date: DateTime::from_seconds(1) };
+    let (grant, refuse) = (Recommendation::Grant, Recommendation::Refuse);
+    vec![
+        (Act::Submit { dossier: dossier() }, format!("01{text}")),
+        (Act::Return, "02".into()),
+        (Act::Complete { dossier: dossier() }, format!("03{text}")),
+        (Act::Accept, "04".into()),
+        (Act::Refuse, "05".into()),
+        (Act::Report(report), format!("06{}{:016x}", text.repeat(3), 1)),
+        (Act::Evaluate { recommendation: grant }, "0701".into()),
+        (Act::Evaluate { recommendation: refuse }, "0702".into()),
+        (Act::Review, "08".into()),
+        (Act::Decide, "09".into()),
+        (Act::Change { dossier: dossier() }, format!("0a{text}")),
+        (Act::Withdraw, "0b".into()),
+        (Act::Grant, "0c".into()),
+    ]
 }
 
 /// What the first version of the contract wrote: its events name no role and no person.
@@ -132,6 +217,9 @@ fn version_1_is_read() {
     assert_eq!(withdrawal(format!("0101{event_hex}")), Withdrawal { withdrawn: Some(event) });
     let record = bytes(format!("01{}{event_hex}{}", certificate_hex(), "000000027b7d"));
     assert_eq!(Certificate::decode(&record), Ok(certificate(recorded("", ""))));
+    let status = bytes(format!("01{}", "11".repeat(16)));
+    let held = Status { certificate: Code::from_bytes([0x11; 16]), hold: Hold::Issued };
+    assert_eq!(Status::decode(&status), Ok(held));
     let texts = |count: usize| "0000000178".repeat(count);
     let ledger = Ledger::decode(&bytes(format!("01{}{event_hex}", texts(2)))).unwrap();
     assert_eq!(ledger, Ledger { channel: "x".into(), genesis: "x".into(), bound: recorded("", "") });
@@ -143,7 +231,10 @@ fn version_1_is_read() {
     let dates = format!("{:016x}{:016x}", 1, 2);
     let accreditation = format!("01{}{dates}{event_hex}000101{event_hex}00", texts(3));
     let accreditation = Accreditation::decode(&bytes(accreditation)).unwrap();
-    assert_eq!(accreditation.suspensions[0].placed, Event { by: ACCREDITATION_BODY.into(), ..recorded("", "") });
+    assert_eq!(
+        accreditation.suspensions[0].placed,
+        Event { by: ACCREDITATION_BODY.into(), ..recorded("", "") }
+    );
 }
 
 #[test]

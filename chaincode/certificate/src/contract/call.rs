@@ -53,6 +53,18 @@ impl<'a, S: State> Call<'a, S> {
         }
     }
 
+    /// As many arguments as are there, at most these.
+    pub fn options<const COUNT: usize>(
+        &self,
+        names: [&str; COUNT],
+    ) -> Result<[Option<&'a str>; COUNT], Refusal> {
+        if self.arguments.len() > COUNT {
+            self.arguments(names)?;
+        }
+        let mut arguments = self.arguments.iter().copied();
+        Ok(names.map(|_| arguments.next()))
+    }
+
     /// The arguments, exactly as many as `names`, each checked by its rules.
     pub fn fields<const COUNT: usize, T>(
         &self,
@@ -74,6 +86,16 @@ impl<'a, S: State> Call<'a, S> {
         read: impl FnOnce(&Object<'_>, &mut Report) -> Option<T>,
     ) -> Result<T, Refusal> {
         let [json] = self.arguments(["request as JSON"])?;
+        self.json(json, members, read)
+    }
+
+    /// An argument, as a JSON object of these members and no others, each checked by its rules.
+    pub fn json<T>(
+        &self,
+        json: &str,
+        members: &[&str],
+        read: impl FnOnce(&Object<'_>, &mut Report) -> Option<T>,
+    ) -> Result<T, Refusal> {
         let misunderstood = |why: String| Refusal::Arguments(format!("the request is not understood: {why}"));
         let request: Json<'_> =
             serde_json::from_str(json).map_err(|error| misunderstood(error.to_string()))?;
@@ -152,11 +174,19 @@ impl<'a, S: State> Call<'a, S> {
         &mut self,
         keys: [&str; COUNT],
     ) -> Result<[Option<Bytes>; COUNT], Refusal> {
-        let values = self.state.get(&keys).await?;
-        let count = values.len();
-        values
-            .try_into()
-            .map_err(|_| Refusal::Ledger(format!("{count} values were returned for {COUNT} keys")))
+        let values = self.values_of(&keys).await?;
+        // The count was compared already.
+        values.try_into().map_err(|_| Refusal::Ledger("values are missing".into()))
+    }
+
+    /// The same for a number of keys that only the call knows.
+    pub async fn values_of(&mut self, keys: &[&str]) -> Result<Vec<Option<Bytes>>, Refusal> {
+        let values = self.state.get(keys).await?;
+        let (asked, found) = (keys.len(), values.len());
+        if asked != found {
+            return Err(Refusal::Ledger(format!("{found} values were returned for {asked} keys")));
+        }
+        Ok(values)
     }
 
     /// All records below a prefix, decoded, in key order.
@@ -249,11 +279,16 @@ fn parse(text: &str) -> Result<Code, CodeError> {
 
 /// The field `certificate`: as [`code`].
 pub fn certificate(fields: &Object<'_>, report: &mut Report) -> Option<Code> {
-    let node = fields.required(report, "certificate")?;
+    code_of(fields, "certificate", "certificate", report)
+}
+
+/// A field that is the code of a certificate or of an application: of `what`.
+pub fn code_of(fields: &Object<'_>, name: &str, what: &str, report: &mut Report) -> Option<Code> {
+    let node = fields.required(report, name)?;
     match parse(node.value.as_text()?) {
         Ok(code) => Some(code),
         Err(error) => {
-            report.refuse(&node, &format!("is no certificate: {error}"));
+            report.refuse(&node, &format!("is no {what}: {error}"));
             None
         }
     }

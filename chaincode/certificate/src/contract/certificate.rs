@@ -64,7 +64,7 @@ pub async fn get<S: State>(mut call: Call<'_, S>) -> Result<Vec<u8>, Refusal> {
         Some(lifted) => json!({"placed": period.began, "lifted": lifted}),
         None => json!({"placed": period.began}),
     });
-    answer(&json!({
+    let mut found = json!({
         "certificate": code,
         "at": moment.time(),
         "times": "claimed",
@@ -77,7 +77,11 @@ pub async fn get<S: State>(mut call: Call<'_, S>) -> Result<Vec<u8>, Refusal> {
         "withdrawals": periods(Kind::Withdrawn).map(|period| &period.began).collect::<Vec<_>>(),
         "accreditation": accreditation,
         "document": json_of(&certificate.document)?,
-    }))
+    });
+    if let (Some(application), Some(members)) = (certificate.application, found.as_object_mut()) {
+        members.insert("application".into(), application.to_string().into());
+    }
+    answer(&found)
 }
 
 /// `certificate:document(certificate)`: anyone; the signed document, byte for byte as it was issued.

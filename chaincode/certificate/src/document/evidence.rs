@@ -15,21 +15,22 @@ pub struct Context {
     pub demonstration: bool,
 }
 
-pub fn rules(subject: &Object<'_>, context: &Context, report: &mut Report) {
+/// The SHA-256 of each test report.
+pub fn rules(subject: &Object<'_>, context: &Context, report: &mut Report) -> Vec<String> {
     let reports =
         subject.required(report, "testReports").and_then(|node| node.list(report, 1, MAXIMUM_REPORTS));
-    for element in reports.unwrap_or_default() {
-        test_report(&element, context, report);
-    }
+    let reports = reports.unwrap_or_default();
+    let hashes = reports.iter().filter_map(|element| test_report(element, context, report)).collect();
     safety_data_sheet(subject, report);
     notifications(subject, report);
+    hashes
 }
 
 /// ISO/IEC 17025, 7.8; UNTP DCC-07. A published figure that a demonstration carries has no accredited laboratory
 /// behind it.
-fn test_report(node: &Node<'_>, context: &Context, report: &mut Report) {
+fn test_report(node: &Node<'_>, context: &Context, report: &mut Report) -> Option<String> {
     let known = ["lab", "labAccreditation", "method", "date", "sha256", "uri", "uncertainty"];
-    let Some(paper) = node.object(report, &known) else { return };
+    let paper = node.object(report, &known)?;
     laboratory(&paper, context, report);
     if let Some(method) = paper.required(report, "method") {
         method.text(report, LINE);
@@ -40,13 +41,13 @@ fn test_report(node: &Node<'_>, context: &Context, report: &mut Report) {
     {
         report.refuse(&node, "must not be after the decision");
     }
-    if let Some(hash) = paper.required(report, "sha256") {
-        hash.text_that(report, is_sha256, "must be the SHA-256 of the report, 64 lower-case hex digits");
-    }
+    let rule = "must be the SHA-256 of the report, 64 lower-case hex digits";
+    let hash = paper.required(report, "sha256").and_then(|hash| hash.text_that(report, is_sha256, rule));
     if let Some(uri) = paper.optional("uri") {
         uri.text_that(report, is_uri, "must be an absolute URI");
     }
     uncertainty(&paper, report);
+    hash.map(str::to_owned)
 }
 
 /// A client cannot vouch for itself.

@@ -2,13 +2,14 @@
 
 use bytes::Bytes;
 
-use super::codec::{Field, RecordError, decode, encode};
+use super::codec::{Field, RecordError, decode, encode, since};
 use super::event::Event;
+use crate::code::Code;
 use crate::date_time::DateTime;
 
 const VERSION: u8 = 2;
 
-/// Written once, by issue; never changed.
+/// Written once, by issue or grant; never changed.
 ///
 /// The fields beside the document repeat what stands in it, so that a verdict needs no JSON.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,6 +22,8 @@ pub struct Certificate {
     /// The first second in which it no longer holds.
     pub valid_until: DateTime,
     pub issued: Event,
+    /// The application that it was granted on; `None` for one that was issued in one step.
+    pub application: Option<Code>,
     /// The signed document, canonical JSON, byte for byte as it was submitted.
     pub document: Bytes,
 }
@@ -33,6 +36,7 @@ impl Certificate {
             self.valid_from.write(out);
             self.valid_until.write(out);
             self.issued.write(out);
+            self.application.write(out);
             self.document.write(out);
         })
     }
@@ -45,6 +49,7 @@ impl Certificate {
                 valid_from: Field::read(input)?,
                 valid_until: Field::read(input)?,
                 issued: Field::read(input)?,
+                application: since(2, input, None, Field::read)?,
                 document: Field::read(input)?,
             })
         })

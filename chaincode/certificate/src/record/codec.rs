@@ -89,6 +89,16 @@ impl Field for bool {
     }
 }
 
+impl Field for u32 {
+    fn write(&self, out: &mut Vec<u8>) {
+        out.extend_from_slice(&self.to_be_bytes());
+    }
+
+    fn read(input: &mut Input) -> Result<u32, RecordError> {
+        input.bytes.try_get_u32().map_err(|_| RecordError::Short)
+    }
+}
+
 impl Field for Bytes {
     /// A record is far smaller than the four gigabytes that a length can say.
     fn write(&self, out: &mut Vec<u8>) {
@@ -97,7 +107,7 @@ impl Field for Bytes {
     }
 
     fn read(input: &mut Input) -> Result<Bytes, RecordError> {
-        let length = input.bytes.try_get_u32().map_err(|_| RecordError::Short)? as usize;
+        let length = u32::read(input)? as usize;
         input.take(length)
     }
 }

@@ -8,6 +8,7 @@ use certificate::document::{Issuer, LedgerBinding, StatusEntry, Validity};
 use certificate::draft::Particulars;
 use certificate::memory::Memory;
 use certificate::parties::{ACCREDITATION_BODY, CERTIFICATION_BODY};
+use certificate::state::{KeyPolicy, State};
 use certificate::{Code, Creator, DateTime, Response, Role, canonical, demo, multikey, proof};
 use ed25519_dalek::SigningKey;
 use futures::executor::block_on;
@@ -159,4 +160,16 @@ pub fn endorsed_by(
     let response = block_on(certificate::dispatch(ledger, function, &arguments));
     assert_eq!(response.status, 200, "{function}: {}", response.message);
     ledger.commit(endorsers).is_ok()
+}
+
+/// Whether a transaction made by hand, without the contract, can write this key with these endorsements.
+pub fn can_write(ledger: &mut Memory, key: &str, endorsers: &[&str]) -> bool {
+    ledger.begin(certification_client(), now());
+    ledger.put(key, b"anything".to_vec());
+    let value = ledger.commit(endorsers).is_ok();
+    ledger.begin(certification_client(), now());
+    ledger.set_policy(key, &KeyPolicy::all(endorsers));
+    let policy = ledger.commit(endorsers).is_ok();
+    assert_eq!(value, policy, "{key}");
+    value
 }
