@@ -37,11 +37,7 @@ async fn main() {
     world.set_time(world.now().plus_days(3));
     let reason = "Two laboratories disagree about the surface area; a third one measures.";
     world.submit(accreditor(), "certificate:stop", &[&stopped, reason]);
-    world.submit(
-        decision_maker(),
-        "certificate:stop",
-        &[&withdrawn, "The batch is being looked into."],
-    );
+    world.submit(decision_maker(), "certificate:stop", &[&withdrawn, "The batch is being looked into."]);
     world.set_time(world.now().plus_days(2));
     world.submit(decision_maker(), "certificate:withdraw", &[&withdrawn, "The batch was mislabelled."]);
     match std::env::args().nth(2).as_deref() {

@@ -109,6 +109,29 @@ async fn whoever_stops_it_is_named_with_the_reason() {
 }
 
 #[tokio::test]
+async fn a_superseded_certificate_names_the_one_in_its_place() {
+    let mut world = World::new();
+    let (old, new) = (world.issue(1, |_| {}).to_string(), world.issue(2, |_| {}));
+    let site = world.serve().await;
+    world.set_time(start().plus_seconds(60));
+    world.submit(decision_maker(), "certificate:supersede", &[&old, &new.to_string(), "Another purity"]);
+    let (status, answer) = site.json(&format!("/api/v1/certificates/{old}")).await;
+    let reason = json!({
+        "cause": "superseded", "since": start().plus_seconds(60), "by": "CertBodyMSP", "why": "Another purity",
+        "supersededBy": new,
+    });
+    assert_eq!((status, &answer["reasons"]), (200, &json!([reason])));
+    let page = site.get(&format!("/c/{old}")).await;
+    page.says("Not valid")
+        .says("Superseded by another certificate")
+        .says(&new.grouped())
+        .says("Another purity");
+    let (_, answer) = site.json(&format!("/api/v1/certificates/{old}?at={NOW}")).await;
+    assert_eq!(answer["result"], "valid", "it was until then");
+    assert_eq!(site.json(&format!("/c/{new}")).await.1["result"], "valid");
+}
+
+#[tokio::test]
 async fn a_suspended_accreditation_shows_on_every_certificate_that_rests_on_it() {
     let mut world = World::new();
     let code = world.issue(1, |_| {});

@@ -13,6 +13,7 @@ mod ledger;
 mod rules;
 mod scheme;
 mod stop;
+mod supersede;
 
 use bytes::Bytes;
 
@@ -97,6 +98,7 @@ async fn call<S: State>(state: &mut S, function: &str, arguments: &[Bytes]) -> R
         "certificate:stop" => stop::place(call).await,
         "certificate:lift" => stop::lift(call).await,
         "certificate:withdraw" => stop::withdraw(call).await,
+        "certificate:supersede" => supersede::supersede(call).await,
         _ => Err(Refusal::Unknown("the contract has no such function".into())),
     }
 }

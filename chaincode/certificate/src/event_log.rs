@@ -7,10 +7,11 @@
 
 use bytes::Bytes;
 
+use crate::code::Code;
 use crate::date_time::DateTime;
 use crate::ledger_time::LedgerTime;
-use crate::record::{Accreditation, Effect, Event, RecordError, Stop, Withdrawal};
-use crate::record::{Field, Input, decode, encode};
+use crate::record::{Accreditation, Effect, Event, RecordError, Stop, Superseded, Withdrawal};
+use crate::record::{Field, Input, decode, encode, since};
 
 const VERSION: u8 = 2;
 
@@ -39,6 +40,8 @@ pub struct Period {
     pub ended: Option<Event>,
     /// The first moment at which it no longer counts.
     pub until: Option<DateTime>,
+    /// The certificate that stands in the place of a superseded one.
+    pub successor: Option<Code>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,6 +50,8 @@ pub enum Kind {
     Suspended,
     /// Of a certificate; never ends.
     Withdrawn,
+    /// Of a certificate, by another; never ends.
+    Superseded,
     /// Of an accreditation.
     NewGrantsSuspended,
     /// Of an accreditation, with all certificates that rest on it.
@@ -60,6 +65,7 @@ struct Shown {
     kind: Kind,
     began: Event,
     ended: Option<Event>,
+    successor: Option<Code>,
 }
 
 /// When a question is about.
@@ -84,9 +90,7 @@ impl EventLog {
     pub fn see_stop(&mut self, value: Option<&Bytes>, owner: &str, time: LedgerTime) -> bool {
         let shown = readable(value, |value| Stop::decode(value, owner)).map(|stop| {
             let suspensions = stop.suspensions.into_iter();
-            suspensions
-                .map(|it| Shown { kind: Kind::Suspended, began: it.placed, ended: it.lifted })
-                .collect()
+            suspensions.map(|it| Shown::new(Kind::Suspended, it.placed, it.lifted)).collect()
         });
         self.see(shown, time)
     }
@@ -94,7 +98,15 @@ impl EventLog {
     pub fn see_withdrawal(&mut self, value: Option<&Bytes>, owner: &str, time: LedgerTime) -> bool {
         let shown = readable(value, |value| Withdrawal::decode(value, owner)).map(|withdrawal| {
             let withdrawn = withdrawal.withdrawn.into_iter();
-            withdrawn.map(|began| Shown { kind: Kind::Withdrawn, began, ended: None }).collect()
+            withdrawn.map(|began| Shown::new(Kind::Withdrawn, began, None)).collect()
+        });
+        self.see(shown, time)
+    }
+
+    pub fn see_superseded(&mut self, value: Option<&Bytes>, time: LedgerTime) -> bool {
+        let shown = readable(value, Superseded::decode).map(|record| {
+            let shown = Shown::new(Kind::Superseded, record.event, None);
+            vec![Shown { successor: Some(record.superseded_by), ..shown }]
         });
         self.see(shown, time)
     }
@@ -102,9 +114,7 @@ impl EventLog {
     pub fn see_accreditation(&mut self, value: Option<&Bytes>, time: LedgerTime) -> bool {
         let shown = readable(value, Accreditation::decode).map(|accreditation| {
             let suspensions = accreditation.suspensions.into_iter();
-            suspensions
-                .map(|it| Shown { kind: it.effect.into(), began: it.placed, ended: it.lifted })
-                .collect()
+            suspensions.map(|it| Shown::new(it.effect.into(), it.placed, it.lifted)).collect()
         });
         self.see(shown, time)
     }
@@ -140,7 +150,7 @@ impl EventLog {
     fn see_unreadable(&mut self, time: LedgerTime) {
         let is_open = |period: &Period| period.kind == Kind::Unreadable && period.until.is_none();
         if !self.periods.iter().any(is_open) {
-            self.open(Kind::Unreadable, None, at_once(time));
+            self.open(Kind::Unreadable, None, None, at_once(time));
         }
     }
 
@@ -161,7 +171,7 @@ impl EventLog {
             shown.ended.is_some() || self.periods.get(*index).is_some_and(|period| period.until.is_none())
         });
         let from = time.of_stop(shown.began.effective_at);
-        let index = known.or_else(|| self.open(shown.kind, Some(shown.began), from));
+        let index = known.or_else(|| self.open(shown.kind, Some(shown.began), shown.successor, from));
         if let (Some(index), Some(ended)) = (index, shown.ended) {
             let until = time.of_grant(ended.effective_at);
             self.close(index, Some(ended), until);
@@ -169,21 +179,28 @@ impl EventLog {
     }
 
     /// The place of the new period; `None` where there are too many, of which the last stays open.
-    fn open(&mut self, kind: Kind, began: Option<Event>, from: DateTime) -> Option<usize> {
+    fn open(
+        &mut self,
+        kind: Kind,
+        began: Option<Event>,
+        successor: Option<Code>,
+        from: DateTime,
+    ) -> Option<usize> {
         let of_kind = self.periods.iter().filter(|period| period.kind == kind).count();
         if of_kind >= MAXIMUM_PERIODS {
             return None;
         }
         let index = self.periods.len();
         let began = began.map(|event| kept(event, index));
-        self.periods.push(Period { kind, began, from, ended: None, until: None });
+        self.periods.push(Period { kind, began, from, ended: None, until: None, successor });
         Some(index)
     }
 
     fn close(&mut self, index: usize, ended: Option<Event>, until: DateTime) {
         let Some(kind) = self.periods.get(index).map(|period| period.kind) else { return };
         let earlier = self.periods.iter().take(index).filter(|period| period.kind == kind).count();
-        let stays = kind == Kind::Withdrawn || earlier + 1 >= MAXIMUM_PERIODS;
+        let is_final = matches!(kind, Kind::Withdrawn | Kind::Superseded);
+        let stays = is_final || earlier + 1 >= MAXIMUM_PERIODS;
         if let Some(period) = self.periods.get_mut(index).filter(|period| period.until.is_none() && !stays) {
             period.ended = ended.map(|event| kept(event, index));
             period.until = Some(until);
@@ -219,6 +236,12 @@ impl Period {
     }
 }
 
+impl Shown {
+    fn new(kind: Kind, began: Event, ended: Option<Event>) -> Shown {
+        Shown { kind, began, ended, successor: None }
+    }
+}
+
 impl From<Effect> for Kind {
     fn from(effect: Effect) -> Kind {
         match effect {
@@ -248,6 +271,7 @@ impl Field for Period {
         self.from.write(out);
         self.ended.write(out);
         self.until.write(out);
+        self.successor.write(out);
     }
 
     fn read(input: &mut Input) -> Result<Period, RecordError> {
@@ -257,6 +281,7 @@ impl Field for Period {
             from: Field::read(input)?,
             ended: Field::read(input)?,
             until: Field::read(input)?,
+            successor: since(2, input, None, Field::read)?,
         })
     }
 }
@@ -269,6 +294,7 @@ impl Field for Kind {
             Kind::NewGrantsSuspended => 3,
             Kind::AllCertificatesSuspended => 4,
             Kind::Unreadable => 5,
+            Kind::Superseded => 6,
         });
     }
 
@@ -279,6 +305,7 @@ impl Field for Kind {
             3 => Ok(Kind::NewGrantsSuspended),
             4 => Ok(Kind::AllCertificatesSuspended),
             5 => Ok(Kind::Unreadable),
+            6 => Ok(Kind::Superseded),
             _ => Err(RecordError::Content),
         }
     }

@@ -13,6 +13,7 @@ pub const RESERVATION: &str = "reservation/";
 pub const CERTIFICATE: &str = "certificate/";
 pub const STOP: &str = "stop/";
 pub const WITHDRAWAL: &str = "withdrawal/";
+pub const SUPERSEDED: &str = "superseded/";
 pub const STATUS: &str = "status/";
 pub const SCHEME: &str = "scheme/";
 pub const ACCREDITATION: &str = "accreditation/";
@@ -43,6 +44,11 @@ pub fn withdrawal(code: Code, organisation: &str) -> String {
     format!("{WITHDRAWAL}{code}/{}", escaped(organisation))
 }
 
+/// That another certificate stands in its place.
+pub fn superseded(code: Code) -> String {
+    format!("{SUPERSEDED}{code}")
+}
+
 /// A position in a bitstring status list: list number and index of a certification body.
 pub fn status(body: &str, list: u32, index: u32) -> String {
     format!("{STATUS}{}/{list}/{index}", escaped(body))
@@ -71,6 +77,7 @@ pub enum Subject {
     Certificate(Code),
     Stop { certificate: Code, owner: String },
     Withdrawal { certificate: Code, owner: String },
+    Superseded { certificate: Code },
     Accreditation,
     Other,
 }
@@ -84,6 +91,9 @@ pub fn subject(key: &str) -> Subject {
     }
     if let Some((certificate, owner)) = key.strip_prefix(WITHDRAWAL).and_then(owned) {
         return Subject::Withdrawal { certificate, owner };
+    }
+    if let Some(certificate) = key.strip_prefix(SUPERSEDED).and_then(whole_code) {
+        return Subject::Superseded { certificate };
     }
     if key.starts_with(ACCREDITATION) { Subject::Accreditation } else { Subject::Other }
 }
@@ -126,6 +136,7 @@ mod tests {
             assert_eq!(subject(&stop(code, &owner)), expected);
             assert_eq!(subject(&withdrawal(code, &owner)), Subject::Withdrawal { certificate: code, owner });
         }
+        assert_eq!(subject(&superseded(code)), Subject::Superseded { certificate: code });
         assert_eq!(subject(&accreditation("CertBodyMSP", "urn:x:y")), Subject::Accreditation);
         // Another spelling of a code is another key.
         for other in

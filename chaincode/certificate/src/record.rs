@@ -14,6 +14,7 @@ mod reservation;
 mod scheme;
 mod status;
 mod stop;
+mod superseded;
 
 pub use accreditation::{Accreditation, AccreditationSuspension, Effect, MAXIMUM_NUMBER};
 pub use application::{
@@ -22,7 +23,7 @@ pub use application::{
 };
 pub use certificate::Certificate;
 pub use codec::RecordError;
-pub(crate) use codec::{Field, Input, decode, encode};
+pub(crate) use codec::{Field, Input, decode, encode, since};
 pub use event::{Event, MAXIMUM_REASON};
 pub use issuer_key::IssuerKey;
 pub use laboratory::{Laboratory, MAXIMUM_METHODS};
@@ -31,3 +32,4 @@ pub use reservation::Reservation;
 pub use scheme::{MAXIMUM_NAME, Scheme};
 pub use status::{Hold, Status};
 pub use stop::{MAXIMUM_SUSPENSIONS, Stop, Suspension, Withdrawal};
+pub use superseded::Superseded;

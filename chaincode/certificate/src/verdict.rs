@@ -3,6 +3,7 @@
 
 use serde::Serialize;
 
+use crate::code::Code;
 use crate::date_time::DateTime;
 use crate::event_log::{EventLog, Kind, Moment, Period};
 
@@ -36,6 +37,7 @@ pub enum Verdict {
 
 /// Which rule stops the certificate, since when, by whom and why.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Reason {
     pub cause: Cause,
     /// For a certificate that is not yet valid, the moment from which it will be.
@@ -45,6 +47,9 @@ pub struct Reason {
     pub by: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub why: Option<String>,
+    /// With [`Cause::Superseded`]: the certificate that stands in its place.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub superseded_by: Option<Code>,
 }
 
 /// In the order of their weight.
@@ -52,6 +57,8 @@ pub struct Reason {
 #[serde(rename_all = "camelCase")]
 pub enum Cause {
     Withdrawn,
+    /// Another certificate stands in its place.
+    Superseded,
     /// The ledger took the issue in when the accreditation had ended or not begun.
     IssuedOutsideAccreditation,
     Expired,
@@ -86,6 +93,7 @@ pub fn verdict(case: Case<'_>, moment: Moment) -> Verdict {
 fn stops<'a>(by: &'a str, log: &'a EventLog, moment: Moment) -> impl Iterator<Item = Reason> + 'a {
     [
         (Kind::Withdrawn, Cause::Withdrawn),
+        (Kind::Superseded, Cause::Superseded),
         (Kind::Suspended, Cause::Suspended),
         (Kind::AllCertificatesSuspended, Cause::AccreditationSuspended),
     ]
@@ -96,7 +104,8 @@ fn stops<'a>(by: &'a str, log: &'a EventLog, moment: Moment) -> impl Iterator<It
 fn reason(cause: Cause, by: &str, period: &Period, moment: Moment) -> Reason {
     let why = period.began.as_ref().map(|event| event.reason.clone()).filter(|reason| !reason.is_empty());
     // A stop that a fast clock dated ahead is in force already.
-    Reason { cause, since: period.from.min(moment.time()), by: Some(by.to_owned()), why }
+    let since = period.from.min(moment.time());
+    Reason { cause, since, by: Some(by.to_owned()), why, superseded_by: period.successor }
 }
 
 fn dates(case: Case<'_>, at: DateTime) -> impl Iterator<Item = Reason> {
@@ -108,5 +117,5 @@ fn dates(case: Case<'_>, at: DateTime) -> impl Iterator<Item = Reason> {
     ]
     .into_iter()
     .filter(|(.., holds)| *holds)
-    .map(|(cause, since, _)| Reason { cause, since, by: None, why: None })
+    .map(|(cause, since, _)| Reason { cause, since, by: None, why: None, superseded_by: None })
 }

@@ -296,6 +296,56 @@ fn the_whole_way_to_a_certificate() {
     assert_eq!(application["decision"]["certificate"], code(1).to_string());
 }
 
+/// From the first application to a certificate that another one, granted the same way, supersedes.
+#[test]
+fn a_granted_certificate_is_superseded_by_another() {
+    let mut ledger = in_state(Granted);
+    let (old, new) = (code(1).to_string(), code(2).to_string());
+    let second = code(201).to_string();
+    let mut request = submission();
+    request["id"] = second.clone().into();
+    request["replaces"] = old.clone().into();
+    done(&mut ledger, applicant(), "application:submit", &[&request.to_string()]);
+    for function in &TO_DECISION[1..5] {
+        let (caller, mut arguments) = call(function);
+        arguments[0] = second.clone();
+        let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+        done(&mut ledger, caller, function, &arguments);
+    }
+    let supersede = [old.as_str(), &new, "another purity"];
+    refused(&mut ledger, decision_maker(), "certificate:supersede", &supersede, 404, "no certificate");
+    done(&mut ledger, decision_maker(), "application:decide", &[&second, &unsigned(&document(2))]);
+    done(&mut ledger, service(), "certificate:grant", &[&second, &sign(&document(2))]);
+    let answer = done(&mut ledger, decision_maker(), "certificate:supersede", &supersede);
+    assert_eq!((&answer["certificate"], &answer["supersededBy"]), (&json!(old), &json!(new)));
+
+    let shown = done(&mut ledger, applicant(), "certificate:get", &[&old]);
+    let reason = json!({
+        "cause": "superseded", "since": NOW, "by": BODY, "why": "another purity", "supersededBy": new,
+    });
+    assert_eq!(shown["verdict"], json!({"result": "notValid", "reasons": [reason]}));
+    assert_eq!(shown["superseded"]["person"], "d-1");
+    let shown = done(&mut ledger, applicant(), "certificate:get", &[&new]);
+    assert_eq!((&shown["verdict"], &shown["application"]), (&json!({"result": "valid"}), &json!(second)));
+    let history = done(&mut ledger, applicant(), "certificate:history", &[&old]);
+    assert!(history.to_string().contains("\"supersededBy\""), "{history}");
+
+    let words = format!("certificate {old} is superseded by {new}");
+    refused(&mut ledger, decision_maker(), "certificate:supersede", &supersede, 409, &words);
+    let circle = [new.as_str(), &old, "why"];
+    refused(&mut ledger, decision_maker(), "certificate:supersede", &circle, 409, &words);
+    let itself = [new.as_str(), &new, "why"];
+    refused(
+        &mut ledger,
+        decision_maker(),
+        "certificate:supersede",
+        &itself,
+        400,
+        "must be another certificate",
+    );
+    assert!(!can_write(&mut ledger, &keys::superseded(code(1)), &[BODY, ACCREDITATION_BODY]), "final");
+}
+
 /// ISO/IEC 17065, 7.5.1 and 7.6.2.
 #[test]
 fn who_took_part_in_the_evaluation_neither_reviews_nor_decides() {

@@ -5,8 +5,8 @@
 use bytes::Bytes;
 use certificate::event_log::{EventLog, Kind, MAXIMUM_PERIODS, Moment};
 use certificate::ledger_time::TOLERANCE;
-use certificate::record::{Event, Stop, Suspension, Withdrawal};
-use certificate::{DateTime, LedgerTime};
+use certificate::record::{Event, Stop, Superseded, Suspension, Withdrawal};
+use certificate::{Code, DateTime, LedgerTime};
 use proptest::prelude::*;
 
 const OWNER: &str = "CertBodyMSP";
@@ -114,6 +114,36 @@ fn a_withdrawal_is_final_whatever_is_written_over_it() {
         log.see_withdrawal(value.as_ref(), OWNER, time(2 * HOUR));
     }
     assert!(log.in_force(Kind::Withdrawn, Moment::Now(at(100 * HOUR))).is_some());
+}
+
+/// As a read model of before holds it.
+#[test]
+fn a_log_of_version_1_is_read() {
+    let event = format!("{:016x}{}{}{}", 7, "0000000141", "00000003776879", "000000026666");
+    let log = format!("0100010101{event}{:016x}0000", 9);
+    let log = EventLog::decode(&hex::decode(log).unwrap().into()).unwrap();
+    let [period] = log.periods() else { panic!("{log:?}") };
+    let began = period.began.as_ref().unwrap();
+    assert_eq!((began.reason.as_str(), began.role.as_str(), began.person.as_str()), ("why", "", ""));
+    assert_eq!((period.kind, period.from, period.successor), (Kind::Suspended, at(9), None));
+}
+
+#[test]
+fn a_superseding_is_final_and_keeps_its_successor() {
+    let mut log = EventLog::default();
+    let record = |number, seconds| {
+        let superseded =
+            Superseded { superseded_by: Code::from_random([number; 16]), event: event(seconds, 1) };
+        Bytes::from(superseded.encode())
+    };
+    log.see_superseded(Some(&record(2, HOUR)), time(HOUR));
+    for value in [None, Some(Bytes::from_static(b"garbage")), Some(record(3, HOUR))] {
+        log.see_superseded(value.as_ref(), time(2 * HOUR));
+    }
+    let period = log.in_force(Kind::Superseded, Moment::Now(at(100 * HOUR))).unwrap();
+    assert_eq!(period.successor, Some(Code::from_random([2; 16])));
+    assert!(log.in_force(Kind::Superseded, Moment::At(at(HOUR - 1))).is_none());
+    assert_eq!(log, EventLog::decode(&log.encode().into()).unwrap());
 }
 
 #[test]

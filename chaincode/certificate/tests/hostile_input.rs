@@ -8,7 +8,7 @@ mod common;
 use bytes::Bytes;
 use certificate::document::{check_draft, check_signed};
 use certificate::record::{Accreditation, Application, Certificate, IssuerKey, Laboratory, Ledger};
-use certificate::record::{Reservation, Scheme, Status, Stop, Withdrawal};
+use certificate::record::{Reservation, Scheme, Status, Stop, Superseded, Withdrawal};
 use certificate::state::State;
 use certificate::{canonical, demo, dispatch, keys, parties};
 use common::*;
@@ -103,7 +103,7 @@ fn collect(value: &Value, here: String, pointers: &mut Vec<String>) {
     pointers.push(here);
 }
 
-const FUNCTIONS: [&str; 43] = [
+const FUNCTIONS: [&str; 44] = [
     "ledger:bind",
     "ledger:get",
     "ledger:tick",
@@ -147,6 +147,7 @@ const FUNCTIONS: [&str; 43] = [
     "certificate:stop",
     "certificate:lift",
     "certificate:withdraw",
+    "certificate:supersede",
 ];
 
 proptest! {
@@ -233,7 +234,7 @@ proptest! {
             let bytes = Bytes::from(record.clone());
             let _ = (Certificate::decode(&bytes), Stop::decode(&bytes, "A"), Withdrawal::decode(&bytes, "A"), Status::decode(&bytes));
             let _ = (Ledger::decode(&bytes), Scheme::decode(&bytes), Accreditation::decode(&bytes), IssuerKey::decode(&bytes));
-            let _ = (Application::decode(&bytes), Laboratory::decode(&bytes), Reservation::decode(&bytes));
+            let _ = (Application::decode(&bytes), Laboratory::decode(&bytes), Reservation::decode(&bytes), Superseded::decode(&bytes));
             ledger.begin(certification_client(), now());
             ledger.put(&keys[which], record);
             let _ = ledger.commit(&[parties::CERTIFICATION_BODY, parties::ACCREDITATION_BODY]);

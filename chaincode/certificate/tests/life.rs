@@ -110,7 +110,13 @@ fn who_may_call_what() {
         "validUntil": now().plus_days(1),
     });
     let about_laboratory = ["LabMSP", "why"].map(String::from).to_vec();
-    let calls: [(&str, Vec<String>, Callers); 16] = [
+    let other = common::code(2).to_string();
+    let calls: [(&str, Vec<String>, Callers); 17] = [
+        (
+            "certificate:supersede",
+            vec![code.clone(), other, "why".into()],
+            Persons(&[(CERTIFICATION_BODY, Duty::DecisionMaker)]),
+        ),
         ("laboratory:register", vec![laboratory.to_string()], ACCREDITOR),
         ("laboratory:suspend", about_laboratory.clone(), ACCREDITOR),
         ("laboratory:restore", about_laboratory, ACCREDITOR),
@@ -128,7 +134,8 @@ fn who_may_call_what() {
         ("certificate:lift", vec![code.clone(), "why".into()], RESPONSIBLE),
         ("certificate:withdraw", vec![code, "why".into()], RESPONSIBLE),
     ];
-    let issued = issued();
+    let mut issued = issued();
+    done(&mut issued, certification_client(), "certificate:issue", &[&demonstration(2)]);
     for (function, arguments, allowed) in calls {
         let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
         for (organisation, role, duty) in callers() {

@@ -83,6 +83,9 @@ impl<'a> Reading<'a> {
                 logs.push((body.to_owned(), self.log(&key, issued_at)?));
             }
         }
+        // There is no such record before there is a successor.
+        let superseded = read_log(&keys::superseded(code), |key| self.snapshot.get_pinned(key))?;
+        logs.push((certificate.body.clone(), superseded));
         Ok(Some(Entry {
             code,
             issued: version,

@@ -242,6 +242,7 @@ fn words(kind: Kind) -> (&'static str, &'static str) {
     match kind {
         Kind::Suspended => ("Suspended", "Suspension lifted"),
         Kind::Withdrawn => ("Withdrawn", ""),
+        Kind::Superseded => ("Superseded", ""),
         Kind::NewGrantsSuspended => {
             ("Accreditation suspended for new certificates", "Accreditation restored")
         }

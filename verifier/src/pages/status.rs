@@ -110,6 +110,10 @@ fn reason_words(reason: &Reason) -> ReasonWords {
     let by = reason.by.as_deref().map(|by| format!(" by {}", organisation(by))).unwrap_or_default();
     let (what, since) = match reason.cause {
         Cause::Withdrawn => ("Withdrawn for good", format!("on {since}{by}.")),
+        Cause::Superseded => {
+            let other = reason.superseded_by.map(|code| format!(": {}", code.grouped())).unwrap_or_default();
+            ("Superseded by another certificate", format!("on {since}{by}{other}."))
+        }
         Cause::IssuedOutsideAccreditation => {
             ("The certification body was not accredited when the ledger took it in", format!("on {since}."))
         }

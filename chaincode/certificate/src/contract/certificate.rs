@@ -10,7 +10,7 @@ use crate::event_log::{EventLog, Kind, Moment};
 use crate::keys;
 use crate::ledger_time::LedgerTime;
 use crate::parties::ACCREDITATION_BODY;
-use crate::record::{Accreditation, Certificate, RecordError, Stop, Withdrawal};
+use crate::record::{Accreditation, Certificate, RecordError, Stop, Superseded, Withdrawal};
 use crate::refusal::Refusal;
 use crate::state::State;
 use crate::verdict::{Case, verdict};
@@ -31,18 +31,23 @@ pub async fn get<S: State>(mut call: Call<'_, S>) -> Result<Vec<u8>, Refusal> {
     let [stops, withdrawals] =
         [keys::stop, keys::withdrawal].map(|key| parties.map(|party| key(code, party)));
     let accreditation = keys::accreditation(&certificate.body, &certificate.scheme_id);
-    let [accreditation, body_stop, other_stop, body_withdrawal, other_withdrawal] =
-        call.values([&accreditation, &stops[0], &stops[1], &withdrawals[0], &withdrawals[1]]).await?;
+    let superseded = keys::superseded(code);
+    let [accreditation, body_stop, other_stop, body_withdrawal, other_withdrawal, superseded] = call
+        .values([&accreditation, &stops[0], &stops[1], &withdrawals[0], &withdrawals[1], &superseded])
+        .await?;
 
-    let mut logs: [EventLog; 5] = Default::default();
+    let mut logs: [EventLog; 6] = Default::default();
     logs[0].see_accreditation(accreditation.as_ref(), LedgerTime::CLAIMED);
     logs[1].see_stop(body_stop.as_ref(), parties[0], LedgerTime::CLAIMED);
     logs[2].see_stop(other_stop.as_ref(), parties[1], LedgerTime::CLAIMED);
     logs[3].see_withdrawal(body_withdrawal.as_ref(), parties[0], LedgerTime::CLAIMED);
     logs[4].see_withdrawal(other_withdrawal.as_ref(), parties[1], LedgerTime::CLAIMED);
+    if superseded.is_some() {
+        logs[5].see_superseded(superseded.as_ref(), LedgerTime::CLAIMED);
+    }
     let accreditation = accreditation.and_then(|record| Accreditation::decode(&record).ok());
     let issued = certificate.issued.effective_at;
-    let [by_accreditation, by_body, by_other, withdrawn_by_body, withdrawn_by_other] = &logs;
+    let [by_accreditation, by_body, by_other, withdrawn_by_body, withdrawn_by_other, superseded_log] = &logs;
     let verdict = verdict(
         Case {
             valid_from: certificate.valid_from,
@@ -55,6 +60,7 @@ pub async fn get<S: State>(mut call: Call<'_, S>) -> Result<Vec<u8>, Refusal> {
                 (parties[0], withdrawn_by_body),
                 (parties[1], by_other),
                 (parties[1], withdrawn_by_other),
+                (parties[0], superseded_log),
             ],
         },
         moment,
@@ -78,10 +84,17 @@ pub async fn get<S: State>(mut call: Call<'_, S>) -> Result<Vec<u8>, Refusal> {
         "accreditation": accreditation,
         "document": json_of(&certificate.document)?,
     });
-    if let (Some(application), Some(members)) = (certificate.application, found.as_object_mut()) {
-        members.insert("application".into(), application.to_string().into());
-    }
+    let superseded = superseded.and_then(|record| Superseded::decode(&record).ok());
+    add(&mut found, "application", certificate.application.map(|application| json!(application)));
+    add(&mut found, "superseded", superseded.map(|superseded| json!(superseded)));
     answer(&found)
+}
+
+/// A member that some certificates have.
+fn add(answer: &mut Value, name: &str, value: Option<Value>) {
+    if let (Some(value), Some(members)) = (value, answer.as_object_mut()) {
+        members.insert(name.to_owned(), value);
+    }
 }
 
 /// `certificate:document(certificate)`: anyone; the signed document, byte for byte as it was issued.
@@ -103,6 +116,8 @@ pub async fn history<S: State>(mut call: Call<'_, S>) -> Result<Vec<u8>, Refusal
         let withdrawn = |value: &Bytes| Ok(json!({"withdrawn": Withdrawal::decode(value, party)?.withdrawn}));
         entries.extend(modifications(&mut call, keys::withdrawal(code, party), withdrawn).await?);
     }
+    let superseded = |value: &Bytes| Ok(json!({"superseded": Superseded::decode(value)?}));
+    entries.extend(modifications(&mut call, keys::superseded(code), superseded).await?);
     entries.sort_by_key(|(timestamp, _)| *timestamp);
     answer(&entries.into_iter().map(|(_, entry)| entry).collect::<Vec<_>>())
 }
