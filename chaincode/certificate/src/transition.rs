@@ -39,142 +39,126 @@ pub enum Side {
 const APPLICANT: &[Duty] = &[Duty::Applicant, Duty::Service];
 const STAFF: &[Duty] = &[Duty::Evaluator, Duty::Reviewer, Duty::DecisionMaker];
 
-pub const SUBMIT: Transition = Transition {
-    function: "application:submit",
-    side: Side::Applicant,
-    duties: APPLICANT,
-    uninvolved: false,
-    from: &[],
-    to: Some(Submitted),
-    event: "ApplicationSubmitted",
-};
+const fn step(
+    function: &'static str,
+    side: Side,
+    duties: &'static [Duty],
+    from: &'static [ApplicationState],
+    to: Option<ApplicationState>,
+    event: &'static str,
+) -> Transition {
+    Transition { function, side, duties, uninvolved: false, from, to, event }
+}
 
-pub const RETURN: Transition = Transition {
-    function: "application:return",
-    side: Side::Body,
-    duties: STAFF,
-    uninvolved: false,
-    from: &[Submitted, Accepted, Evaluated],
-    to: Some(Returned),
-    event: "ApplicationReturned",
-};
+const fn uninvolved(row: Transition) -> Transition {
+    Transition { uninvolved: true, ..row }
+}
 
-pub const COMPLETE: Transition = Transition {
-    function: "application:complete",
-    side: Side::Applicant,
-    duties: APPLICANT,
-    uninvolved: false,
-    from: &[Returned],
-    to: Some(Submitted),
-    event: "ApplicationCompleted",
-};
+pub const SUBMIT: Transition =
+    step("application:submit", Side::Applicant, APPLICANT, &[], Some(Submitted), "ApplicationSubmitted");
+
+pub const RETURN: Transition = step(
+    "application:return",
+    Side::Body,
+    STAFF,
+    &[Submitted, Accepted, Evaluated],
+    Some(Returned),
+    "ApplicationReturned",
+);
+
+pub const COMPLETE: Transition = step(
+    "application:complete",
+    Side::Applicant,
+    APPLICANT,
+    &[Returned],
+    Some(Submitted),
+    "ApplicationCompleted",
+);
 
 /// 7.3, like its refusal.
-pub const ACCEPT: Transition = Transition {
-    function: "application:accept",
-    side: Side::Body,
-    duties: STAFF,
-    uninvolved: false,
-    from: &[Submitted],
-    to: Some(Accepted),
-    event: "ApplicationAccepted",
-};
+pub const ACCEPT: Transition =
+    step("application:accept", Side::Body, STAFF, &[Submitted], Some(Accepted), "ApplicationAccepted");
 
-pub const REFUSE: Transition = Transition {
-    function: "application:refuse",
-    side: Side::Body,
-    duties: STAFF,
-    uninvolved: false,
-    from: &[Submitted],
-    to: Some(Refused),
-    event: "ApplicationRefused",
-};
+pub const REFUSE: Transition =
+    step("application:refuse", Side::Body, STAFF, &[Submitted], Some(Refused), "ApplicationRefused");
 
 /// A negative decision, or one taken back before the grant (7.6).
-pub const REFUSE_BY_DECISION: Transition = Transition {
-    function: "application:refuse",
-    side: Side::Body,
-    duties: &[Duty::DecisionMaker],
-    uninvolved: true,
-    from: &[Reviewed, Decided],
-    to: Some(Refused),
-    event: "ApplicationRefused",
-};
+pub const REFUSE_BY_DECISION: Transition = uninvolved(step(
+    "application:refuse",
+    Side::Body,
+    &[Duty::DecisionMaker],
+    &[Reviewed, Decided],
+    Some(Refused),
+    "ApplicationRefused",
+));
 
 /// 7.4, by a laboratory within its scope (ISO/IEC 17025).
-pub const REPORT: Transition = Transition {
-    function: "application:report",
-    side: Side::Laboratory,
-    duties: &[Duty::Lab],
-    uninvolved: false,
-    from: &[Accepted, Evaluated],
-    to: None,
-    event: "ApplicationReported",
-};
+pub const REPORT: Transition = step(
+    "application:report",
+    Side::Laboratory,
+    &[Duty::Lab],
+    &[Accepted, Evaluated],
+    None,
+    "ApplicationReported",
+);
 
-pub const EVALUATE: Transition = Transition {
-    function: "application:evaluate",
-    side: Side::Body,
-    duties: &[Duty::Evaluator],
-    uninvolved: false,
-    from: &[Accepted, Evaluated],
-    to: Some(Evaluated),
-    event: "ApplicationEvaluated",
-};
+pub const EVALUATE: Transition = step(
+    "application:evaluate",
+    Side::Body,
+    &[Duty::Evaluator],
+    &[Accepted, Evaluated],
+    Some(Evaluated),
+    "ApplicationEvaluated",
+);
 
 /// 7.5.
-pub const REVIEW: Transition = Transition {
-    function: "application:review",
-    side: Side::Body,
-    duties: &[Duty::Reviewer],
-    uninvolved: true,
-    from: &[Evaluated],
-    to: Some(Reviewed),
-    event: "ApplicationReviewed",
-};
+pub const REVIEW: Transition = uninvolved(step(
+    "application:review",
+    Side::Body,
+    &[Duty::Reviewer],
+    &[Evaluated],
+    Some(Reviewed),
+    "ApplicationReviewed",
+));
 
 /// 7.6.
-pub const DECIDE: Transition = Transition {
-    function: "application:decide",
-    side: Side::Body,
-    duties: &[Duty::DecisionMaker],
-    uninvolved: true,
-    from: &[Reviewed],
-    to: Some(Decided),
-    event: "ApplicationDecided",
-};
+pub const DECIDE: Transition = uninvolved(step(
+    "application:decide",
+    Side::Body,
+    &[Duty::DecisionMaker],
+    &[Reviewed],
+    Some(Decided),
+    "ApplicationDecided",
+));
 
 /// 7.10, before there is a certificate: it is evaluated anew.
-pub const CHANGE: Transition = Transition {
-    function: "application:change",
-    side: Side::Applicant,
-    duties: APPLICANT,
-    uninvolved: false,
-    from: &[Submitted, Returned, Accepted, Evaluated, Reviewed],
-    to: Some(Submitted),
-    event: "ApplicationChanged",
-};
+pub const CHANGE: Transition = step(
+    "application:change",
+    Side::Applicant,
+    APPLICANT,
+    &[Submitted, Returned, Accepted, Evaluated, Reviewed],
+    Some(Submitted),
+    "ApplicationChanged",
+);
 
-pub const WITHDRAW: Transition = Transition {
-    function: "application:withdraw",
-    side: Side::Applicant,
-    duties: APPLICANT,
-    uninvolved: false,
-    from: &[Submitted, Returned, Accepted, Evaluated, Reviewed, Decided],
-    to: Some(Withdrawn),
-    event: "ApplicationWithdrawn",
-};
+pub const WITHDRAW: Transition = step(
+    "application:withdraw",
+    Side::Applicant,
+    APPLICANT,
+    &[Submitted, Returned, Accepted, Evaluated, Reviewed, Decided],
+    Some(Withdrawn),
+    "ApplicationWithdrawn",
+);
 
 /// 7.7.
-pub const GRANT: Transition = Transition {
-    function: "certificate:grant",
-    side: Side::Body,
-    duties: &[Duty::Service, Duty::DecisionMaker],
-    uninvolved: false,
-    from: &[Decided],
-    to: Some(Granted),
-    event: "CertificateIssued",
-};
+pub const GRANT: Transition = step(
+    "certificate:grant",
+    Side::Body,
+    &[Duty::Service, Duty::DecisionMaker],
+    &[Decided],
+    Some(Granted),
+    "CertificateIssued",
+);
 
 pub const TABLE: [&Transition; 13] = [
     &SUBMIT,
