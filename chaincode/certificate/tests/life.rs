@@ -67,6 +67,8 @@ enum Callers {
     Issuers,
     /// An administrator, or a person of one of these duties, each of its organisation.
     Persons(&'static [(&'static str, Duty)]),
+    /// The same of the two responsible bodies, and clients without a role.
+    Stoppers,
 }
 
 impl Callers {
@@ -82,6 +84,13 @@ impl Callers {
                 let is_client = matches!(role, Some(Role::Admin | Role::Client));
                 let on_duty = |&(_, wanted): &(&str, Duty)| is_admin || is_client && duty == Some(wanted);
                 persons.iter().filter(|(of, _)| *of == organisation).any(on_duty)
+            }
+            Callers::Stoppers => {
+                const PERSONS: &[(&str, Duty)] =
+                    &[(CERTIFICATION_BODY, Duty::DecisionMaker), (ACCREDITATION_BODY, Duty::Accreditor)];
+                let is_body = [CERTIFICATION_BODY, ACCREDITATION_BODY].contains(&organisation);
+                let is_without_role = duty.is_none() && matches!(role, Some(Role::Admin | Role::Client));
+                is_body && is_without_role || Callers::Persons(PERSONS).allow(organisation, role, duty)
             }
         }
     }
@@ -130,9 +139,9 @@ fn who_may_call_what() {
         ("issuerKey:approve", key, ADMIN),
         ("issuerKey:revoke", revocation, EITHER_ADMIN),
         ("certificate:issue", vec![demonstration(1)], Issuers),
-        ("certificate:stop", vec![code.clone(), "why".into()], RESPONSIBLE),
-        ("certificate:lift", vec![code.clone(), "why".into()], RESPONSIBLE),
-        ("certificate:withdraw", vec![code, "why".into()], RESPONSIBLE),
+        ("certificate:stop", vec![code.clone(), "why".into()], Callers::Stoppers),
+        ("certificate:lift", vec![code.clone(), "why".into()], Callers::Stoppers),
+        ("certificate:withdraw", vec![code, "why".into()], Callers::Stoppers),
     ];
     let mut issued = issued();
     done(&mut issued, certification_client(), "certificate:issue", &[&demonstration(2)]);
@@ -233,6 +242,35 @@ fn stop_lift_withdraw() {
     for (hours, words) in expected {
         assert_eq!(verdict(&mut ledger, Some(hour(hours))), words, "after {hours} hours");
     }
+}
+
+/// A client without a role is one of a network that was set up before there were roles.
+#[test]
+fn a_stop_is_for_decision_makers_and_accreditors_and_never_for_a_service() {
+    let bodies = [(CERTIFICATION_BODY, "decision-maker"), (ACCREDITATION_BODY, "accreditor")];
+    for function in ["certificate:stop", "certificate:lift", "certificate:withdraw"] {
+        for (body, own) in bodies {
+            let mut ledger = issued();
+            let code = code(1).to_string();
+            if function == "certificate:lift" {
+                done(&mut ledger, person(body, own, "x-1"), "certificate:stop", &[&code, "why"]);
+            }
+            for duties in
+                ["service", "evaluator", "reviewer", "auditor", "applicant", "lab", "decision-maker,service"]
+            {
+                refused(&mut ledger, person(body, duties, "x-1"), function, &[&code, "why"], 403, own);
+            }
+            let other = if own == "accreditor" { "decision-maker" } else { "accreditor" };
+            refused(&mut ledger, person(body, other, "x-1"), function, &[&code, "why"], 403, own);
+            for caller in [person(body, own, "x-1"), creator(body, Role::Client), creator(body, Role::Admin)]
+            {
+                done(&mut ledger.clone(), caller, function, &[&code, "why"]);
+            }
+        }
+    }
+    let mut ledger = issued();
+    let answer = done(&mut ledger, decision_maker(), "certificate:stop", &[&code(1).to_string(), "why"]);
+    assert_eq!((&answer["role"], &answer["person"]), (&json!("decision-maker"), &json!("d-1")));
 }
 
 #[test]

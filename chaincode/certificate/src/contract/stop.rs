@@ -8,6 +8,7 @@ use serde::Serialize;
 
 use super::call::{Call, certificate, reason};
 use crate::code::Code;
+use crate::duty::Duty;
 use crate::document::report::{Object, Report};
 use crate::keys;
 use crate::parties::ACCREDITATION_BODY;
@@ -34,8 +35,8 @@ struct Own {
 /// its record takes both, so that lifting does.
 pub async fn place<S: State>(mut call: Call<'_, S>) -> Result<Vec<u8>, Refusal> {
     let (certificate, why) = call.fields(["certificate", "reason"], act)?;
-    let placed = call.event(&why);
     let own = own(&mut call, certificate).await?;
+    let placed = call.event(&why);
     own.check_not_withdrawn(&placed.by)?;
     // A record that its own organisation spoilt does not keep it from stopping.
     let mut stop = own.stop(&placed.by).unwrap_or_default();
@@ -58,8 +59,8 @@ pub async fn place<S: State>(mut call: Call<'_, S>) -> Result<Vec<u8>, Refusal> 
 /// `certificate:lift(certificate, reason)`: the body that placed the suspension, with the endorsement of both.
 pub async fn lift<S: State>(mut call: Call<'_, S>) -> Result<Vec<u8>, Refusal> {
     let (certificate, why) = call.fields(["certificate", "reason"], act)?;
-    let lifted = call.event(&why);
     let own = own(&mut call, certificate).await?;
+    let lifted = call.event(&why);
     own.check_not_withdrawn(&lifted.by)?;
     let mut stop = own.stop(&lifted.by)?;
     let Some(suspension) = stop.suspensions.last_mut().filter(|last| last.lifted.is_none()) else {
@@ -77,8 +78,9 @@ pub async fn lift<S: State>(mut call: Call<'_, S>) -> Result<Vec<u8>, Refusal> {
 /// or not. Final: no endorsement changes the record again.
 pub async fn withdraw<S: State>(mut call: Call<'_, S>) -> Result<Vec<u8>, Refusal> {
     let (certificate, why) = call.fields(["certificate", "reason"], act)?;
+    let own = own(&mut call, certificate).await?;
     let withdrawn = call.event(&why);
-    own(&mut call, certificate).await?.check_not_withdrawn(&withdrawn.by)?;
+    own.check_not_withdrawn(&withdrawn.by)?;
     let key = keys::withdrawal(certificate, &withdrawn.by);
     call.state.put(&key, Withdrawal { withdrawn: Some(withdrawn.clone()) }.encode());
     call.state.set_policy(&key, &KeyPolicy::Nobody);
@@ -100,6 +102,8 @@ async fn own<S: State>(call: &mut Call<'_, S>, certificate: Code) -> Result<Own,
     let record = record.ok_or_else(|| Refusal::Unknown(format!("no certificate {certificate}")))?;
     call.caller_of_any(&[&record.body, ACCREDITATION_BODY], &[Role::Admin, Role::Client])?;
     let organisation = call.state.creator().msp_id.clone();
+    let duty = if organisation == record.body { Duty::DecisionMaker } else { Duty::Accreditor };
+    call.on_duty_if_any(&[duty])?;
     let keys = [keys::stop(certificate, &organisation), keys::withdrawal(certificate, &organisation)];
     let [stop, withdrawal] = call.values([&keys[0], &keys[1]]).await?;
     Ok(Own { body: record.body, stop, withdrawal })
