@@ -5,17 +5,18 @@ mod check;
 mod clock;
 pub mod contract;
 pub mod files;
+mod grant;
 mod issue;
 mod key;
 pub mod ledger;
-mod network;
+pub mod network;
 pub mod output;
 mod qr;
 mod scheme;
-mod show;
+pub mod show;
 mod sign;
 mod stop;
-mod subject;
+pub mod subject;
 pub mod template;
 mod verify;
 
@@ -26,7 +27,8 @@ use network::Network;
 ///
 /// The way of a certificate: `template` makes a draft to fill in, `check` tries every rule on it, `sign` signs it
 /// where the certification body's key lies (no network needed), `issue` puts it on the ledger, `qr` draws its
-/// label, `verify` checks it as the public would.
+/// label, `verify` checks it as the public would. Where an application was decided on (`nanotrace application`), `grant`
+/// takes the place of `issue`.
 ///
 /// What it rests on comes first: `scheme`, `accreditation` and `key` (proposed by the certification body, approved
 /// by the accreditation body).
@@ -50,11 +52,13 @@ enum Command {
     Check(check::Args),
     Sign(sign::Args),
     Issue(issue::Args),
+    Grant(grant::Args),
     Show(show::ShowArgs),
     History(show::HistoryArgs),
     Stop(stop::StopArgs),
     Lift(stop::LiftArgs),
     Withdraw(stop::WithdrawArgs),
+    Supersede(stop::SupersedeArgs),
     Qr(qr::Args),
     Verify(verify::Args),
     /// The keys with which a certification body signs.
@@ -78,11 +82,13 @@ pub async fn run(args: Args) -> Result<Exit, Failure> {
         Command::Check(args) => check::run(args, &network, json).await,
         Command::Sign(args) => sign::run(args),
         Command::Issue(args) => issue::run(args, &network, json).await,
+        Command::Grant(args) => grant::run(args, &network, json).await,
         Command::Show(args) => show::show(args, &network, json).await,
         Command::History(args) => show::history(args, &network, json).await,
         Command::Stop(args) => stop::stop(args, &network, json).await,
         Command::Lift(args) => stop::lift(args, &network, json).await,
         Command::Withdraw(args) => stop::withdraw(args, &network, json).await,
+        Command::Supersede(args) => stop::supersede(args, &network, json).await,
         Command::Qr(args) => qr::run(args, &network, json).await,
         Command::Verify(args) => verify::run(args, &network, json).await,
         Command::Key(command) => key::run(command, &network, json).await,

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use certificate::Duty;
 use material::{self, CryptoConfig, Organization, Person, Validity};
 
 use crate::{
@@ -109,7 +110,7 @@ pub fn run(args: Args) -> Result<Exit, Failure> {
             ))?;
         }
         Command::Extend { place, org, user, roles, renew } => {
-            let (config, roles) = (place.config()?, joined(&roles));
+            let (config, roles) = (place.config()?, joined(&roles)?);
             if let Some(org) = &org {
                 organization(&config, org)?;
             }
@@ -160,7 +161,7 @@ pub fn run(args: Args) -> Result<Exit, Failure> {
 fn enroll(order: &Enroll) -> Result<(), Failure> {
     let config = order.place.config()?;
     let organization = organization(&config, &order.org)?;
-    let roles = joined(&order.roles).unwrap_or_default();
+    let roles = joined(&order.roles)?.unwrap_or_default();
     let mut person = Person::with_roles(&roles).map_err(failure)?;
     if let Some(pseudonym) = &order.person {
         person.pseudonym.clone_from(pseudonym);
@@ -179,9 +180,15 @@ fn enroll(order: &Enroll) -> Result<(), Failure> {
     ))
 }
 
-/// Roles as a certificate carries them.
-fn joined(roles: &[String]) -> Option<String> {
-    (!roles.is_empty()).then(|| roles.join(","))
+/// Roles as a certificate carries them. A mistyped one would give no right and no error.
+fn joined(roles: &[String]) -> Result<Option<String>, Failure> {
+    match roles.iter().find(|role| Duty::from_attribute(role).is_empty()) {
+        Some(unknown) => {
+            let known = Duty::ALL.map(Duty::name).join(", ");
+            Err(Failure::usage(format!("no role {unknown:?}: there are {known}")))
+        }
+        None => Ok((!roles.is_empty()).then(|| roles.join(","))),
+    }
 }
 
 fn organization<'a>(config: &'a CryptoConfig, asked: &str) -> Result<&'a Organization, Failure> {

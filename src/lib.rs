@@ -6,6 +6,7 @@
 // A closed pipe makes them panic; `cert::output` prints.
 #![deny(clippy::print_stdout, clippy::print_stderr)]
 
+mod application;
 mod bench;
 mod cert;
 mod chaincode;
@@ -13,6 +14,7 @@ mod channel;
 mod crypto;
 mod exit;
 mod expiry;
+mod laboratory;
 mod ledger;
 mod listen;
 mod privacy;
@@ -60,6 +62,8 @@ enum Command {
     Up(up::Args),
     Status(status::Args),
     Cert(cert::Args),
+    Application(application::Args),
+    Lab(laboratory::Args),
     Crypto(crypto::Args),
     Channel(channel::Args),
     Chaincode(chaincode::Args),
@@ -143,6 +147,8 @@ async fn run(command: Command) -> Result<Exit, Failure> {
         Command::Replay(args) => replay::run(args),
         Command::Ledger(args) => ledger::run(args),
         Command::Cert(args) => cert::run(args).await,
+        Command::Application(args) => application::run(args).await,
+        Command::Lab(args) => laboratory::run(args).await,
         Command::Bench(args) => bench::run(args).await,
     }
 }

@@ -5,6 +5,10 @@ use certificate::{Creator, Role};
 use fabric::types::decode::DecodeError;
 use msp::{Claims, IDENTITY_BYTES, MspError};
 
+/// The attributes by which a certificate says what its owner does in certification, and who it is.
+const ROLE: &str = "nanotrace.role";
+const PERSON: &str = "nanotrace.person";
+
 /// Why a creator cannot be read. A peer would not have passed such a proposal on.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum CreatorError {
@@ -30,9 +34,10 @@ pub(crate) fn creator(serialized: &Bytes) -> Result<Creator, CreatorError> {
     if serialized.len() > IDENTITY_BYTES {
         return Err(CreatorError::TooLarge(serialized.len()));
     }
-    let Claims { mspid, organizational_units, .. } = Claims::read(serialized.clone())?;
+    let Claims { mspid, organizational_units, attributes } = Claims::read(serialized.clone())?;
     let role = role(organizational_units.iter().map(String::as_str));
-    Ok(Creator::new(&mspid, role))
+    let attribute = |name| attributes.get(name).map(String::as_str).unwrap_or_default();
+    Ok(Creator::new(&mspid, role).with_attributes(attribute(ROLE), attribute(PERSON)))
 }
 
 /// With NodeOUs an identity has exactly one of the four roles (`fabric/msp/mspimplvalidate.go`); any
@@ -49,6 +54,7 @@ fn role<'a>(units: impl Iterator<Item = &'a str>) -> Option<Role> {
 mod tests {
     #![allow(clippy::unwrap_used)]
 
+    use certificate::Duty;
     use fabric::proto::msp::SerializedIdentity;
     use prost::Message;
 
@@ -59,6 +65,20 @@ mod tests {
         assert_eq!(role(["guild", "admin"].into_iter()), Some(Role::Admin));
         assert_eq!(role(["client", "admin"].into_iter()), None);
         assert_eq!(role(["guild"].into_iter()), None);
+    }
+
+    /// The certificate was made by OpenSSL, with the extension as Fabric CA fills it in.
+    #[test]
+    fn a_person_is_known_by_attributes() {
+        let of = |pem: &'static str| {
+            let identity = SerializedIdentity { mspid: "M".into(), id_bytes: pem.into() };
+            creator(&identity.encode_to_vec().into()).unwrap()
+        };
+        let person = of(include_str!("../tests/data/person.pem"));
+        assert_eq!((person.role, person.person.as_deref()), (Some(Role::Client), Some("p7")));
+        assert_eq!(person.duties, [Duty::Reviewer, Duty::DecisionMaker]);
+        let plain = of(include_str!("../tests/data/client.pem"));
+        assert_eq!((plain.role, plain.person, plain.duties), (Some(Role::Client), None, vec![]));
     }
 
     #[test]

@@ -42,7 +42,11 @@
 //!   nothing. [`Update::submit_once`] takes 409 for success: it is for set-up, where nothing else stands in the way.
 
 use bytes::Bytes;
-use certificate::{Code, DateTime, record::Effect, refusal::Violation};
+use certificate::{
+    Code, DateTime,
+    record::{Effect, Recommendation},
+    refusal::Violation,
+};
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::Value;
 
@@ -209,6 +213,102 @@ impl Contract {
 
     pub fn certificate_withdraw(&self, certificate: Code, reason: &str) -> Update {
         self.update("certificate:withdraw", [&certificate.to_string(), reason])
+    }
+
+    /// Both certificates are of the caller's body; the newer one is issued.
+    pub fn certificate_supersede(&self, old: Code, new: Code, reason: &str) -> Update {
+        self.update("certificate:supersede", [&old.to_string(), &new.to_string(), reason])
+    }
+
+    /// `document` is the one that the application was decided on, signed, in canonical form.
+    pub fn certificate_grant(&self, application: Code, document: impl Into<Bytes>) -> Update {
+        Update(self.call("certificate:grant", [application.to_string().into(), document.into()]))
+    }
+
+    pub fn laboratory_register(&self, request: &Value) -> Update {
+        self.update("laboratory:register", [request.to_string()])
+    }
+
+    /// `organisation` is an MSP id, here and below.
+    pub fn laboratory_suspend(&self, organisation: &str, reason: &str) -> Update {
+        self.update("laboratory:suspend", [organisation, reason])
+    }
+
+    pub fn laboratory_restore(&self, organisation: &str, reason: &str) -> Update {
+        self.update("laboratory:restore", [organisation, reason])
+    }
+
+    pub fn laboratory_get(&self, organisation: &str) -> Query {
+        self.query("laboratory:get", [organisation])
+    }
+
+    pub fn laboratory_list(&self) -> Query {
+        self.query("laboratory:list", NONE)
+    }
+
+    pub fn application_submit(&self, request: &Value) -> Update {
+        self.update("application:submit", [request.to_string()])
+    }
+
+    pub fn application_return(&self, application: Code, reason: &str) -> Update {
+        self.update("application:return", [&application.to_string(), reason])
+    }
+
+    /// `dossier` is `sha256:` and the lower-case hex of the hash of what is handed in, here and below.
+    pub fn application_complete(&self, application: Code, dossier: &str) -> Update {
+        self.update("application:complete", [&application.to_string(), dossier])
+    }
+
+    pub fn application_accept(&self, application: Code) -> Update {
+        self.update("application:accept", [application.to_string()])
+    }
+
+    pub fn application_refuse(&self, application: Code, reason: &str) -> Update {
+        self.update("application:refuse", [&application.to_string(), reason])
+    }
+
+    pub fn application_report(&self, application: Code, request: &Value) -> Update {
+        self.update("application:report", [application.to_string(), request.to_string()])
+    }
+
+    pub fn application_evaluate(
+        &self,
+        application: Code,
+        findings: &str,
+        recommendation: Recommendation,
+    ) -> Update {
+        let recommendation = match recommendation {
+            Recommendation::Grant => "grant",
+            Recommendation::Refuse => "refuse",
+        };
+        self.update("application:evaluate", [&application.to_string(), findings, recommendation])
+    }
+
+    pub fn application_review(&self, application: Code, reason: &str) -> Update {
+        self.update("application:review", [&application.to_string(), reason])
+    }
+
+    /// `document` is not signed yet, in canonical form.
+    pub fn application_decide(&self, application: Code, document: impl Into<Bytes>) -> Update {
+        Update(self.call("application:decide", [application.to_string().into(), document.into()]))
+    }
+
+    pub fn application_change(&self, application: Code, dossier: &str, reason: &str) -> Update {
+        self.update("application:change", [&application.to_string(), dossier, reason])
+    }
+
+    pub fn application_withdraw(&self, application: Code, reason: &str) -> Update {
+        self.update("application:withdraw", [&application.to_string(), reason])
+    }
+
+    pub fn application_get(&self, application: Code) -> Query {
+        self.query("application:get", [application.to_string()])
+    }
+
+    /// A page of applications, of one state or of all; `bookmark` is that of the page before.
+    pub fn application_list(&self, state: Option<&str>, bookmark: Option<Code>) -> Query {
+        let arguments = [Some(state.unwrap_or_default().to_owned()), bookmark.map(|code| code.to_string())];
+        self.query("application:list", arguments.into_iter().flatten())
     }
 
     fn query(&self, function: &'static str, arguments: impl IntoIterator<Item: AsRef<str>>) -> Query {

@@ -2,7 +2,8 @@
 
 use std::path::PathBuf;
 
-use certificate::document::check_signed;
+use certificate::{Code, document::check_signed};
+use peer_client::certificate::Committed;
 use serde_json::json;
 use verifier::{BaseUrl, link};
 
@@ -30,21 +31,31 @@ pub async fn run(args: Args, network: &Network, json: bool) -> Result<Exit, Fail
     let issue = network.contract(OFFICER).await?.certificate_issue(bytes);
     let committed = contract::submit(issue).await?;
 
-    let code = signed.document.code;
+    print_issued("issued", signed.document.code, &committed, network, json)?;
+    Ok(Exit::Ok)
+}
+
+/// What there is now, and where the public sees it.
+pub fn print_issued(
+    done: &str,
+    code: Code,
+    committed: &Committed,
+    network: &Network,
+    json: bool,
+) -> Result<(), Failure> {
     let verifier = network.profile()?.verifier;
     let base = verifier.and_then(|verifier| verifier.parse::<BaseUrl>().ok());
     let page = base.map(|base| link::page_address(&base, code));
+    let Committed { block, transaction_id, .. } = committed;
     if json {
-        output::json(&json!({
-            "certificate": code, "page": page, "block": committed.block, "transactionId": committed.transaction_id,
-        }))?;
-        return Ok(Exit::Ok);
+        return output::json(&json!({
+            "certificate": code, "page": page, "block": block, "transactionId": transaction_id,
+        }));
     }
     output::rows(&[
-        ("issued", code.grouped()),
+        (done, code.grouped()),
         ("page", page.unwrap_or_default()),
-        ("block", committed.block.to_string()),
-        ("transaction", committed.transaction_id),
-    ])?;
-    Ok(Exit::Ok)
+        ("block", block.to_string()),
+        ("transaction", transaction_id.clone()),
+    ])
 }

@@ -33,12 +33,21 @@ pub struct Caller {
     pub user: &'static str,
 }
 
-/// The certification body's clerk: issues, suspends, withdraws; and anybody may read.
+/// The certification body's decision-maker: decides, issues, suspends, withdraws; and anybody may read.
 pub const OFFICER: Caller = Caller { organisation: "CertBody", user: "User1" };
 /// The certification body's administrator: proposes keys.
 pub const BODY_ADMIN: Caller = Caller { organisation: "CertBody", user: "Admin" };
 /// The accreditation body's administrator: schemes, accreditations, approval of keys.
 pub const ACCREDITOR: Caller = Caller { organisation: "Accreditation", user: "Admin" };
+
+/// The certification body's evaluator: accepts applications, and evaluates.
+pub const EVALUATOR: Caller = Caller { organisation: "CertBody", user: "User2" };
+/// The certification body's reviewer of evaluations.
+pub const REVIEWER: Caller = Caller { organisation: "CertBody", user: "User3" };
+/// Somebody who applies for certificates.
+pub const APPLICANT: Caller = Caller { organisation: "Industry", user: "User1" };
+/// A laboratory's person: anchors test reports.
+pub const LABORATORY: Caller = Caller { organisation: "Lab", user: "User1" };
 
 impl Network {
     pub fn profile(&self) -> Result<ConnectionProfile, Failure> {

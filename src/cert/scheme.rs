@@ -29,12 +29,21 @@ pub struct Register {
     /// A standard that certificates under this scheme may name; may be given more than once.
     #[arg(long = "standard", value_name = "URI", required = true)]
     standards: Vec<String>,
+    /// Whether a certificate may be issued in one step, without an application.
+    #[arg(long, value_name = "BOOL", default_value_t = true, action = clap::ArgAction::Set)]
+    direct_issue: bool,
+    /// Whether who reviewed an application may decide on it.
+    #[arg(long, value_name = "BOOL", default_value_t = true, action = clap::ArgAction::Set)]
+    reviewer_may_decide: bool,
 }
 
 pub async fn run(command: Command, network: &Network, json: bool) -> Result<Exit, Failure> {
     match command {
-        Command::Register(Register { id, version, title, standards }) => {
-            let request = json!({ "id": id, "version": version, "title": title, "standards": standards });
+        Command::Register(Register { id, version, title, standards, direct_issue, reviewer_may_decide }) => {
+            let request = json!({
+                "id": id, "version": version, "title": title, "standards": standards,
+                "directIssue": direct_issue, "reviewerMayDecide": reviewer_may_decide,
+            });
             let register = network.contract(ACCREDITOR).await?.scheme_register(&request);
             let committed = contract::submit(register).await?;
             output::committed("registered", &committed, json)?;

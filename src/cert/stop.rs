@@ -1,4 +1,4 @@
-//! `cert stop`, `lift` and `withdraw`: what the responsible bodies may do to a certificate.
+//! `cert stop`, `lift`, `withdraw` and `supersede`: what the responsible bodies may do to a certificate.
 
 use certificate::Code;
 use peer_client::certificate::{Contract, Update};
@@ -42,6 +42,20 @@ pub struct WithdrawArgs {
     yes: bool,
 }
 
+/// Let a newer certificate take the place of one, for ever. It takes the endorsement of both bodies.
+#[derive(clap::Args)]
+pub struct SupersedeArgs {
+    /// The old certificate's code.
+    #[arg(value_name = "OLD", value_parser = parse_code)]
+    old: Code,
+    /// The code of the one that takes its place, which is issued already.
+    #[arg(value_name = "NEW", value_parser = parse_code)]
+    new: Code,
+    /// Why, in a sentence; the public reads it.
+    #[arg(long)]
+    reason: String,
+}
+
 #[derive(clap::Args)]
 struct Act {
     /// The certificate's code, as on its label.
@@ -67,6 +81,14 @@ pub async fn withdraw(args: WithdrawArgs, network: &Network, json: bool) -> Resu
         return Ok(Exit::No);
     }
     act(Contract::certificate_withdraw, "withdrawn for ever", order, network, json).await
+}
+
+pub async fn supersede(args: SupersedeArgs, network: &Network, json: bool) -> Result<Exit, Failure> {
+    let SupersedeArgs { old, new, reason } = args;
+    let supersede = network.contract(OFFICER).await?.certificate_supersede(old, new, &reason);
+    let committed = contract::submit(supersede).await?;
+    output::committed("superseded", &committed, json)?;
+    Ok(Exit::Ok)
 }
 
 fn confirmed(code: Code) -> Result<bool, Failure> {

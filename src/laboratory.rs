@@ -1,0 +1,113 @@
+//! `nanotrace lab`: the laboratories whose test reports count, and their scope; the accreditation body's own affair.
+
+use certificate::DateTime;
+use peer_client::certificate::Contract;
+use serde_json::{Value, json};
+
+use crate::{
+    cert::{
+        contract,
+        network::{ACCREDITOR, Network},
+        output::{self, text_at},
+        show::parse_date_time,
+    },
+    exit::{Exit, Failure},
+};
+
+/// Laboratories (ISO/IEC 17025): which organisations may anchor test reports, by which methods.
+#[derive(clap::Args)]
+pub struct Args {
+    #[command(flatten)]
+    network: Network,
+    /// Print one JSON value for programs instead of a table for people.
+    #[arg(long, global = true)]
+    json: bool,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(clap::Subcommand)]
+enum Command {
+    Register(Register),
+    /// Suspend a laboratory: it anchors no more reports. By default as Admin of Accreditation.
+    Suspend(Act),
+    /// Restore a suspended laboratory. By default as Admin of Accreditation.
+    Restore(Act),
+    /// List all laboratories.
+    List,
+}
+
+/// Register a laboratory and its scope. By default as Admin of Accreditation.
+#[derive(clap::Args)]
+struct Register {
+    /// The laboratory's organisation, by its MSP id.
+    #[arg(value_name = "MSP-ID")]
+    organisation: String,
+    /// The number of its accreditation.
+    #[arg(long)]
+    number: String,
+    /// A method within its scope; may be given more than once.
+    #[arg(long = "method", required = true)]
+    methods: Vec<String>,
+    /// From when it holds, such as 2026-01-31T12:00:00Z or 2026-01-31.
+    #[arg(long, value_name = "DATE-TIME", value_parser = parse_date_time)]
+    from: DateTime,
+    /// Until when it holds, not included.
+    #[arg(long, value_name = "DATE-TIME", value_parser = parse_date_time)]
+    until: DateTime,
+}
+
+#[derive(clap::Args)]
+struct Act {
+    /// The laboratory's organisation, by its MSP id.
+    #[arg(value_name = "MSP-ID")]
+    organisation: String,
+    /// Why, in a sentence.
+    #[arg(long)]
+    reason: String,
+}
+
+pub async fn run(args: Args) -> Result<Exit, Failure> {
+    let Args { network, json, command } = args;
+    let contract = network.contract(ACCREDITOR).await?;
+    let (update, done) = match command {
+        Command::List => return list(&contract, json).await,
+        Command::Register(Register { organisation, number, methods, from, until }) => {
+            let request = json!({
+                "organisation": organisation, "number": number, "methods": methods,
+                "validFrom": from, "validUntil": until,
+            });
+            (contract.laboratory_register(&request), "registered")
+        }
+        Command::Suspend(Act { organisation, reason }) => {
+            (contract.laboratory_suspend(&organisation, &reason), "suspended")
+        }
+        Command::Restore(Act { organisation, reason }) => {
+            (contract.laboratory_restore(&organisation, &reason), "restored")
+        }
+    };
+    let committed = contract::submit(update).await?;
+    output::committed(done, &committed, json)?;
+    Ok(Exit::Ok)
+}
+
+async fn list(contract: &Contract, json: bool) -> Result<Exit, Failure> {
+    let laboratories: Vec<Value> = contract.laboratory_list().read().await?;
+    if json {
+        output::json(&laboratories)?;
+        return Ok(Exit::Ok);
+    }
+    for laboratory in &laboratories {
+        let text = |pointer| text_at(laboratory, pointer);
+        let period = format!("{} to {}", text("/validFrom"), text("/validUntil"));
+        let methods = laboratory.pointer("/methods").and_then(Value::as_array).into_iter().flatten();
+        let methods: Vec<&str> = methods.filter_map(Value::as_str).collect();
+        output::line(format!(
+            "{}  {}  {period}  {}",
+            text("/number"),
+            text("/organisation"),
+            methods.join(", ")
+        ))?;
+    }
+    Ok(Exit::Ok)
+}
