@@ -1,0 +1,179 @@
+//! The life of a certificate on a running network, by the command line and as the public sees it.
+
+#![allow(clippy::unwrap_used, clippy::indexing_slicing)]
+
+use std::{fs, path::PathBuf};
+
+use serde_json::{Value, json};
+use tests::{Network, assert_success, get};
+
+const SCHEME: &str = "https://nanotrace.org/schemes/demonstration";
+const METHOD: &str = "TEM";
+
+/// A network, and a folder for what people write.
+struct Bodies {
+    network: Network,
+    folder: tempfile::TempDir,
+}
+
+impl Bodies {
+    fn start() -> Self {
+        Self { network: Network::start(), folder: tempfile::tempdir().unwrap() }
+    }
+
+    fn file(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// Runs a command that must succeed, and reads what it prints as JSON.
+    fn done(&self, command: &str) -> Value {
+        let output = self.network.nanotrace(&words(&format!("{command} --json")));
+        serde_json::from_str(&assert_success(&output)).unwrap()
+    }
+
+    /// Runs a command that must be refused, for this reason.
+    fn refused(&self, command: &str, reason: &str) {
+        let output = self.network.nanotrace(&words(command));
+        let message = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(1), "{command}: {message}");
+        assert!(message.contains(reason), "{command}: {message}");
+    }
+
+    /// A draft of a certificate; the hash of its test report.
+    fn draft(&self, name: &str) -> String {
+        let draft = self.file(name);
+        let issuer = "did:web:certbody.nanotrace.example";
+        let arguments =
+            ["cert", "template", "--demonstration", "--issuer", issuer, "--out", draft.to_str().unwrap()];
+        assert_success(&self.network.nanotrace(&arguments));
+        let draft: Value = serde_json::from_slice(&fs::read(draft).unwrap()).unwrap();
+        draft.pointer("/credentialSubject/testReports/0/sha256").unwrap().as_str().unwrap().to_owned()
+    }
+
+    fn sign(&self, draft: &str, signed: &str) -> String {
+        let key = self.network.directory().join("demonstration/issuer-key.txt");
+        let (draft, signed) = (self.file(draft), self.file(signed));
+        let [draft, key, signed] = [&draft, &key, &signed].map(|path| path.to_str().unwrap());
+        assert_success(&self.network.nanotrace(&["cert", "sign", draft, "--key", key, "--out", signed]));
+        signed.to_owned()
+    }
+
+    /// The network's time, in whole seconds.
+    fn time(&self, code: &str) -> String {
+        self.done(&format!("cert show {code}"))["at"].as_str().unwrap().to_owned()
+    }
+
+    /// What a scan answers: the result, and the weightiest reason.
+    fn scanned(&self, code: &str, query: &str) -> (String, Value) {
+        let answer: Value = serde_json::from_str(&get(
+            &self.network.verifier(),
+            &format!("/api/v1/certificates/{code}{query}"),
+        ))
+        .unwrap();
+        (answer["result"].as_str().unwrap_or_default().to_owned(), answer["reasons"][0].clone())
+    }
+}
+
+fn words(command: &str) -> Vec<&str> {
+    command.split(' ').collect()
+}
+
+#[test]
+fn a_certificate_lives_from_application_to_withdrawal() {
+    let bodies = Bodies::start();
+    let report = bodies.draft("draft.json");
+    let dossier = bodies.file("dossier.txt");
+    fs::write(&dossier, "what the applicant hands in").unwrap();
+    let dossier = dossier.display();
+    bodies.done(&format!(
+        "lab register LabMSP --number L-17 --method {METHOD} --from 2026-01-01 --until 2090-01-01"
+    ));
+
+    let submit =
+        format!("application submit --title NM-110 --scheme {SCHEME} --scheme-version 1 --dossier {dossier}");
+    bodies.refused(&format!("{submit} --user User2 --org Lab"), "nanotrace.role");
+    let submitted = bodies.done(&submit);
+    let id = submitted["application"].as_str().unwrap();
+
+    // Returned for more, and completed.
+    bodies.done(&format!("application return {id} --reason incomplete"));
+    bodies.refused(&format!("application accept {id}"), "the application is returned");
+    bodies.done(&format!("application complete {id} --dossier {dossier}"));
+    bodies.done(&format!("application accept {id}"));
+
+    // Evaluated by one person, reviewed by another, decided by a third.
+    bodies.refused(&format!("application evaluate {id} --findings good --recommend grant"), "no test report");
+    bodies.refused(
+        &format!("application report {id} --sha256 {report} --method XRD --number R-1 --date 2026-10-01"),
+        "/method",
+    );
+    bodies.done(&format!(
+        "application report {id} --sha256 {report} --method {METHOD} --number R-1 --date 2026-10-01"
+    ));
+    bodies.done(&format!("application evaluate {id} --findings good --recommend grant"));
+    bodies.refused(&format!("application review {id} --reason complete --user User2"), "reviewer");
+    bodies.done(&format!("application review {id} --reason complete"));
+    let draft = bodies.file("draft.json");
+    bodies.refused(&format!("application decide {id} {} --user User3", draft.display()), "decision-maker");
+    bodies.done(&format!("application decide {id} {}", draft.display()));
+
+    // The document decided on is granted, and no other one.
+    bodies.draft("another.json");
+    let (another, signed) =
+        (bodies.sign("another.json", "another.signed.json"), bodies.sign("draft.json", "signed.json"));
+    bodies.refused(&format!("cert grant {id} {another}"), "must be the document that was decided on");
+    bodies.refused(&format!("cert issue {signed}"), "is reserved for application");
+    let granted = bodies.done(&format!("cert grant {id} {signed} --user User4"));
+    let code = granted["certificate"].as_str().unwrap();
+    assert_eq!(bodies.scanned(code, ""), ("valid".into(), Value::Null));
+    bodies.refused(&format!("application withdraw {id} --reason late"), "the application is granted");
+    let application = bodies.done(&format!("application show {id}"));
+    assert_eq!(
+        (&application["state"], &application["decision"]["certificate"]),
+        (&json!("granted"), &json!(code))
+    );
+    assert_persons_are_pseudonyms(&application);
+
+    // The accreditation is suspended and restored; each body stops by itself, and lifts its own stop.
+    let accreditation = format!("--scheme {SCHEME} --reason audit");
+    bodies.done(&format!("cert accreditation suspend {accreditation} --effect all-certificates"));
+    let (result, reason) = bodies.scanned(code, "");
+    assert_eq!((result.as_str(), &reason["cause"]), ("notValid", &json!("accreditationSuspended")));
+    bodies.done(&format!("cert accreditation restore {accreditation}"));
+    bodies.refused(&format!("cert stop {code} --reason doubt --user User4"), "service");
+    bodies.done(&format!("cert stop {code} --reason doubt --org Accreditation"));
+    let (result, reason) = bodies.scanned(code, "");
+    assert_eq!((result.as_str(), &reason["by"]), ("notValid", &json!("AccreditationMSP")));
+    bodies.done(&format!("cert lift {code} --reason cleared --org Accreditation"));
+    assert_eq!(bodies.scanned(code, "").0, "valid");
+    let (lifted, mut while_valid) = (bodies.time(code), bodies.time(code));
+    while while_valid == lifted {
+        while_valid = bodies.time(code);
+    }
+    while bodies.time(code) == while_valid {}
+
+    // Another certificate takes its place; the newer one is withdrawn.
+    let newer = bodies.done(&format!("cert issue {another}"));
+    let newer = newer["certificate"].as_str().unwrap();
+    bodies.refused(&format!("cert supersede {code} {code} --reason scope"), "supersede");
+    bodies.done(&format!("cert supersede {code} {newer} --reason scope"));
+    let (result, reason) = bodies.scanned(code, "");
+    assert_eq!((result.as_str(), &reason["cause"]), ("notValid", &json!("superseded")));
+    assert_eq!(reason["supersededBy"], json!(newer));
+    bodies.done(&format!("cert withdraw {newer} --reason misuse --yes"));
+    assert_eq!(bodies.scanned(newer, "").1["cause"], json!("withdrawn"));
+    assert_eq!(bodies.scanned(code, &format!("?at={while_valid}")).0, "valid", "at {while_valid}");
+}
+
+fn assert_persons_are_pseudonyms(application: &Value) {
+    let steps = application["steps"].as_array().unwrap();
+    let person = |step: &str| {
+        let taken = steps.iter().find(|taken| taken["step"] == json!(step)).unwrap();
+        taken["person"].as_str().unwrap().to_owned()
+    };
+    let persons = ["submit", "report", "evaluate", "review", "decide"].map(person);
+    for (at, person) in persons.iter().enumerate() {
+        assert!(person.len() == 32 && person.bytes().all(|byte| byte.is_ascii_hexdigit()), "{person}");
+        assert!(!persons[..at].contains(person), "two persons of one name: {persons:?}");
+    }
+}
