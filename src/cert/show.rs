@@ -73,6 +73,12 @@ fn happening(entry: &Value) -> Option<String> {
     if let Some(withdrawn) = present("withdrawn") {
         return act("withdrawn", withdrawn);
     }
+    if let Some(superseded) = present("superseded") {
+        return act(
+            &format!("superseded by certificate {},", text_at(superseded, "/supersededBy")),
+            superseded,
+        );
+    }
     match (record.get("suspensions").and_then(Value::as_array), record.get("withdrawn")) {
         (Some(suspensions), _) => {
             match (suspensions.last()?.get("lifted"), suspensions.last()?.get("placed")) {
@@ -117,10 +123,13 @@ fn reason(reason: &Value) -> String {
         "withdrawn" => "withdrawn on",
         "issuedOutsideAccreditation" => "issued outside the term of the accreditation, on",
         "expired" => "expired on",
-        _ => "suspended since",
+        "suspended" => "suspended since",
+        "superseded" => "superseded on",
+        // A cause that this program does not know stops the certificate no less.
+        _ => "not valid since",
     };
     let mut text = format!("{words} {}", text_at(reason, "/since"));
-    for (pointer, before) in [("/by", " by "), ("/why", ": ")] {
+    for (pointer, before) in [("/by", " by "), ("/why", ": "), ("/supersededBy", "; in its place stands ")] {
         let more = text_at(reason, pointer);
         if !more.is_empty() {
             text.push_str(&format!("{before}{more}"));

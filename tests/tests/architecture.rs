@@ -107,7 +107,10 @@ fn what_judges_reaches_no_network() {
 
 #[test]
 fn the_contract_reaches_neither_disk_nor_ledger() {
-    none_reaches(&["certificate"], &["durable", "fabric", "ledger", "lifecycle", "rocksdb", "tempfile"]);
+    none_reaches(
+        &["credential", "certificate"],
+        &["durable", "fabric", "ledger", "lifecycle", "rocksdb", "tempfile"],
+    );
 }
 
 #[test]

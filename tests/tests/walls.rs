@@ -26,6 +26,7 @@ const WALLS: &[Wall] = &[
     // MSP folders and keys are read from files.
     Wall { part: "fabric/msp/src", absent: &[INPUT_AND_OUTPUT], except: &["directory.rs"] },
     Wall { part: "fabric/channel/src", absent: &[CLOCKS, CHANCE, INPUT_AND_OUTPUT], except: &[] },
+    Wall { part: "chaincode/credential/src", absent: &[CLOCKS, CHANCE, INPUT_AND_OUTPUT], except: &[] },
     Wall { part: "chaincode/certificate/src", absent: &[CLOCKS, CHANCE, INPUT_AND_OUTPUT], except: &[] },
     Wall { part: "network/lifecycle/src", absent: &[CLOCKS, CHANCE, INPUT_AND_OUTPUT], except: &[] },
     Wall { part: "network/ledger/src", absent: &[CLOCKS, CHANCE, IDENTITIES], except: &[] },

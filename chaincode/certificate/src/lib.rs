@@ -1,5 +1,5 @@
-//! The certificate contract: which documents are certificates, who may do what with them, and whether
-//! one holds at a given time. `docs/contract.md` shows it as its callers see it.
+//! The certificate contract: who may do what with certificates, and whether one holds at a given time. Which documents are
+//! certificates says the crate `credential`, whose parts are parts of this one too. `docs/contract.md` shows it as its callers see it.
 //!
 //! Begin with [`contract`] for the functions, [`document`] for the rules of a document, [`verdict()`](verdict::verdict)
 //! for whether a certificate holds. [`proof`] verifies one off the ledger.
@@ -9,8 +9,7 @@
 //! verdict with the same functions. Therefore:
 //!
 //! - No clock, no randomness, no input or output except through [`State`] (test
-//!   `no_part_names_what_lies_behind_its_wall`). Decimals are compared exactly, not as floating-point numbers (test
-//!   `exact_where_floating_point_is_not`).
+//!   `no_part_names_what_lies_behind_its_wall`).
 //! - What one body must be able to do alone reads and writes its own keys and write-once records, no other (tests
 //!   `a_stop_reads_its_own_keys_and_the_certificate_alone`, `a_stop_writes_one_key`,
 //!   `no_record_of_one_body_hinders_the_others_stop`).
@@ -21,32 +20,24 @@
 //!   combination of state, role and organisation is tested against it (test `each_step_in_each_state_by_each_caller`).
 //! - No input panics (clippy denies what could; the tests of `chaincode/certificate/tests/hostile_input.rs`).
 
-pub mod canonical;
-pub mod code;
 pub mod contract;
-pub mod date_time;
-pub mod decimal;
 pub mod demo;
-pub mod document;
-pub mod draft;
 pub mod duty;
 pub mod event_log;
-pub mod json;
 pub mod keys;
 pub mod ledger_time;
 pub mod memory;
-pub mod multikey;
 pub mod parties;
-pub mod proof;
 pub mod record;
 pub mod refusal;
 pub mod state;
 pub mod transition;
 pub mod verdict;
 
-pub use code::Code;
 pub use contract::{Response, dispatch};
-pub use date_time::DateTime;
+pub use credential::{
+    Code, DateTime, canonical, code, date_time, decimal, document, draft, json, multikey, proof,
+};
 pub use duty::Duty;
 pub use event_log::{EventLog, Moment};
 pub use ledger_time::LedgerTime;

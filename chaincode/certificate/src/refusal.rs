@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use serde::Serialize;
+pub use credential::Violation;
 
 use crate::record::RecordError;
 use crate::state::StateError;
@@ -23,17 +23,6 @@ pub enum Refusal {
     Conflict(String),
     /// The ledger did not answer, or holds what this contract cannot read.
     Ledger(String),
-}
-
-/// One broken rule.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Violation {
-    /// Where: a JSON pointer (RFC 6901) into the document; empty for the document itself.
-    pub pointer: String,
-    /// What stands there, as JSON, shortened; empty where nothing stands.
-    pub value: String,
-    /// What must hold.
-    pub rule: String,
 }
 
 /// More than this is counted, not listed, in a message.
@@ -76,20 +65,6 @@ impl fmt::Display for Refusal {
 }
 
 impl std::error::Error for Refusal {}
-
-impl Violation {
-    pub fn new(pointer: &str, value: &str, rule: &str) -> Violation {
-        Violation { pointer: pointer.to_owned(), value: value.to_owned(), rule: rule.to_owned() }
-    }
-}
-
-impl fmt::Display for Violation {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let pointer = if self.pointer.is_empty() { "the document" } else { &self.pointer };
-        let value = if self.value.is_empty() { "absent" } else { &self.value };
-        write!(formatter, "{pointer} is {value}: {}", self.rule)
-    }
-}
 
 impl From<StateError> for Refusal {
     fn from(error: StateError) -> Refusal {

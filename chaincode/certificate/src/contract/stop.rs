@@ -8,8 +8,8 @@ use serde::Serialize;
 
 use super::call::{Call, certificate, reason};
 use crate::code::Code;
-use crate::duty::Duty;
 use crate::document::report::{Object, Report};
+use crate::duty::Duty;
 use crate::keys;
 use crate::parties::ACCREDITATION_BODY;
 use crate::record::{Certificate, Event, MAXIMUM_SUSPENSIONS, Stop, Suspension, Withdrawal};

@@ -6,7 +6,7 @@ use std::rc::Rc;
 use crate::date_time::DateTime;
 use crate::decimal::Decimal;
 use crate::json::{Json, Members};
-use crate::refusal::Violation;
+use crate::violation::Violation;
 
 /// Names, agents, media, methods: what fits a line.
 pub const LINE: usize = 200;

@@ -137,11 +137,11 @@ fn written_by_the_library(value: impl Serialize) -> Result<String, CanonicalErro
 mod tests {
     #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
     use super::*;
-    use crate::code::Code;
-    use crate::date_time::DateTime;
-    use crate::document::{Issuer, LedgerBinding, StatusEntry, Validity};
-    use crate::draft::Particulars;
     use crate::json;
+    use certificate::code::Code;
+    use certificate::date_time::DateTime;
+    use certificate::document::{Issuer, LedgerBinding, StatusEntry, Validity};
+    use certificate::draft::Particulars;
     use proptest::prelude::*;
 
     #[test]
@@ -235,12 +235,12 @@ mod tests {
         Ok(())
     }
 
-    /// Figures of ADR 26: `cargo test --release -p certificate beside_the_libraries -- --ignored --nocapture`.
+    /// Figures of ADR 26: `cargo test --release -p credential beside_the_libraries -- --ignored --nocapture`.
     #[test]
     #[ignore = "a measurement"]
     fn beside_the_libraries() {
         let now = DateTime::parse("2026-11-21T12:00:00Z").unwrap();
-        let document = crate::demo::document(&Particulars {
+        let document = certificate::demo::document(&Particulars {
             code: Code::from_random([8; 16]),
             issuer: Issuer { id: "did:web:certbody.example".into(), name: "CertBody".into() },
             ledger: LedgerBinding { channel: "nanotrace".into(), genesis: "sha256:".into() },

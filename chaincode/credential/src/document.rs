@@ -12,7 +12,7 @@ pub mod identifiers;
 mod material;
 mod particles;
 mod quantity;
-pub(crate) mod report;
+pub mod report;
 
 use serde_json::Value;
 
@@ -20,13 +20,13 @@ use crate::canonical::from_canonical;
 use crate::code::Code;
 use crate::date_time::DateTime;
 use crate::json::Json;
-use crate::refusal::Violation;
+use crate::violation::Violation;
 pub use envelope::{
     CONTEXT, Issuer, LedgerBinding, Proof, SCHEMA, STATUS_LIST_ENTRIES, StatusEntry, TYPE, Validity,
 };
 pub use grant::{Product, Scheme};
 pub use report::is_hidden;
-pub(crate) use report::is_line;
+pub use report::is_line;
 use report::{Node, Object, Report};
 
 /// A document may be this long, its proof included.
@@ -155,7 +155,7 @@ fn read(bytes: &[u8], maximum: usize) -> Result<Json<'_>, Vec<Violation>> {
     })
 }
 
-pub(crate) fn conclude<T>(found: Option<T>, report: Report) -> Result<T, Vec<Violation>> {
+pub fn conclude<T>(found: Option<T>, report: Report) -> Result<T, Vec<Violation>> {
     let violations = report.into_violations();
     match found {
         Some(found) if violations.is_empty() => Ok(found),

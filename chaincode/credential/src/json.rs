@@ -269,7 +269,7 @@ pub(crate) mod tests {
     }
 
     /// JSON and what is nearly JSON, canonical and not.
-    pub(crate) fn texts() -> impl Strategy<Value = String> {
+    pub fn texts() -> impl Strategy<Value = String> {
         prop_oneof![nearly_json(), object(), ".{0,20}"]
     }
 

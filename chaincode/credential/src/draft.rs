@@ -70,7 +70,7 @@ pub fn template(particulars: &Particulars) -> Value {
     credential(particulars, members(subject))
 }
 
-pub(crate) fn members(value: Value) -> Map<String, Value> {
+pub fn members(value: Value) -> Map<String, Value> {
     match value {
         Value::Object(members) => members,
         _ => Map::new(),
