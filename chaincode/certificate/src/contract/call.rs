@@ -333,7 +333,7 @@ pub fn text_that(
     fields.required(report, name)?.text_that(report, holds, rule).map(str::to_owned)
 }
 
-/// A field that is a list of 1 to `maximum` texts, each as [`line`] takes them.
+/// A field that is a list of 1 to `maximum` texts, each as [`line()`] takes them.
 pub fn lines(fields: &Object<'_>, name: &str, maximum: usize, report: &mut Report) -> Option<Vec<String>> {
     let nodes = fields.required(report, name)?.list(report, 1, maximum)?;
     nodes.iter().map(|node| node.line(report, LINE).map(str::to_owned)).collect()
