@@ -15,8 +15,9 @@ use tests::{code_files, files_below, without_unit_tests};
 /// What carries bytes to other machines, or runs tasks to do so.
 const NETWORK: &[&str] = &["h2", "hyper", "rustls", "tokio", "tonic", "transport", "services"];
 
-/// How many lines of code a crate may have, unit tests apart: more are several crates in one.
-const MAX_LINES: usize = 6_000;
+/// How many lines of code a crate may have, unit tests apart: more are several crates in one. The command line, a file for each
+/// command, is the largest.
+const MAX_LINES: usize = 6_600;
 
 /// A crate of the workspace.
 struct Member {
