@@ -1,6 +1,6 @@
 //! What is left after a crash, or after somebody touched the directory, and what opening makes of it.
 
-use std::{fs, path::Path};
+use std::{fs, io, path::Path};
 
 use super::{
     super::{Ledger, LedgerError, Recovery, check_ledger, check_log, logged_blocks},
@@ -22,7 +22,11 @@ pub(super) fn copy_directory(from: &Path, to: &Path) {
         let target = to.join(entry.file_name());
         match entry.file_type().unwrap().is_dir() {
             true => copy_directory(&entry.path(), &target),
-            false => drop(fs::copy(entry.path(), target).unwrap()),
+            // RocksDB may remove a file behind the ledger's back between the listing and here; then it is gone at the cut.
+            false => match fs::copy(entry.path(), target) {
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                copied => drop(copied.unwrap()),
+            },
         }
     }
 }
