@@ -15,7 +15,7 @@ use sha2::{Digest, Sha256};
 use crate::{
     cert::{
         contract, files,
-        network::{APPLICANT, EVALUATOR, LABORATORY, Network, OFFICER, REVIEWER},
+        network::{APPLICANT, Common, EVALUATOR, LABORATORY, Network, OFFICER, REVIEWER},
         output::{self, text_at},
         subject::{self, parse_code},
         template::random_code,
@@ -26,8 +26,8 @@ use crate::{
 /// Applications for certification (ISO/IEC 17065, clause 7): submit, evaluate, review and decide on them.
 ///
 /// The way of an application: the applicant's `submit`; the certification body's `accept` (or `return` for more, which the
-/// applicant's `complete` answers; or `refuse`); a laboratory's `report`; `evaluate`, `review` and `decide`, each by another
-/// person; then the document decided on is signed (`nanotrace cert sign`) and granted (`nanotrace cert grant`).
+/// applicant's `complete` answers; or `refuse`); a laboratory's `report`; `evaluate`, and then `review` and `decide` by
+/// persons who had no part in the evaluation; then the document decided on is signed (`nanotrace cert sign`) and granted (`nanotrace cert grant`).
 ///
 /// Who may do what stands in the caller's certificate, in its attribute nanotrace.role (see `nanotrace crypto enroll`). In
 /// the network of `nanotrace up` each command acts by default as a user who has the role.
@@ -36,10 +36,7 @@ use crate::{
 #[derive(clap::Args)]
 pub struct Args {
     #[command(flatten)]
-    network: Network,
-    /// Print one JSON value for programs instead of a table for people.
-    #[arg(long, global = true)]
-    json: bool,
+    common: Common,
     #[command(subcommand)]
     command: Command,
 }
@@ -208,7 +205,7 @@ struct List {
 }
 
 pub async fn run(args: Args) -> Result<Exit, Failure> {
-    let Args { network, json, command } = args;
+    let Args { common: Common { network, json }, command } = args;
     match command {
         Command::Submit(submit) => apply(submit, &network, json).await?,
         Command::Show { which } => show(which.id, &network, json).await?,

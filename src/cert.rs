@@ -21,7 +21,7 @@ pub mod template;
 mod verify;
 
 use crate::exit::{Exit, Failure};
-use network::Network;
+use network::Common;
 
 /// Certificates: write, check, sign, issue, look at, stop and verify them.
 ///
@@ -38,10 +38,7 @@ use network::Network;
 #[derive(clap::Args)]
 pub struct Args {
     #[command(flatten)]
-    network: Network,
-    /// Print one JSON value for programs instead of a table for people.
-    #[arg(long, global = true)]
-    json: bool,
+    common: Common,
     #[command(subcommand)]
     command: Command,
 }
@@ -76,7 +73,7 @@ enum Command {
 }
 
 pub async fn run(args: Args) -> Result<Exit, Failure> {
-    let Args { network, json, command } = args;
+    let Args { common: Common { network, json }, command } = args;
     match command {
         Command::Template(args) => template::run(args, &network).await,
         Command::Check(args) => check::run(args, &network, json).await,

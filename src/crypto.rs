@@ -162,10 +162,10 @@ fn enroll(order: &Enroll) -> Result<(), Failure> {
     let config = order.place.config()?;
     let organization = organization(&config, &order.org)?;
     let roles = joined(&order.roles)?.unwrap_or_default();
-    let mut person = Person::with_roles(&roles).map_err(failure)?;
-    if let Some(pseudonym) = &order.person {
-        person.pseudonym.clone_from(pseudonym);
-    }
+    let person = match &order.person {
+        Some(pseudonym) => Person { roles, pseudonym: pseudonym.clone() },
+        None => Person::with_roles(&roles).map_err(failure)?,
+    };
     let unreadable = |error| Failure::usage(format!("cannot read {}: {error}", order.request.display()));
     let request = files::read(&order.request).map_err(unreadable)?;
     let certificate =
@@ -174,7 +174,7 @@ fn enroll(order: &Enroll) -> Result<(), Failure> {
     output::line(format!(
         "{} is {} of {}: {}",
         person.pseudonym,
-        roles,
+        person.roles,
         organization.name,
         order.out.display()
     ))

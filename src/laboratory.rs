@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use crate::{
     cert::{
         contract,
-        network::{ACCREDITOR, Network},
+        network::{ACCREDITOR, Common},
         output::{self, text_at},
         show::parse_date_time,
     },
@@ -18,10 +18,7 @@ use crate::{
 #[derive(clap::Args)]
 pub struct Args {
     #[command(flatten)]
-    network: Network,
-    /// Print one JSON value for programs instead of a table for people.
-    #[arg(long, global = true)]
-    json: bool,
+    common: Common,
     #[command(subcommand)]
     command: Command,
 }
@@ -68,7 +65,7 @@ struct Act {
 }
 
 pub async fn run(args: Args) -> Result<Exit, Failure> {
-    let Args { network, json, command } = args;
+    let Args { common: Common { network, json }, command } = args;
     let contract = network.contract(ACCREDITOR).await?;
     let (update, done) = match command {
         Command::List => return list(&contract, json).await,

@@ -104,18 +104,9 @@ impl Exchange {
         Ok(answer.values.into_iter().map(present).collect())
     }
 
-    /// All keys in `[start, end)` with their values, in key order. An empty start is the first simple key.
-    pub async fn range(&mut self, start: &str, end: &str) -> Result<Vec<Kv>, LedgerError> {
-        self.first_of_range(start, end, usize::MAX).await
-    }
-
-    /// The first of them, at most `most`.
-    pub async fn first_of_range(
-        &mut self,
-        start: &str,
-        end: &str,
-        most: usize,
-    ) -> Result<Vec<Kv>, LedgerError> {
+    /// The first keys in `[start, end)`, at most `most`, with their values, in key order. An empty start is the first
+    /// simple key.
+    pub async fn range(&mut self, start: &str, end: &str, most: usize) -> Result<Vec<Kv>, LedgerError> {
         // Composite keys begin with NUL and are no part of a simple range; Fabric's shim does the same.
         let start_key = if start.is_empty() { "\u{1}" } else { start }.into();
         let request = GetStateByRange { start_key, end_key: end.into(), ..Default::default() };

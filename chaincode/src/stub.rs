@@ -48,18 +48,13 @@ impl State for Stub {
         self.exchange.get_multiple(keys).await.map_err(state_error)
     }
 
-    async fn range(&mut self, start: &str, end: &str) -> Result<Vec<(String, Bytes)>, StateError> {
-        let results = self.exchange.range(start, end).await.map_err(state_error)?;
-        Ok(results.into_iter().map(|entry| (entry.key, entry.value)).collect())
-    }
-
-    async fn page(
+    async fn range(
         &mut self,
         start: &str,
         end: &str,
         most: usize,
     ) -> Result<Vec<(String, Bytes)>, StateError> {
-        let results = self.exchange.first_of_range(start, end, most).await.map_err(state_error)?;
+        let results = self.exchange.range(start, end, most).await.map_err(state_error)?;
         Ok(results.into_iter().map(|entry| (entry.key, entry.value)).collect())
     }
 

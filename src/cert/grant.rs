@@ -2,13 +2,12 @@
 
 use std::path::PathBuf;
 
-use certificate::{Code, document::check_signed};
+use certificate::Code;
 
 use super::{
-    contract, files,
-    issue::print_issued,
+    contract,
+    issue::{print_issued, signed_document},
     network::{Network, OFFICER},
-    output, subject,
     subject::parse_code,
 };
 use crate::exit::{Exit, Failure};
@@ -28,10 +27,9 @@ pub struct Args {
 }
 
 pub async fn run(args: Args, network: &Network, json: bool) -> Result<Exit, Failure> {
-    let bytes = subject::canonical_bytes(&files::read_document(&args.file)?)?;
-    let signed = check_signed(&bytes).map_err(|violations| output::refused("refused", &violations))?;
+    let (bytes, code) = signed_document(&args.file)?;
     let grant = network.contract(OFFICER).await?.certificate_grant(args.application, bytes);
     let committed = contract::submit(grant).await?;
-    print_issued("granted", signed.document.code, &committed, network, json)?;
+    print_issued("granted", code, &committed, network, json)?;
     Ok(Exit::Ok)
 }

@@ -1,6 +1,6 @@
 //! `cert issue`: puts a signed certificate on the ledger.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use certificate::{Code, document::check_signed};
 use peer_client::certificate::Committed;
@@ -26,13 +26,19 @@ pub struct Args {
 }
 
 pub async fn run(args: Args, network: &Network, json: bool) -> Result<Exit, Failure> {
-    let bytes = subject::canonical_bytes(&files::read_document(&args.file)?)?;
-    let signed = check_signed(&bytes).map_err(|violations| output::refused("refused", &violations))?;
+    let (bytes, code) = signed_document(&args.file)?;
     let issue = network.contract(OFFICER).await?.certificate_issue(bytes);
     let committed = contract::submit(issue).await?;
 
-    print_issued("issued", signed.document.code, &committed, network, json)?;
+    print_issued("issued", code, &committed, network, json)?;
     Ok(Exit::Ok)
+}
+
+/// A signed document in canonical form, which breaks no rule of its own, and its code.
+pub fn signed_document(path: &Path) -> Result<(Vec<u8>, Code), Failure> {
+    let bytes = subject::canonical_bytes(&files::read_document(path)?)?;
+    let signed = check_signed(&bytes).map_err(|violations| output::refused("refused", &violations))?;
+    Ok((bytes, signed.document.code))
 }
 
 /// What there is now, and where the public sees it.

@@ -26,6 +26,16 @@ pub struct Network {
     user: Option<String>,
 }
 
+/// What all commands take that call the contract.
+#[derive(clap::Args)]
+pub struct Common {
+    #[command(flatten)]
+    pub network: Network,
+    /// Print one JSON value for programs instead of a table for people.
+    #[arg(long, global = true)]
+    pub json: bool,
+}
+
 /// The user where the command line names none: one whom the contract lets do it.
 #[derive(Clone, Copy)]
 pub struct Caller {

@@ -151,9 +151,14 @@ impl State for Memory {
         Ok(keys.iter().map(|key| self.value(key)).collect())
     }
 
-    async fn range(&mut self, start: &str, end: &str) -> Result<Vec<(String, Bytes)>, StateError> {
+    async fn range(
+        &mut self,
+        start: &str,
+        end: &str,
+        most: usize,
+    ) -> Result<Vec<(String, Bytes)>, StateError> {
         let keys = self.values.range(start.to_owned()..end.to_owned()).map(|(key, _)| key);
-        Ok(keys.filter_map(|key| Some((key.clone(), self.value(key)?))).collect())
+        Ok(keys.filter_map(|key| Some((key.clone(), self.value(key)?))).take(most).collect())
     }
 
     async fn history(&mut self, key: &str) -> Result<Vec<Modification>, StateError> {

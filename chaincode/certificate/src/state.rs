@@ -24,26 +24,13 @@ pub trait State: Send {
     /// each call of the stub costs a round trip to the peer.
     fn get(&mut self, keys: &[&str]) -> impl Future<Output = Result<Vec<Option<Bytes>>, StateError>> + Send;
 
-    /// Keys and values with `start <= key < end`, in key order.
+    /// The first keys with `start <= key < end`, at most `most`, and their values, in key order.
     fn range(
         &mut self,
         start: &str,
         end: &str,
-    ) -> impl Future<Output = Result<Vec<(String, Bytes)>, StateError>> + Send;
-
-    /// The first of [`State::range`], at most `most`.
-    fn page(
-        &mut self,
-        start: &str,
-        end: &str,
         most: usize,
-    ) -> impl Future<Output = Result<Vec<(String, Bytes)>, StateError>> + Send {
-        async move {
-            let mut entries = self.range(start, end).await?;
-            entries.truncate(most);
-            Ok(entries)
-        }
-    }
+    ) -> impl Future<Output = Result<Vec<(String, Bytes)>, StateError>> + Send;
 
     /// All committed values of a key, newest first.
     fn history(&mut self, key: &str) -> impl Future<Output = Result<Vec<Modification>, StateError>> + Send;

@@ -337,7 +337,7 @@ impl State for Simulation<'_> {
         Ok(values)
     }
 
-    async fn range(&mut self, _: &str, _: &str) -> Result<Vec<(String, Bytes)>, StateError> {
+    async fn range(&mut self, _: &str, _: &str, _: usize) -> Result<Vec<(String, Bytes)>, StateError> {
         Err(StateError("no function that writes reads a range".into()))
     }
 

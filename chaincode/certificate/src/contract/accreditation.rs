@@ -5,7 +5,6 @@ use super::call::{Call, answer, line, reason, term, text_that};
 use crate::date_time::DateTime;
 use crate::document::identifiers::is_uri;
 use crate::document::report::{Object, Report};
-use crate::duty::Duty;
 use crate::keys;
 use crate::parties::{ACCREDITATION_BODY, CERTIFICATION_BODY};
 use crate::record::{Accreditation, AccreditationSuspension, Effect, MAXIMUM_NUMBER, MAXIMUM_SUSPENSIONS};
@@ -59,11 +58,10 @@ fn registration(request: &Object<'_>, report: &mut Report) -> Option<Registratio
     })
 }
 
-/// `accreditation:suspend(body, schemeId, effect, reason)`: an accreditor or administrator of the accreditation body. A suspension of new grants can
-/// be made one of all certificates, and the other way round, without a gap.
+/// `accreditation:suspend(body, schemeId, effect, reason)`: an accreditor or administrator of the accreditation body. A
+/// suspension of new grants can be made one of all certificates, and the other way round, without a gap.
 pub async fn suspend<S: State>(mut call: Call<'_, S>) -> Result<Vec<u8>, Refusal> {
-    call.caller(ACCREDITATION_BODY, &[Role::Admin, Role::Client])?;
-    call.on_duty_or_admin(&[Duty::Accreditor])?;
+    call.accreditor()?;
     let names = ["body", "schemeId", "effect", "reason"];
     let [body, scheme_id, ..] = call.arguments(names)?;
     let (effect, why) = call.fields(names, |fields, report| {
@@ -97,8 +95,7 @@ fn effect(fields: &Object<'_>, report: &mut Report) -> Option<Effect> {
 
 /// `accreditation:restore(body, schemeId, reason)`: an accreditor or administrator of the accreditation body.
 pub async fn restore<S: State>(mut call: Call<'_, S>) -> Result<Vec<u8>, Refusal> {
-    call.caller(ACCREDITATION_BODY, &[Role::Admin, Role::Client])?;
-    call.on_duty_or_admin(&[Duty::Accreditor])?;
+    call.accreditor()?;
     let names = ["body", "schemeId", "reason"];
     let [body, scheme_id, _] = call.arguments(names)?;
     let lifted = call.event(&call.fields(names, reason)?);

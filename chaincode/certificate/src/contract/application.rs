@@ -176,7 +176,7 @@ pub async fn list<S: State>(call: Call<'_, S>) -> Result<Vec<u8>, Refusal> {
         Some(id) => format!("{}\u{1}", keys::application(code(id)?)),
         None => first,
     };
-    let page = call.state.page(&start, &end, PAGE).await?;
+    let page = call.state.range(&start, &end, PAGE).await?;
     let read: Vec<Application> =
         page.iter().map(|(_, value)| Application::decode(value)).collect::<Result<_, _>>()?;
     let bookmark = read.last().filter(|_| read.len() == PAGE).map(|last| last.application);

@@ -12,6 +12,7 @@ use crate::document::{MAXIMUM_BYTES, conclude, is_line};
 use crate::duty::Duty;
 use crate::json::Json;
 use crate::keys;
+use crate::parties::ACCREDITATION_BODY;
 use crate::record::{Event, MAXIMUM_REASON, RecordError};
 use crate::refusal::Refusal;
 use crate::state::{Creator, Role, State};
@@ -159,6 +160,12 @@ impl<'a, S: State> Call<'a, S> {
         }
     }
 
+    /// Refuses a caller that is neither an accreditor nor an administrator of the accreditation body.
+    pub fn accreditor(&mut self) -> Result<(), Refusal> {
+        self.caller(ACCREDITATION_BODY, &[Role::Admin, Role::Client])?;
+        self.on_duty_or_admin(&[Duty::Accreditor])
+    }
+
     /// As [`Self::on_duty_or_admin`], and passes a client whose certificate names no role: so are those of networks that
     /// were set up before there were roles.
     pub fn on_duty_if_any(&mut self, duties: &[Duty]) -> Result<(), Refusal> {
@@ -202,7 +209,7 @@ impl<'a, S: State> Call<'a, S> {
         decode: impl Fn(&Bytes) -> Result<T, RecordError>,
     ) -> Result<Vec<T>, Refusal> {
         let (start, end) = keys::range_of(prefix);
-        let entries = self.state.range(&start, &end).await?;
+        let entries = self.state.range(&start, &end, usize::MAX).await?;
         Ok(entries.iter().map(|(_, value)| decode(value)).collect::<Result<_, _>>()?)
     }
 

@@ -51,9 +51,7 @@ pub async fn check<S: State>(mut call: Call<'_, S>) -> Result<Vec<u8>, Refusal> 
 /// certificate names no role.
 pub async fn issue<S: State>(mut call: Call<'_, S>) -> Result<Vec<u8>, Refusal> {
     call.caller(CERTIFICATION_BODY, &[Role::Client])?;
-    if !call.state.creator().duties.is_empty() {
-        call.on_duty(&[Duty::Service, Duty::DecisionMaker])?;
-    }
+    call.on_duty_if_any(&[Duty::Service, Duty::DecisionMaker])?;
     let [text] = call.arguments(["document"])?;
     let signed = call.state.check_signed(text.as_bytes()).map_err(Refusal::Rules)?;
     let body = call.state.creator().msp_id.clone();

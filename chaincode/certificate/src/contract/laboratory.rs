@@ -3,12 +3,11 @@
 use super::call::{Call, answer, line, lines, msp_id, reason, term};
 use crate::date_time::DateTime;
 use crate::document::report::{Object, Report};
-use crate::duty::Duty;
 use crate::keys;
 use crate::parties::ACCREDITATION_BODY;
 use crate::record::{Laboratory, MAXIMUM_METHODS, MAXIMUM_NUMBER, MAXIMUM_SUSPENSIONS, Suspension};
 use crate::refusal::Refusal;
-use crate::state::{KeyPolicy, Role, State};
+use crate::state::{KeyPolicy, State};
 
 struct Registration {
     organisation: String,
@@ -20,7 +19,7 @@ struct Registration {
 
 /// `laboratory:register(request)`: an accreditor or administrator of the accreditation body.
 pub async fn register<S: State>(mut call: Call<'_, S>) -> Result<Vec<u8>, Refusal> {
-    check_caller(&mut call)?;
+    call.accreditor()?;
     let members = ["organisation", "number", "methods", "validFrom", "validUntil"];
     let Registration { organisation, number, methods, valid_from, valid_until } =
         call.request(&members, registration)?;
@@ -78,7 +77,7 @@ pub async fn restore<S: State>(mut call: Call<'_, S>) -> Result<Vec<u8>, Refusal
 
 /// The laboratory that the call is about, and why.
 async fn of_arguments<S: State>(call: &mut Call<'_, S>) -> Result<(Laboratory, String), Refusal> {
-    check_caller(call)?;
+    call.accreditor()?;
     let names = ["organisation", "reason"];
     let [organisation, _] = call.arguments(names)?;
     let why = call.fields(names, reason)?;
@@ -95,11 +94,6 @@ pub async fn get<S: State>(mut call: Call<'_, S>) -> Result<Vec<u8>, Refusal> {
 pub async fn list<S: State>(mut call: Call<'_, S>) -> Result<Vec<u8>, Refusal> {
     let [] = call.arguments([])?;
     answer(&call.records(keys::LABORATORY, Laboratory::decode).await?)
-}
-
-fn check_caller<S: State>(call: &mut Call<'_, S>) -> Result<(), Refusal> {
-    call.caller(ACCREDITATION_BODY, &[Role::Admin, Role::Client])?;
-    call.on_duty_or_admin(&[Duty::Accreditor])
 }
 
 async fn existing<S: State>(call: &mut Call<'_, S>, organisation: &str) -> Result<Laboratory, Refusal> {
