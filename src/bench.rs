@@ -1,21 +1,21 @@
 //! `nanotrace bench`: how many transactions a network commits, and how long each takes.
 
-mod documents;
-mod load;
 mod report;
-mod server;
-mod setup;
 
-use std::{path::PathBuf, sync::Arc, time::Duration};
+use std::{fs, path::PathBuf, sync::Arc, time::Duration};
 
-use peer_client::ConnectionProfile;
+use bench::{DocumentError, Load, Plan, ServerProcess, Stop, Template};
+use certificate::{document::LedgerBinding, multikey};
+use peer_client::{ConnectionProfile, certificate::Contract, profile::ProfileError};
 
 use crate::{
+    cert::{contract, files},
     exit::{Exit, Failure},
     up,
 };
-use load::{Plan, Stop};
-use server::ServerProcess;
+
+/// Beside the cryptographic material of the network, so that the next run needs no new key.
+const KEY_FILE: &str = "bench-issuer.key";
 
 /// Load a network through one of its gateways, and measure.
 ///
@@ -67,8 +67,8 @@ pub struct Args {
     json: bool,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
-pub enum Operation {
+#[derive(Clone, Copy, clap::ValueEnum)]
+enum Operation {
     /// Issue a certificate, and wait until it is committed.
     Issue,
     /// Ask for a certificate; nothing is written.
@@ -77,21 +77,74 @@ pub enum Operation {
 
 pub async fn run(args: Args) -> Result<Exit, Failure> {
     let profile = profile(&args)?;
-    let server = ServerProcess::find(args.pid, args.profile.is_none().then_some(args.data_dir.as_path()))?;
-    let prepared = Arc::new(setup::prepare(&profile, &args.org, args.connections).await?);
+    let server = server(&args)?;
+    let load = Arc::new(prepare(&profile, &args).await?);
+    let operation = match args.operation {
+        Operation::Issue => bench::Operation::Issue,
+        Operation::Evaluate => bench::Operation::Evaluate,
+    };
     let mut rounds = Vec::with_capacity(args.in_flight.len());
     for in_flight in &args.in_flight {
         let plan = Plan {
-            operation: args.operation,
+            operation,
             in_flight: (*in_flight).into(),
             warm_up: args.warm_up,
             stop: args.count.map_or(Stop::After(args.duration), Stop::Count),
         };
-        rounds.push(load::round(&plan, &prepared, server.as_ref()).await?);
+        rounds.push(bench::round(&plan, &load, server.as_ref()).await.map_err(no_documents)?);
     }
-    report::print(&rounds, args.operation, args.json)?;
     let failed = rounds.iter().any(|round| round.failures > 0);
+    report::print(rounds, operation, args.json)?;
     Ok(if failed { Exit::No } else { Exit::Ok })
+}
+
+/// Sets up what the network lacks, connects, and issues one certificate: it shows that all is well before the load
+/// begins, and there is one to ask for.
+async fn prepare(profile: &ConnectionProfile, args: &Args) -> Result<Load, Failure> {
+    let key = files::read_or_make_key(&profile.crypto_config.join(KEY_FILE))?;
+    let now = verifier::now();
+    let accreditor = contract::connect(profile, "Accreditation", "Admin").await?;
+    let administrator = contract::connect(profile, "CertBody", "Admin").await?;
+    let public_key = multikey::public_to_text(&key.verifying_key());
+    for step in bench::setup(&accreditor, &administrator, &profile.genesis, &public_key, now) {
+        contract::submit_once(step).await?;
+    }
+    let ledger = LedgerBinding { channel: profile.channel.clone(), genesis: profile.genesis.clone() };
+    // Decided a little in the past: the clocks of client and server may differ by a moment.
+    let template = Template::new(ledger, now.plus_seconds(-60), key).map_err(no_documents)?;
+    let officer = officer(profile, &args.org).await?;
+    let (issued, document) = template.one().map_err(no_documents)?;
+    contract::submit(officer.certificate_issue(document)).await?;
+    let mut contracts = vec![officer];
+    for _ in 1..args.connections {
+        contracts.push(self::officer(profile, &args.org).await?);
+    }
+    Ok(Load { contracts, template: Arc::new(template), issued })
+}
+
+/// The certification body's clerk at the gateway to be loaded, which may be another organisation's.
+async fn officer(profile: &ConnectionProfile, gateway: &str) -> Result<Contract, Failure> {
+    let usage = |error: ProfileError| Failure::usage(error.to_string());
+    let mut organisation = profile.organisation("CertBody").map_err(usage)?.clone();
+    organisation.gateway = profile.organisation(gateway).map_err(usage)?.gateway.clone();
+    contract::at(profile, &organisation, "User1").await
+}
+
+/// The process that was named, or the one that runs on this data directory. None where the server may be anywhere.
+fn server(args: &Args) -> Result<Option<ServerProcess>, Failure> {
+    if let Some(id) = args.pid {
+        let found = ServerProcess::find(id).map(Some);
+        return found.ok_or_else(|| Failure::usage(format!("there is no process {id} on this machine")));
+    }
+    if args.profile.is_some() {
+        return Ok(None);
+    }
+    let id = fs::read_to_string(args.data_dir.join(up::PROCESS_ID)).ok();
+    Ok(id.and_then(|id| ServerProcess::find(id.trim().parse().ok()?)))
+}
+
+fn no_documents(error: DocumentError) -> Failure {
+    Failure::during("making the benchmark's documents", error)
 }
 
 fn profile(args: &Args) -> Result<ConnectionProfile, Failure> {

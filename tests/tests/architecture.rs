@@ -15,9 +15,8 @@ use tests::{code_files, files_below, without_unit_tests};
 /// What carries bytes to other machines, or runs tasks to do so.
 const NETWORK: &[&str] = &["h2", "hyper", "rustls", "tokio", "tonic", "transport", "services"];
 
-/// How many lines of code a crate may have, unit tests apart: more are several crates in one. The command line, a file for each
-/// command, is the largest.
-const MAX_LINES: usize = 6_600;
+/// How many lines of code a crate may have, unit tests apart: more are several crates in one.
+const MAX_LINES: usize = 6_000;
 
 /// A crate of the workspace.
 struct Member {
@@ -139,7 +138,10 @@ fn endorsement_reaches_no_other_stage() {
 
 #[test]
 fn a_client_links_no_node() {
-    none_reaches(&["peer-client"], &["endorsement", "ledger", "node", "ordering", "rocksdb", "validation"]);
+    none_reaches(
+        &["peer-client", "bench"],
+        &["endorsement", "ledger", "node", "ordering", "rocksdb", "validation"],
+    );
 }
 
 /// The sources under these folders of a crate, without those of crates that lie within.

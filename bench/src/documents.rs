@@ -17,7 +17,23 @@ use certificate::{
 use ed25519_dalek::{Signer, SigningKey};
 use sha2::{Digest, Sha256};
 
-use crate::{cert::files, exit::Failure};
+/// The benchmark's own issuer.
+pub(crate) const ISSUER: &str = "did:web:bench.nanotrace.example";
+pub(crate) const ISSUER_NAME: &str = "Benchmark (demonstration)";
+pub(crate) const STATUS_LISTS: &str = "https://bench.nanotrace.example/status";
+
+/// Why there are no documents to issue.
+#[derive(Debug, thiserror::Error)]
+pub enum DocumentError {
+    #[error("asking the operating system for randomness: {0}")]
+    Randomness(#[from] getrandom::Error),
+    #[error("signing: {0}")]
+    Signing(#[from] proof::ProofError),
+    #[error("laying out: {0}")]
+    Layout(#[from] canonical::CanonicalError),
+    #[error(transparent)]
+    Refused(#[from] certificate::Refusal),
+}
 
 /// A signed document cut where others differ from it.
 pub struct Template {
@@ -27,8 +43,6 @@ pub struct Template {
     unsigned: Cut,
     /// The hash of the proof's own claims, which is the same for all.
     proof_hash: [u8; 32],
-    /// The web address below which the status lists lie.
-    lists: String,
     key: SigningKey,
 }
 
@@ -48,42 +62,42 @@ struct Variation {
 }
 
 impl Template {
-    pub fn new(
-        issuer: Issuer,
-        ledger: LedgerBinding,
-        lists: &str,
-        decided: DateTime,
-        key: SigningKey,
-    ) -> Result<Self, Failure> {
+    pub fn new(ledger: LedgerBinding, decided: DateTime, key: SigningKey) -> Result<Self, DocumentError> {
+        let issuer = Issuer { id: ISSUER.into(), name: ISSUER_NAME.into() };
         let public_key = multikey::public_to_text(&key.verifying_key());
-        let method = format!("{}#{public_key}", issuer.id);
-        let mut variation = Variation {
-            code: Code::from_random(files::random()?),
-            list: 0,
-            index: 0,
-            proof_value: String::new(),
-        };
-        let status = StatusEntry { lists: lists.into(), list: variation.list, index: variation.index };
+        let method = format!("{ISSUER}#{public_key}");
+        let mut variation = Variation { code: random_code()?, list: 0, index: 0, proof_value: String::new() };
+        let status = StatusEntry { lists: STATUS_LISTS.into(), list: 0, index: 0 };
         let validity = Validity { from: decided, until: decided.plus_years(3).unwrap_or(decided) };
         let particulars = Particulars { code: variation.code, issuer, ledger, status, decided, validity };
 
         let document = demo::document(&particulars);
-        let signed = proof::sign(&document, &key, &method, decided)
-            .map_err(|error| Failure::during("signing the benchmark's document", error))?;
+        let signed = proof::sign(&document, &key, &method, decided)?;
         let mut claims = signed.get("proof").cloned().unwrap_or_default();
         let value = claims.as_object_mut().and_then(|claims| claims.remove("proofValue"));
         variation.proof_value = value.as_ref().and_then(|value| value.as_str()).unwrap_or_default().into();
         Ok(Self {
-            signed: Cut::new(canonical_text(&signed)?, &variation.texts(lists)),
-            unsigned: Cut::new(canonical_text(&document)?, &variation.texts(lists)),
+            signed: Cut::new(canonical_text(&signed)?, &variation.texts()),
+            unsigned: Cut::new(canonical_text(&document)?, &variation.texts()),
             proof_hash: Sha256::digest(canonical_text(&claims)?).into(),
-            lists: lists.into(),
             key,
         })
     }
 
+    /// One signed document, canonical, and its code.
+    pub fn one(&self) -> Result<(Code, String), DocumentError> {
+        let (code, list) = (random_code()?, random_list()?);
+        let mut variation = Variation { code, list, index: 0, proof_value: String::new() };
+        self.sign(&mut variation);
+        Ok((code, self.text(&variation)))
+    }
+
+    fn text(&self, variation: &Variation) -> String {
+        self.signed.fill(&variation.texts())
+    }
+
     fn sign(&self, variation: &mut Variation) {
-        let unsigned = self.unsigned.fill(&variation.texts(&self.lists));
+        let unsigned = self.unsigned.fill(&variation.texts());
         let mut data = [0; 64];
         let (proof_half, document_half) = data.split_at_mut(32);
         proof_half.copy_from_slice(&self.proof_hash);
@@ -95,21 +109,15 @@ impl Template {
 
 impl Documents {
     /// Signs so many documents, and checks one of them as the contract would.
-    pub fn sign(template: &Arc<Template>, count: usize) -> Result<Self, Failure> {
-        // This run alone uses the list: the places in it need not be looked up.
-        let mut list = u32::from_be_bytes(files::random()?) >> 1;
+    pub fn sign(template: &Arc<Template>, count: usize) -> Result<Self, DocumentError> {
+        let mut list = random_list()?;
         let mut signed = Vec::with_capacity(count);
         for number in 0..count {
             let index = (number as u32) % STATUS_LIST_ENTRIES;
             if number > 0 && index == 0 {
                 list += 1;
             }
-            let mut variation = Variation {
-                code: Code::from_random(files::random()?),
-                list,
-                index,
-                proof_value: String::new(),
-            };
+            let mut variation = Variation { code: random_code()?, list, index, proof_value: String::new() };
             template.sign(&mut variation);
             signed.push(variation);
         }
@@ -121,29 +129,24 @@ impl Documents {
     /// The next document, canonical and signed; none when all are taken.
     pub fn take(&self) -> Option<String> {
         let variation = self.signed.get(self.taken.fetch_add(1, Ordering::Relaxed))?;
-        Some(self.template.signed.fill(&variation.texts(&self.template.lists)))
+        Some(self.template.text(variation))
     }
 
-    fn check(&self) -> Result<(), Failure> {
+    fn check(&self) -> Result<(), DocumentError> {
         let Some(variation) = self.signed.last() else { return Ok(()) };
-        let text = self.template.signed.fill(&variation.texts(&self.template.lists));
-        match check_signed(text.as_bytes()) {
-            Ok(_) => Ok(()),
-            Err(violations) => {
-                let refusal = certificate::Refusal::Rules(violations);
-                Err(Failure::during("making the benchmark's documents", refusal))
-            }
-        }
+        let text = self.template.text(variation);
+        check_signed(text.as_bytes()).map_err(certificate::Refusal::Rules)?;
+        Ok(())
     }
 }
 
 impl Variation {
     /// The texts by which documents differ, in any order; each is unlike all else in the document.
-    fn texts(&self, lists: &str) -> [String; 5] {
+    fn texts(&self) -> [String; 5] {
         [
             self.code.to_urn(),
             format!("\"{}\"", self.code),
-            format!("\"{lists}/{}\"", self.list),
+            format!("\"{STATUS_LISTS}/{}\"", self.list),
             format!("\"statusListIndex\":\"{}\"", self.index),
             format!("\"{}\"", self.proof_value),
         ]
@@ -186,10 +189,20 @@ impl Cut {
     }
 }
 
-fn canonical_text(value: &serde_json::Value) -> Result<String, Failure> {
-    let doing = "laying out the benchmark's document";
-    let bytes = canonical::to_canonical(value).map_err(|error| Failure::during(doing, error))?;
-    String::from_utf8(bytes).map_err(|error| Failure::during(doing, error))
+/// Canonical JSON is UTF-8.
+fn canonical_text(value: &serde_json::Value) -> Result<String, DocumentError> {
+    Ok(String::from_utf8_lossy(&canonical::to_canonical(value)?).into_owned())
+}
+
+/// These documents alone use the list: the places in it need not be looked up.
+fn random_list() -> Result<u32, getrandom::Error> {
+    Ok(getrandom::u32()? >> 1)
+}
+
+fn random_code() -> Result<Code, getrandom::Error> {
+    let mut bytes = [0; 16];
+    getrandom::fill(&mut bytes)?;
+    Ok(Code::from_random(bytes))
 }
 
 #[cfg(test)]
@@ -202,13 +215,11 @@ mod tests {
 
     #[test]
     fn each_document_is_valid_and_unlike_the_others() {
-        let issuer = Issuer { id: "did:web:bench.example".into(), name: "Bench".into() };
         let ledger =
             LedgerBinding { channel: "nanotrace".into(), genesis: format!("sha256:{}", "0".repeat(64)) };
         let decided = DateTime::parse("2026-11-21T12:00:00Z").unwrap();
         let key = SigningKey::from_bytes(&[7; 32]);
-        let template = Template::new(issuer, ledger, "https://bench.example/status", decided, key).unwrap();
-        let template = Arc::new(template);
+        let template = Arc::new(Template::new(ledger, decided, key).unwrap());
 
         let documents = Documents::sign(&template, 20).unwrap();
         let (mut codes, mut places) = (BTreeSet::new(), BTreeSet::new());

@@ -1,38 +1,30 @@
-//! The CPU time that the loaded process has used.
+//! The CPU time of processes on this machine.
 
-use std::{fs, path::Path, time::Duration};
-
-use crate::{exit::Failure, up};
+use std::{fs, time::Duration};
 
 /// Clock ticks a second in `/proc`: fixed at 100 for user space on every Linux architecture.
 const TICKS: u32 = 100;
 
-/// The server on this machine.
+/// The process of a server on this machine.
 pub struct ServerProcess {
-    pid: u32,
+    id: u32,
 }
 
 impl ServerProcess {
-    /// The process that was named, or the one that runs on this data directory. None where the server may be anywhere.
-    pub fn find(named: Option<u32>, data_dir: Option<&Path>) -> Result<Option<Self>, Failure> {
-        if let Some(pid) = named {
-            let server = Self { pid };
-            let found = server.cpu_time().map(|_| Some(server));
-            return found.ok_or_else(|| Failure::usage(format!("there is no process {pid} on this machine")));
-        }
-        let file = data_dir.and_then(|folder| fs::read_to_string(folder.join(up::PROCESS_ID)).ok());
-        let server = file.and_then(|text| Some(Self { pid: text.trim().parse().ok()? }));
-        Ok(server.filter(|server| server.cpu_time().is_some()))
+    /// None where no process has this id.
+    pub fn find(id: u32) -> Option<Self> {
+        let server = Self { id };
+        server.cpu_time().map(|_| server)
     }
 
     /// User and system time since the process began; none when it is gone.
-    pub fn cpu_time(&self) -> Option<Duration> {
-        parse_stat(&fs::read_to_string(format!("/proc/{}/stat", self.pid)).ok()?)
+    pub(crate) fn cpu_time(&self) -> Option<Duration> {
+        parse_stat(&fs::read_to_string(format!("/proc/{}/stat", self.id)).ok()?)
     }
 }
 
 /// CPU time of this process, the generator of the load.
-pub fn own_cpu_time() -> Option<Duration> {
+pub(crate) fn own_cpu_time() -> Option<Duration> {
     parse_stat(&fs::read_to_string("/proc/self/stat").ok()?)
 }
 
@@ -56,6 +48,7 @@ mod tests {
         assert_eq!(parse_stat(stat), Some(Duration::from_secs(2)));
         assert_eq!(parse_stat("42 (a"), None);
         assert!(own_cpu_time().is_some());
-        assert!(ServerProcess::find(Some(u32::MAX), None).is_err());
+        assert!(ServerProcess::find(std::process::id()).is_some());
+        assert!(ServerProcess::find(u32::MAX).is_none());
     }
 }

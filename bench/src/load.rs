@@ -12,19 +12,34 @@ use certificate::Code;
 use peer_client::certificate::{CallError, Committed, Contract};
 use tokio::{sync::watch, task::JoinSet, time::sleep_until};
 
-use super::{
-    Operation,
-    documents::Documents,
-    server::{ServerProcess, own_cpu_time},
-    setup::Prepared,
+use crate::{
+    documents::{DocumentError, Documents, Template},
+    process::{ServerProcess, own_cpu_time},
 };
-use crate::exit::Failure;
 
 /// Documents are signed before a round for more than any server has yet committed.
 const DOCUMENTS_A_SECOND: f64 = 5_000.0;
 
 /// A client that fails so often in a row gives up: nothing would come of going on.
 const FAILURES_IN_A_ROW: u32 = 10;
+
+/// What is done in each transaction.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Operation {
+    /// A certificate is issued; done when it is committed.
+    Issue,
+    /// A certificate is asked for; nothing is written.
+    Evaluate,
+}
+
+/// What is loaded, and with what.
+pub struct Load {
+    /// The connections, used in turn.
+    pub contracts: Vec<Contract>,
+    pub template: Arc<Template>,
+    /// A certificate that is on the ledger.
+    pub issued: Code,
+}
 
 pub struct Plan {
     pub operation: Operation,
@@ -47,9 +62,9 @@ pub struct Round {
     pub elapsed: Duration,
     /// Of each transaction that was done while it was measured.
     pub times: Vec<Times>,
-    /// Failures at any time, and the first of them in words.
+    /// Failures at any time, and the first of them.
     pub failures: usize,
-    pub first_failure: Option<String>,
+    pub first_failure: Option<CallError>,
     /// CPU time of the server while it was measured; none where its process is not known.
     pub server_cpu: Option<Duration>,
     /// CPU time of this process, the generator.
@@ -68,7 +83,7 @@ pub struct Times {
 /// What the clients of a round share.
 struct Shared {
     operation: Operation,
-    prepared: Arc<Prepared>,
+    load: Arc<Load>,
     documents: Documents,
     /// When measuring begins.
     start: Instant,
@@ -80,7 +95,7 @@ struct Shared {
 #[derive(Default)]
 struct Seen {
     times: Vec<Times>,
-    failures: Vec<String>,
+    failures: Vec<CallError>,
 }
 
 /// CPU times of server and generator at one moment.
@@ -89,19 +104,20 @@ struct Cpu {
     own: Option<Duration>,
 }
 
+/// Loads the network as planned; `server` is its process, where that is known.
 pub async fn round(
     plan: &Plan,
-    prepared: &Arc<Prepared>,
+    load: &Arc<Load>,
     server: Option<&ServerProcess>,
-) -> Result<Round, Failure> {
-    let documents = Documents::sign(&prepared.template, plan.documents())?;
+) -> Result<Round, DocumentError> {
+    let documents = Documents::sign(&load.template, plan.documents())?;
     let left = match plan.stop {
         Stop::Count(count) => Some(AtomicU32::new(count)),
         Stop::After(_) => None,
     };
     let shared = Arc::new(Shared {
         operation: plan.operation,
-        prepared: Arc::clone(prepared),
+        load: Arc::clone(load),
         documents,
         start: Instant::now() + plan.warm_up,
         left,
@@ -155,7 +171,7 @@ impl Cpu {
 async fn client(shared: Arc<Shared>, number: usize) -> Seen {
     let mut seen = Seen::default();
     let mut failures_in_a_row = 0;
-    let contracts = &shared.prepared.contracts;
+    let contracts = &shared.load.contracts;
     let Some(contract) = contracts.get(number % contracts.len().max(1)) else { return seen };
     while !shared.is_over() && failures_in_a_row < FAILURES_IN_A_ROW {
         match shared.transact(contract).await {
@@ -168,7 +184,7 @@ async fn client(shared: Arc<Shared>, number: usize) -> Seen {
             }
             Some(Err(failure)) => {
                 failures_in_a_row += 1;
-                seen.failures.push(Failure::from(failure).to_string());
+                seen.failures.push(failure);
             }
         }
     }
@@ -179,7 +195,7 @@ impl Shared {
     /// One transaction; none when there are no documents left.
     async fn transact(&self, contract: &Contract) -> Option<Result<Times, CallError>> {
         match self.operation {
-            Operation::Evaluate => Some(evaluate(contract, self.prepared.issued).await),
+            Operation::Evaluate => Some(evaluate(contract, self.load.issued).await),
             Operation::Issue => Some(issue(contract, self.documents.take()?).await),
         }
     }
