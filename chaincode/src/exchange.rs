@@ -6,9 +6,9 @@
 use bytes::Bytes;
 use fabric::proto::{
     protos::{
-        ChaincodeMessage, GetHistoryForKey, GetState, GetStateByRange, GetStateMultiple,
+        ChaincodeMessage, DelState, GetHistoryForKey, GetState, GetStateByRange, GetStateMultiple,
         GetStateMultipleResult, PutState, PutStateMetadata, QueryResponse, QueryStateClose, QueryStateNext,
-        WriteBatchState, WriteRecord, chaincode_message::Type,
+        WriteBatchState, WriteRecord, chaincode_message::Type, write_record,
     },
     queryresult::{KeyModification, Kv},
 };
@@ -70,32 +70,41 @@ impl Exchange {
     }
 
     /// The value of a key, or `None`: Fabric does not tell a missing key from an empty value.
-    pub async fn get(&mut self, key: &str) -> Result<Option<Bytes>, LedgerError> {
-        let request = GetState { key: key.into(), ..Default::default() };
+    pub async fn get(&mut self, collection: &str, key: &str) -> Result<Option<Bytes>, LedgerError> {
+        let request = GetState { key: key.into(), collection: collection.into() };
         Ok(present(self.ask(Type::GetState, &request).await?))
     }
 
-    /// The values of several keys in their order, in as few requests as the peer allows.
-    pub async fn get_multiple(&mut self, keys: &[&str]) -> Result<Vec<Option<Bytes>>, LedgerError> {
+    /// The values of several keys in their order, in as few requests as the peer allows; those of private data by the name
+    /// of their collection, public ones by none.
+    pub async fn get_multiple(
+        &mut self,
+        collection: &str,
+        keys: &[&str],
+    ) -> Result<Vec<Option<Bytes>>, LedgerError> {
         let mut values = Vec::with_capacity(keys.len());
         match self.terms.get_multiple {
             Some(most) if keys.len() > 1 => {
                 for keys in keys.chunks(most) {
-                    values.extend(self.get_chunk(keys).await?);
+                    values.extend(self.get_chunk(collection, keys).await?);
                 }
             }
             _ => {
                 for key in keys {
-                    values.push(self.get(key).await?);
+                    values.push(self.get(collection, key).await?);
                 }
             }
         }
         Ok(values)
     }
 
-    async fn get_chunk(&mut self, keys: &[&str]) -> Result<Vec<Option<Bytes>>, LedgerError> {
+    async fn get_chunk(
+        &mut self,
+        collection: &str,
+        keys: &[&str],
+    ) -> Result<Vec<Option<Bytes>>, LedgerError> {
         let keys = keys.iter().map(|key| key.to_string()).collect();
-        let request = GetStateMultiple { keys, ..Default::default() };
+        let request = GetStateMultiple { keys, collection: collection.into() };
         let answer = GetStateMultipleResult::decode(self.ask(Type::GetStateMultiple, &request).await?)?;
         let (asked, answered) = (request.keys.len(), answer.values.len());
         if asked != answered {
@@ -166,13 +175,17 @@ impl Exchange {
     }
 
     async fn write_one(&mut self, write: WriteRecord) -> Result<(), LedgerError> {
+        let kind = write.r#type();
         let WriteRecord { key, value, collection, metadata, .. } = write;
-        match metadata {
-            Some(_) => {
+        match kind {
+            write_record::Type::PutStateMetadata => {
                 let request = PutStateMetadata { key, collection, metadata };
                 self.ask(Type::PutStateMetadata, &request).await?
             }
-            None => self.ask(Type::PutState, &PutState { key, value, collection }).await?,
+            write_record::Type::PurgePrivateData => {
+                self.ask(Type::PurgePrivateData, &DelState { key, collection }).await?
+            }
+            _ => self.ask(Type::PutState, &PutState { key, value, collection }).await?,
         };
         Ok(())
     }

@@ -1,6 +1,6 @@
 //! The ledger as the contract sees it: reads go to the peer at once, writes wait for the contract's success.
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 use bytes::Bytes;
 use certificate::{
@@ -17,11 +17,15 @@ use crate::{
     key_policy,
 };
 
+/// No collection: the world state.
+const PUBLIC: &str = "";
+
 pub(crate) struct Stub {
     exchange: Exchange,
     documents: Arc<CheckedDocuments>,
     timestamp: DateTime,
     creator: Creator,
+    transient: BTreeMap<String, Bytes>,
     writes: Vec<WriteRecord>,
     event: Option<ChaincodeEvent>,
 }
@@ -32,8 +36,9 @@ impl Stub {
         documents: Arc<CheckedDocuments>,
         timestamp: DateTime,
         creator: Creator,
+        transient: BTreeMap<String, Bytes>,
     ) -> Self {
-        Self { exchange, documents, timestamp, creator, writes: Vec::new(), event: None }
+        Self { exchange, documents, timestamp, creator, transient, writes: Vec::new(), event: None }
     }
 
     /// Hands the writes to the peer, and the event to the caller. Fabric's peer fills in the event's ids.
@@ -45,7 +50,7 @@ impl Stub {
 
 impl State for Stub {
     async fn get(&mut self, keys: &[&str]) -> Result<Vec<Option<Bytes>>, StateError> {
-        self.exchange.get_multiple(keys).await.map_err(state_error)
+        self.exchange.get_multiple(PUBLIC, keys).await.map_err(state_error)
     }
 
     async fn range(
@@ -94,6 +99,37 @@ impl State for Stub {
         });
     }
 
+    fn transient(&self, name: &str) -> Option<Bytes> {
+        self.transient.get(name).cloned()
+    }
+
+    async fn get_private(
+        &mut self,
+        organisation: &str,
+        keys: &[&str],
+    ) -> Result<Vec<Option<Bytes>>, StateError> {
+        self.exchange.get_multiple(&implicit_collection(organisation), keys).await.map_err(state_error)
+    }
+
+    fn put_private(&mut self, organisation: &str, key: &str, value: Vec<u8>) {
+        self.writes.push(WriteRecord {
+            r#type: Write::PutState.into(),
+            key: key.into(),
+            value: value.into(),
+            collection: implicit_collection(organisation),
+            ..Default::default()
+        });
+    }
+
+    fn purge_private(&mut self, organisation: &str, key: &str) {
+        self.writes.push(WriteRecord {
+            r#type: Write::PurgePrivateData.into(),
+            key: key.into(),
+            collection: implicit_collection(organisation),
+            ..Default::default()
+        });
+    }
+
     fn set_event(&mut self, name: &str, payload: Vec<u8>) {
         let event = ChaincodeEvent { event_name: name.into(), payload: payload.into(), ..Default::default() };
         self.event = Some(event);
@@ -118,6 +154,11 @@ impl State for Stub {
     fn check_signed(&self, document: &[u8]) -> Result<Arc<SignedDocument>, Vec<Violation>> {
         self.documents.check(document)
     }
+}
+
+/// The collection that every organisation has, and whose only member it is (`core/chaincode/implicitcollection`).
+fn implicit_collection(organisation: &str) -> String {
+    format!("_implicit_org_{organisation}")
 }
 
 fn state_error(error: LedgerError) -> StateError {

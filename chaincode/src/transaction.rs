@@ -1,6 +1,7 @@
 //! One transaction: from the peer's message to the contract's answer.
 
 use std::{
+    collections::BTreeMap,
     sync::Arc,
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
@@ -93,13 +94,13 @@ async fn complete(
         return Err(Failure::Init);
     }
     let proposal = message.proposal.ok_or(Failure::Missing("signed proposal"))?;
-    let (timestamp, creator) = caller(proposal)?;
+    let Proposed { timestamp, creator, transient } = proposed(proposal)?;
     check_clock(timestamp, now)?;
     let input: ChaincodeInput = decode(message.payload).map_err(Failure::Arguments)?;
     let (function, arguments) = input.args.split_first().ok_or(Failure::Function)?;
     let function = std::str::from_utf8(function).map_err(|_| Failure::Function)?;
 
-    let mut stub = Stub::new(exchange, documents, timestamp, creator::creator(&creator)?);
+    let mut stub = Stub::new(exchange, documents, timestamp, creator::creator(&creator)?, transient);
     let answer = certificate::dispatch(&mut stub, function, arguments).await;
     let event = match answer.status {
         certificate::Response::OK => stub.finish().await.map_err(Failure::Writes)?,
@@ -110,15 +111,22 @@ async fn complete(
     Ok((Response { status, message, payload: payload.into() }, event))
 }
 
-/// The transaction's timestamp and its creator, from the proposal's headers.
-fn caller(signed: SignedProposal) -> Result<(DateTime, Bytes), Failure> {
-    let DecodedProposal { channel, signature, .. } = DecodedProposal::new(signed);
+/// What the contract may know of a proposal beside its arguments.
+struct Proposed {
+    timestamp: DateTime,
+    creator: Bytes,
+    transient: BTreeMap<String, Bytes>,
+}
+
+fn proposed(signed: SignedProposal) -> Result<Proposed, Failure> {
+    let DecodedProposal { channel, signature, payload, .. } = DecodedProposal::new(signed);
     let channel = channel?;
     if channel.r#type != HeaderType::EndorserTransaction as i32 {
         return Err(Failure::HeaderType(channel.r#type));
     }
     let timestamp = channel.timestamp.ok_or(Failure::Missing("timestamp"))?;
-    Ok((DateTime::from_seconds(timestamp.seconds), signature?.creator))
+    let (timestamp, creator) = (DateTime::from_seconds(timestamp.seconds), signature?.creator);
+    Ok(Proposed { timestamp, creator, transient: payload?.transient_map })
 }
 
 /// A timestamp is the client's claim, and the contract writes it as the time of what was done. The clock is

@@ -5,6 +5,10 @@
 mod peer;
 
 use bytes::Bytes;
+use certificate::{
+    Code, keys,
+    record::{Application, ApplicationState, Confidential, FieldHash},
+};
 use fabric::proto::protos::{ChaincodeMessage, chaincode_message::Type};
 use peer::{CLIENT, Call, Chaincode, Peer, call, reply, within};
 use tokio::net::TcpStream;
@@ -43,6 +47,53 @@ async fn a_peer_before_fabric_3_1_is_asked_one_by_one() {
     assert_eq!(outcome.response().status, 200);
     assert_eq!(peer.requests, [Type::GetState, Type::PutState, Type::PutStateMetadata]);
     chaincode.stopped().await;
+}
+
+/// Both kinds of peers are asked to purge the field from the private data of both bodies.
+#[tokio::test]
+async fn private_data_are_purged_in_the_words_of_each_peer() {
+    let expected = ["CertBodyMSP", "AccreditationMSP"]
+        .map(|organisation| (format!("_implicit_org_{organisation}"), keys::confidential_field(code(), 0)));
+    for (batches, requests) in [
+        (true, [Type::WriteBatchState].as_slice()),
+        (false, &[Type::PurgePrivateData, Type::PurgePrivateData, Type::PutState]),
+    ] {
+        let chaincode = Chaincode::start().await;
+        let mut peer = Peer::connected(&chaincode, batches).await;
+        hold_confidential_field(&mut peer);
+        let purge = call(&["confidential:purge", &code().to_string(), "why"]);
+        let outcome = peer.run(Call { msp_id: "CertBodyMSP", ..purge }.message()).await;
+        assert_eq!(outcome.response().status, 200, "{outcome:?}");
+        assert_eq!(peer.purged, expected);
+        assert_eq!(peer.requests, [&[Type::GetState, Type::GetState], requests].concat());
+        chaincode.stopped().await;
+    }
+}
+
+fn code() -> Code {
+    Code::from_random([7; 16])
+}
+
+/// Puts an application that was refused, and its one confidential field, onto the peer's ledger.
+fn hold_confidential_field(peer: &mut Peer) {
+    let (application, text) = (code(), || "x".to_owned());
+    let refused = Application {
+        application,
+        body: "CertBodyMSP".into(),
+        applicant: "IndustryMSP".into(),
+        title: text(),
+        scheme_id: text(),
+        scheme_version: text(),
+        dossier: text(),
+        replaces: None,
+        state: ApplicationState::Refused,
+        decision: None,
+        steps: Vec::new(),
+    };
+    let fields = vec![FieldHash(text())];
+    let hashes = Confidential { application, fields, submitted: Vec::new(), purged: None };
+    peer.ledger.insert(keys::application(application), refused.encode().into());
+    peer.ledger.insert(keys::confidential(application), hashes.encode().into());
 }
 
 #[tokio::test]

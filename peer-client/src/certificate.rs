@@ -41,6 +41,8 @@
 //!   refuses the second with 409, unless the first was undone meanwhile (a suspension lifted, say); `ledger:tick` writes
 //!   nothing. [`Update::submit_once`] takes 409 for success: it is for set-up, where nothing else stands in the way.
 
+mod confidential;
+
 use bytes::Bytes;
 use certificate::{
     Code, DateTime,

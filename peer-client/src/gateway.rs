@@ -3,11 +3,14 @@
 use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
+use fabric::proto::msp::SerializedIdentity;
 use msp::SigningIdentity;
 use services::gateway::gateway_client::GatewayClient;
 use tonic::{Request, transport::Channel};
 
-use crate::{Commit, Endpoint, Error, EventStream, Invocation, Proposal, StartAt, Transaction};
+use crate::{
+    Commit, Endpoint, Error, EventStream, Invocation, Proposal, StartAt, Transaction, error::decode,
+};
 
 /// The largest message either way; Fabric's own limit.
 const MESSAGE_BYTES: usize = 100 << 20;
@@ -112,6 +115,12 @@ impl Gateway {
 
     pub(crate) fn creator(&self) -> &Bytes {
         &self.creator
+    }
+
+    /// The MSP id of the identity in whose name it is used.
+    pub(crate) fn organization(&self) -> Result<String, Error> {
+        let identity: SerializedIdentity = decode("the identity", self.creator.clone())?;
+        Ok(identity.mspid)
     }
 
     pub(crate) fn timeouts(&self) -> &Timeouts {

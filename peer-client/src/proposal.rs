@@ -1,6 +1,9 @@
 //! The first step: a proposal, to be evaluated on one peer or endorsed by those whom policy asks.
 
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::{
+    fmt,
+    time::{SystemTime, UNIX_EPOCH},
+};
 
 use bytes::Bytes;
 use fabric::{
@@ -26,7 +29,7 @@ const NONCE_BYTES: usize = 24;
 ///
 /// It is signed if the gateway holds a private key. Otherwise pass [`Proposal::digest`] to the holder of the key, and
 /// the answer to [`Proposal::with_signature`].
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Proposal {
     gateway: Gateway,
     transaction_id: String,
@@ -133,6 +136,13 @@ impl Proposal {
     fn signed(&self) -> Result<SignedProposal, Error> {
         let signature = self.signature.clone().ok_or(Error::NotSigned("the proposal"))?;
         Ok(SignedProposal { proposal_bytes: self.bytes.clone(), signature })
+    }
+}
+
+/// Without its bytes, in which private inputs are.
+impl fmt::Debug for Proposal {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "proposal {}", self.transaction_id)
     }
 }
 

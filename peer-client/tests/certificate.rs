@@ -6,7 +6,7 @@ mod support;
 
 use std::collections::VecDeque;
 
-use certificate::{Code, DateTime, record::Effect};
+use certificate::{Code, DateTime, confidential::ConfidentialField, record::Effect};
 use fabric::proto::{
     gateway::CommitStatusResponse,
     protos::{ChaincodeInvocationSpec, ChaincodeProposalPayload, Proposal, SignedProposal, TxValidationCode},
@@ -62,6 +62,44 @@ async fn a_call_has_the_functions_name_and_its_arguments() {
     assert_eq!(asked(), ["accreditation:suspend", "LabMSP", "https://s", "newGrants", "why"]);
     contract.scheme_register(&json!({"id": "https://s"})).submit().await.unwrap();
     assert_eq!(asked(), ["scheme:register", "{\"id\":\"https://s\"}"]);
+}
+
+/// The secrets go by the transient map to the two bodies that hold them, and every question to a peer of one's own.
+#[tokio::test]
+async fn confidential_calls_name_their_organisations() {
+    let commit = in_block(TxValidationCode::Valid);
+    let fake =
+        FakeGateway::new(Script { result: "{\"body\":\"OneMSP\"}".into(), commit, ..Default::default() });
+    let Some(contract) = connect(&fake).await else { return };
+    let code = Code::from_bytes([1; 16]);
+    let field = ConfidentialField {
+        application: code,
+        field: "formulation".into(),
+        salt: "0a".repeat(16),
+        value: json!("canary"),
+    };
+    let asked = || fake.script(|script| (script.organizations.clone(), script.proposals.pop().unwrap()));
+    let (own, holders) = (["CertBodyMSP"], ["OneMSP", "AccreditationMSP"]);
+
+    let submit = contract.confidential_submit(code, std::slice::from_ref(&field)).await.unwrap();
+    assert_eq!(asked().0, own);
+    assert!(!format!("{submit:?}").contains("canary"), "{submit:?}");
+    submit.submit().await.unwrap();
+    let (organisations, signed) = asked();
+    assert_eq!(organisations, holders);
+    assert_eq!(arguments(signed.clone()), ["confidential:submit", &code.to_string()]);
+    let proposal = Proposal::decode(signed.proposal_bytes).unwrap();
+    let transient = ChaincodeProposalPayload::decode(proposal.payload).unwrap().transient_map;
+    let handed_in: Vec<ConfidentialField> = serde_json::from_slice(&transient["fields"]).unwrap();
+    assert_eq!((handed_in, transient.len()), (vec![field], 1));
+
+    contract.confidential_purge(code, "why").await.unwrap().submit().await.unwrap();
+    let (organisations, signed) = asked();
+    assert_eq!(organisations, holders);
+    assert_eq!(arguments(signed), ["confidential:purge", &code.to_string(), "why"]);
+
+    contract.confidential_get(code).unwrap().evaluate().await.unwrap();
+    assert_eq!(asked().0, own);
 }
 
 #[tokio::test]

@@ -6,6 +6,7 @@ mod accreditation;
 mod application;
 mod call;
 mod certificate;
+mod confidential;
 mod issue;
 mod issuer_key;
 mod laboratory;
@@ -89,6 +90,10 @@ async fn call<S: State>(state: &mut S, function: &str, arguments: &[Bytes]) -> R
         "application:withdraw" => application::withdraw(call).await,
         "application:get" => application::get(call).await,
         "application:list" => application::list(call).await,
+        "confidential:submit" => confidential::submit(call).await,
+        "confidential:hashes" => confidential::hashes(call).await,
+        "confidential:get" => confidential::get(call).await,
+        "confidential:purge" => confidential::purge(call).await,
         "certificate:grant" => application::grant(call).await,
         "certificate:check" => issue::check(call).await,
         "certificate:issue" => issue::issue(call).await,

@@ -9,6 +9,7 @@ use crate::code::Code;
 pub const LEDGER: &str = "ledger";
 
 pub const APPLICATION: &str = "application/";
+pub const CONFIDENTIAL: &str = "confidential/";
 pub const RESERVATION: &str = "reservation/";
 pub const CERTIFICATE: &str = "certificate/";
 pub const STOP: &str = "stop/";
@@ -22,6 +23,16 @@ pub const LABORATORY: &str = "laboratory/";
 
 pub fn application(application: Code) -> String {
     format!("{APPLICATION}{application}")
+}
+
+/// What the public may know of an application's confidential fields.
+pub fn confidential(application: Code) -> String {
+    format!("{CONFIDENTIAL}{application}")
+}
+
+/// A field in private data; the key says nothing but its place.
+pub fn confidential_field(application: Code, place: usize) -> String {
+    format!("{CONFIDENTIAL}{application}/{place}")
 }
 
 /// Of a certificate that is not granted yet.

@@ -20,6 +20,7 @@
 //!   combination of state, role and organisation is tested against it (test `each_step_in_each_state_by_each_caller`).
 //! - No input panics (clippy denies what could; the tests of `chaincode/certificate/tests/hostile_input.rs`).
 
+pub mod confidential;
 pub mod contract;
 pub mod demo;
 pub mod duty;

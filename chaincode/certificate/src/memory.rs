@@ -28,6 +28,12 @@ pub struct Memory {
     written: BTreeMap<String, Vec<u8>>,
     policies_written: BTreeMap<String, KeyPolicy>,
     event: Option<(String, Vec<u8>)>,
+    transient: BTreeMap<String, Bytes>,
+    /// Private values by organisation and key.
+    private: BTreeMap<(String, String), Bytes>,
+    private_written: BTreeMap<(String, String), Option<Vec<u8>>>,
+    /// The organisation whose peer runs the transaction, where it is another than its creator's.
+    peer: Option<String>,
 }
 
 /// A transaction that Fabric would mark ENDORSEMENT_POLICY_FAILURE.
@@ -51,6 +57,10 @@ impl Memory {
             written: BTreeMap::new(),
             policies_written: BTreeMap::new(),
             event: None,
+            transient: BTreeMap::new(),
+            private: BTreeMap::new(),
+            private_written: BTreeMap::new(),
+            peer: None,
         }
     }
 
@@ -64,6 +74,25 @@ impl Memory {
         self.written.clear();
         self.policies_written.clear();
         self.event = None;
+        self.transient.clear();
+        self.private_written.clear();
+        self.peer = None;
+    }
+
+    /// Gives the open transaction an entry of the transient map.
+    pub fn hand_over(&mut self, name: &str, value: Vec<u8>) {
+        self.transient.insert(name.to_owned(), value.into());
+    }
+
+    /// Runs the open transaction at a peer of this organisation.
+    pub fn at_peer_of(&mut self, organisation: &str) {
+        self.peer = Some(organisation.to_owned());
+    }
+
+    /// What an organisation's private data hold.
+    pub fn private(&self, organisation: &str) -> impl Iterator<Item = (&str, &Bytes)> {
+        let own = self.private.iter().filter(move |((owner, _), _)| owner == organisation);
+        own.map(|((_, key), value)| (key.as_str(), value))
     }
 
     /// Runs one function in a transaction of its own and commits it where it succeeds, endorsed by both bodies.
@@ -94,6 +123,17 @@ impl Memory {
         let keys = self.written.keys().chain(self.policies_written.keys());
         if let Some(key) = keys.into_iter().find(|key| !self.may_write(key, endorsers)) {
             return Err(PolicyFailure { key: key.clone() });
+        }
+        // A collection of one organisation has the endorsement policy of that organisation alone.
+        let mut private = self.private_written.keys();
+        if let Some((_, key)) = private.find(|(owner, _)| !endorsers.contains(&owner.as_str())) {
+            return Err(PolicyFailure { key: key.clone() });
+        }
+        for (key, value) in mem::take(&mut self.private_written) {
+            match value {
+                Some(value) => self.private.insert(key, value.into()),
+                None => self.private.remove(&key),
+            };
         }
         for (key, value) in mem::take(&mut self.written) {
             let modification = Modification {
@@ -171,6 +211,32 @@ impl State for Memory {
 
     fn set_policy(&mut self, key: &str, policy: &KeyPolicy) {
         self.policies_written.insert(key.to_owned(), policy.clone());
+    }
+
+    fn transient(&self, name: &str) -> Option<Bytes> {
+        self.transient.get(name).cloned()
+    }
+
+    async fn get_private(
+        &mut self,
+        organisation: &str,
+        keys: &[&str],
+    ) -> Result<Vec<Option<Bytes>>, StateError> {
+        let peer = self.peer.as_ref().unwrap_or(&self.creator.msp_id);
+        let value = |key: &&str| self.private.get(&(organisation.to_owned(), (*key).to_owned())).cloned();
+        let values: Vec<_> = keys.iter().map(value).collect();
+        if peer != organisation && values.iter().any(Option::is_some) {
+            return Err(StateError("private data matching public hash version is not available".into()));
+        }
+        Ok(values)
+    }
+
+    fn put_private(&mut self, organisation: &str, key: &str, value: Vec<u8>) {
+        self.private_written.insert((organisation.to_owned(), key.to_owned()), Some(value));
+    }
+
+    fn purge_private(&mut self, organisation: &str, key: &str) {
+        self.private_written.insert((organisation.to_owned(), key.to_owned()), None);
     }
 
     fn set_event(&mut self, name: &str, payload: Vec<u8>) {

@@ -42,6 +42,23 @@ pub trait State: Send {
     /// can write the key or change its policy.
     fn set_policy(&mut self, key: &str, policy: &KeyPolicy);
 
+    /// An entry of the proposal's transient map: it reaches the endorsers, and neither the orderer nor a block.
+    fn transient(&self, name: &str) -> Option<Bytes>;
+
+    /// The committed values of `keys` in an organisation's own private data (Fabric's implicit collection), in their order.
+    /// An error at another organisation's peer, which does not have them.
+    fn get_private(
+        &mut self,
+        organisation: &str,
+        keys: &[&str],
+    ) -> impl Future<Output = Result<Vec<Option<Bytes>>, StateError>> + Send;
+
+    /// Writes a value into an organisation's own private data; it takes the endorsement of a peer of that organisation.
+    fn put_private(&mut self, organisation: &str, key: &str, value: Vec<u8>);
+
+    /// Deletes a private value and every earlier one of its key from the disks of those who hold it.
+    fn purge_private(&mut self, organisation: &str, key: &str);
+
     /// The one event that the transaction emits; a second call replaces the first.
     fn set_event(&mut self, name: &str, payload: Vec<u8>);
 

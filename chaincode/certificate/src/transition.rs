@@ -150,6 +150,17 @@ pub const WITHDRAW: Transition = step(
     "ApplicationWithdrawn",
 );
 
+/// Not a step: confidential fields are handed in with an application, or for more that was asked for. It stands beside the
+/// table.
+pub const CONFIDE: Transition = step(
+    "confidential:submit",
+    Side::Applicant,
+    APPLICANT,
+    &[Submitted, Returned],
+    None,
+    "ConfidentialSubmitted",
+);
+
 /// 7.7.
 pub const GRANT: Transition = step(
     "certificate:grant",

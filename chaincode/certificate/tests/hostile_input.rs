@@ -7,7 +7,9 @@ mod common;
 
 use bytes::Bytes;
 use certificate::document::{check_draft, check_signed};
-use certificate::record::{Accreditation, Application, Certificate, IssuerKey, Laboratory, Ledger};
+use certificate::record::{
+    Accreditation, Application, Certificate, Confidential, IssuerKey, Laboratory, Ledger,
+};
 use certificate::record::{Reservation, Scheme, Status, Stop, Superseded, Withdrawal};
 use certificate::state::State;
 use certificate::{canonical, demo, dispatch, keys, parties};
@@ -103,7 +105,7 @@ fn collect(value: &Value, here: String, pointers: &mut Vec<String>) {
     pointers.push(here);
 }
 
-const FUNCTIONS: [&str; 44] = [
+const FUNCTIONS: [&str; 48] = [
     "ledger:bind",
     "ledger:get",
     "ledger:tick",
@@ -138,6 +140,10 @@ const FUNCTIONS: [&str; 44] = [
     "application:withdraw",
     "application:get",
     "application:list",
+    "confidential:submit",
+    "confidential:hashes",
+    "confidential:get",
+    "confidential:purge",
     "certificate:grant",
     "certificate:check",
     "certificate:issue",
@@ -235,6 +241,7 @@ proptest! {
             let _ = (Certificate::decode(&bytes), Stop::decode(&bytes, "A"), Withdrawal::decode(&bytes, "A"), Status::decode(&bytes));
             let _ = (Ledger::decode(&bytes), Scheme::decode(&bytes), Accreditation::decode(&bytes), IssuerKey::decode(&bytes));
             let _ = (Application::decode(&bytes), Laboratory::decode(&bytes), Reservation::decode(&bytes), Superseded::decode(&bytes));
+            let _ = Confidential::decode(&bytes);
             ledger.begin(certification_client(), now());
             ledger.put(&keys[which], record);
             let _ = ledger.commit(&[parties::CERTIFICATION_BODY, parties::ACCREDITATION_BODY]);

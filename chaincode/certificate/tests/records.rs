@@ -8,9 +8,9 @@ mod common;
 use bytes::Bytes;
 use certificate::parties::ACCREDITATION_BODY;
 use certificate::record::{
-    Accreditation, AccreditationSuspension, Act, Application, ApplicationState, Certificate, Decision,
-    Effect, Event, Hold, IssuerKey, Laboratory, Ledger, Recommendation, RecordError, Reservation, Scheme,
-    Status, Step, Stop, Suspension, TestReport, Withdrawal,
+    Accreditation, AccreditationSuspension, Act, Application, ApplicationState, Certificate, Confidential,
+    Decision, Effect, Event, FieldHash, Hold, IssuerKey, Laboratory, Ledger, Recommendation, RecordError,
+    Reservation, Scheme, Status, Step, Stop, Suspension, TestReport, Withdrawal,
 };
 use certificate::{Code, DateTime};
 use proptest::prelude::*;
@@ -136,6 +136,15 @@ fn the_form_is_frozen() {
     }
     let reservation = Reservation { application: code, stands: true };
     assert_eq!(hex::encode(reservation.encode()), format!("02{}01", "11".repeat(16)));
+    let confidential = Confidential {
+        application: code,
+        fields: vec![FieldHash("x".into())],
+        submitted: vec![event.clone()],
+        purged: Some(event.clone()),
+    };
+    let expected = format!("02{}0001000000017800{}{event_hex}01{event_hex}", "11".repeat(16), "01");
+    assert_eq!(hex::encode(confidential.encode()), expected);
+    assert_eq!(Confidential::decode(&confidential.encode().into()), Ok(confidential));
     let application = application(Vec::new());
     let text = "0000000178";
     let expected = [

@@ -14,9 +14,10 @@ use fabric::proto::{
     common::{ChannelHeader, Header, HeaderType, SignatureHeader},
     msp::SerializedIdentity,
     protos::{
-        ChaincodeAdditionalParams, ChaincodeEvent, ChaincodeId, ChaincodeInput, ChaincodeMessage, GetState,
-        GetStateByRange, GetStateMultiple, GetStateMultipleResult, Proposal, PutState, QueryResponse,
-        QueryResultBytes, QueryStateNext, Response, SignedProposal, WriteBatchState, chaincode_message::Type,
+        ChaincodeAdditionalParams, ChaincodeEvent, ChaincodeId, ChaincodeInput, ChaincodeMessage, DelState,
+        GetState, GetStateByRange, GetStateMultiple, GetStateMultipleResult, Proposal, PutState,
+        QueryResponse, QueryResultBytes, QueryStateNext, Response, SignedProposal, WriteBatchState,
+        chaincode_message::Type, write_record,
     },
     queryresult::Kv,
 };
@@ -89,6 +90,8 @@ pub struct Peer {
     pub requests: Vec<Type>,
     pub ledger: BTreeMap<String, Bytes>,
     pub policies: BTreeMap<String, Bytes>,
+    /// Collections and keys that were purged.
+    pub purged: Vec<(String, String)>,
     /// How many results one page of a query holds.
     pub page: usize,
     pages: BTreeMap<String, VecDeque<Kv>>,
@@ -125,8 +128,8 @@ impl Peer {
         let register = within(incoming.message()).await?.unwrap();
         assert_eq!(register.r#type(), Type::Register);
         assert_eq!(ChaincodeId::decode(register.payload).unwrap().name, PACKAGE_ID);
-        let (requests, ledger, policies, pages) = Default::default();
-        Ok(Self { outgoing, incoming, requests, ledger, policies, page: 100, pages })
+        let (requests, ledger, policies, purged, pages) = Default::default();
+        Ok(Self { outgoing, incoming, requests, ledger, policies, purged, page: 100, pages })
     }
 
     /// A peer since Fabric 3.1 offers batches; one before sends READY without a payload.
@@ -212,11 +215,20 @@ impl Peer {
                 self.policies.insert(put.key, metadata.value);
                 Bytes::new()
             }
+            Type::PurgePrivateData => {
+                let DelState { key, collection } = DelState::decode(payload).unwrap();
+                self.purged.push((collection, key));
+                Bytes::new()
+            }
             Type::WriteBatchState => {
                 for record in WriteBatchState::decode(payload).unwrap().rec {
-                    match record.metadata {
-                        Some(metadata) => self.policies.insert(record.key, metadata.value),
-                        None => self.ledger.insert(record.key, record.value),
+                    match (record.r#type(), record.metadata) {
+                        (write_record::Type::PurgePrivateData, _) => {
+                            self.purged.push((record.collection, record.key));
+                            None
+                        }
+                        (_, Some(metadata)) => self.policies.insert(record.key, metadata.value),
+                        (_, None) => self.ledger.insert(record.key, record.value),
                     };
                 }
                 Bytes::new()

@@ -353,6 +353,22 @@ impl State for Simulation<'_> {
         self.policies.insert(key.to_owned(), policy.clone());
     }
 
+    fn transient(&self, _: &str) -> Option<Bytes> {
+        None
+    }
+
+    async fn get_private(&mut self, _: &str, _: &[&str]) -> Result<Vec<Option<Bytes>>, StateError> {
+        Err(StateError("no function that is run here reads private data".into()))
+    }
+
+    fn put_private(&mut self, _: &str, _: &str, _: Vec<u8>) {
+        unreachable!("no function that is run here writes private data");
+    }
+
+    fn purge_private(&mut self, _: &str, _: &str) {
+        unreachable!("no function that is run here purges private data");
+    }
+
     fn set_event(&mut self, _: &str, _: Vec<u8>) {}
 
     fn channel_id(&self) -> &str {

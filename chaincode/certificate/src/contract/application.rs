@@ -52,7 +52,7 @@ struct Summary {
 }
 
 /// The application, and the one of `transitions` that its caller may take in its state.
-async fn enter<S: State>(
+pub async fn enter<S: State>(
     call: &mut Call<'_, S>,
     id: &str,
     transitions: &[&'static Transition],
@@ -209,7 +209,7 @@ fn summary(application: Application) -> Summary {
     }
 }
 
-async fn existing<S: State>(call: &mut Call<'_, S>, id: &str) -> Result<Application, Refusal> {
+pub async fn existing<S: State>(call: &mut Call<'_, S>, id: &str) -> Result<Application, Refusal> {
     let id = code(id)?;
     let record = call.record(&keys::application(id), Application::decode).await?;
     record.ok_or_else(|| Refusal::Unknown(format!("no application {id}")))
