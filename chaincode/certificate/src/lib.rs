@@ -23,6 +23,7 @@
 pub mod confidential;
 pub mod contract;
 pub mod demo;
+pub mod disclosure;
 pub mod duty;
 pub mod event_log;
 pub mod keys;

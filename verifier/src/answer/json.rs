@@ -1,5 +1,6 @@
 //! The answer as JSON: `docs` of the API are the field comments here.
 
+use certificate::record::FieldHash;
 use certificate::verdict::{Reason, Verdict};
 use certificate::{Code, DateTime, Moment};
 use serde::Serialize;
@@ -46,6 +47,8 @@ struct Body<'a> {
     certificate: Option<Certificate>,
     #[serde(skip_serializing_if = "Option::is_none")]
     accreditation: Option<AccreditationAt<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    confidential: Option<Confidential<'a>>,
     ledger: Ledger<'a>,
     links: Links,
     /// This verifier stands on a ledger that one operator made for demonstration.
@@ -79,6 +82,16 @@ struct AccreditationAt<'a> {
     valid_until: DateTime,
     /// Whether it covered decisions at that moment.
     in_force: bool,
+}
+
+/// What a disclosed field is compared with; absent where the record cannot be read.
+#[derive(Debug, Serialize)]
+struct Confidential<'a> {
+    /// On which the certificate was granted, where there was one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    application: Option<Code>,
+    /// Of each confidential field, `sha256:` and the hex of its salted hash.
+    fields: &'a [FieldHash],
 }
 
 #[derive(Debug, Serialize)]
@@ -164,6 +177,7 @@ impl<'a> Body<'a> {
             settled: answer.is_settled(),
             certificate: None,
             accreditation: entry.and_then(|entry| AccreditationAt::new(entry, answer.moment)),
+            confidential: entry.and_then(Confidential::new),
             ledger: Ledger::new(shared.channel, entry),
             links: Links::new(answer.question.code, entry.is_some(), shared.base),
             demonstration: shared.demonstration,
@@ -208,6 +222,13 @@ impl<'a> AccreditationAt<'a> {
             valid_until: accreditation.valid_until,
             in_force: entry.accreditation_in_force(moment),
         })
+    }
+}
+
+impl<'a> Confidential<'a> {
+    fn new(entry: &'a Entry) -> Option<Self> {
+        let fields = entry.confidential.as_deref()?;
+        Some(Self { application: entry.certificate.application, fields })
     }
 }
 

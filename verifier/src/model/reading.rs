@@ -4,7 +4,9 @@ use std::collections::BTreeSet;
 
 use bytes::Bytes;
 use certificate::event_log::{EventLog, Kind, Moment, Period};
-use certificate::record::{Accreditation, Certificate, IssuerKey, RecordError, Scheme};
+use certificate::record::{
+    Accreditation, Certificate, Confidential, FieldHash, IssuerKey, RecordError, Scheme,
+};
 use certificate::verdict::{Case, Verdict, verdict};
 use certificate::{Code, DateTime, LedgerTime, keys, parties};
 use fabric::types::Height;
@@ -40,6 +42,8 @@ pub struct Entry {
     pub within_accreditation: bool,
     /// `None` where the record cannot be read.
     pub accreditation: Option<Accreditation>,
+    /// Hashes of the confidential fields of its application; `None` where their record cannot be read.
+    pub confidential: Option<Vec<FieldHash>>,
     /// What was done to the certificate and to its accreditation: who did it, and the log of it.
     pub logs: Vec<(String, EventLog)>,
 }
@@ -86,15 +90,25 @@ impl<'a> Reading<'a> {
         // There is no such record before there is a successor.
         let superseded = read_log(&keys::superseded(code), |key| self.snapshot.get_pinned(key))?;
         logs.push((certificate.body.clone(), superseded));
+        let confidential = self.confidential(certificate.application)?;
         Ok(Some(Entry {
             code,
             issued: version,
             issued_at,
             within_accreditation,
             accreditation,
+            confidential,
             logs,
             certificate,
         }))
+    }
+
+    fn confidential(&self, application: Option<Code>) -> Result<Option<Vec<FieldHash>>, ModelError> {
+        let Some(application) = application else { return Ok(Some(Vec::new())) };
+        match self.record(&keys::confidential(application), Confidential::decode) {
+            Err(ModelError::Record { .. }) => Ok(None),
+            found => Ok(Some(found?.map_or_else(Vec::new, |(record, _)| record.fields))),
+        }
     }
 
     /// What a record's owner did. A record that was never there, which an issue by the contract makes, or is there
