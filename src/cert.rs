@@ -2,15 +2,12 @@
 
 mod accreditation;
 mod check;
-mod clock;
-pub mod contract;
 pub mod files;
 mod grant;
 mod issue;
 mod key;
 pub mod ledger;
 pub mod network;
-pub mod output;
 mod qr;
 mod scheme;
 pub mod show;
@@ -19,6 +16,8 @@ mod stop;
 pub mod subject;
 pub mod template;
 mod verify;
+
+pub use commands::{contract, output};
 
 use crate::exit::{Exit, Failure};
 use network::Common;

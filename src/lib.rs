@@ -12,20 +12,17 @@ mod cert;
 mod chaincode;
 mod channel;
 mod crypto;
-mod exit;
 mod expiry;
 mod laboratory;
 mod ledger;
 mod listen;
 mod privacy;
 mod processor;
-mod prompt;
 mod replay;
 mod signals;
 mod status;
 mod up;
 mod verifier;
-mod visible;
 
 use std::{io::IsTerminal, process::ExitCode, time::Duration};
 
@@ -34,6 +31,7 @@ use clap::{
     CommandFactory, Parser, Subcommand,
     error::{ContextKind, ContextValue, ErrorKind},
 };
+use commands::{exit, prompt};
 use exit::{Exit, Failure};
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use tracing_subscriber::{EnvFilter, fmt::format::FmtSpan};

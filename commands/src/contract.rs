@@ -9,8 +9,11 @@ use peer_client::{
 };
 use tonic::Code;
 
-use super::{clock, output};
-use crate::exit::{Exit, Failure};
+use crate::{
+    clock,
+    exit::{Exit, Failure},
+    output,
+};
 
 /// The contract at one organisation's gateway, in one identity's name.
 pub async fn connect(
