@@ -1,5 +1,7 @@
 //! `nanotrace application`: applications for certification, from their submission to the decision.
 
+mod confidential;
+
 use std::{
     fs::File,
     io::{self, BufRead, BufReader},
@@ -52,6 +54,15 @@ enum Command {
         which: Which,
     },
     List(List),
+    Confide(confidential::Confide),
+    /// Show the confidential part, for persons on duty of the two bodies. By default as User2 of CertBody, an evaluator.
+    Confidential {
+        #[command(flatten)]
+        which: Which,
+    },
+    /// Purge the confidential part of an application that has ended, from the private data of both bodies. What was opened before
+    /// can still be verified. By default as User1 of CertBody, a decision-maker.
+    Purge(WithReason),
 }
 
 /// What is done to an application that is there.
@@ -209,6 +220,9 @@ pub async fn run(args: Args) -> Result<Exit, Failure> {
     match command {
         Command::Submit(submit) => apply(submit, &network, json).await?,
         Command::Show { which } => show(which.id, &network, json).await?,
+        Command::Confide(order) => confidential::confide(order, &network, json).await?,
+        Command::Confidential { which } => confidential::show(which, &network, json).await?,
+        Command::Purge(order) => confidential::purge(order, &network, json).await?,
         Command::List(list) => print_list(&list, &network, json).await?,
         Command::Step(step) => {
             let (update, done) = step.update(&network).await?;

@@ -2,6 +2,7 @@
 
 mod accreditation;
 mod check;
+mod disclosure;
 pub mod files;
 mod grant;
 mod issue;
@@ -57,6 +58,8 @@ enum Command {
     Supersede(stop::SupersedeArgs),
     Qr(qr::Args),
     Verify(verify::Args),
+    Disclose(disclosure::DiscloseArgs),
+    VerifyDisclosure(disclosure::VerifyArgs),
     /// The keys with which a certification body signs.
     #[command(subcommand)]
     Key(key::Command),
@@ -87,6 +90,8 @@ pub async fn run(args: Args) -> Result<Exit, Failure> {
         Command::Supersede(args) => stop::supersede(args, &network, json).await,
         Command::Qr(args) => qr::run(args, &network, json).await,
         Command::Verify(args) => verify::run(args, &network, json).await,
+        Command::Disclose(args) => disclosure::disclose(args, &network, json).await,
+        Command::VerifyDisclosure(args) => disclosure::verify(args, &network, json).await,
         Command::Key(command) => key::run(command, &network, json).await,
         Command::Scheme(command) => scheme::run(command, &network, json).await,
         Command::Accreditation(command) => accreditation::run(command, &network, json).await,

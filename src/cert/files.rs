@@ -7,11 +7,11 @@ use std::{
     path::Path,
 };
 
-use certificate::{document, multikey};
+use certificate::{confidential::ConfidentialField, document, multikey};
 use durable::Access;
 use ed25519_dalek::SigningKey;
 use peer_client::json_fault;
-use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Visitor};
+use serde::de::{Deserialize, DeserializeOwned, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Number, Value};
 
 use super::output;
@@ -38,6 +38,29 @@ pub fn read_document_and_bytes(path: &Path) -> Result<(Value, Vec<u8>), Failure>
     let strict: Strict = serde_json::from_slice(&bytes)
         .map_err(|error| Failure::usage(format!("{name} cannot be signed: {}", json_fault(&error))))?;
     Ok((strict.0, bytes))
+}
+
+/// Reads a JSON object whose members are confidential.
+pub fn read_object(path: &Path) -> Result<Map<String, Value>, Failure> {
+    let Strict(object) = read_json(path, "a JSON object")?;
+    match object {
+        Value::Object(members) => Ok(members),
+        _ => Err(Failure::usage(format!("{} is no JSON object", path.display()))),
+    }
+}
+
+/// Reads the confidential fields that an applicant kept.
+pub fn read_kept(path: &Path) -> Result<Vec<ConfidentialField>, Failure> {
+    read_json(path, "a file of kept fields")
+}
+
+/// Reads JSON of one kind; its faults are told by their place, because words about them could quote a secret.
+pub fn read_json<T: DeserializeOwned>(path: &Path, what: &str) -> Result<T, Failure> {
+    let name = path.display();
+    let bytes = read(path).map_err(|error| Failure::usage(format!("cannot read {name}: {error}")))?;
+    serde_json::from_slice(&bytes).map_err(|error| {
+        Failure::usage(format!("{name} is not {what}: see line {}, column {}", error.line(), error.column()))
+    })
 }
 
 /// Reads a file, of which it takes the first [`MAXIMUM_BYTES`] and one; `-` is standard input.
