@@ -129,7 +129,13 @@ async fn flood(profile: Arc<ConnectionProfile>, client: usize, answered: Arc<Ato
             _ => vec![(key.clone(), b"no policy".to_vec())],
         };
         let writes = vec![(key, vec![7; 1000])];
-        let forgery = Forgery { namespace: "nanotrace", writes, policies, endorsers: &["Industry"] };
+        let forgery = Forgery {
+            namespace: "nanotrace",
+            writes,
+            policies,
+            endorsers: &["Industry"],
+            ..Forgery::default()
+        };
         let profile = profile.clone();
         // It panics where the gateway refuses it, which is an answer too.
         let _ = tokio::spawn(async move { forgery.submit(&profile).await }).await;

@@ -8,13 +8,13 @@ use fabric::{
     proto::{
         common::{ChannelHeader, Envelope, Header, HeaderType, Payload, SignatureHeader},
         gateway::SubmitRequest,
-        kvrwset::{KvMetadataEntry, KvMetadataWrite, KvWrite, KvrwSet},
+        kvrwset::{HashedRwSet, KvMetadataEntry, KvMetadataWrite, KvWrite, KvWriteHash, KvrwSet},
         protos::{
             ChaincodeAction, ChaincodeActionPayload, ChaincodeEndorsedAction, ChaincodeHeaderExtension,
             ChaincodeId, ChaincodeProposalPayload, Endorsement, ProposalResponsePayload, Response,
             Transaction, TransactionAction, TxValidationCode,
         },
-        rwset::{NsReadWriteSet, TxReadWriteSet, tx_read_write_set::DataModel},
+        rwset::{CollectionHashedReadWriteSet, NsReadWriteSet, TxReadWriteSet, tx_read_write_set::DataModel},
     },
     types::txid,
 };
@@ -25,11 +25,14 @@ use services::gateway::gateway_client::GatewayClient;
 use sha2::{Digest, Sha256};
 
 /// A forged transaction: what it writes, in which namespace, and whose peers signed it.
+#[derive(Default)]
 pub struct Forgery<'a> {
     pub namespace: &'a str,
     pub writes: Vec<(String, Vec<u8>)>,
     /// Keys whose endorsement policy is set, and the encoded policy.
     pub policies: Vec<(String, Vec<u8>)>,
+    /// Collection, private key, and the value, or none to purge it.
+    pub private: Vec<(String, String, Option<Vec<u8>>)>,
     /// Names of the organisations whose peers endorse.
     pub endorsers: &'a [&'a str],
 }
@@ -103,7 +106,7 @@ impl Forgery<'_> {
         let namespace = NsReadWriteSet {
             namespace: self.namespace.into(),
             rwset: rwset.encode_to_vec().into(),
-            ..Default::default()
+            collection_hashed_rwset: self.private.iter().map(hashed).collect(),
         };
         let results = TxReadWriteSet { data_model: DataModel::Kv as i32, ns_rwset: vec![namespace] };
         ChaincodeAction {
@@ -116,6 +119,23 @@ impl Forgery<'_> {
             }),
             ..Default::default()
         }
+    }
+}
+
+/// A private write as its transaction announces it. The value itself reaches nobody.
+fn hashed((collection, key, value): &(String, String, Option<Vec<u8>>)) -> CollectionHashedReadWriteSet {
+    let hash = |bytes: &[u8]| Bytes::copy_from_slice(&Sha256::digest(bytes));
+    let write = KvWriteHash {
+        key_hash: hash(key.as_bytes()),
+        is_delete: value.is_none(),
+        value_hash: value.as_deref().map(hash).unwrap_or_default(),
+        is_purge: value.is_none(),
+    };
+    let set = HashedRwSet { hashed_writes: vec![write], ..Default::default() };
+    CollectionHashedReadWriteSet {
+        collection_name: collection.clone(),
+        hashed_rwset: set.encode_to_vec().into(),
+        pvt_rwset_hash: hash(b"the private write set"),
     }
 }
 

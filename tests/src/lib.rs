@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
+pub mod bodies;
 pub mod chaincode_node;
 pub mod differential;
 pub mod durability;

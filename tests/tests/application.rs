@@ -2,81 +2,10 @@
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
 
-use std::{fs, path::PathBuf};
+use std::fs;
 
 use serde_json::{Value, json};
-use tests::{Network, assert_success, get};
-
-const SCHEME: &str = "https://nanotrace.org/schemes/demonstration";
-const METHOD: &str = "TEM";
-
-/// A network, and a folder for what people write.
-struct Bodies {
-    network: Network,
-    folder: tempfile::TempDir,
-}
-
-impl Bodies {
-    fn start() -> Self {
-        Self { network: Network::start(), folder: tempfile::tempdir().unwrap() }
-    }
-
-    fn file(&self, name: &str) -> PathBuf {
-        self.folder.path().join(name)
-    }
-
-    /// Runs a command that must succeed, and reads what it prints as JSON.
-    fn done(&self, command: &str) -> Value {
-        let output = self.network.nanotrace(&words(&format!("{command} --json")));
-        serde_json::from_str(&assert_success(&output)).unwrap()
-    }
-
-    /// Runs a command that must be refused, for this reason.
-    fn refused(&self, command: &str, reason: &str) {
-        let output = self.network.nanotrace(&words(command));
-        let message = String::from_utf8_lossy(&output.stderr).into_owned();
-        assert_eq!(output.status.code(), Some(1), "{command}: {message}");
-        assert!(message.contains(reason), "{command}: {message}");
-    }
-
-    /// A draft of a certificate; the hash of its test report.
-    fn draft(&self, name: &str) -> String {
-        let draft = self.file(name);
-        let issuer = "did:web:certbody.nanotrace.example";
-        let arguments =
-            ["cert", "template", "--demonstration", "--issuer", issuer, "--out", draft.to_str().unwrap()];
-        assert_success(&self.network.nanotrace(&arguments));
-        let draft: Value = serde_json::from_slice(&fs::read(draft).unwrap()).unwrap();
-        draft.pointer("/credentialSubject/testReports/0/sha256").unwrap().as_str().unwrap().to_owned()
-    }
-
-    fn sign(&self, draft: &str, signed: &str) -> String {
-        let key = self.network.directory().join("demonstration/issuer-key.txt");
-        let (draft, signed) = (self.file(draft), self.file(signed));
-        let [draft, key, signed] = [&draft, &key, &signed].map(|path| path.to_str().unwrap());
-        assert_success(&self.network.nanotrace(&["cert", "sign", draft, "--key", key, "--out", signed]));
-        signed.to_owned()
-    }
-
-    /// The network's time, in whole seconds.
-    fn time(&self, code: &str) -> String {
-        self.done(&format!("cert show {code}"))["at"].as_str().unwrap().to_owned()
-    }
-
-    /// What a scan answers: the result, and the weightiest reason.
-    fn scanned(&self, code: &str, query: &str) -> (String, Value) {
-        let answer: Value = serde_json::from_str(&get(
-            &self.network.verifier(),
-            &format!("/api/v1/certificates/{code}{query}"),
-        ))
-        .unwrap();
-        (answer["result"].as_str().unwrap_or_default().to_owned(), answer["reasons"][0].clone())
-    }
-}
-
-fn words(command: &str) -> Vec<&str> {
-    command.split(' ').collect()
-}
+use tests::bodies::{Bodies, METHOD, SCHEME};
 
 #[test]
 fn a_certificate_lives_from_application_to_withdrawal() {

@@ -206,8 +206,8 @@ async fn write_large_blocks(profile: &ConnectionProfile) -> usize {
         let forgery = Forgery {
             namespace: "nanotrace",
             writes: vec![(format!("large/{number}"), vec![7; 4 << 20])],
-            policies: Vec::new(),
             endorsers: &["CertBody"],
+            ..Forgery::default()
         };
         forgery.submit(profile).await;
     }

@@ -31,7 +31,7 @@ const ACCREDITATION_BODY: &str = "AccreditationMSP";
 
 fn forgery<'a>(namespace: &'a str, endorsers: &'a [&'a str], keys: Vec<String>) -> Forgery<'a> {
     let writes = keys.into_iter().map(|key| (key, b"forged".to_vec())).collect();
-    Forgery { namespace, writes, policies: Vec::new(), endorsers }
+    Forgery { namespace, writes, endorsers, ..Forgery::default() }
 }
 
 fn alone(msp_id: &str) -> Vec<u8> {
@@ -65,6 +65,7 @@ async fn a_certification_body_cannot_act_alone() {
             writes: Vec::new(),
             policies: vec![(key.clone(), alone(CERT_BODY))],
             endorsers: &["CertBody"],
+            ..Forgery::default()
         };
         let verdict = grab.submit(&profile).await;
         assert_eq!(verdict, TxValidationCode::EndorsementPolicyFailure, "take over the policy of {key}");
@@ -86,8 +87,8 @@ async fn three_other_organisations_cannot_redefine_the_chaincode() {
         let redefinition = Forgery {
             namespace: "_lifecycle",
             writes: vec![(key.clone(), sequence.encode_to_vec())],
-            policies: Vec::new(),
             endorsers,
+            ..Forgery::default()
         };
         let verdict = redefinition.submit(&profile).await;
         assert_eq!(verdict, TxValidationCode::EndorsementPolicyFailure, "{endorsers:?}");
@@ -165,8 +166,8 @@ async fn no_write_of_one_body_keeps_the_other_from_stopping() {
     let own = |key: String, value: Vec<u8>| Forgery {
         namespace: "nanotrace",
         writes: vec![(key, value)],
-        policies: Vec::new(),
         endorsers: &["CertBody"],
+        ..Forgery::default()
     };
     let attack = own(keys::stop(code, CERT_BODY), deceiving.encode());
     assert_eq!(attack.submit(&profile).await, TxValidationCode::Valid);
