@@ -24,6 +24,9 @@ pub const MAXIMUM_FIELD_BYTES: usize = 16 << 10;
 /// Characters of a field's name.
 pub const MAXIMUM_NAME: usize = 200;
 
+/// Up to here every whole number has a form of its own.
+const EXACT: u64 = 1 << 53;
+
 /// Hex digits of a salt of 128 bits.
 const SALT_DIGITS: usize = 32;
 
@@ -42,8 +45,11 @@ pub struct ConfidentialField {
 }
 
 impl ConfidentialField {
-    /// What is stored, hashed and disclosed.
+    /// What is stored, hashed and disclosed. None where two values would have it.
     pub fn canonical(&self) -> Result<Vec<u8>, CanonicalError> {
+        if !is_exact(&self.value) {
+            return Err(CanonicalError::Json("has a whole number beyond 2^53, write it as text".into()));
+        }
         let value = serde_json::to_value(self).map_err(|error| CanonicalError::Json(error.to_string()))?;
         to_canonical(&value)
     }
@@ -61,11 +67,27 @@ impl ConfidentialField {
             Some("names another application")
         } else if !is_line(&self.field, MAXIMUM_NAME) {
             Some("must have a name of 1 to 200 visible characters")
+        } else if !is_exact(&self.value) {
+            Some("has a whole number beyond 2^53: write it as text")
         } else if !is_salt {
             Some("must have a salt of 128 random bits, as 32 lower-case hex digits")
         } else {
             None
         }
+    }
+}
+
+/// The canonical form has the numbers of IEEE 754 alone, and rounds others: a disclosed 9007199254740993 would have the hash of
+/// 9007199254740992.
+fn is_exact(value: &Value) -> bool {
+    match value {
+        Value::Number(number) => {
+            number.as_i64().is_none_or(|number| number.unsigned_abs() <= EXACT)
+                && number.as_u64().is_none_or(|number| number <= EXACT)
+        }
+        Value::Array(elements) => elements.iter().all(is_exact),
+        Value::Object(members) => members.values().all(is_exact),
+        Value::Null | Value::Bool(_) | Value::String(_) => true,
     }
 }
 
@@ -128,6 +150,26 @@ mod tests {
             let mut other = field();
             change(&mut other);
             assert_ne!(other.hash().unwrap(), field().hash().unwrap());
+        }
+    }
+
+    #[test]
+    fn no_two_numbers_have_one_hash() {
+        let with = |number: &str| {
+            let value = serde_json::from_str(&format!("{{\"ppm\": [{number}]}}")).unwrap();
+            ConfidentialField { value, ..field() }
+        };
+        for number in ["9007199254740993", "-9007199254740993", "18446744073709551615"] {
+            assert!(
+                with(number).hash().is_err() && with(number).fault(field().application).is_some(),
+                "{number}"
+            );
+        }
+        for number in ["9007199254740992", "-9007199254740992", "1.5", "1e300"] {
+            assert!(
+                with(number).hash().is_ok() && with(number).fault(field().application).is_none(),
+                "{number}"
+            );
         }
     }
 

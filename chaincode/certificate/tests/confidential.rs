@@ -186,6 +186,7 @@ fn what_is_no_list_of_fields_is_refused_without_a_word_of_it() {
             changed(|entry| entry[0]["value"] = json!(CANARY.repeat(MAXIMUM_FIELD_BYTES / 20))),
             "at most 16384 bytes",
         ),
+        (changed(|entry| entry[0]["value"] = json!(u64::MAX)), "a whole number beyond 2^53"),
         (json!(CANARY.repeat(100_000)), "is over"),
     ];
     for (entry, words) in cases {
