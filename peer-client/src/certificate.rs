@@ -169,6 +169,17 @@ impl Contract {
         self.update("issuerKey:revoke", [body, public_key, reason])
     }
 
+    /// Certificates that were issued at `from` or later are not valid.
+    pub fn issuer_key_compromise(
+        &self,
+        body: &str,
+        public_key: &str,
+        from: DateTime,
+        reason: &str,
+    ) -> Update {
+        self.update("issuerKey:compromise", [body, public_key, &from.to_string(), reason])
+    }
+
     pub fn issuer_key_get(&self, body: &str, public_key: &str) -> Query {
         self.query("issuerKey:get", [body, public_key])
     }

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use certificate::{multikey, parties};
+use certificate::{DateTime, multikey, parties};
 use ed25519_dalek::SigningKey;
 use serde_json::{Value, json};
 
@@ -10,6 +10,7 @@ use super::{
     contract, files,
     network::{ACCREDITOR, BODY_ADMIN, Network, OFFICER},
     output::{self, text_at},
+    show::parse_date_time,
 };
 use crate::exit::{Exit, Failure};
 
@@ -19,6 +20,7 @@ pub enum Command {
     Propose(Propose),
     Approve(Approve),
     Revoke(Revoke),
+    Compromise(Compromise),
     /// List all keys with what became of them.
     List,
 }
@@ -70,6 +72,24 @@ pub struct Revoke {
     reason: String,
 }
 
+/// Declare that somebody else may have had a key: certificates issued at that time or later are not valid, those issued before
+/// stand. Each of the two bodies does so alone; it cannot be taken back, and an earlier time can be declared later. By default
+/// as Admin of CertBody.
+#[derive(clap::Args)]
+pub struct Compromise {
+    #[arg(value_parser = parse_public_key)]
+    public_key: String,
+    /// The certification body whose key it is, by its MSP id.
+    #[arg(long, value_name = "MSP-ID", default_value = parties::CERTIFICATION_BODY)]
+    body: String,
+    /// From when, such as 2026-01-31T12:00:00Z, or 2026-01-31 for its first second, UTC.
+    #[arg(long, value_name = "DATE|DATE-TIME", value_parser = parse_date_time)]
+    from: DateTime,
+    /// Why, in a sentence; the public reads it.
+    #[arg(long)]
+    reason: String,
+}
+
 pub async fn run(command: Command, network: &Network, json: bool) -> Result<Exit, Failure> {
     match command {
         Command::Generate(args) => generate(&args, json)?,
@@ -83,6 +103,11 @@ pub async fn run(command: Command, network: &Network, json: bool) -> Result<Exit
             let revoke = network.contract(BODY_ADMIN).await?.issuer_key_revoke(&body, &public_key, &reason);
             let committed = contract::submit(revoke).await?;
             output::committed("revoked", &committed, json)?;
+        }
+        Command::Compromise(Compromise { public_key, body, from, reason }) => {
+            let contract = network.contract(BODY_ADMIN).await?;
+            let declare = contract.issuer_key_compromise(&body, &public_key, from, &reason);
+            output::committed("declared compromised", &contract::submit(declare).await?, json)?;
         }
         Command::List => list(network, json).await?,
     }

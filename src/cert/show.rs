@@ -125,6 +125,7 @@ fn reason(reason: &Value) -> String {
         "expired" => "expired on",
         "suspended" => "suspended since",
         "superseded" => "superseded on",
+        "issuerKeyCompromised" => "signed with a compromised key, as declared on",
         // A cause that this program does not know stops the certificate no less.
         _ => "not valid since",
     };

@@ -5,7 +5,10 @@
 use std::fs;
 
 use serde_json::{Value, json};
-use tests::bodies::{Bodies, METHOD, SCHEME};
+use tests::{
+    bodies::{Bodies, METHOD, SCHEME},
+    get,
+};
 
 #[test]
 fn a_certificate_lives_from_application_to_withdrawal() {
@@ -92,6 +95,42 @@ fn a_certificate_lives_from_application_to_withdrawal() {
     bodies.done(&format!("cert withdraw {newer} --reason misuse --yes"));
     assert_eq!(bodies.scanned(newer, "").1["cause"], json!("withdrawn"));
     assert_eq!(bodies.scanned(code, &format!("?at={while_valid}")).0, "valid", "at {while_valid}");
+}
+
+/// By the accreditation body alone; by the page, the JSON and the command line.
+#[test]
+fn a_certificate_of_a_compromised_key_is_not_valid() {
+    let bodies = Bodies::start();
+    let code = bodies.network.code().to_string();
+    bodies.draft("draft.json");
+    let signed = bodies.sign("draft.json", "signed.json");
+    let keys = bodies.done("cert key list");
+    let key = keys[0]["publicKey"].as_str().unwrap();
+    let declare =
+        |from: &str, who: &str| format!("cert key compromise {key} --from {from} --reason stolen {who}");
+
+    bodies.refused(&declare("2090-01-01", "--user Admin"), "must not be after the transaction's timestamp");
+    bodies.refused(&declare("2026-01-01", "--org Industry --user User1"), "IndustryMSP");
+    // Issued before that.
+    let (issued, mut from) = (bodies.time(&code), bodies.time(&code));
+    while from == issued {
+        from = bodies.time(&code);
+    }
+    bodies.done(&declare(&from, "--user Admin"));
+    assert_eq!(bodies.scanned(&code, "").0, "valid");
+    bodies
+        .refused(&format!("cert issue {signed}"), "must not be compromised, but CertBodyMSP declares it so");
+    // And after that.
+    while bodies.time(&code) == from {}
+    bodies.done(&declare("2026-01-01", "--org Accreditation --user Admin"));
+    let (result, reason) = bodies.scanned(&code, "");
+    assert_eq!((result.as_str(), &reason["cause"]), ("notValid", &json!("issuerKeyCompromised")));
+    assert_eq!((&reason["by"], &reason["why"]), (&json!("AccreditationMSP"), &json!("stolen")));
+    assert_eq!(bodies.scanned(&code, &format!("?at={from}")).0, "valid", "what was answered stays");
+    let page = get(&bodies.network.verifier(), &format!("/c/{code}"));
+    assert!(page.contains("somebody else may have had the key"), "{page}");
+    let (exit, shown) = bodies.ended(&format!("cert show {code}"));
+    assert!(exit == Some(1) && shown.contains("signed with a compromised key"), "{shown}");
 }
 
 fn assert_persons_are_pseudonyms(application: &Value) {

@@ -6,6 +6,7 @@ mod accreditation;
 mod application;
 mod call;
 mod certificate;
+mod compromise;
 mod confidential;
 mod issue;
 mod issuer_key;
@@ -70,6 +71,7 @@ async fn call<S: State>(state: &mut S, function: &str, arguments: &[Bytes]) -> R
         "issuerKey:propose" => issuer_key::propose(call).await,
         "issuerKey:approve" => issuer_key::approve(call).await,
         "issuerKey:revoke" => issuer_key::revoke(call).await,
+        "issuerKey:compromise" => compromise::declare(call).await,
         "issuerKey:get" => issuer_key::get(call).await,
         "issuerKey:list" => issuer_key::list(call).await,
         "laboratory:register" => laboratory::register(call).await,

@@ -10,10 +10,10 @@ use bytes::Bytes;
 use crate::code::Code;
 use crate::date_time::DateTime;
 use crate::ledger_time::LedgerTime;
-use crate::record::{Accreditation, Effect, Event, RecordError, Stop, Superseded, Withdrawal};
+use crate::record::{Accreditation, Compromise, Effect, Event, RecordError, Stop, Superseded, Withdrawal};
 use crate::record::{Field, Input, decode, encode, since};
 
-const VERSION: u8 = 2;
+const VERSION: u8 = 3;
 
 /// Periods of one kind in a log. The contract allows fewer suspensions; past this many, which only a dishonest owner
 /// reaches, the last one stays open.
@@ -42,6 +42,8 @@ pub struct Period {
     pub until: Option<DateTime>,
     /// The certificate that stands in the place of a superseded one.
     pub successor: Option<Code>,
+    /// Of a compromise: it is about certificates whose issue counts from then on.
+    pub compromised_from: Option<DateTime>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -56,6 +58,8 @@ pub enum Kind {
     NewGrantsSuspended,
     /// Of an accreditation, with all certificates that rest on it.
     AllCertificatesSuspended,
+    /// Of an issuer key; never ends.
+    Compromised,
     /// The record could not be read: deleted, or written past the contract.
     Unreadable,
 }
@@ -66,6 +70,7 @@ struct Shown {
     began: Event,
     ended: Option<Event>,
     successor: Option<Code>,
+    compromised_from: Option<DateTime>,
 }
 
 /// When a question is about.
@@ -111,6 +116,17 @@ impl EventLog {
         self.see(shown, time)
     }
 
+    pub fn see_compromise(&mut self, value: Option<&Bytes>, owner: &str, time: LedgerTime) -> bool {
+        let shown = readable(value, |value| Compromise::decode(value, owner)).map(|compromise| {
+            let shown = compromise.declared.into_iter().map(|declared| Shown {
+                compromised_from: Some(declared.compromised_from),
+                ..Shown::new(Kind::Compromised, declared.event, None)
+            });
+            shown.collect()
+        });
+        self.see(shown, time)
+    }
+
     pub fn see_accreditation(&mut self, value: Option<&Bytes>, time: LedgerTime) -> bool {
         let shown = readable(value, Accreditation::decode).map(|accreditation| {
             let suspensions = accreditation.suspensions.into_iter();
@@ -132,6 +148,12 @@ impl EventLog {
         self.periods.iter().find(|period| period.kind == kind && period.in_force(moment))
     }
 
+    /// The first declaration that counts at that moment and is about a certificate whose issue counts from `issued`.
+    pub fn compromised(&self, issued: DateTime, moment: Moment) -> Option<&Period> {
+        let concerns = |period: &&Period| period.compromised_from.is_some_and(|from| from <= issued);
+        self.periods.iter().filter(concerns).find(|period| period.in_force(moment))
+    }
+
     fn see(&mut self, shown: Option<Vec<Shown>>, time: LedgerTime) -> bool {
         let before = self.periods.clone();
         match shown {
@@ -150,7 +172,7 @@ impl EventLog {
     fn see_unreadable(&mut self, time: LedgerTime) {
         let is_open = |period: &Period| period.kind == Kind::Unreadable && period.until.is_none();
         if !self.periods.iter().any(is_open) {
-            self.open(Kind::Unreadable, None, None, at_once(time));
+            self.open(Period::new(Kind::Unreadable, None, at_once(time)));
         }
     }
 
@@ -171,35 +193,31 @@ impl EventLog {
             shown.ended.is_some() || self.periods.get(*index).is_some_and(|period| period.until.is_none())
         });
         let from = time.of_stop(shown.began.effective_at);
-        let index = known.or_else(|| self.open(shown.kind, Some(shown.began), shown.successor, from));
-        if let (Some(index), Some(ended)) = (index, shown.ended) {
+        let Shown { kind, began, ended, successor, compromised_from } = shown;
+        let period = Period { successor, compromised_from, ..Period::new(kind, Some(began), from) };
+        let index = known.or_else(|| self.open(period));
+        if let (Some(index), Some(ended)) = (index, ended) {
             let until = time.of_grant(ended.effective_at);
             self.close(index, Some(ended), until);
         }
     }
 
     /// The place of the new period; `None` where there are too many, of which the last stays open.
-    fn open(
-        &mut self,
-        kind: Kind,
-        began: Option<Event>,
-        successor: Option<Code>,
-        from: DateTime,
-    ) -> Option<usize> {
-        let of_kind = self.periods.iter().filter(|period| period.kind == kind).count();
+    fn open(&mut self, mut period: Period) -> Option<usize> {
+        let of_kind = self.periods.iter().filter(|other| other.kind == period.kind).count();
         if of_kind >= MAXIMUM_PERIODS {
             return None;
         }
         let index = self.periods.len();
-        let began = began.map(|event| kept(event, index));
-        self.periods.push(Period { kind, began, from, ended: None, until: None, successor });
+        period.began = period.began.map(|event| kept(event, index));
+        self.periods.push(period);
         Some(index)
     }
 
     fn close(&mut self, index: usize, ended: Option<Event>, until: DateTime) {
         let Some(kind) = self.periods.get(index).map(|period| period.kind) else { return };
         let earlier = self.periods.iter().take(index).filter(|period| period.kind == kind).count();
-        let is_final = matches!(kind, Kind::Withdrawn | Kind::Superseded);
+        let is_final = matches!(kind, Kind::Withdrawn | Kind::Superseded | Kind::Compromised);
         let stays = is_final || earlier + 1 >= MAXIMUM_PERIODS;
         if let Some(period) = self.periods.get_mut(index).filter(|period| period.until.is_none() && !stays) {
             period.ended = ended.map(|event| kept(event, index));
@@ -217,6 +235,10 @@ impl EventLog {
 }
 
 impl Period {
+    fn new(kind: Kind, began: Option<Event>, from: DateTime) -> Period {
+        Period { kind, began, from, ended: None, until: None, successor: None, compromised_from: None }
+    }
+
     /// Half-open: in force from the second it began to the second before it ended.
     pub fn in_force(&self, moment: Moment) -> bool {
         let has_begun = match moment {
@@ -238,7 +260,7 @@ impl Period {
 
 impl Shown {
     fn new(kind: Kind, began: Event, ended: Option<Event>) -> Shown {
-        Shown { kind, began, ended, successor: None }
+        Shown { kind, began, ended, successor: None, compromised_from: None }
     }
 }
 
@@ -272,6 +294,7 @@ impl Field for Period {
         self.ended.write(out);
         self.until.write(out);
         self.successor.write(out);
+        self.compromised_from.write(out);
     }
 
     fn read(input: &mut Input) -> Result<Period, RecordError> {
@@ -282,6 +305,7 @@ impl Field for Period {
             ended: Field::read(input)?,
             until: Field::read(input)?,
             successor: since(2, input, None, Field::read)?,
+            compromised_from: since(3, input, None, Field::read)?,
         })
     }
 }
@@ -295,6 +319,7 @@ impl Field for Kind {
             Kind::AllCertificatesSuspended => 4,
             Kind::Unreadable => 5,
             Kind::Superseded => 6,
+            Kind::Compromised => 7,
         });
     }
 
@@ -306,6 +331,7 @@ impl Field for Kind {
             4 => Ok(Kind::AllCertificatesSuspended),
             5 => Ok(Kind::Unreadable),
             6 => Ok(Kind::Superseded),
+            7 => Ok(Kind::Compromised),
             _ => Err(RecordError::Content),
         }
     }

@@ -19,6 +19,7 @@ pub const STATUS: &str = "status/";
 pub const SCHEME: &str = "scheme/";
 pub const ACCREDITATION: &str = "accreditation/";
 pub const ISSUER_KEY: &str = "issuer-key/";
+pub const COMPROMISE: &str = "compromise/";
 pub const LABORATORY: &str = "laboratory/";
 
 pub fn application(application: Code) -> String {
@@ -82,6 +83,11 @@ pub fn issuer_key(body: &str, key: &str) -> String {
     format!("{ISSUER_KEY}{}/{}", escaped(body), escaped(key))
 }
 
+/// What one organisation declares of an issuer key.
+pub fn compromise(body: &str, key: &str, organisation: &str) -> String {
+    format!("{COMPROMISE}{}/{}/{}", escaped(body), escaped(key), escaped(organisation))
+}
+
 /// What a key's record is about, for readers that take in every record. The other way round from the functions above.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Subject {
@@ -90,6 +96,7 @@ pub enum Subject {
     Withdrawal { certificate: Code, owner: String },
     Superseded { certificate: Code },
     Accreditation,
+    Compromise { owner: String },
     Other,
 }
 
@@ -105,6 +112,9 @@ pub fn subject(key: &str) -> Subject {
     }
     if let Some(certificate) = key.strip_prefix(SUPERSEDED).and_then(whole_code) {
         return Subject::Superseded { certificate };
+    }
+    if let Some((_, owner)) = key.strip_prefix(COMPROMISE).and_then(|rest| rest.rsplit_once('/')) {
+        return Subject::Compromise { owner: unescaped(owner) };
     }
     if key.starts_with(ACCREDITATION) { Subject::Accreditation } else { Subject::Other }
 }
@@ -148,6 +158,8 @@ mod tests {
             assert_eq!(subject(&withdrawal(code, &owner)), Subject::Withdrawal { certificate: code, owner });
         }
         assert_eq!(subject(&superseded(code)), Subject::Superseded { certificate: code });
+        let owner = "a/b".to_owned();
+        assert_eq!(subject(&compromise("CertBodyMSP", "z6Mk", &owner)), Subject::Compromise { owner });
         assert_eq!(subject(&accreditation("CertBodyMSP", "urn:x:y")), Subject::Accreditation);
         // Another spelling of a code is another key.
         for other in

@@ -6,6 +6,7 @@ mod accreditation;
 mod application;
 mod certificate;
 mod codec;
+mod compromise;
 mod confidential;
 mod event;
 mod issuer_key;
@@ -25,6 +26,7 @@ pub use application::{
 pub use certificate::Certificate;
 pub use codec::RecordError;
 pub(crate) use codec::{Field, Input, decode, encode, since};
+pub use compromise::{Compromise, Declaration};
 pub use confidential::{Confidential, FieldHash};
 pub use event::{Event, MAXIMUM_REASON};
 pub use issuer_key::IssuerKey;

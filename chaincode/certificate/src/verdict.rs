@@ -16,7 +16,7 @@ pub struct Case<'a> {
     pub issued: DateTime,
     /// Whether the issue counts from within the term of the accreditation on which the certificate rests.
     pub within_accreditation: bool,
-    /// What was done to the certificate and to its accreditation: MSP id of who did it, and its log.
+    /// What was done to the certificate, to its accreditation and to the key that signed it: MSP id of who did it, and its log.
     pub logs: &'a [(&'a str, &'a EventLog)],
 }
 
@@ -59,6 +59,8 @@ pub enum Cause {
     Withdrawn,
     /// Another certificate stands in its place.
     Superseded,
+    /// It was issued when somebody else may have had the key that signed it.
+    IssuerKeyCompromised,
     /// The ledger took the issue in when the accreditation had ended or not begun.
     IssuedOutsideAccreditation,
     Expired,
@@ -73,7 +75,7 @@ pub enum Cause {
 /// decision: until then no ledger vouched for it.
 pub fn verdict(case: Case<'_>, moment: Moment) -> Verdict {
     let mut reasons: Vec<Reason> = dates(case, moment.time())
-        .chain(case.logs.iter().flat_map(|(by, log)| stops(by, log, moment)))
+        .chain(case.logs.iter().flat_map(|(by, log)| stops(by, log, case.issued, moment)))
         .collect();
     reasons.sort_by_key(|reason| (reason.cause, reason.since));
     if !reasons.is_empty() {
@@ -90,15 +92,23 @@ pub fn verdict(case: Case<'_>, moment: Moment) -> Verdict {
 }
 
 /// At most one reason of each kind: the earliest stop that stands says enough.
-fn stops<'a>(by: &'a str, log: &'a EventLog, moment: Moment) -> impl Iterator<Item = Reason> + 'a {
-    [
+fn stops<'a>(
+    by: &'a str,
+    log: &'a EventLog,
+    issued: DateTime,
+    moment: Moment,
+) -> impl Iterator<Item = Reason> + 'a {
+    let compromised = log.compromised(issued, moment);
+    let compromised = compromised.map(|period| reason(Cause::IssuerKeyCompromised, by, period, moment));
+    let kinds = [
         (Kind::Withdrawn, Cause::Withdrawn),
         (Kind::Superseded, Cause::Superseded),
         (Kind::Suspended, Cause::Suspended),
         (Kind::AllCertificatesSuspended, Cause::AccreditationSuspended),
     ]
     .into_iter()
-    .filter_map(move |(kind, cause)| Some(reason(cause, by, log.in_force(kind, moment)?, moment)))
+    .filter_map(move |(kind, cause)| Some(reason(cause, by, log.in_force(kind, moment)?, moment)));
+    kinds.chain(compromised)
 }
 
 fn reason(cause: Cause, by: &str, period: &Period, moment: Moment) -> Reason {

@@ -8,7 +8,7 @@ mod common;
 use bytes::Bytes;
 use certificate::document::{check_draft, check_signed};
 use certificate::record::{
-    Accreditation, Application, Certificate, Confidential, IssuerKey, Laboratory, Ledger,
+    Accreditation, Application, Certificate, Compromise, Confidential, IssuerKey, Laboratory, Ledger,
 };
 use certificate::record::{Reservation, Scheme, Status, Stop, Superseded, Withdrawal};
 use certificate::state::State;
@@ -105,7 +105,7 @@ fn collect(value: &Value, here: String, pointers: &mut Vec<String>) {
     pointers.push(here);
 }
 
-const FUNCTIONS: [&str; 48] = [
+const FUNCTIONS: [&str; 49] = [
     "ledger:bind",
     "ledger:get",
     "ledger:tick",
@@ -120,6 +120,7 @@ const FUNCTIONS: [&str; 48] = [
     "issuerKey:propose",
     "issuerKey:approve",
     "issuerKey:revoke",
+    "issuerKey:compromise",
     "issuerKey:get",
     "issuerKey:list",
     "laboratory:register",
@@ -241,7 +242,7 @@ proptest! {
             let _ = (Certificate::decode(&bytes), Stop::decode(&bytes, "A"), Withdrawal::decode(&bytes, "A"), Status::decode(&bytes));
             let _ = (Ledger::decode(&bytes), Scheme::decode(&bytes), Accreditation::decode(&bytes), IssuerKey::decode(&bytes));
             let _ = (Application::decode(&bytes), Laboratory::decode(&bytes), Reservation::decode(&bytes), Superseded::decode(&bytes));
-            let _ = Confidential::decode(&bytes);
+            let _ = (Confidential::decode(&bytes), Compromise::decode(&bytes, "A"));
             ledger.begin(certification_client(), now());
             ledger.put(&keys[which], record);
             let _ = ledger.commit(&[parties::CERTIFICATION_BODY, parties::ACCREDITATION_BODY]);

@@ -8,9 +8,9 @@ mod common;
 use bytes::Bytes;
 use certificate::parties::ACCREDITATION_BODY;
 use certificate::record::{
-    Accreditation, AccreditationSuspension, Act, Application, ApplicationState, Certificate, Confidential,
-    Decision, Effect, Event, FieldHash, Hold, IssuerKey, Laboratory, Ledger, Recommendation, RecordError,
-    Reservation, Scheme, Status, Step, Stop, Suspension, TestReport, Withdrawal,
+    Accreditation, AccreditationSuspension, Act, Application, ApplicationState, Certificate, Compromise,
+    Confidential, Decision, Declaration, Effect, Event, FieldHash, Hold, IssuerKey, Laboratory, Ledger,
+    Recommendation, RecordError, Reservation, Scheme, Status, Step, Stop, Suspension, TestReport, Withdrawal,
 };
 use certificate::{Code, DateTime};
 use proptest::prelude::*;
@@ -136,6 +136,10 @@ fn the_form_is_frozen() {
     }
     let reservation = Reservation { application: code, stands: true };
     assert_eq!(hex::encode(reservation.encode()), format!("02{}01", "11".repeat(16)));
+    let declared = Declaration { compromised_from: DateTime::from_seconds(3), event: event.clone() };
+    let compromise = Compromise { declared: Some(declared) };
+    assert_eq!(hex::encode(compromise.encode()), format!("0201{:016x}{event_hex}", 3));
+    assert_eq!(hex::encode(Compromise::default().encode()), "0200");
     let confidential = Confidential {
         application: code,
         fields: vec![FieldHash("x".into())],

@@ -165,6 +165,7 @@ impl<'a> BlockChanges<'a> {
             }
             Subject::Stop { owner, .. } => self.log(key)?.see_stop(value, &owner, time),
             Subject::Withdrawal { owner, .. } => self.log(key)?.see_withdrawal(value, &owner, time),
+            Subject::Compromise { owner } => self.log(key)?.see_compromise(value, &owner, time),
             Subject::Superseded { .. } => self.log(key)?.see_superseded(value, time),
             Subject::Accreditation => {
                 self.accreditations.insert(key.to_owned(), readable(update.value.as_ref()));

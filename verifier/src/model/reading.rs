@@ -88,8 +88,13 @@ impl<'a> Reading<'a> {
             }
         }
         // There is no such record before there is a successor.
-        let superseded = read_log(&keys::superseded(code), |key| self.snapshot.get_pinned(key))?;
-        logs.push((certificate.body.clone(), superseded));
+        let log = |key: String| read_log(&key, |key| self.snapshot.get_pinned(key));
+        logs.push((certificate.body.clone(), log(keys::superseded(code))?));
+        // Keys that were approved before there were such records have none.
+        let public_key = certificate.public_key().unwrap_or_default();
+        for body in [certificate.body.as_str(), parties::ACCREDITATION_BODY] {
+            logs.push((body.to_owned(), log(keys::compromise(&certificate.body, public_key, body))?));
+        }
         let confidential = self.confidential(certificate.application)?;
         Ok(Some(Entry {
             code,

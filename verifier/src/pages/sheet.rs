@@ -243,6 +243,7 @@ fn words(kind: Kind) -> (&'static str, &'static str) {
         Kind::Suspended => ("Suspended", "Suspension lifted"),
         Kind::Withdrawn => ("Withdrawn", ""),
         Kind::Superseded => ("Superseded", ""),
+        Kind::Compromised => ("The signing key declared compromised", ""),
         Kind::NewGrantsSuspended => {
             ("Accreditation suspended for new certificates", "Accreditation restored")
         }

@@ -114,6 +114,9 @@ fn reason_words(reason: &Reason) -> ReasonWords {
             let other = reason.superseded_by.map(|code| format!(": {}", code.grouped())).unwrap_or_default();
             ("Superseded by another certificate", format!("on {since}{by}{other}."))
         }
+        Cause::IssuerKeyCompromised => {
+            ("Signed when somebody else may have had the key", format!("as declared on {since}{by}."))
+        }
         Cause::IssuedOutsideAccreditation => {
             ("The certification body was not accredited when the ledger took it in", format!("on {since}."))
         }

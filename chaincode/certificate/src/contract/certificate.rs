@@ -32,11 +32,31 @@ pub async fn get<S: State>(mut call: Call<'_, S>) -> Result<Vec<u8>, Refusal> {
         [keys::stop, keys::withdrawal].map(|key| parties.map(|party| key(code, party)));
     let accreditation = keys::accreditation(&certificate.body, &certificate.scheme_id);
     let superseded = keys::superseded(code);
-    let [accreditation, body_stop, other_stop, body_withdrawal, other_withdrawal, superseded] = call
-        .values([&accreditation, &stops[0], &stops[1], &withdrawals[0], &withdrawals[1], &superseded])
+    let public_key = certificate.public_key().unwrap_or_default();
+    let compromises = parties.map(|party| keys::compromise(&certificate.body, public_key, party));
+    let [
+        accreditation,
+        body_stop,
+        other_stop,
+        body_withdrawal,
+        other_withdrawal,
+        superseded,
+        body_compromise,
+        other_compromise,
+    ] = call
+        .values([
+            &accreditation,
+            &stops[0],
+            &stops[1],
+            &withdrawals[0],
+            &withdrawals[1],
+            &superseded,
+            &compromises[0],
+            &compromises[1],
+        ])
         .await?;
 
-    let mut logs: [EventLog; 6] = Default::default();
+    let mut logs: [EventLog; 8] = Default::default();
     logs[0].see_accreditation(accreditation.as_ref(), LedgerTime::CLAIMED);
     logs[1].see_stop(body_stop.as_ref(), parties[0], LedgerTime::CLAIMED);
     logs[2].see_stop(other_stop.as_ref(), parties[1], LedgerTime::CLAIMED);
@@ -45,9 +65,27 @@ pub async fn get<S: State>(mut call: Call<'_, S>) -> Result<Vec<u8>, Refusal> {
     if superseded.is_some() {
         logs[5].see_superseded(superseded.as_ref(), LedgerTime::CLAIMED);
     }
+    // Keys that were approved before there were such records have none.
+    let [.., of_body, of_other] = &mut logs;
+    for (log, record, party) in
+        [(of_body, body_compromise, parties[0]), (of_other, other_compromise, parties[1])]
+    {
+        if record.is_some() {
+            log.see_compromise(record.as_ref(), party, LedgerTime::CLAIMED);
+        }
+    }
     let accreditation = accreditation.and_then(|record| Accreditation::decode(&record).ok());
     let issued = certificate.issued.effective_at;
-    let [by_accreditation, by_body, by_other, withdrawn_by_body, withdrawn_by_other, superseded_log] = &logs;
+    let [
+        by_accreditation,
+        by_body,
+        by_other,
+        withdrawn_by_body,
+        withdrawn_by_other,
+        superseded_log,
+        compromise_by_body,
+        compromise_by_other,
+    ] = &logs;
     let verdict = verdict(
         Case {
             valid_from: certificate.valid_from,
@@ -61,6 +99,8 @@ pub async fn get<S: State>(mut call: Call<'_, S>) -> Result<Vec<u8>, Refusal> {
                 (parties[1], by_other),
                 (parties[1], withdrawn_by_other),
                 (parties[0], superseded_log),
+                (parties[0], compromise_by_body),
+                (parties[1], compromise_by_other),
             ],
         },
         moment,

@@ -2,6 +2,7 @@
 //! the other in a second transaction. An endorsement by a peer would not be that consent.
 
 use super::call::{Call, answer, line, reason, text_that};
+use super::compromise;
 use crate::document::identifiers::{is_did_web, is_web_address};
 use crate::document::report::{Object, Report};
 use crate::keys;
@@ -76,6 +77,7 @@ pub async fn approve<S: State>(mut call: Call<'_, S>) -> Result<Vec<u8>, Refusal
         return Err(Refusal::Conflict(format!("the key is {state} already")));
     }
     record.approved = Some(call.event(""));
+    compromise::prepare(&mut call, &record);
     store(&mut call, &record, "IssuerKeyApproved")
 }
 

@@ -7,7 +7,10 @@ use crate::code::Code;
 use crate::date_time::DateTime;
 use crate::document::{Document, SignedDocument};
 use crate::keys;
-use crate::record::{Accreditation, Hold, IssuerKey, Ledger, RecordError, Reservation, Scheme, Status};
+use crate::parties::ACCREDITATION_BODY;
+use crate::record::{
+    Accreditation, Compromise, Hold, IssuerKey, Ledger, RecordError, Reservation, Scheme, Status,
+};
 use crate::refusal::{Refusal, Violation};
 use crate::state::State;
 
@@ -23,6 +26,8 @@ pub struct Background {
     scheme: Option<Scheme>,
     accreditation: Option<Accreditation>,
     issuer_key: Option<IssuerKey>,
+    /// What the two bodies declare of it.
+    compromises: [Compromise; 2],
 }
 
 impl Background {
@@ -41,7 +46,11 @@ impl Background {
             keys::scheme(&document.scheme.id, &document.scheme.version),
             keys::accreditation(body, &document.scheme.id),
         ];
+        let parties = [body, ACCREDITATION_BODY];
         keys.extend(public_key.map(|key| keys::issuer_key(body, key)));
+        keys.extend(
+            public_key.into_iter().flat_map(|key| parties.map(|party| keys::compromise(body, key, party))),
+        );
         let keys: Vec<&str> = keys.iter().map(String::as_str).collect();
         let mut values = call.values_of(&keys).await?.into_iter();
         let mut next = || values.next().flatten();
@@ -53,6 +62,7 @@ impl Background {
             scheme: record(next(), Scheme::decode)?,
             accreditation: record(next(), Accreditation::decode)?,
             issuer_key: record(next(), IssuerKey::decode)?,
+            compromises: [compromise(next(), body)?, compromise(next(), ACCREDITATION_BODY)?],
         })
     }
 
@@ -97,8 +107,21 @@ impl Background {
     pub fn issuer_violations(&self, signed: &SignedDocument) -> Vec<Violation> {
         let mut found = Vec::new();
         issuer(signed, self.issuer_key.as_ref(), &mut found);
+        found.extend(self.compromises.iter().filter_map(|compromise| compromised(signed, compromise)));
         found
     }
+}
+
+/// Whatever time is declared: a key that somebody else may have signs nothing any more.
+fn compromised(signed: &SignedDocument, compromise: &Compromise) -> Option<Violation> {
+    let declared = compromise.declared.as_ref()?;
+    let by = &declared.event.by;
+    let rule = format!("must not be compromised, but {by} declares it so from {}", declared.compromised_from);
+    Some(Violation::new("/proof/verificationMethod", &signed.proof.public_key, &rule))
+}
+
+fn compromise(value: Option<Bytes>, owner: &str) -> Result<Compromise, RecordError> {
+    Ok(record(value, |value| Compromise::decode(value, owner))?.unwrap_or_default())
 }
 
 fn record<T>(

@@ -29,6 +29,14 @@ pub struct Certificate {
 }
 
 impl Certificate {
+    /// The key that signed it, as Multikey text. In canonical JSON no text holds a quotation mark that is not escaped, so the
+    /// member is found without reading the whole document.
+    pub fn public_key(&self) -> Option<&str> {
+        let document = std::str::from_utf8(&self.document).ok()?;
+        let (_, method) = document.rsplit_once(r#""verificationMethod":""#)?;
+        method.split_once('"')?.0.split_once('#').map(|(_, key)| key)
+    }
+
     pub fn encode(&self) -> Vec<u8> {
         encode(VERSION, |out| {
             self.body.write(out);

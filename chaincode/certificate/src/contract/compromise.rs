@@ -1,0 +1,84 @@
+//! An issuer key that somebody else may have used: each of the two bodies declares so alone, as it stops a certificate alone.
+
+use serde::Serialize;
+
+use super::call::{Call, msp_id, reason, text_that};
+use crate::date_time::DateTime;
+use crate::document::report::{Object, Report};
+use crate::duty::Duty;
+use crate::keys;
+use crate::multikey;
+use crate::parties::ACCREDITATION_BODY;
+use crate::record::{Compromise, Declaration, IssuerKey};
+use crate::refusal::{Refusal, Violation};
+use crate::state::{KeyPolicy, Role, State};
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Declared<'a> {
+    body: &'a str,
+    public_key: &'a str,
+    #[serde(flatten)]
+    declaration: &'a Declaration,
+}
+
+struct Request {
+    body: String,
+    public_key: String,
+    from: DateTime,
+    reason: String,
+}
+
+/// Makes the records of a key that is being approved, while both bodies endorse: neither could make its own alone later.
+pub fn prepare<S: State>(call: &mut Call<'_, S>, key: &IssuerKey) {
+    for owner in [key.body.as_str(), ACCREDITATION_BODY] {
+        write(call, key, owner, &Compromise::default());
+    }
+}
+
+/// `issuerKey:compromise(body, publicKey, from, reason)`: the body whose key it is or the accreditation body, each alone; again
+/// for an earlier time. Beside the key, which takes both to change, it reads the caller's own record alone.
+pub async fn declare<S: State>(mut call: Call<'_, S>) -> Result<Vec<u8>, Refusal> {
+    let Request { body, public_key, from, reason } =
+        call.fields(["body", "publicKey", "from", "reason"], request)?;
+    call.caller_of_any(&[&body, ACCREDITATION_BODY], &[Role::Admin, Role::Client])?;
+    let owner = call.state.creator().msp_id.clone();
+    call.on_duty_or_admin(&[if owner == body { Duty::DecisionMaker } else { Duty::Accreditor }])?;
+    let now = call.state.timestamp();
+    if from > now {
+        let rule = format!("must not be after the transaction's timestamp {now}");
+        return Err(Refusal::Rules(vec![Violation::new("/from", &from.to_string(), &rule)]));
+    }
+    let names = [keys::issuer_key(&body, &public_key), keys::compromise(&body, &public_key, &owner)];
+    let [key, own] = call.values([&names[0], &names[1]]).await?;
+    let unknown = || Refusal::Unknown(format!("{body} has no key {public_key}"));
+    let key = IssuerKey::decode(&key.ok_or_else(unknown)?)?;
+    // A record that its own organisation spoilt does not keep it from declaring.
+    let own = own.and_then(|own| Compromise::decode(&own, &owner).ok()).unwrap_or_default();
+    if let Some(declared) = own.declared.filter(|declared| declared.compromised_from <= from) {
+        return Err(Refusal::Conflict(format!(
+            "{owner} has declared the key compromised from {}",
+            declared.compromised_from
+        )));
+    }
+    let declaration = Declaration { compromised_from: from, event: call.event(&reason) };
+    write(&mut call, &key, &owner, &Compromise { declared: Some(declaration.clone()) });
+    let declared = Declared { body: &body, public_key: &public_key, declaration: &declaration };
+    call.emit("IssuerKeyCompromised", &declared)
+}
+
+fn request(fields: &Object<'_>, report: &mut Report) -> Option<Request> {
+    let body = msp_id(fields, "body", report);
+    let is_key = |text: &str| multikey::public_from_text(text).is_some();
+    let rule = "must be an Ed25519 public key as Multikey text (z6Mk…)";
+    let public_key = text_that(fields, "publicKey", is_key, rule, report);
+    let from = fields.required(report, "from").and_then(|node| node.date_time(report));
+    let reason = reason(fields, report);
+    Some(Request { body: body?, public_key: public_key?, from: from?, reason: reason? })
+}
+
+fn write<S: State>(call: &mut Call<'_, S>, key: &IssuerKey, owner: &str, record: &Compromise) {
+    let name = keys::compromise(&key.body, &key.public_key, owner);
+    call.state.put(&name, record.encode());
+    call.state.set_policy(&name, &KeyPolicy::all(&[owner]));
+}
