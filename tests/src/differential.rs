@@ -19,5 +19,4 @@ pub mod ordinary;
 pub mod peer;
 pub mod policies;
 pub mod signatures;
-pub mod transaction;
 pub mod wire;

@@ -20,11 +20,9 @@ use fabric::proto::{
     protos::TxValidationCode,
 };
 use fastrand::Rng;
+use testkit::{Draft, LIFECYCLE};
 use tests::{
-    differential::{
-        definitions::{Chaincode, LIFECYCLE},
-        transaction::Signer,
-    },
+    differential::definitions::Chaincode,
     hostile::consortium::{
         BOTH, Consortium, NAME, ORGANISATIONS, code, forged_endorser, key_policy, policy_write,
     },
@@ -211,19 +209,18 @@ fn hostile(consortium: &mut Consortium, attacker: &str, rng: &mut Rng) -> Bytes 
     // The borrow of the members ends here; who endorses is put together anew.
     let members = &consortium.members;
     let mine = &members[attacker];
-    let mut draft =
-        tests::differential::transaction::Draft::new(namespace, nonce, &mine.client, &[&mine.peer]);
+    let mut draft = Draft::new(NAME, namespace, nonce, &mine.client, [&mine.peer]);
     draft.channel_header = header;
     draft.namespaces = namespaces;
     if rng.bool() {
-        draft.endorsers.push(Signer::new(&mine.admin));
-        draft.endorsers.push(Signer::new(&mine.client));
+        draft.endorsers.push((&mine.admin).into());
+        draft.endorsers.push((&mine.client).into());
     }
     if rng.bool() {
         let others = members.iter().filter(|(msp_id, _)| **msp_id != attacker);
         draft.endorsers.extend(others.map(|(_, other)| forged_endorser(&other.peer, &mine.peer)));
     }
-    draft.seal(&mut |_, bytes| bytes)
+    draft.seal()
 }
 
 fn redefinition() -> KvrwSet {

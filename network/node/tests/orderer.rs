@@ -25,10 +25,7 @@ use fabric::{
             QueryReadsMerkleSummary, RangeQueryInfo, Version, range_query_info::ReadsInfo,
         },
         msp::SerializedIdentity,
-        protos::{
-            ChaincodeActionPayload, Transaction, TransactionAction, TxValidationCode as Code,
-            application_policy::Type,
-        },
+        protos::{ChaincodeActionPayload, Transaction, TransactionAction, TxValidationCode as Code},
     },
     types::{block::TRANSACTIONS_FILTER, decode},
 };
@@ -170,14 +167,14 @@ fn what_is_unsafe_by_itself_is_refused() {
     let action = |payload: Vec<u8>| vec![TransactionAction { payload: payload.into(), ..Default::default() }];
     let contentless = ChaincodeActionPayload { action: None, ..Default::default() }.encode_to_vec();
     let garbled =
-        |layer| draft.seal_with(&|found, encoded| if found == layer { GARBAGE.to_vec() } else { encoded });
+        |layer| draft.seal_with(|found, encoded| if found == layer { GARBAGE.to_vec() } else { encoded });
     let mut misnamed = policy_draft(&test, CHAINCODE, "k");
-    misnamed.channel_header.tx_id = "wrong".to_owned();
+    misnamed.txid = Some("wrong".to_owned());
     let mut nowhere = test.draft(CHAINCODE);
     nowhere.hashed(CHAINCODE, "nowhere").hashed_writes.push(KvWriteHash::default());
     let mut garbage_policy = test.draft(CHAINCODE);
     garbage_policy.public(CHAINCODE).metadata_writes.push(set_policy("k", GARBAGE));
-    let unsigned = draft.seal_with(&|layer, encoded| match layer {
+    let unsigned = draft.seal_with(|layer, encoded| match layer {
         Layer::Envelope => {
             let envelope = Envelope::decode(encoded.as_slice()).unwrap();
             Envelope { signature: Bytes::new(), ..envelope }.encode_to_vec()
@@ -188,7 +185,7 @@ fn what_is_unsafe_by_itself_is_refused() {
     config.channel_header.r#type = HeaderType::Config as i32;
     let mut elsewhere = test.draft(CHAINCODE);
     elsewhere.channel_header.channel_id = "elsewhere".to_owned();
-    let group = built_in_validation(Type::ChannelConfigPolicyReference("/Channel".to_owned()));
+    let group = built_in_validation("/Channel");
     let mut plugged = group.clone();
     plugged.validation_plugin = "own".to_owned();
     let field = |name: &str| format!("namespaces/fields/{CHAINCODE}/{name}");
@@ -225,7 +222,7 @@ fn what_is_unsafe_by_itself_is_refused() {
         println!("{name}: {}", refusal.info);
     }
     // And what harms no peer is ordered, a new definition among it.
-    let policy = built_in_validation(Type::SignaturePolicy(parse("OR('AMSP.peer')").unwrap()));
+    let policy = built_in_validation("OR('AMSP.peer')");
     let harmless = vec![
         test.put(&[("k", "v")]),
         policy_draft(&test, CHAINCODE, "k2").seal(),
@@ -241,7 +238,7 @@ fn what_peers_of_different_versions_read_differently_is_refused() {
     let mistyped = |layer| {
         let mut draft = test.draft(CHAINCODE);
         draft.public(CHAINCODE).writes.push(write("k", "v"));
-        draft.seal_with(&|found, encoded| match found == layer {
+        draft.seal_with(|found, encoded| match found == layer {
             true => [encoded, vec![0x15, 0, 0, 0, 0]].concat(),
             false => encoded,
         })
@@ -340,11 +337,9 @@ fn what_no_block_may_hold_is_refused_in_its_answer() {
 
 /// The same certificate in other bytes: what stands behind its PEM block is not read.
 fn spelled(draft: &mut Draft<'_>, spelling: usize) {
-    let mut identity: SerializedIdentity = decode(draft.signature_header.creator.clone()).unwrap();
+    let mut identity: SerializedIdentity = decode(draft.creator.identity.clone()).unwrap();
     identity.id_bytes = [identity.id_bytes.as_ref(), format!("{spelling}").as_bytes()].concat().into();
-    draft.signature_header.creator = identity.encode_to_vec().into();
-    let header = &draft.signature_header;
-    draft.channel_header.tx_id = fabric::types::txid::compute(&header.nonce, &header.creator);
+    draft.creator.identity = identity.encode_to_vec().into();
 }
 
 /// Hostile envelopes that exclude one another neither delay an honest transaction nor wait without limit, however
@@ -361,10 +356,7 @@ fn a_flood_of_envelopes_that_exclude_one_another_delays_no_one() {
         })
         .collect();
     let mut honest = test.draft(CHAINCODE);
-    honest.creator = &test.b.client;
-    honest.signature_header.creator = test.b.client.serialized();
-    honest.channel_header.tx_id =
-        fabric::types::txid::compute(&honest.signature_header.nonce, &honest.signature_header.creator);
+    honest.creator = (&test.b.client).into();
     honest.public(CHAINCODE).writes.push(write("k", "v"));
     envelopes.push(honest.seal());
     let ordered = Ordering::of(&test).run(&test, envelopes);
@@ -444,7 +436,7 @@ fn an_envelope_with_a_large_identity_is_refused_before_it_is_judged() {
     let test = TestChannel::new();
     let with_creator_of = |bytes: usize| {
         let mut draft = policy_draft(&test, CHAINCODE, "k");
-        draft.signature_header.creator = vec![0; bytes].into();
+        draft.creator.identity = vec![0; bytes].into();
         Ordering::of(&test).refusal(draft.seal()).info
     };
     let refusal = with_creator_of(IDENTITY_BYTES + 1);
@@ -471,7 +463,8 @@ fn waiting_envelopes_of_one_client_leave_room_for_others() {
     let refused = runtime.block_on(ordering.channel.broadcast(large(most))).unwrap_err();
     assert_eq!(refused.status, Status::ServiceUnavailable, "{}", refused.info);
 
-    let mut other = Draft::new(CHAINCODE, b"nonce", &test.b.client, vec![&test.b.peer]);
+    let mut other = test.draft(CHAINCODE);
+    other.creator = (&test.b.client).into();
     other.public(CHAINCODE).writes = vec![write("other", "w")];
     let answer = ordering.channel.enqueue(Envelope::decode(other.seal()).unwrap());
     // What is ordered makes room.

@@ -3,15 +3,12 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 use bytes::Bytes;
-use channel::policy::{SignedData, parse};
+use channel::policy::SignedData;
 use fabric::{
     crypto::{Hashed, VerifiedSignatureCache},
     proto::{
         kvrwset::{HashedRwSet, KvWriteHash, KvrwSet},
-        protos::{
-            CollectionPolicyConfig, StaticCollectionConfig, TxValidationCode, application_policy::Type,
-            collection_policy_config::Payload,
-        },
+        protos::TxValidationCode,
         rwset::{CollectionPvtReadWriteSet, NsPvtReadWriteSet, TxPvtReadWriteSet},
     },
     types::decode,
@@ -21,7 +18,7 @@ use msp::SigningIdentity;
 use node::deliver::private::Reader;
 use prost::Message;
 use sha2::{Digest, Sha256};
-use testkit::{CHAINCODE, COLLECTION, TestChannel, built_in_validation, write};
+use testkit::{CHAINCODE, COLLECTION, TestChannel, built_in_validation, definition::collection, write};
 
 fn sha256(bytes: &[u8]) -> Bytes {
     Bytes::copy_from_slice(&Sha256::digest(bytes))
@@ -30,16 +27,9 @@ fn sha256(bytes: &[u8]) -> Bytes {
 /// A channel whose [`COLLECTION`] is of organisation A, and closed to others.
 fn start() -> TestChannel {
     let mut channel = TestChannel::without_chaincodes("V2_5");
-    let policy = |text: &str| parse(text).unwrap();
-    let collection = StaticCollectionConfig {
-        name: COLLECTION.to_owned(),
-        member_orgs_policy: Some(CollectionPolicyConfig {
-            payload: Some(Payload::SignaturePolicy(policy("OR('AMSP.member')"))),
-        }),
-        member_only_read: true,
-        ..Default::default()
-    };
-    let validation = built_in_validation(Type::SignaturePolicy(policy("OR('AMSP.peer', 'BMSP.peer')")));
+    let mut collection = collection(COLLECTION, "OR('AMSP.member')");
+    collection.member_only_read = true;
+    let validation = built_in_validation("OR('AMSP.peer', 'BMSP.peer')");
     let definition = channel.definition_of(CHAINCODE, &validation, collection);
     assert_eq!(channel.submit(vec![definition]), [TxValidationCode::Valid]);
     channel
@@ -50,7 +40,7 @@ fn put(channel: &mut TestChannel, organisation: &str, collection: &str, key: &st
     let rwset = KvrwSet { writes: vec![write(key, "formula")], ..Default::default() };
     let rwset = Bytes::from(rwset.encode_to_vec());
     let mut draft = channel.draft(CHAINCODE);
-    draft.endorsers = vec![&channel.a.peer, &channel.b.peer];
+    draft.endorsers = [&channel.a.peer, &channel.b.peer].map(Into::into).into();
     *draft.hashed(CHAINCODE, collection) = HashedRwSet {
         hashed_writes: vec![KvWriteHash {
             key_hash: sha256(key.as_bytes()),

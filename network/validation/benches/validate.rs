@@ -33,7 +33,7 @@ fn transactions(channel: &TestChannel, chaincode: &str) -> Vec<Bytes> {
     let transaction = |index: usize| {
         let mut draft = channel.draft(chaincode);
         if chaincode == BOTH {
-            draft.endorsers.push(&channel.b.peer);
+            draft.endorsers.push((&channel.b.peer).into());
         }
         let public = draft.public(chaincode);
         public.reads.push(KvRead { key: format!("missing{index}"), version: None });

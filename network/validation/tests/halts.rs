@@ -50,7 +50,7 @@ fn policy_draft<'a>(channel: &'a TestChannel, key: &str) -> Draft<'a> {
 }
 
 fn with_bad_signature(draft: &Draft<'_>) -> Bytes {
-    draft.seal_with(&|layer, mut encoded| {
+    draft.seal_with(|layer, mut encoded| {
         if layer == Layer::Envelope {
             *encoded.last_mut().unwrap() ^= 1;
         }
@@ -98,7 +98,7 @@ fn halt_1_no_actions_before_a_policy_check() {
 fn halt_1_an_empty_action_payload_before_a_policy_check() {
     let channel = TestChannel::new();
     let mut draft = channel.draft(CHAINCODE);
-    draft.channel_header.tx_id = "wrong".to_owned();
+    draft.txid = Some("wrong".to_owned());
     let empty = draft.seal_data(transaction(vec![action(b"")]));
     assert_eq!(channel.codes(vec![empty.clone()]), [Code::BadProposalTxid]);
     let halt = channel.halt(vec![empty, channel.put(&[("k", "v")])]);
@@ -124,7 +124,7 @@ fn halt_3_unreadable_layers_before_a_write() {
     for layer in layers {
         let draft = channel.draft(CHAINCODE);
         let garbage =
-            draft.seal_with(&|found, encoded| if found == layer { GARBAGE.to_vec() } else { encoded });
+            draft.seal_with(|found, encoded| if found == layer { GARBAGE.to_vec() } else { encoded });
         // Harmless as the last of its block, and before one that writes nothing.
         let code = match layer {
             Layer::ChaincodeAction => Code::BadResponsePayload,
@@ -144,7 +144,7 @@ fn halt_3_unreadable_layers_before_a_write() {
 #[test]
 fn halt_3_even_with_a_bad_signature() {
     let channel = TestChannel::new();
-    let garbage = channel.draft(CHAINCODE).seal_with(&|layer, mut encoded| {
+    let garbage = channel.draft(CHAINCODE).seal_with(|layer, mut encoded| {
         if layer == Layer::Envelope {
             *encoded.last_mut().unwrap() ^= 1;
         }
@@ -171,7 +171,7 @@ fn halt_4_a_key_policy_that_is_never_checked_before_a_write_of_the_key() {
     let replayed = draft.seal();
     let unsigned = with_bad_signature(&policy_draft(&channel, "k"));
     let mut misnamed = policy_draft(&channel, "k");
-    misnamed.channel_header.tx_id = "wrong".to_owned();
+    misnamed.txid = Some("wrong".to_owned());
     let misnamed = misnamed.seal();
     channel.submit(vec![replayed.clone()]);
     for (unchecked, code) in [
@@ -358,7 +358,6 @@ fn a_plugin_that_is_not_there_halts_and_an_incomplete_definition_does_not() {
 #[test]
 fn a_reference_to_a_group_halts() {
     let mut channel = TestChannel::new();
-    let to = |name: &str| built_in_validation(Type::ChannelConfigPolicyReference(name.to_owned()));
     let endorsed_by = |name: &str| StaticCollectionConfig {
         endorsement_policy: Some(ApplicationPolicy {
             r#type: Some(Type::ChannelConfigPolicyReference(name.to_owned())),
@@ -366,9 +365,13 @@ fn a_reference_to_a_group_halts() {
         ..testkit::collection()
     };
     let definitions = vec![
-        channel.definition_with("group", &to("/Channel")),
-        channel.definition_with("nothing", &to("/Channel/Application")),
-        channel.definition_of("private", &to("/Channel/Application/Endorsement"), endorsed_by("/Channel")),
+        channel.definition_with("group", &built_in_validation("/Channel")),
+        channel.definition_with("nothing", &built_in_validation("/Channel/Application")),
+        channel.definition_of(
+            "private",
+            &built_in_validation("/Channel/Application/Endorsement"),
+            endorsed_by("/Channel"),
+        ),
     ];
     assert_eq!(channel.submit(definitions), [Code::Valid; 3]);
     let nothing = channel.draft("nothing").seal();
@@ -404,7 +407,7 @@ fn chaincode_transactions_of_fabric_1_halt() {
 #[test]
 fn halt_8_an_envelope_without_signature() {
     let channel = TestChannel::new();
-    let unsigned = channel.draft(CHAINCODE).seal_with(&|layer, encoded| {
+    let unsigned = channel.draft(CHAINCODE).seal_with(|layer, encoded| {
         if layer != Layer::Envelope {
             return encoded;
         }
@@ -419,7 +422,7 @@ fn halt_8_an_envelope_without_signature() {
 #[test]
 fn halt_9_what_only_a_faulty_orderer_lets_in() {
     let channel = TestChannel::new();
-    let headless = channel.draft(CHAINCODE).seal_with(&|layer, encoded| match layer {
+    let headless = channel.draft(CHAINCODE).seal_with(|layer, encoded| match layer {
         Layer::Payload => vec![0x12, 1, 0],
         _ => encoded,
     });

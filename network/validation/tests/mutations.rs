@@ -164,7 +164,7 @@ fn no_mutant_panics() {
     let mut outcomes = BTreeMap::<String, usize>::new();
     for layer in LAYERS {
         let original = std::cell::RefCell::new(Vec::new());
-        draft.seal_with(&|found, encoded| {
+        draft.seal_with(|found, encoded| {
             if found == layer {
                 original.replace(encoded.clone());
             }
@@ -172,7 +172,7 @@ fn no_mutant_panics() {
         });
         for mutant in mutants(&original.take(), 0) {
             let envelope =
-                draft.seal_with(&|found, encoded| if found == layer { mutant.clone() } else { encoded });
+                draft.seal_with(|found, encoded| if found == layer { mutant.clone() } else { encoded });
             let last = vec![channel.put(&[("z", "v")]), envelope];
             // A write behind it makes peers read it even if it is bad.
             let followed = [last.clone(), vec![channel.put(&[("new", "v")])]].concat();

@@ -12,7 +12,7 @@ use fabric::proto::{
     protos::TxValidationCode as Code,
 };
 use prost::Message;
-use testkit::{BOTH, CHAINCODE, COLLECTION, Draft, TestChannel, delete, draft::Layer, write};
+use testkit::{BOTH, CHAINCODE, COLLECTION, Draft, Signer, TestChannel, delete, draft::Layer, write};
 
 fn version(block: u64, transaction: u64) -> Option<Version> {
     Some(Version { block_num: block, tx_num: transaction })
@@ -28,7 +28,7 @@ fn an_id_is_taken_even_if_the_header_did_not_state_it() {
     let (nameless, named) = {
         let mut draft = channel.draft(CHAINCODE);
         let named = draft.seal();
-        draft.channel_header.tx_id.clear();
+        draft.txid = Some(String::new());
         (draft.seal(), named)
     };
     assert_eq!(channel.submit(vec![nameless]), [Code::BadProposalTxid]);
@@ -39,7 +39,7 @@ fn an_id_is_taken_even_if_the_header_did_not_state_it() {
 #[test]
 fn a_message_of_another_wire_type_is_absent_as_for_peers_of_fabric_3() {
     let channel = TestChannel::new();
-    let mistyped = channel.draft(CHAINCODE).seal_with(&|layer, encoded| match layer {
+    let mistyped = channel.draft(CHAINCODE).seal_with(|layer, encoded| match layer {
         Layer::Extension => vec![0x15, 0, 0, 0, 0],
         _ => encoded,
     });
@@ -106,7 +106,7 @@ fn a_key_policy_replaces_that_of_the_chaincode() {
     assert_eq!(channel.codes(vec![channel.put(&[("k", "w")])]), [Code::EndorsementPolicyFailure]);
     let mut by_b = channel.draft(CHAINCODE);
     by_b.public(CHAINCODE).writes.push(write("k", "w"));
-    by_b.endorsers = vec![&channel.b.peer];
+    by_b.endorsers = vec![Signer::from(&channel.b.peer)];
     assert_eq!(channel.codes(vec![by_b.seal()]), [Code::Valid]);
 }
 

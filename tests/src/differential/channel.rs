@@ -10,13 +10,11 @@ use bytes::Bytes;
 use channel::Bundle;
 use fabric::{crypto::VerifiedSignatureCache, types::HeadedBlock};
 use ledger::Ledger;
-use material::{
-    CryptoConfig, Validity, generate,
-    genesis::{Stamp, from_configtx_yaml},
-};
+use material::CryptoConfig;
 use msp::SigningIdentity;
 use ordering::BlockWriter;
-use validation::{BlockRejected, Halt, Validation};
+use testkit::{Configtx, Stopped, configtx::PROFILE, make_genesis, make_keys, read_orderer};
+use validation::Validation;
 
 use super::{
     certificates::revocation_list,
@@ -26,7 +24,8 @@ use super::{
 pub const CHANNEL: &str = "mutants";
 /// MSP ids and domains; groups in the configuration are named by the MSP ids.
 pub const ORGS: [(&str, &str); 3] = [("AMSP", "a.test"), ("BMSP", "b.test"), ("CMSP", "c.test")];
-const ORDERER: &str = "ordererOrganizations/orderer.test/orderers/orderer0.orderer.test";
+const ORDERER: &str = "orderer.test";
+const BEGIN: i64 = 1_700_000_000;
 
 /// The capabilities of a channel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,25 +48,15 @@ pub struct Channel {
     last_config: u64,
 }
 
-/// Why a block cannot be used.
-#[derive(Debug)]
-pub enum Stopped {
-    Rejected(BlockRejected),
-    Halted(Halt),
-}
-
 impl Channel {
     /// Makes keys, configuration and an empty ledger in `directory`. Peers will look for the orderer at
     /// `127.0.0.1:orderer_port`.
     pub fn create(directory: &Path, level: Level, orderer_port: u16) -> Self {
         let crypto = directory.join("crypto");
-        let validity = Validity::of_years(1_700_000_000, 30);
-        generate(&CryptoConfig::parse(CRYPTO_CONFIG).unwrap(), &crypto, validity).unwrap();
+        make_keys(&CryptoConfig::parse(CRYPTO_CONFIG).unwrap(), &crypto, BEGIN);
         revoke_second_users(&crypto);
-        let configtx = directory.join("configtx.yaml");
-        std::fs::write(&configtx, configtx_yaml(level, orderer_port)).unwrap();
-        let stamp = Stamp { unix_seconds: 1_700_000_000, nonce: [7; 24] };
-        let genesis = from_configtx_yaml(&configtx, "Mutants", CHANNEL, stamp).unwrap();
+        let configtx = configtx(level, orderer_port);
+        let genesis = make_genesis(directory, &configtx, PROFILE, CHANNEL, BEGIN);
         let (ledger, _) = Ledger::open(&directory.join("ledger"), Some(&genesis)).unwrap();
         Self {
             identities: Identities::read(&crypto),
@@ -82,8 +71,7 @@ impl Channel {
     }
 
     pub fn orderer(&self) -> SigningIdentity {
-        let folder = self.directory.join("crypto").join(ORDERER).join("msp");
-        SigningIdentity::from_msp_dir(&folder, "OrdererMSP").unwrap()
+        read_orderer(&self.directory.join("crypto"), ORDERER)
     }
 
     /// The next block of the chain.
@@ -96,9 +84,7 @@ impl Channel {
 
     /// Judges a block without committing it.
     pub fn validate(&self, block: HeadedBlock) -> Result<Validation, Stopped> {
-        let ordered = validation::verify_ordered(block, &self.bundle, &self.ledger, &self.memo)
-            .map_err(Stopped::Rejected)?;
-        validation::validate(ordered, &self.bundle, &self.ledger, &self.memo).map_err(Stopped::Halted)
+        testkit::validate(block, &self.bundle, &self.ledger, &self.memo)
     }
 
     pub fn commit(&mut self, validation: Validation) {
@@ -113,7 +99,7 @@ impl Channel {
 
 /// The folder of the orderer's node.
 pub fn orderer_folder(crypto: &Path) -> PathBuf {
-    crypto.join(ORDERER)
+    crypto.join(format!("ordererOrganizations/{ORDERER}/orderers/orderer0.{ORDERER}"))
 }
 
 /// Every organisation has revoked the certificate of its second user.
@@ -138,67 +124,21 @@ PeerOrgs:
   - { Name: C, Domain: c.test, EnableNodeOUs: false, Template: { Count: 1 }, Users: { Count: 2 } }
 ";
 
-fn configtx_yaml(level: Level, orderer_port: u16) -> String {
+/// Members of organisation C have no roles.
+fn configtx(level: Level, orderer_port: u16) -> String {
     let capability = match level {
         Level::V2_5 => "V2_0",
         Level::V3_0 => "V3_0",
     };
-    let org = |(mspid, domain): (&str, &str)| {
-        let (admin, peer) = if mspid == "CMSP" { ("admin", "member") } else { ("admin", "peer") };
-        format!(
-            r#"
-        - Name: {mspid}
-          ID: {mspid}
-          MSPDir: crypto/peerOrganizations/{domain}/msp
-          Policies:
-            Readers: {{ Type: Signature, Rule: "OR('{mspid}.member')" }}
-            Writers: {{ Type: Signature, Rule: "OR('{mspid}.member')" }}
-            Admins: {{ Type: Signature, Rule: "OR('{mspid}.{admin}')" }}
-            Endorsement: {{ Type: Signature, Rule: "OR('{mspid}.{peer}')" }}"#
-        )
+    let endorser = |mspid| if mspid == "CMSP" { "member" } else { "peer" };
+    let organisations = ORGS.map(|(mspid, domain)| (mspid, domain, endorser(mspid)));
+    let configtx = Configtx {
+        keys: "crypto/",
+        capability,
+        application_capability: "V2_5",
+        consenter: ("127.0.0.1", orderer_port),
+        endorsement: "MAJORITY",
+        organisations: &organisations,
     };
-    CONFIGTX
-        .replace("CAPABILITY", capability)
-        .replace("PORT", &orderer_port.to_string())
-        .replace("ORGS", &ORGS.map(org).concat())
+    configtx.yaml()
 }
-
-const CONFIGTX: &str = r#"
-Profiles:
-  Mutants:
-    Policies: &Policies
-      Readers: { Type: ImplicitMeta, Rule: "ANY Readers" }
-      Writers: { Type: ImplicitMeta, Rule: "ANY Writers" }
-      Admins: { Type: ImplicitMeta, Rule: "ANY Admins" }
-    Capabilities: { CAPABILITY: true }
-    Orderer:
-      OrdererType: etcdraft
-      BatchTimeout: 2s
-      BatchSize: { MaxMessageCount: 500, AbsoluteMaxBytes: 10 MB, PreferredMaxBytes: 2 MB }
-      EtcdRaft:
-        Consenters:
-          - Host: 127.0.0.1
-            Port: PORT
-            ClientTLSCert: crypto/ordererOrganizations/orderer.test/orderers/orderer0.orderer.test/tls/server.crt
-            ServerTLSCert: crypto/ordererOrganizations/orderer.test/orderers/orderer0.orderer.test/tls/server.crt
-      Policies:
-        <<: *Policies
-        BlockValidation: { Type: ImplicitMeta, Rule: "ANY Writers" }
-      Capabilities: { V2_0: true }
-      Organizations:
-        - Name: OrdererMSP
-          ID: OrdererMSP
-          MSPDir: crypto/ordererOrganizations/orderer.test/msp
-          OrdererEndpoints: ["127.0.0.1:PORT"]
-          Policies:
-            Readers: { Type: Signature, Rule: "OR('OrdererMSP.member')" }
-            Writers: { Type: Signature, Rule: "OR('OrdererMSP.member')" }
-            Admins: { Type: Signature, Rule: "OR('OrdererMSP.admin')" }
-    Application:
-      Policies:
-        <<: *Policies
-        Endorsement: { Type: ImplicitMeta, Rule: "MAJORITY Endorsement" }
-        LifecycleEndorsement: { Type: ImplicitMeta, Rule: "MAJORITY Endorsement" }
-      Capabilities: { V2_5: true }
-      Organizations:ORGS
-"#;

@@ -1,19 +1,11 @@
 //! Chaincodes with policies and collections of every kind, and the transactions that define them.
 
-use bytes::Bytes;
-use channel::policy::parse;
 use fabric::proto::{
     kvrwset::KvWrite,
-    lifecycle::{ChaincodeEndorsementInfo, ChaincodeValidationInfo, StateData, StateMetadata, state_data},
-    protos::{
-        ApplicationPolicy, CollectionConfig, CollectionConfigPackage, CollectionPolicyConfig,
-        StaticCollectionConfig, application_policy, collection_config::Payload as CollectionPayload,
-        collection_policy_config::Payload as Members,
-    },
+    lifecycle::{ChaincodeEndorsementInfo, ChaincodeValidationInfo},
+    protos::StaticCollectionConfig,
 };
-use prost::Message;
-
-pub const LIFECYCLE: &str = "_lifecycle";
+use testkit::definition::{self, Definition, application_policy, built_in_validation};
 
 /// A chaincode: its name, its policies (one is taken at each definition), its collections.
 pub struct Chaincode {
@@ -77,67 +69,30 @@ impl Chaincode {
     /// The writes in `_lifecycle` that define the chaincode for the `sequence`th time.
     pub fn definition(&self, sequence: i64) -> Vec<KvWrite> {
         let policy = self.policies[(sequence as usize - 1) % self.policies.len()];
-        self.definition_with_policy(sequence, application_policy(policy).encode_to_vec())
+        self.defined(sequence, built_in_validation(policy))
     }
 
     /// The same with another policy, an encoded `ApplicationPolicy`.
     pub fn definition_with_policy(&self, sequence: i64, policy: Vec<u8>) -> Vec<KvWrite> {
+        let validation = built_in_validation(self.policies[0]);
+        self.defined(sequence, ChaincodeValidationInfo { validation_parameter: policy.into(), ..validation })
+    }
+
+    fn defined(&self, sequence: i64, validation: ChaincodeValidationInfo) -> Vec<KvWrite> {
         let endorsement = ChaincodeEndorsementInfo {
             version: sequence.to_string(),
             init_required: self.init_required,
             endorsement_plugin: "escc".to_owned(),
         };
-        let validation = ChaincodeValidationInfo {
-            validation_plugin: "vscc".to_owned(),
-            validation_parameter: policy.into(),
-        };
-        let collections =
-            CollectionConfigPackage { config: self.collections.iter().map(collection).collect() };
-        let fields = [
-            ("Sequence", StateData { r#type: Some(state_data::Type::Int64(sequence)) }.encode_to_vec()),
-            ("EndorsementInfo", state_bytes(&endorsement)),
-            ("ValidationInfo", state_bytes(&validation)),
-            ("Collections", state_bytes(&collections)),
-        ];
-        let metadata = StateMetadata {
-            datatype: "ChaincodeDefinition".to_owned(),
-            fields: fields.iter().map(|(name, _)| (*name).to_owned()).collect(),
-        };
-        let fields = fields
-            .into_iter()
-            .map(|(field, value)| write(&format!("namespaces/fields/{}/{field}", self.name), value));
-        let metadata = write(&format!("namespaces/metadata/{}", self.name), metadata.encode_to_vec());
-        fields.chain([metadata]).collect()
+        let collections = self.collections.iter().map(collection).collect();
+        Definition { sequence, endorsement, validation, collections }.writes(self.name)
     }
 }
 
-pub fn write(key: &str, value: impl Into<Bytes>) -> KvWrite {
-    KvWrite { key: key.to_owned(), is_delete: false, value: value.into() }
-}
-
-fn application_policy(text: &str) -> ApplicationPolicy {
-    let policy = match text.starts_with('/') {
-        true => application_policy::Type::ChannelConfigPolicyReference(text.to_owned()),
-        false => application_policy::Type::SignaturePolicy(parse(text).unwrap()),
-    };
-    ApplicationPolicy { r#type: Some(policy) }
-}
-
-fn collection((name, policy, lives): &Collection) -> CollectionConfig {
-    let members = parse("OR('AMSP.member','BMSP.member','CMSP.member')").unwrap();
-    CollectionConfig {
-        payload: Some(CollectionPayload::StaticCollectionConfig(StaticCollectionConfig {
-            name: (*name).to_owned(),
-            member_orgs_policy: Some(CollectionPolicyConfig {
-                payload: Some(Members::SignaturePolicy(members)),
-            }),
-            block_to_live: *lives,
-            endorsement_policy: policy.map(application_policy),
-            ..Default::default()
-        })),
+fn collection((name, policy, lives): &Collection) -> StaticCollectionConfig {
+    StaticCollectionConfig {
+        block_to_live: *lives,
+        endorsement_policy: policy.map(application_policy),
+        ..definition::collection(name, "OR('AMSP.member','BMSP.member','CMSP.member')")
     }
-}
-
-fn state_bytes(content: &impl Message) -> Vec<u8> {
-    StateData { r#type: Some(state_data::Type::Bytes(content.encode_to_vec().into())) }.encode_to_vec()
 }

@@ -8,18 +8,18 @@ use fabric::{
     types::HeadedBlock,
 };
 use fastrand::Rng;
+use testkit::{Draft, LIFECYCLE, Stopped, draft::Layer, write};
 use validation::{self, BlockRejected, Defect, Halt, Validation};
 
 use super::{
-    channel::{Channel, Level, Stopped},
+    channel::{CHANNEL, Channel, Level},
     config,
-    definitions::{CHAINCODES, LIFECYCLE, write},
+    definitions::CHAINCODES,
     layers::Layers,
     mutation::MUTATIONS,
     mutation_inputs::MutationInputs,
     ordinary::{Author, RANGE_KEYS},
     policies::some_application_policy,
-    transaction::{Draft, Layer},
     wire,
 };
 
@@ -145,11 +145,11 @@ impl Generator {
         let author = Author::new(&self.channel);
         let mut draft = author.draft(rng, nonce);
         match rng.u8(..100) {
-            0..=29 => ("ordinary".to_owned(), draft.seal(&mut |_, encoded| encoded)),
+            0..=29 => ("ordinary".to_owned(), draft.seal()),
             30..=64 => {
                 let (name, mutation) = rng.choice(MUTATIONS).unwrap();
                 mutation(&mut MutationInputs { author: &author, rng }, &mut draft);
-                ((*name).to_owned(), draft.seal(&mut |_, encoded| encoded))
+                ((*name).to_owned(), draft.seal())
             }
             65..=89 => {
                 let (layer, envelope, name) = mutate_layer(rng, &draft);
@@ -157,7 +157,7 @@ impl Generator {
             }
             90..=94 => {
                 let donor = author.draft(rng, vec![1; 24]);
-                let layer = *rng.choice(&Layer::ALL).unwrap();
+                let layer = *rng.choice(&Layer::INNER).unwrap();
                 (format!("swap:{layer:?}"), transplant(&draft, &donor, layer))
             }
             _ => {
@@ -198,17 +198,17 @@ impl Generator {
         self.nonce += 1;
         let [a, b, c] = &self.channel.identities.orgs[..] else { unreachable!("three organisations") };
         let nonce = [&[2][..], &self.nonce.to_be_bytes()].concat();
-        let mut draft = Draft::new(LIFECYCLE, nonce, &a.admin, &[&a.peer, &b.peer, &c.peer]);
+        let mut draft = Draft::new(CHANNEL, LIFECYCLE, nonce, &a.admin, [&a.peer, &b.peer, &c.peer]);
         draft.namespace(LIFECYCLE).public.writes = writes;
-        draft.seal(&mut |_, encoded| encoded)
+        draft.seal()
     }
 
     fn range_keys(&mut self) -> Candidate {
         let a = &self.channel.identities.orgs[0];
-        let mut draft = Draft::new("rangecc", vec![3; 24], &a.client, &[&a.peer]);
+        let mut draft = Draft::new(CHANNEL, "rangecc", [3; 24], &a.client, [&a.peer]);
         let writes = (0..RANGE_KEYS).map(|key| write(&format!("r{key:03}"), "first"));
         draft.namespace("rangecc").public.writes.extend(writes);
-        ("range-keys".to_owned(), draft.seal(&mut |_, encoded| encoded))
+        ("range-keys".to_owned(), draft.seal())
     }
 
     /// The block without what would stop peers, and our verdicts; or one that stops them as is wanted.
@@ -362,9 +362,9 @@ fn name(defect: &Defect) -> String {
 }
 
 fn mutate_layer(rng: &mut Rng, draft: &Draft<'_>) -> (Layer, Bytes, &'static str) {
-    let layer = *rng.choice(&Layer::ALL).unwrap();
+    let layer = *rng.choice(&Layer::INNER).unwrap();
     let mut name = "layer not there";
-    let envelope = draft.seal(&mut |found, encoded| {
+    let envelope = draft.seal_with(|found, encoded| {
         if found != layer {
             return encoded;
         }
@@ -378,13 +378,13 @@ fn mutate_layer(rng: &mut Rng, draft: &Draft<'_>) -> (Layer, Bytes, &'static str
 /// One transaction with a layer of another.
 fn transplant(draft: &Draft<'_>, donor: &Draft<'_>, layer: Layer) -> Bytes {
     let mut found = None;
-    donor.seal(&mut |at, encoded| {
+    donor.seal_with(|at, encoded| {
         if at == layer {
             found = Some(encoded.clone());
         }
         encoded
     });
-    draft.seal(&mut |at, encoded| match &found {
+    draft.seal_with(|at, encoded| match &found {
         Some(other) if at == layer => other.clone(),
         _ => encoded,
     })

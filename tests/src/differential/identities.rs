@@ -5,6 +5,7 @@ use std::path::Path;
 use bytes::Bytes;
 use fabric::{crypto::PrivateKey, proto::msp::SerializedIdentity};
 use prost::Message;
+use testkit::Signer;
 
 use super::certificates::Reissue;
 
@@ -48,6 +49,12 @@ impl Person {
 
     pub fn certificate_der(&self) -> Vec<u8> {
         ::pem::parse(&self.certificate).unwrap().into_contents()
+    }
+}
+
+impl<'a> From<&'a Person> for Signer<'a> {
+    fn from(person: &'a Person) -> Self {
+        Self::new(&person.key, person.serialized())
     }
 }
 

@@ -13,13 +13,17 @@ use fabric::proto::{
 use fastrand::Rng;
 use prost::Message;
 use prost_types::Timestamp;
+use testkit::{
+    LIFECYCLE, Signer,
+    draft::{Draft, Namespace},
+    write,
+};
 
 use super::{
-    definitions::{CHAINCODES, LIFECYCLE, write},
+    definitions::CHAINCODES,
     mutation_inputs::MutationInputs,
     ordinary::{hash, some_key},
     signatures,
-    transaction::{Draft, Namespace, Signer},
 };
 
 /// Makes one thing of a draft odd.

@@ -4,8 +4,9 @@ use bytes::Bytes;
 use fabric::proto::msp::SerializedIdentity;
 use fastrand::Rng;
 use prost::Message;
+use testkit::Signer;
 
-use super::{definitions::CHAINCODES, identities::pem_with_label, ordinary::Author, transaction::Signer};
+use super::{definitions::CHAINCODES, identities::pem_with_label, ordinary::Author};
 
 /// What a mutant is made with.
 pub struct MutationInputs<'a, 'r> {
@@ -15,7 +16,7 @@ pub struct MutationInputs<'a, 'r> {
 
 impl<'a> MutationInputs<'a, '_> {
     pub fn anybody(&mut self) -> Signer<'a> {
-        Signer::new(self.author.anybody(self.rng))
+        self.author.anybody(self.rng).into()
     }
 
     /// A namespace that exists, belongs to the system, or is none.
@@ -48,8 +49,9 @@ impl<'a> MutationInputs<'a, '_> {
 
     /// The same certificate, written in another way.
     pub fn odd_identity(&mut self, signer: &Signer<'_>) -> Bytes {
-        let der = signer.person.certificate_der();
-        let text = String::from_utf8(signer.person.certificate.clone()).unwrap();
+        let SerializedIdentity { mspid, id_bytes } = own(signer);
+        let der = pem::parse(&id_bytes).unwrap().into_contents();
+        let text = String::from_utf8(id_bytes.into()).unwrap();
         let body = text.trim_start_matches("-----BEGIN CERTIFICATE-----\n");
         let id_bytes: Vec<u8> = match self.rng.u8(..18) {
             0 => pem_with_label(&der, "X509 CERTIFICATE"),
@@ -71,13 +73,15 @@ impl<'a> MutationInputs<'a, '_> {
             16 => format!("-----BEGIN X-----\n-----END X-----\n{text}").into_bytes(),
             _ => text.replacen("MII", "MI I", 1).into_bytes(),
         };
-        let mspid = signer.person.mspid.clone();
         SerializedIdentity { mspid, id_bytes: id_bytes.into() }.encode_to_vec().into()
     }
 
     pub fn other_msp(&mut self, signer: &Signer<'_>) -> Bytes {
         let mspid = *self.rng.choice(&["AMSP", "BMSP", "CMSP", "OrdererMSP", "XMSP", "", "amsp"]).unwrap();
-        let id_bytes = signer.person.certificate.clone().into();
-        SerializedIdentity { mspid: mspid.to_owned(), id_bytes }.encode_to_vec().into()
+        SerializedIdentity { mspid: mspid.to_owned(), ..own(signer) }.encode_to_vec().into()
     }
+}
+
+fn own(signer: &Signer<'_>) -> SerializedIdentity {
+    SerializedIdentity::decode(signer.own.clone()).unwrap()
 }

@@ -16,13 +16,13 @@ use fastrand::Rng;
 use ledger::View;
 use prost::Message;
 use sha2::{Digest, Sha256};
+use testkit::{Draft, write};
 
 use super::{
-    channel::Channel,
-    definitions::{CHAINCODES, Chaincode, write},
+    channel::{CHANNEL, Channel},
+    definitions::{CHAINCODES, Chaincode},
     identities::{Identities, Org, Person},
     policies::some_key_policy,
-    transaction::Draft,
 };
 
 /// Keys of a namespace: few enough that transactions meet.
@@ -47,7 +47,7 @@ impl<'a> Author<'a> {
         let chaincode = rng.choice(&CHAINCODES).unwrap();
         let org = rng.choice(&self.channel.identities.orgs).unwrap();
         let creator = if rng.u8(..4) == 0 { self.anybody(rng) } else { &org.client };
-        let mut draft = Draft::new(chaincode.name, nonce, creator, &self.endorsers(rng, chaincode));
+        let mut draft = Draft::new(CHANNEL, chaincode.name, nonce, creator, self.endorsers(rng, chaincode));
         self.act(rng, &mut draft, chaincode);
         // Chaincode to chaincode.
         if rng.u8(..6) == 0 {

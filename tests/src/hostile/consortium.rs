@@ -2,7 +2,7 @@
 //! read model behind it: whatever a member with valid keys can have ordered can be tried here, at any time of any
 //! clock.
 
-use std::{collections::BTreeMap, path::Path, sync::Arc};
+use std::{collections::BTreeMap, sync::Arc};
 
 use bytes::Bytes;
 use certificate::{
@@ -23,30 +23,19 @@ use fabric::{
         kvrwset::{KvMetadataEntry, KvMetadataWrite, KvRead, KvWrite, KvrwSet, Version},
         protos::TxValidationCode,
     },
-    types::{HeadedBlock, txid},
 };
 use futures::executor::block_on;
 use ledger::{Ledger, View};
-use material::{
-    CryptoConfig, generate,
-    genesis::{Stamp, from_configtx_yaml},
-};
 use msp::SigningIdentity;
 use ordering::BlockWriter;
 use prost::Message;
 use prost_types::Timestamp;
 use serde_json::json;
 use tempfile::TempDir;
+use testkit::{Draft, LIFECYCLE, Org, Signer, of_the_project, read_orderer};
 use verifier::{Channel, Head, ReadModel};
 
-use crate::{
-    differential::{
-        definitions::{Chaincode, LIFECYCLE},
-        identities::Person,
-        transaction::{Draft, Signer},
-    },
-    repository,
-};
+use crate::differential::definitions::Chaincode;
 
 /// The channel's name, and the chaincode's.
 pub const NAME: &str = "nanotrace";
@@ -69,18 +58,11 @@ const CHAINCODE: Chaincode = Chaincode {
     init_required: false,
 };
 
-/// The keys of one organisation.
-pub struct Member {
-    pub peer: Person,
-    pub client: Person,
-    pub admin: Person,
-}
-
 pub struct Consortium {
     pub now: DateTime,
     pub ledger: Arc<Ledger>,
     pub model: ReadModel,
-    pub members: BTreeMap<&'static str, Member>,
+    pub members: BTreeMap<&'static str, Org>,
     bundle: Arc<Bundle>,
     memo: VerifiedSignatureCache,
     writer: BlockWriter,
@@ -93,20 +75,18 @@ impl Consortium {
     pub fn new(now: DateTime) -> Self {
         let directory = TempDir::new().unwrap();
         let crypto = directory.path().join("crypto-config");
-        let genesis = material(directory.path(), &crypto, now);
+        let (_, genesis) = of_the_project(directory.path(), NAME, now.seconds());
         let (ledger, _) = Ledger::open(&directory.path().join("ledger"), Some(&genesis)).unwrap();
         let channel = Channel { name: NAME.into(), genesis: ledger.genesis_hash(), chaincode: NAME.into() };
         let model = ReadModel::open(&directory.path().join("model"), channel).unwrap();
         model.catch_up(&ledger).unwrap();
-        let orderer =
-            "ordererOrganizations/orderer.nanotrace.example/orderers/orderer0.orderer.nanotrace.example/msp";
-        let orderer = SigningIdentity::from_msp_dir(&crypto.join(orderer), "OrdererMSP").unwrap();
+        let orderer = read_orderer(&crypto, "orderer.nanotrace.example");
+        let member = |(msp_id, name): &(&'static str, &str)| {
+            (*msp_id, Org::read(&crypto, &format!("{name}.nanotrace.example"), msp_id))
+        };
         let mut consortium = Self {
             now,
-            members: ORGANISATIONS
-                .iter()
-                .map(|(msp_id, name)| (*msp_id, Member::read(&crypto, msp_id, name)))
-                .collect(),
+            members: ORGANISATIONS.iter().map(member).collect(),
             bundle: Bundle::from_block(genesis.message()).unwrap(),
             memo: VerifiedSignatureCache::new(1 << 19),
             writer: BlockWriter::new(orderer, 1, ledger.last_hash(), 0),
@@ -122,7 +102,7 @@ impl Consortium {
     fn set_up(&mut self) {
         let mut definition = self.draft(LIFECYCLE, CERTIFICATION_BODY, BOTH);
         definition.namespace(LIFECYCLE).public.writes = CHAINCODE.definition(1);
-        let definition = definition.seal(&mut |_, bytes| bytes);
+        let definition = definition.seal();
         assert_eq!(self.order(vec![definition]), [TxValidationCode::Valid]);
         let public_key = multikey::public_to_text(&issuer_key().verifying_key());
         let key = json!({
@@ -148,9 +128,8 @@ impl Consortium {
     pub fn draft(&mut self, chaincode: &str, creator: &str, endorsers: &[&str]) -> Draft<'_> {
         self.nonce += 1;
         let (nonce, seconds) = (self.nonce.to_be_bytes().to_vec(), self.now.seconds());
-        let endorsers: Vec<&Person> = endorsers.iter().map(|msp_id| &self.members[*msp_id].peer).collect();
-        let mut draft = Draft::new(chaincode, nonce, &self.members[creator].client, &endorsers);
-        draft.channel_header.channel_id = NAME.into();
+        let endorsers = endorsers.iter().map(|msp_id| &self.members[*msp_id].peer);
+        let mut draft = Draft::new(NAME, chaincode, nonce, &self.members[creator].client, endorsers);
         draft.channel_header.timestamp = Some(Timestamp { seconds, nanos: 0 });
         draft
     }
@@ -167,7 +146,7 @@ impl Consortium {
         let (msp_id, role) = caller;
         let (ledger, now) = (self.ledger.clone(), self.now);
         let mut draft = self.draft(NAME, msp_id, endorsers);
-        let transaction = txid::compute(&draft.nonce, &draft.creator.identity);
+        let transaction = draft.txid();
         let creator = Creator::new(msp_id, Some(role));
         let mut state = Simulation::new(ledger.view().unwrap(), transaction, now, creator);
         let arguments: Vec<Bytes> =
@@ -177,7 +156,7 @@ impl Consortium {
             return Err(response.message);
         }
         draft.namespace(NAME).public = state.into_rwset();
-        Ok(draft.seal(&mut |_, bytes| bytes))
+        Ok(draft.seal())
     }
 
     /// Issues the demonstration certificate of this number.
@@ -232,26 +211,13 @@ impl Consortium {
     }
 }
 
-impl Member {
-    fn read(crypto: &Path, msp_id: &str, name: &str) -> Self {
-        let domain = format!("{name}.nanotrace.example");
-        let folder = crypto.join("peerOrganizations").join(&domain);
-        let person = |place: String| Person::read(&folder.join(place), msp_id);
-        Self {
-            peer: person(format!("peers/peer0.{domain}")),
-            client: person(format!("users/User1@{domain}")),
-            admin: person(format!("users/Admin@{domain}")),
-        }
-    }
-}
-
 pub fn code(number: u8) -> Code {
     Code::from_random([number; 16])
 }
 
 /// An endorsement that names `victim` and that `forger` signed.
-pub fn forged_endorser<'a>(victim: &'a Person, forger: &'a Person) -> Signer<'a> {
-    Signer { identity: victim.serialized(), ..Signer::new(forger) }
+pub fn forged_endorser<'a>(victim: &SigningIdentity, forger: &'a SigningIdentity) -> Signer<'a> {
+    Signer { identity: victim.serialized(), ..forger.into() }
 }
 
 /// An encoded key policy.
@@ -277,16 +243,6 @@ pub fn policy_write(key: &str, policy: Bytes) -> KvMetadataWrite {
 
 fn issuer_key() -> SigningKey {
     SigningKey::from_bytes(&[7; 32])
-}
-
-fn material(directory: &Path, crypto: &Path, now: DateTime) -> HeadedBlock {
-    let config = CryptoConfig::read(&repository().join("crypto-config/crypto-config.yaml")).unwrap();
-    let validity = material::Validity::of_years(now.plus_days(-90).seconds(), 20);
-    generate(&config, crypto, validity).unwrap();
-    let configtx = directory.join("configtx.yaml");
-    std::fs::copy(repository().join("configtx.yaml"), &configtx).unwrap();
-    let stamp = Stamp { unix_seconds: now.seconds(), nonce: [7; 24] };
-    from_configtx_yaml(&configtx, "NanoTrace", NAME, stamp).unwrap()
 }
 
 /// The state as one transaction of an honest endorser sees it, and what that transaction does.

@@ -8,18 +8,22 @@
     clippy::new_without_default
 )]
 
+pub mod configtx;
+pub mod definition;
 pub mod draft;
+pub mod material;
 
 use std::{
-    path::Path,
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
     },
+    time::SystemTime,
 };
 
+use ::material::CryptoConfig;
 use bytes::Bytes;
-use channel::{Bundle, policy::parse};
+use channel::Bundle;
 use fabric::{
     crypto::VerifiedSignatureCache,
     proto::{
@@ -28,14 +32,8 @@ use fabric::{
             MetadataSignature, Payload, SignatureHeader,
         },
         kvrwset::KvWrite,
-        lifecycle::{
-            ChaincodeEndorsementInfo, ChaincodeValidationInfo, StateData, StateMetadata, state_data,
-        },
-        protos::{
-            ApplicationPolicy, CollectionConfig, CollectionConfigPackage, CollectionPolicyConfig,
-            StaticCollectionConfig, TxValidationCode, application_policy,
-            collection_config::Payload as Collection, collection_policy_config::Payload as Members,
-        },
+        lifecycle::{ChaincodeEndorsementInfo, ChaincodeValidationInfo},
+        protos::{StaticCollectionConfig, TxValidationCode},
     },
     types::{
         HeadedBlock,
@@ -43,16 +41,15 @@ use fabric::{
     },
 };
 use ledger::Ledger;
-use material::{
-    CryptoConfig, Validity, generate,
-    genesis::{Stamp, from_configtx_yaml},
-};
 use msp::SigningIdentity;
 use prost::Message;
 use tempfile::TempDir;
 use validation::{self, BlockRejected, Halt, Validation};
 
-pub use draft::Draft;
+pub use configtx::Configtx;
+pub use definition::{Definition, LIFECYCLE, built_in_validation};
+pub use draft::{Draft, Signer};
+pub use material::{Org, make_genesis, make_keys, of_the_project, read_orderer};
 
 pub const CHANNEL: &str = "test";
 /// A chaincode that either organisation endorses, with collection [`COLLECTION`].
@@ -61,6 +58,10 @@ pub const CHAINCODE: &str = "basic";
 pub const BOTH: &str = "both";
 pub const COLLECTION: &str = "secrets";
 
+const ORDERER: &str = "orderer.test";
+/// When the channel began, in Unix seconds.
+const BEGIN: i64 = 1_700_000_000;
+
 const CRYPTO_CONFIG: &str = "
 OrdererOrgs:
   - { Name: Orderer, Domain: orderer.test, EnableNodeOUs: true, Specs: [{ Hostname: orderer0 }] }
@@ -68,68 +69,6 @@ PeerOrgs:
   - { Name: A, Domain: a.test, EnableNodeOUs: true, Template: { Count: 1 }, Users: { Count: 1 } }
   - { Name: B, Domain: b.test, EnableNodeOUs: true, Template: { Count: 1 }, Users: { Count: 1 } }
 ";
-
-const CONFIGTX: &str = r#"
-Profiles:
-  Test:
-    Policies: &Policies
-      Readers: { Type: ImplicitMeta, Rule: "ANY Readers" }
-      Writers: { Type: ImplicitMeta, Rule: "ANY Writers" }
-      Admins: { Type: ImplicitMeta, Rule: "ANY Admins" }
-    Capabilities: { V2_0: true }
-    Orderer:
-      OrdererType: etcdraft
-      BatchTimeout: 2s
-      BatchSize: { MaxMessageCount: 500, AbsoluteMaxBytes: 10 MB, PreferredMaxBytes: 2 MB }
-      EtcdRaft:
-        Consenters:
-          - Host: orderer0.orderer.test
-            Port: 7050
-            ClientTLSCert: ordererOrganizations/orderer.test/orderers/orderer0.orderer.test/tls/server.crt
-            ServerTLSCert: ordererOrganizations/orderer.test/orderers/orderer0.orderer.test/tls/server.crt
-      Policies:
-        <<: *Policies
-        BlockValidation: { Type: ImplicitMeta, Rule: "ANY Writers" }
-      Capabilities: { V2_0: true }
-      Organizations:
-        - Name: Orderer
-          ID: OrdererMSP
-          MSPDir: ordererOrganizations/orderer.test/msp
-          OrdererEndpoints: ["orderer0.orderer.test:7050"]
-          Policies:
-            Readers: { Type: Signature, Rule: "OR('OrdererMSP.member')" }
-            Writers: { Type: Signature, Rule: "OR('OrdererMSP.member')" }
-            Admins: { Type: Signature, Rule: "OR('OrdererMSP.admin')" }
-    Application:
-      Policies:
-        <<: *Policies
-        Endorsement: { Type: ImplicitMeta, Rule: "ANY Endorsement" }
-        LifecycleEndorsement: { Type: ImplicitMeta, Rule: "ANY Endorsement" }
-      Capabilities: { V2_5: true }
-      Organizations:
-        - Name: A
-          ID: AMSP
-          MSPDir: peerOrganizations/a.test/msp
-          Policies:
-            Readers: { Type: Signature, Rule: "OR('AMSP.member')" }
-            Writers: { Type: Signature, Rule: "OR('AMSP.member')" }
-            Admins: { Type: Signature, Rule: "OR('AMSP.admin')" }
-            Endorsement: { Type: Signature, Rule: "OR('AMSP.peer')" }
-        - Name: B
-          ID: BMSP
-          MSPDir: peerOrganizations/b.test/msp
-          Policies:
-            Readers: { Type: Signature, Rule: "OR('BMSP.member')" }
-            Writers: { Type: Signature, Rule: "OR('BMSP.member')" }
-            Admins: { Type: Signature, Rule: "OR('BMSP.admin')" }
-            Endorsement: { Type: Signature, Rule: "OR('BMSP.peer')" }
-"#;
-
-/// One organisation's signers.
-pub struct Org {
-    pub client: SigningIdentity,
-    pub peer: SigningIdentity,
-}
 
 /// A running channel.
 pub struct TestChannel {
@@ -171,20 +110,24 @@ impl TestChannel {
     pub fn configured(level: &str, change: impl Fn(&mut Config, &SigningIdentity)) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let root = directory.path();
-        let validity = Validity::of_years(1_700_000_000, 10);
-        generate(&CryptoConfig::parse(CRYPTO_CONFIG).unwrap(), root, validity).unwrap();
-        let configtx = CONFIGTX.replace("V2_5", level);
-        std::fs::write(root.join("configtx.yaml"), configtx).unwrap();
-        let stamp = Stamp { unix_seconds: 1_700_000_000, nonce: [7; 24] };
+        make_keys(&CryptoConfig::parse(CRYPTO_CONFIG).unwrap(), root, BEGIN);
+        let configtx = Configtx {
+            keys: "",
+            capability: "V2_0",
+            application_capability: level,
+            consenter: ("orderer0.orderer.test", 7050),
+            endorsement: "ANY",
+            organisations: &[("AMSP", "a.test", "peer"), ("BMSP", "b.test", "peer")],
+        };
         let mut genesis =
-            from_configtx_yaml(&root.join("configtx.yaml"), "Test", CHANNEL, stamp).unwrap().into_message();
-        change_config(&mut genesis, |config| change(config, &read_orderer(root)));
+            make_genesis(root, &configtx.yaml(), configtx::PROFILE, CHANNEL, BEGIN).into_message();
+        change_config(&mut genesis, |config| change(config, &read_orderer(root, ORDERER)));
         let genesis = HeadedBlock::try_from(genesis).unwrap();
         let (ledger, _) = Ledger::open(&root.join("ledger"), Some(&genesis)).unwrap();
         Self {
             a: Org::read(root, "a.test", "AMSP"),
             b: Org::read(root, "b.test", "BMSP"),
-            orderer: read_orderer(root),
+            orderer: read_orderer(root, ORDERER),
             ledger,
             bundle: Bundle::from_block(genesis.message()).unwrap(),
             memo: VerifiedSignatureCache::disabled(),
@@ -195,13 +138,15 @@ impl TestChannel {
 
     /// The key of `orderer` once more.
     pub fn orderer(&self) -> SigningIdentity {
-        read_orderer(self.directory.path())
+        read_orderer(self.directory.path(), ORDERER)
     }
 
     /// A transaction of organisation A's client on `chaincode`, endorsed by A's peer.
     pub fn draft(&self, chaincode: &str) -> Draft<'_> {
         let nonce = self.nonces.fetch_add(1, Ordering::Relaxed).to_be_bytes();
-        Draft::new(chaincode, &nonce, &self.a.client, vec![&self.a.peer])
+        let mut draft = Draft::new(CHANNEL, chaincode, nonce, &self.a.client, [&self.a.peer]);
+        draft.channel_header.timestamp = Some(SystemTime::now().into());
+        draft
     }
 
     /// Values put under keys of [`CHAINCODE`].
@@ -218,7 +163,6 @@ impl TestChannel {
 
     /// Defines a chaincode, as a commit of `_lifecycle` would.
     fn definition(&self, chaincode: &str, policy: &str) -> Bytes {
-        let policy = application_policy::Type::SignaturePolicy(parse(policy).unwrap());
         self.definition_with(chaincode, &built_in_validation(policy))
     }
 
@@ -232,22 +176,14 @@ impl TestChannel {
         validation: &ChaincodeValidationInfo,
         collection: StaticCollectionConfig,
     ) -> Bytes {
-        let endorsement = ChaincodeEndorsementInfo { version: "1".to_owned(), ..Default::default() };
-        let collection = CollectionConfig { payload: Some(Collection::StaticCollectionConfig(collection)) };
-        let collections = CollectionConfigPackage { config: vec![collection] };
-        let fields = [
-            ("Sequence", StateData { r#type: Some(state_data::Type::Int64(1)) }.encode_to_vec()),
-            ("EndorsementInfo", state_bytes(&endorsement)),
-            ("ValidationInfo", state_bytes(validation)),
-            ("Collections", state_bytes(&collections)),
-        ];
-        let metadata = StateMetadata { datatype: "ChaincodeDefinition".to_owned(), fields: Vec::new() };
-        let mut draft = self.draft("_lifecycle");
-        let writes = &mut draft.public("_lifecycle").writes;
-        writes.push(write(&format!("namespaces/metadata/{chaincode}"), metadata.encode_to_vec()));
-        for (field, value) in fields {
-            writes.push(write(&format!("namespaces/fields/{chaincode}/{field}"), value));
-        }
+        let definition = Definition {
+            sequence: 1,
+            endorsement: ChaincodeEndorsementInfo { version: "1".to_owned(), ..Default::default() },
+            validation: validation.clone(),
+            collections: vec![collection],
+        };
+        let mut draft = self.draft(LIFECYCLE);
+        draft.public(LIFECYCLE).writes = definition.writes(chaincode);
         draft.seal()
     }
 
@@ -280,9 +216,7 @@ impl TestChannel {
     /// Judges a block without committing it.
     pub fn validate(&self, block: Block) -> Result<Validation, Stopped> {
         let block = HeadedBlock::try_from(block).unwrap();
-        let ordered = validation::verify_ordered(block, &self.bundle, &self.ledger, &self.memo)
-            .map_err(Stopped::Rejected)?;
-        validation::validate(ordered, &self.bundle, &self.ledger, &self.memo).map_err(Stopped::Halted)
+        validate(block, &self.bundle, &self.ledger, &self.memo)
     }
 
     /// Commits a block of these envelopes, which no peer stops at.
@@ -312,6 +246,17 @@ impl TestChannel {
     }
 }
 
+/// Judges a block without committing it.
+pub fn validate(
+    block: HeadedBlock,
+    bundle: &Bundle,
+    ledger: &Ledger,
+    memo: &VerifiedSignatureCache,
+) -> Result<Validation, Stopped> {
+    let ordered = validation::verify_ordered(block, bundle, ledger, memo).map_err(Stopped::Rejected)?;
+    validation::validate(ordered, bundle, ledger, memo).map_err(Stopped::Halted)
+}
+
 fn change_config(genesis: &mut Block, change: impl Fn(&mut Config)) {
     let data = genesis.data.as_mut().unwrap();
     let mut envelope = Envelope::decode(data.data[0].clone()).unwrap();
@@ -324,42 +269,9 @@ fn change_config(genesis: &mut Block, change: impl Fn(&mut Config)) {
     genesis.header.as_mut().unwrap().data_hash = Bytes::copy_from_slice(&data_hash(&data.data));
 }
 
-fn read_orderer(root: &Path) -> SigningIdentity {
-    let node = "ordererOrganizations/orderer.test/orderers/orderer0.orderer.test/msp";
-    SigningIdentity::from_msp_dir(&root.join(node), "OrdererMSP").unwrap()
-}
-
-impl Org {
-    fn read(root: &Path, domain: &str, mspid: &str) -> Self {
-        let folder = root.join("peerOrganizations").join(domain);
-        let read = |path: String| SigningIdentity::from_msp_dir(&folder.join(path), mspid).unwrap();
-        Self {
-            client: read(format!("users/User1@{domain}/msp")),
-            peer: read(format!("peers/peer0.{domain}/msp")),
-        }
-    }
-}
-
-/// What a definition says about validation by the plugin that peers come with.
-pub fn built_in_validation(policy: application_policy::Type) -> ChaincodeValidationInfo {
-    ChaincodeValidationInfo {
-        validation_plugin: "vscc".to_owned(),
-        validation_parameter: ApplicationPolicy { r#type: Some(policy) }.encode_to_vec().into(),
-    }
-}
-
 /// [`COLLECTION`], of both organisations.
 pub fn collection() -> StaticCollectionConfig {
-    let members = parse("OR('AMSP.member', 'BMSP.member')").unwrap();
-    StaticCollectionConfig {
-        name: COLLECTION.to_owned(),
-        member_orgs_policy: Some(CollectionPolicyConfig { payload: Some(Members::SignaturePolicy(members)) }),
-        ..Default::default()
-    }
-}
-
-fn state_bytes(content: &impl Message) -> Vec<u8> {
-    StateData { r#type: Some(state_data::Type::Bytes(content.encode_to_vec().into())) }.encode_to_vec()
+    definition::collection(COLLECTION, "OR('AMSP.member', 'BMSP.member')")
 }
 
 pub fn write(key: &str, value: impl Into<Bytes>) -> KvWrite {

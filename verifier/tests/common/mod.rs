@@ -15,27 +15,21 @@ use certificate::memory::Memory;
 use certificate::parties::{ACCREDITATION_BODY, CERTIFICATION_BODY};
 use certificate::{Code, Creator, DateTime, Role, State, canonical, demo, multikey, proof};
 use ed25519_dalek::SigningKey;
-use fabric::proto::common::{
-    BlockHeader, BlockMetadata, ChannelHeader, Envelope, Header, HeaderType, Payload,
-};
+use fabric::proto::common::{BlockHeader, BlockMetadata};
 use fabric::proto::kvrwset::{KvWrite, KvrwSet};
-use fabric::proto::protos::{
-    ChaincodeAction, ChaincodeActionPayload, ChaincodeEndorsedAction, ChaincodeId, Endorsement,
-    ProposalResponsePayload, Transaction as ActionList, TransactionAction, TxValidationCode,
-};
+use fabric::proto::protos::TxValidationCode;
 use fabric::proto::rwset::{NsReadWriteSet, TxReadWriteSet};
 use fabric::types::block::data_hash;
 use fabric::types::rwset::TxRwSet;
 use fabric::types::{HeadedBlock, Height};
 use futures::executor::block_on;
 use ledger::{CommittedBlock, Ledger, Transaction, UpdateBatch, ValidatedBlock};
-use material::genesis::{Stamp, from_configtx_yaml};
-use material::{CryptoConfig, Validity as CertificateValidity, generate};
 use msp::SigningIdentity;
 use prost::Message;
 use prost_types::Timestamp;
 use serde_json::{Value, json};
 use tempfile::TempDir;
+use testkit::{Org, Signer, of_the_project};
 use verifier::{Channel, Clock, Config, Head, ReadModel, ServedModel, Server};
 
 pub const CHANNEL: &str = "nanotrace";
@@ -244,7 +238,8 @@ impl World {
     pub fn try_commit_all(&self, drafts: Vec<(Draft<'_>, TxValidationCode)>) -> Option<Arc<CommittedBlock>> {
         let number = self.ledger.height();
         let previous = Bytes::copy_from_slice(&self.ledger.last_hash());
-        let envelopes = drafts.iter().map(|(draft, _)| self.seal(draft)).collect();
+        let envelopes =
+            drafts.iter().enumerate().map(|(index, (draft, _))| self.seal(draft, index)).collect();
         let mut validated = ValidatedBlock {
             block: block(number, previous, envelopes),
             codes: drafts.iter().map(|(_, code)| *code).collect(),
@@ -279,35 +274,22 @@ impl World {
         self.submit(accreditor(), "ledger:tick", &[]);
     }
 
-    fn seal(&self, draft: &Draft<'_>) -> Bytes {
-        let action = ChaincodeAction {
-            results: results(draft.namespace, &draft.rwset),
-            chaincode_id: Some(ChaincodeId { name: draft.namespace.into(), ..ChaincodeId::default() }),
-            ..ChaincodeAction::default()
+    fn seal(&self, draft: &Draft<'_>, index: usize) -> Bytes {
+        let peer = |msp_id: &str| &self.peers.iter().find(|(found, _)| *found == msp_id).unwrap().1;
+        let signer = |msp_id: &&str| Signer::from(peer(msp_id));
+        let wrong = |mut signature: Vec<u8>| {
+            *signature.last_mut().unwrap() ^= 1;
+            signature
         };
-        let response: Bytes = ProposalResponsePayload {
-            extension: action.encode_to_vec().into(),
-            ..ProposalResponsePayload::default()
-        }
-        .encode_to_vec()
-        .into();
-        let sign = |msp_id: &&str, message: &[u8]| {
-            let (_, peer) = self.peers.iter().find(|(found, _)| found == msp_id).unwrap();
-            let endorser = peer.serialized();
-            let signature = peer.sign(&[message, &endorser].concat()).unwrap().into();
-            Endorsement { endorser, signature }
-        };
-        let endorsements = draft.endorsers.iter().map(|msp_id| sign(msp_id, &response));
-        let forged = draft.forged_endorsers.iter().map(|msp_id| sign(msp_id, b"another response"));
-        let endorsed = ChaincodeEndorsedAction {
-            endorsements: endorsements.chain(forged).collect(),
-            proposal_response_payload: response.clone(),
-        };
-        let action = ChaincodeActionPayload { action: Some(endorsed), ..ChaincodeActionPayload::default() };
-        let action =
-            TransactionAction { payload: action.encode_to_vec().into(), ..TransactionAction::default() };
-        let data = ActionList { actions: vec![action] }.encode_to_vec();
-        envelope(draft.claimed, data.into())
+        let forged = |msp_id: &&str| Signer { tamper: wrong, ..signer(msp_id) };
+        let endorsers = draft.endorsers.iter().map(signer);
+        let endorsers = endorsers.chain(draft.forged_endorsers.iter().map(forged));
+        let nonce = format!("{}-{index}", self.ledger.height());
+        let client = signer(&CERTIFICATION_BODY);
+        let mut sealed = testkit::Draft::new(CHANNEL, draft.namespace, nonce, client, endorsers);
+        sealed.channel_header.timestamp = Some(Timestamp { seconds: draft.claimed.seconds(), nanos: 0 });
+        *sealed.public(draft.namespace) = draft.rwset.clone();
+        sealed.seal()
     }
 
     /// Serves on a free port until the test ends.
@@ -335,19 +317,10 @@ pub fn channel(genesis: [u8; 32]) -> Channel {
 
 /// Keys and genesis block by the project's own configuration.
 fn channel_material(directory: &std::path::Path) -> (HeadedBlock, Vec<(&'static str, SigningIdentity)>) {
-    let repository = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+    let (_, genesis) = of_the_project(directory, CHANNEL, start().seconds());
     let crypto = directory.join("crypto-config");
-    let config = CryptoConfig::read(&repository.join("crypto-config/crypto-config.yaml")).unwrap();
-    let validity = CertificateValidity::of_years(start().plus_days(-90).seconds(), 10);
-    generate(&config, &crypto, validity).unwrap();
-    let configtx = directory.join("configtx.yaml");
-    std::fs::copy(repository.join("configtx.yaml"), &configtx).unwrap();
-    let stamp = Stamp { unix_seconds: start().seconds(), nonce: [7; 24] };
-    let genesis = from_configtx_yaml(&configtx, "NanoTrace", CHANNEL, stamp).unwrap();
     let peer = |(msp_id, name): (&'static str, &str)| {
-        let domain = format!("{name}.nanotrace.example");
-        let folder = format!("peerOrganizations/{domain}/peers/peer0.{domain}/msp");
-        (msp_id, SigningIdentity::from_msp_dir(&crypto.join(folder), msp_id).unwrap())
+        (msp_id, Org::read(&crypto, &format!("{name}.nanotrace.example"), msp_id).peer)
     };
     let names = [(CERTIFICATION_BODY, "certbody"), (ACCREDITATION_BODY, "accreditation"), ("LabMSP", "lab")];
     (genesis, names.map(peer).into())
@@ -357,19 +330,6 @@ fn block(number: u64, previous_hash: Bytes, data: Vec<Bytes>) -> HeadedBlock {
     let data_hash = Bytes::copy_from_slice(&data_hash(&data));
     let header = BlockHeader { number, previous_hash, data_hash };
     HeadedBlock::new(header, data, BlockMetadata::default())
-}
-
-fn envelope(claimed: DateTime, data: Bytes) -> Bytes {
-    let channel_header = ChannelHeader {
-        r#type: HeaderType::EndorserTransaction as i32,
-        channel_id: CHANNEL.into(),
-        timestamp: Some(Timestamp { seconds: claimed.seconds(), nanos: 0 }),
-        ..ChannelHeader::default()
-    };
-    let header =
-        Header { channel_header: channel_header.encode_to_vec().into(), signature_header: Bytes::new() };
-    let payload = Payload { header: Some(header), data };
-    Envelope { payload: payload.encode_to_vec().into(), signature: Bytes::new() }.encode_to_vec().into()
 }
 
 fn results(namespace: &str, rwset: &KvrwSet) -> Bytes {

@@ -3,7 +3,7 @@
 
 use std::{
     collections::BTreeMap,
-    path::{Path, PathBuf},
+    path::PathBuf,
     sync::{Arc, OnceLock},
     time::{SystemTime, UNIX_EPOCH},
 };
@@ -27,8 +27,9 @@ use prost::Message;
 
 use crate::{Endorser, EndorserSetup, Packages, Rejected};
 use ledger::Ledger;
-use material::{CryptoConfig, Validity, genesis};
+use material::CryptoConfig;
 use ordering::BlockWriter;
+use testkit::{of_the_project, read_orderer};
 
 pub const CHANNEL: &str = "test-channel";
 
@@ -84,7 +85,8 @@ impl Network {
             });
             (known.name.clone(), endorser)
         });
-        let writer = BlockWriter::new(orderer(), 1, ledger.last_hash(), 0);
+        let orderer = read_orderer(&material.crypto, "orderer.nanotrace.example");
+        let writer = BlockWriter::new(orderer, 1, ledger.last_hash(), 0);
         Self { endorsers: endorsers.collect(), ledger, bundle, writer, _directory: directory }
     }
 
@@ -239,28 +241,15 @@ pub fn peer_tls(organisation: &str) -> PathBuf {
     known.node_folder(&material.crypto, &known.nodes[0]).join("tls")
 }
 
-fn orderer() -> SigningIdentity {
-    let material = material();
-    let known = material.config.organization("Orderer").unwrap();
-    let folder = known.node_folder(&material.crypto, &known.nodes[0]).join("msp");
-    SigningIdentity::from_msp_dir(&folder, "OrdererMSP").unwrap()
-}
-
 fn material() -> &'static Material {
     static MATERIAL: OnceLock<Material> = OnceLock::new();
     MATERIAL.get_or_init(make_material)
 }
 
 fn make_material() -> Material {
-    let repository = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).unwrap();
     let directory = tempfile::tempdir().unwrap();
-    let crypto = directory.path().join("crypto-config");
-    let config = CryptoConfig::read(&repository.join("crypto-config/crypto-config.yaml")).unwrap();
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs() as i64;
-    material::generate(&config, &crypto, Validity::of_years(now, 1)).unwrap();
-    let configtx = directory.path().join("configtx.yaml");
-    std::fs::copy(repository.join("configtx.yaml"), &configtx).unwrap();
-    let stamp = genesis::Stamp { unix_seconds: now, nonce: [7; 24] };
-    let genesis = genesis::from_configtx_yaml(&configtx, "NanoTrace", CHANNEL, stamp).unwrap();
+    let (config, genesis) = of_the_project(directory.path(), CHANNEL, now);
+    let crypto = directory.path().join("crypto-config");
     Material { _directory: directory, crypto, config, genesis }
 }
