@@ -12,6 +12,7 @@
 //! - A start goes on wherever an earlier one was interrupted (test `a_start_goes_on_wherever_it_was_interrupted`).
 //! - A file has its old content or its new one, and no link is followed (tests
 //!   `a_file_is_replaced_whole_and_no_draft_remains`, `what_cannot_be_written_changes_nothing`,
+//!   `content_that_fails_half_way_changes_nothing`,
 //!   `a_new_file_overwrites_nothing_and_follows_no_link`, `a_draft_that_is_a_link_is_not_followed`).
 //! - The crate depends on no other of ours (its `Cargo.toml`).
 
@@ -55,8 +56,17 @@ pub fn report(operation: &str, path: &Path) {
 
 /// Writes a file, in place of the old one if there is one.
 pub fn write(path: &Path, content: &[u8], access: Access) -> io::Result<()> {
+    write_by(path, access, |file| file.write_all(content))
+}
+
+/// As [`write()`], what `content` writes; where it fails, nothing is changed.
+pub fn write_by<E: From<io::Error>>(
+    path: &Path,
+    access: Access,
+    content: impl FnOnce(&mut dyn Write) -> Result<(), E>,
+) -> Result<(), E> {
     let draft = beside(path, "draft");
-    let written = fill_new(&draft, content, access).and_then(|()| rename(&draft, path));
+    let written = fill_new(&draft, access, content).and_then(|()| Ok(rename(&draft, path)?));
     if written.is_err() {
         // What remains is a draft, which the next attempt removes.
         let _ = fs::remove_file(&draft);
@@ -70,7 +80,7 @@ pub fn write(path: &Path, content: &[u8], access: Access) -> io::Result<()> {
 /// `AlreadyExists`, and nothing was changed.
 pub fn write_new(path: &Path, content: &[u8], access: Access) -> io::Result<()> {
     let file = create_new(path, access)?;
-    let written = fill(file, path, content).and_then(|()| sync_folder(above(path)));
+    let written = fill(file, path, |file| file.write_all(content)).and_then(|()| sync_folder(above(path)));
     if written.is_err() {
         let _ = fs::remove_file(path);
     }
@@ -159,10 +169,14 @@ fn sync_tree(folder: &Path) -> io::Result<()> {
     sync_folder(folder)
 }
 
-fn fill_new(path: &Path, content: &[u8], access: Access) -> io::Result<()> {
+fn fill_new<E: From<io::Error>>(
+    path: &Path,
+    access: Access,
+    content: impl FnOnce(&mut dyn Write) -> Result<(), E>,
+) -> Result<(), E> {
     // The draft of a process that died. Removing it follows no link.
     match fs::remove_file(path) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error.into()),
         _ => {}
     }
     fill(create_new(path, access)?, path, content)
@@ -172,10 +186,14 @@ fn create_new(path: &Path, access: Access) -> io::Result<File> {
     OpenOptions::new().write(true).create_new(true).mode(access.file_mode()).open(path)
 }
 
-fn fill(mut file: File, path: &Path, content: &[u8]) -> io::Result<()> {
-    file.write_all(content)?;
+fn fill<E: From<io::Error>>(
+    mut file: File,
+    path: &Path,
+    content: impl FnOnce(&mut dyn Write) -> Result<(), E>,
+) -> Result<(), E> {
+    content(&mut file)?;
     report("write", path);
-    sync(&file, path)
+    Ok(sync(&file, path)?)
 }
 
 fn sync(file: &File, path: &Path) -> io::Result<()> {
@@ -233,6 +251,22 @@ mod tests {
         write(&path, b"new", Access::Owner).unwrap_err();
         assert_eq!(fs::read(path.join("kept")).unwrap(), b"kept");
         assert_eq!(names(folder.path()), ["name"]);
+    }
+
+    #[test]
+    fn content_that_fails_half_way_changes_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("name");
+        write(&path, b"old", Access::Owner).unwrap();
+        let half = |file: &mut dyn Write| {
+            file.write_all(b"new")?;
+            Err(io::Error::other("half way"))
+        };
+        write_by(&path, Access::Owner, half).unwrap_err();
+        assert_eq!(
+            (fs::read(&path).unwrap(), names(folder.path())),
+            (b"old".to_vec(), vec!["name".to_owned()])
+        );
     }
 
     #[test]
