@@ -20,10 +20,8 @@
 //!   combination of state, role and organisation is tested against it (test `each_step_in_each_state_by_each_caller`).
 //! - No input panics (clippy denies what could; the tests of `chaincode/certificate/tests/hostile_input.rs`).
 
-pub mod confidential;
 pub mod contract;
 pub mod demo;
-pub mod disclosure;
 pub mod duty;
 pub mod event_log;
 pub mod keys;
@@ -38,7 +36,8 @@ pub mod verdict;
 
 pub use contract::{Response, dispatch};
 pub use credential::{
-    Code, DateTime, canonical, code, date_time, decimal, document, draft, json, multikey, proof,
+    Code, DateTime, canonical, code, confidential, date_time, decimal, disclosure, document, draft, json,
+    multikey, proof,
 };
 pub use duty::Duty;
 pub use event_log::{EventLog, Moment};

@@ -2,7 +2,8 @@
 //! breaks or keeps by itself. `docs/certificate.md` shows it as its authors see it.
 //!
 //! Begin with [`document`] for the rules and [`proof`] for the signature. Whether a certificate holds is not known here:
-//! that is the ledger's, and the crate `certificate`'s.
+//! that is the ledger's, and the crate `certificate`'s. Beside it stand the confidential fields that no document has
+//! ([`confidential`]), and one of them opened to somebody ([`disclosure`]).
 //!
 //! # What holds here
 //! - No clock, no randomness, no input or output (test `no_part_names_what_lies_behind_its_wall`). Decimals are compared
@@ -11,8 +12,10 @@
 
 pub mod canonical;
 pub mod code;
+pub mod confidential;
 pub mod date_time;
 pub mod decimal;
+pub mod disclosure;
 pub mod document;
 pub mod draft;
 pub mod json;
