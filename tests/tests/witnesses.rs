@@ -21,6 +21,7 @@ fn the_official_client_evaluates_submits_and_listens() {
         "filtered event",
         "private data",
         "offline",
+        "confidential",
     ] {
         assert!(said.contains(&format!("\"step\":\"{step}\"")), "no step {step} in\n{said}");
     }

@@ -1,7 +1,7 @@
 // Drives the node with the official Fabric Gateway client, as any backend would.
 // Arguments: the connection profile that `up` writes. Prints one JSON line a step; exit 0 if all went well.
 import assert from 'node:assert/strict';
-import { createPrivateKey, randomUUID } from 'node:crypto';
+import { createPrivateKey, randomBytes, randomUUID } from 'node:crypto';
 import { readFileSync, readdirSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import * as grpc from '@grpc/grpc-js';
@@ -114,7 +114,26 @@ const unsigned = customs.gateway.newProposal(customs.contract.newProposal('schem
 assert.equal(JSON.parse(text(await unsigned.evaluate())).id, scheme);
 say('offline');
 
-for (const { gateway, client } of [accreditation, customs]) {
+// 8. Confidential fields, as docs/contract.md shows them: by the transient map, to the two organisations named.
+const [applicant, evaluator] = [open('Industry', 'User1'), open('CertBody', 'User2')];
+const request = JSON.stringify({ id: `urn:uuid:${randomUUID()}`, body: 'CertBodyMSP', title: 'NM-110', schemeId: scheme,
+  schemeVersion: '1', dossier: `sha256:${'0'.repeat(64)}` });
+const { application } = JSON.parse(text(await applicant.contract.submitTransaction('application:submit', request)));
+const field = (name, value) => ({ application, field: name, salt: randomBytes(16).toString('hex'), value });
+const fields = [field('formulation', { ZnO: '98.5', silane: '1.5' }), field('customers', 'Sunscreen Ltd')];
+const confidential = ({ network }) => network.getContract(profile.chaincode, 'confidential');
+await confidential(applicant).submit('submit', {
+  arguments: [application],
+  transientData: { fields: JSON.stringify(fields) },
+  endorsingOrganizations: ['CertBodyMSP', 'AccreditationMSP'],
+});
+const own = { arguments: [application], endorsingOrganizations: ['CertBodyMSP'] };
+const answer = JSON.parse(text(await confidential(evaluator).evaluate('get', own)));
+assert.deepEqual(answer.fields.map(({ private: it }) => it), fields);
+await assert.rejects(confidential(customs).evaluate('get', { arguments: [application] }), GatewayError);
+say('confidential', { fields: answer.fields.length });
+
+for (const { gateway, client } of [accreditation, customs, applicant, evaluator]) {
   gateway.close();
   client.close();
 }
