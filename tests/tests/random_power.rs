@@ -12,7 +12,10 @@ use certificate::{
     Code, DateTime, KeyPolicy, Moment, Role, Verdict, demo, keys,
     ledger_time::TOLERANCE,
     parties::{ACCREDITATION_BODY, CERTIFICATION_BODY},
-    record::{Accreditation, AccreditationSuspension, Effect, Event, Stop, Suspension, Withdrawal},
+    record::{
+        Accreditation, AccreditationSuspension, Compromise, Declaration, Effect, Event, Stop, Suspension,
+        Withdrawal,
+    },
     verdict::Reason,
 };
 use fabric::proto::{
@@ -24,7 +27,7 @@ use testkit::{Draft, LIFECYCLE};
 use tests::{
     differential::definitions::Chaincode,
     hostile::consortium::{
-        BOTH, Consortium, NAME, ORGANISATIONS, code, forged_endorser, key_policy, policy_write,
+        BOTH, Consortium, NAME, ORGANISATIONS, code, forged_endorser, key_policy, policy_write, public_key,
     },
     setting,
 };
@@ -257,13 +260,14 @@ fn rwset(now: DateTime, attacker: &str, rng: &mut Rng) -> KvrwSet {
 fn key(attacker: &str, rng: &mut Rng) -> String {
     let code = code(rng.u8(1..=CODES));
     let owner = if rng.u8(0..6) == 0 { *rng.choice(BOTH).unwrap() } else { attacker };
-    match rng.u8(0..12) {
+    match rng.u8(0..15) {
         0 => keys::certificate(code),
         1 => keys::accreditation(CERTIFICATION_BODY, demo::SCHEME_ID),
         2 => keys::issuer_key(CERTIFICATION_BODY, "z6Mk"),
         3 => keys::LEDGER.to_owned(),
         4 => keys::status(CERTIFICATION_BODY, 0, rng.u32(0..8)),
         5..=8 => keys::stop(code, owner),
+        9..=11 => keys::compromise(CERTIFICATION_BODY, &public_key(), owner),
         _ => keys::withdrawal(code, owner),
     }
 }
@@ -293,6 +297,11 @@ fn write(key: &str, now: DateTime, rng: &mut Rng) -> KvWrite {
         }
         _ if key.starts_with(keys::WITHDRAWAL) => {
             Some(Withdrawal { withdrawn: rng.bool().then_some(placed) }.encode())
+        }
+        _ if key.starts_with(keys::COMPROMISE) => {
+            let compromised_from = moment(now, rng);
+            let declared = rng.bool().then_some(Declaration { compromised_from, event: placed });
+            Some(Compromise { declared }.encode())
         }
         _ => Some(accreditation(now, placed, lifted, registered, rng).encode()),
     };

@@ -104,7 +104,7 @@ impl Consortium {
         definition.namespace(LIFECYCLE).public.writes = CHAINCODE.definition(1);
         let definition = definition.seal();
         assert_eq!(self.order(vec![definition]), [TxValidationCode::Valid]);
-        let public_key = multikey::public_to_text(&issuer_key().verifying_key());
+        let public_key = public_key();
         let key = json!({
             "publicKey": public_key, "issuerId": ISSUER, "issuerName": "CertBody", "statusLists": LISTS,
         });
@@ -183,7 +183,7 @@ impl Consortium {
             decided: self.now,
             validity: Validity { from: self.now, until: self.now.plus_years(3).unwrap() },
         };
-        let method = format!("{ISSUER}#{}", multikey::public_to_text(&issuer_key().verifying_key()));
+        let method = format!("{ISSUER}#{}", public_key());
         let signed = proof::sign(&demo::document(&particulars), &issuer_key(), &method, self.now).unwrap();
         String::from_utf8(canonical::to_canonical(&signed).unwrap()).unwrap()
     }
@@ -239,6 +239,11 @@ pub fn key_policy(policy: &KeyPolicy) -> Bytes {
 pub fn policy_write(key: &str, policy: Bytes) -> KvMetadataWrite {
     let entries = vec![KvMetadataEntry { name: "VALIDATION_PARAMETER".into(), value: policy }];
     KvMetadataWrite { key: key.into(), entries }
+}
+
+/// The key that signs the certificates, as Multikey text.
+pub fn public_key() -> String {
+    multikey::public_to_text(&issuer_key().verifying_key())
 }
 
 fn issuer_key() -> SigningKey {
