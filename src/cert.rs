@@ -1,9 +1,9 @@
 //! `nanotrace cert`: certificates, and the records that they rest on, through an organisation's gateway.
 
 mod accreditation;
+mod bulk;
 mod check;
 mod disclosure;
-pub mod files;
 mod grant;
 mod issue;
 mod key;
@@ -18,7 +18,7 @@ pub mod subject;
 pub mod template;
 mod verify;
 
-pub use commands::{contract, output};
+pub use commands::{contract, files, output};
 
 use crate::exit::{Exit, Failure};
 use network::Common;

@@ -34,6 +34,16 @@ impl Signals {
         Ok(Self { asked })
     }
 
+    /// Whether somebody has asked this process to stop.
+    pub fn is_asked(&self) -> bool {
+        *self.asked.borrow()
+    }
+
+    /// Turns true when somebody asks this process to stop.
+    pub fn asked(&self) -> watch::Receiver<bool> {
+        self.asked.clone()
+    }
+
     /// Returns when somebody has asked this process to stop.
     pub async fn received(&mut self) {
         // The sender lives as long as the process.

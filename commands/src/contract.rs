@@ -3,7 +3,7 @@
 use std::time::SystemTime;
 
 use peer_client::{
-    ConnectionProfile, Detail, Error, Gateway, GatewayError, Step,
+    ConnectionProfile, Error, Gateway, Transaction,
     certificate::{CallError, Committed, Contract, Update, once},
     profile::{Organisation, ProfileError},
 };
@@ -48,12 +48,22 @@ pub async fn submit_once(update: Update) -> Result<Option<Committed>, Failure> {
 }
 
 async fn try_submit(update: Update) -> Result<Committed, CallError> {
+    Ok(Committed::of(&endorse(update).await?).await?)
+}
+
+/// Warns where the gateway's clock is another; nothing is submitted.
+pub async fn compare_clocks(contract: &Contract) -> Result<(), Failure> {
+    endorse(contract.ledger_tick()).await?;
+    Ok(())
+}
+
+async fn endorse(update: Update) -> Result<Transaction, CallError> {
     let asked = SystemTime::now();
     let transaction = update.endorse().await?;
     if let Some(theirs) = transaction.gateway_time() {
         clock::compare(asked, SystemTime::now(), theirs).iter().for_each(output::warn);
     }
-    Ok(Committed::of(&transaction).await?)
+    Ok(transaction)
 }
 
 impl From<CallError> for Failure {
@@ -74,25 +84,18 @@ impl From<CallError> for Failure {
 fn exit(error: &Error) -> Exit {
     match error {
         Error::Connect { .. } => Exit::Unreachable,
-        Error::Gateway(gateway) if gateway.is_unavailable() || lacks_endorsers(gateway) => Exit::Unreachable,
+        Error::Gateway(gateway) if gateway.is_unavailable() || gateway.lacks_endorsers() => Exit::Unreachable,
         Error::Gateway(gateway) if gateway.code == Code::PermissionDenied => Exit::No,
         Error::NotCommitted(_) => Exit::No,
         _ => Exit::Failure,
     }
 }
 
-/// The gateway knows no peer that could endorse, or knows it and does not reach it.
-fn lacks_endorsers(gateway: &GatewayError) -> bool {
-    let cannot_plan = gateway.code == Code::FailedPrecondition;
-    let is_away = |detail: &Detail| detail.message.contains("code = Unavailable");
-    gateway.step == Step::Endorse && (cannot_plan || gateway.details.iter().any(is_away))
-}
-
 fn advice(error: &Error) -> String {
     let advice = match error {
         Error::Connect { .. } => "\nIs the network running? Start it with: nanotrace up",
         Error::Gateway(gateway) if gateway.is_unavailable() => "\nAsk with: nanotrace status",
-        Error::Gateway(gateway) if lacks_endorsers(gateway) => {
+        Error::Gateway(gateway) if gateway.lacks_endorsers() => {
             "\nThis gateway finds no running peer, with the chaincode, of an organisation that must endorse."
         }
         Error::NotCommitted(invalid) if invalid.is_conflict() => {

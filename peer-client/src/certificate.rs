@@ -418,6 +418,20 @@ impl CallError {
     pub fn is_conflict(&self) -> bool {
         matches!(self, Self::Failed(Error::NotCommitted(invalid)) if invalid.is_conflict())
     }
+
+    /// The network could not be reached, did not answer in time, or had too much to do: the same call may succeed later. It is
+    /// not known whether this one did.
+    pub fn is_temporary(&self) -> bool {
+        match self {
+            Self::Failed(Error::Connect { .. }) => true,
+            Self::Failed(Error::Gateway(gateway)) => {
+                gateway.is_unavailable()
+                    || gateway.lacks_endorsers()
+                    || gateway.code == tonic::Code::ResourceExhausted
+            }
+            _ => self.is_conflict(),
+        }
+    }
 }
 
 impl From<Error> for CallError {

@@ -84,6 +84,13 @@ impl GatewayError {
     pub fn is_unavailable(&self) -> bool {
         matches!(self.code, Code::Unavailable | Code::DeadlineExceeded | Code::Cancelled)
     }
+
+    /// The gateway knows no peer that could endorse, or knows it and does not reach it.
+    pub fn lacks_endorsers(&self) -> bool {
+        let cannot_plan = self.code == Code::FailedPrecondition;
+        let is_away = |detail: &Detail| detail.message.contains("code = Unavailable");
+        self.step == Step::Endorse && (cannot_plan || self.details.iter().any(is_away))
+    }
 }
 
 impl fmt::Display for GatewayError {

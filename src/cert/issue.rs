@@ -1,4 +1,4 @@
-//! `cert issue`: puts a signed certificate on the ledger.
+//! `cert issue`: puts a signed certificate on the ledger, or all of a file.
 
 use std::path::{Path, PathBuf};
 
@@ -8,25 +8,30 @@ use serde_json::json;
 use verifier::{BaseUrl, link};
 
 use super::{
-    contract, files,
+    bulk, contract, files,
     network::{Network, OFFICER},
     output, subject,
 };
 use crate::exit::{Exit, Failure};
 
-/// Issue a signed certificate: the ledger keeps it byte for byte.
+/// Issue a signed certificate: the ledger keeps it byte for byte. With --from, issue every row of a file.
 ///
 /// By default as User1 of CertBody, the certification body. The accreditation body's peer endorses it too.
 ///
-/// Exit codes: 0 issued, 1 refused (each broken rule is named), 2 the file cannot be read, 3 no network.
+/// Exit codes: 0 issued, 1 refused (each broken rule is named), 2 the file cannot be read, 3 no network, 4 anything
+/// else, a run that was stopped too.
 #[derive(clap::Args)]
 pub struct Args {
     /// The signed document; - for standard input.
-    file: PathBuf,
+    #[arg(required_unless_present = "from", conflicts_with = "from")]
+    file: Option<PathBuf>,
+    #[command(flatten)]
+    bulk: bulk::Args,
 }
 
 pub async fn run(args: Args, network: &Network, json: bool) -> Result<Exit, Failure> {
-    let (bytes, code) = signed_document(&args.file)?;
+    let Some(file) = &args.file else { return bulk::run(args.bulk, network, json).await };
+    let (bytes, code) = signed_document(file)?;
     let issue = network.contract(OFFICER).await?.certificate_issue(bytes);
     let committed = contract::submit(issue).await?;
 

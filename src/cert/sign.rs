@@ -2,16 +2,9 @@
 
 use std::path::PathBuf;
 
-use certificate::{
-    document::{check_draft, check_signed},
-    multikey, proof,
-};
+use issuing::sign::{SignError, sign};
 
-use super::{
-    files,
-    output::{refused, text_at},
-    subject,
-};
+use super::{files, output::refused};
 use crate::exit::{Exit, Failure};
 
 /// Sign a draft with the certification body's Ed25519 key. Needs no network.
@@ -39,13 +32,10 @@ pub fn run(args: Args) -> Result<Exit, Failure> {
         return Err(Failure::usage(format!("{} is signed already: sign its draft", args.file.display())));
     }
     let key = files::read_key(&args.key)?;
-    check_draft(&draft).map_err(|violations| refused("not signed", &violations))?;
-    let public_key = multikey::public_to_text(&key.verifying_key());
-    let method = format!("{}#{public_key}", text_at(&draft, "/issuer/id"));
-    let signed = proof::sign(&draft, &key, &method, verifier::now());
-    let signed = signed.map_err(|error| Failure::usage(error.to_string()))?;
-    let bytes = subject::canonical_bytes(&signed)?;
-    check_signed(&bytes).map_err(|violations| refused("not signed", &violations))?;
-    files::write(args.out.as_deref(), &bytes, args.force)?;
+    let signed = sign(&draft, &key, verifier::now()).map_err(|error| match error {
+        SignError::Rules(violations) => refused("not signed", &violations),
+        error => Failure::usage(error.to_string()),
+    })?;
+    files::write(args.out.as_deref(), &signed, args.force)?;
     Ok(Exit::Ok)
 }

@@ -10,12 +10,12 @@ use std::{
 use certificate::{confidential::ConfidentialField, document, multikey};
 use durable::Access;
 use ed25519_dalek::SigningKey;
+use issuing::json::Strict;
 use peer_client::json_fault;
-use serde::de::{Deserialize, DeserializeOwned, Deserializer, Error, MapAccess, SeqAccess, Visitor};
-use serde_json::{Map, Number, Value};
+use serde::de::DeserializeOwned;
+use serde_json::{Map, Value};
 
-use super::output;
-use crate::exit::Failure;
+use crate::{exit::Failure, output};
 
 /// A document as people write it may hold more white space than the one that is signed.
 const MAXIMUM_BYTES: u64 = 8 * document::MAXIMUM_BYTES as u64;
@@ -35,9 +35,9 @@ pub fn read_document_and_bytes(path: &Path) -> Result<(Value, Vec<u8>), Failure>
             "{name} is larger than {MAXIMUM_BYTES} bytes: no certificate is"
         )));
     }
-    let strict: Strict = serde_json::from_slice(&bytes)
+    let document = issuing::json::read(&bytes)
         .map_err(|error| Failure::usage(format!("{name} cannot be signed: {}", json_fault(&error))))?;
-    Ok((strict.0, bytes))
+    Ok((document, bytes))
 }
 
 /// Reads a JSON object whose members are confidential.
@@ -149,67 +149,6 @@ pub fn random<const BYTES: usize>() -> Result<[u8; BYTES], Failure> {
     Ok(bytes)
 }
 
-/// A JSON value none of whose objects names a member twice.
-struct Strict(Value);
-
-impl<'de> Deserialize<'de> for Strict {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(StrictVisitor).map(Strict)
-    }
-}
-
-struct StrictVisitor;
-
-impl<'de> Visitor<'de> for StrictVisitor {
-    type Value = Value;
-
-    fn expecting(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.write_str("a JSON value")
-    }
-
-    fn visit_unit<E: Error>(self) -> Result<Value, E> {
-        Ok(Value::Null)
-    }
-
-    fn visit_bool<E: Error>(self, value: bool) -> Result<Value, E> {
-        Ok(value.into())
-    }
-
-    fn visit_i64<E: Error>(self, value: i64) -> Result<Value, E> {
-        Ok(value.into())
-    }
-
-    fn visit_u64<E: Error>(self, value: u64) -> Result<Value, E> {
-        Ok(value.into())
-    }
-
-    fn visit_f64<E: Error>(self, value: f64) -> Result<Value, E> {
-        Number::from_f64(value).map(Value::Number).ok_or_else(|| E::custom("a number is not finite"))
-    }
-
-    fn visit_str<E: Error>(self, value: &str) -> Result<Value, E> {
-        Ok(value.into())
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut sequence: A) -> Result<Value, A::Error> {
-        let mut values = Vec::new();
-        while let Some(Strict(value)) = sequence.next_element()? {
-            values.push(value);
-        }
-        Ok(values.into())
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Value, A::Error> {
-        let mut object = Map::new();
-        while let Some((name, Strict(value))) = members.next_entry::<String, _>()? {
-            if object.insert(name.clone(), value).is_some() {
-                return Err(A::Error::custom(format!("the member {name:?} stands there twice")));
-            }
-        }
-        Ok(object.into())
-    }
-}
-
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
@@ -217,17 +156,6 @@ mod tests {
     use std::fs::Permissions;
 
     use super::*;
-
-    #[test]
-    fn a_member_named_twice_is_refused() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("draft.json");
-        fs::write(&path, r#"{"a": {"b": 1, "c": [true, null, -1, 1.5, "x"]}}"#).unwrap();
-        let expected = serde_json::json!({"a": {"b": 1, "c": [true, null, -1, 1.5, "x"]}});
-        assert_eq!(read_document(&path).unwrap(), expected);
-        fs::write(&path, r#"{"a": {"b": 1, "b": 2}}"#).unwrap();
-        assert!(read_document(&path).unwrap_err().to_string().contains("\"b\" stands there twice"));
-    }
 
     #[test]
     fn a_file_is_not_written_over_unasked() {

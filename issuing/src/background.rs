@@ -1,0 +1,205 @@
+//! What the ledger knows and a draft names: who issues, under which scheme and accreditation.
+
+use std::collections::BTreeSet;
+
+use certificate::{
+    Code, DateTime,
+    document::{Issuer, LedgerBinding, STATUS_LIST_ENTRIES, StatusEntry, Validity},
+    draft::Particulars,
+};
+use peer_client::certificate::{CallError, Contract};
+use serde_json::{Value, json};
+
+/// `Null` where the ledger has none.
+#[derive(Default)]
+pub struct Background {
+    key: Value,
+    scheme: Value,
+    accreditation: Value,
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum BackgroundError {
+    #[error(transparent)]
+    Call(#[from] CallError),
+    #[error("the ledger has several issuers: choose one with --issuer: {known}")]
+    Several { known: String },
+    #[error("the ledger has no key in use of {issuer}; it has: {known}")]
+    Unknown { issuer: String, known: String },
+}
+
+impl Background {
+    /// Of this issuer; without, of the one that the ledger has.
+    pub async fn read(contract: &Contract, issuer: Option<&str>) -> Result<Self, BackgroundError> {
+        let keys: Vec<Value> = contract.issuer_key_list().read().await?;
+        let key = key_of(keys, issuer)?;
+        let accreditations: Vec<Value> = contract.accreditation_list().read().await?;
+        let accreditation =
+            accreditations.into_iter().rfind(|held| text_at(held, "/body") == text_at(&key, "/body"));
+        let accreditation = accreditation.unwrap_or_default();
+        let schemes: Vec<Value> = contract.scheme_list().read().await?;
+        let scheme = schemes
+            .into_iter()
+            .rfind(|scheme| text_at(scheme, "/id") == text_at(&accreditation, "/schemeId"));
+        Ok(Self { key, scheme: scheme.unwrap_or_default(), accreditation })
+    }
+
+    /// Of a new certificate, with an id, a code and a place in the issuer's first status list at random.
+    pub fn particulars(
+        &self,
+        ledger: LedgerBinding,
+        now: DateTime,
+        years: i32,
+    ) -> Result<Particulars, getrandom::Error> {
+        Ok(Particulars {
+            code: random_code()?,
+            issuer: Issuer {
+                id: text_at(&self.key, "/issuerId").into(),
+                name: text_at(&self.key, "/issuerName").into(),
+            },
+            ledger,
+            status: StatusEntry {
+                lists: text_at(&self.key, "/statusLists").into(),
+                list: 1,
+                index: random_index()?,
+            },
+            decided: now,
+            validity: Validity { from: now, until: now.plus_years(years).unwrap_or(now) },
+        })
+    }
+
+    /// A draft with the scheme and the accreditation that the ledger has.
+    pub fn fill(&self, mut draft: Value) -> Value {
+        let subject = draft.pointer_mut("/credentialSubject").and_then(Value::as_object_mut);
+        let Some(subject) = subject else { return draft };
+        let Self { scheme, accreditation, .. } = self;
+        if !scheme.is_null() {
+            let id = json!({"id": text_at(scheme, "/id"), "version": text_at(scheme, "/version")});
+            subject.insert("scheme".into(), id);
+            subject.insert("standards".into(), scheme.pointer("/standards").cloned().unwrap_or_default());
+        }
+        if !accreditation.is_null() {
+            subject.insert("accreditation".into(), json!({"number": text_at(accreditation, "/number")}));
+        }
+        draft
+    }
+}
+
+/// The key that the issuer was approved for last; `Null` where there is none. Among issuers a person must choose: the
+/// draft would name the wrong one.
+fn key_of(mut keys: Vec<Value>, issuer: Option<&str>) -> Result<Value, BackgroundError> {
+    keys.retain(|key| !is_null(key, "/approved") && is_null(key, "/revoked"));
+    let issuers: BTreeSet<&str> = keys.iter().map(|key| text_at(key, "/issuerId")).collect();
+    let known = || issuers.iter().copied().collect::<Vec<_>>().join(", ");
+    match issuer {
+        None if issuers.len() > 1 => return Err(BackgroundError::Several { known: known() }),
+        Some(issuer) if !issuers.contains(issuer) => {
+            return Err(BackgroundError::Unknown { issuer: issuer.to_owned(), known: known() });
+        }
+        Some(issuer) => keys.retain(|key| text_at(key, "/issuerId") == issuer),
+        None => {}
+    }
+    let last = keys.into_iter().max_by(|one, other| {
+        text_at(one, "/approved/effectiveAt").cmp(text_at(other, "/approved/effectiveAt"))
+    });
+    Ok(last.unwrap_or_default())
+}
+
+/// Drawn until it can be dictated and fits a QR symbol's alphanumeric mode.
+pub fn random_code() -> Result<Code, getrandom::Error> {
+    loop {
+        let mut bytes = [0; 16];
+        getrandom::fill(&mut bytes)?;
+        let code = Code::from_random(bytes);
+        if code.is_plain() {
+            return Ok(code);
+        }
+    }
+}
+
+/// A place in a status list.
+pub fn random_index() -> Result<u32, getrandom::Error> {
+    // The number of entries divides 2^32: no index is likelier than another.
+    Ok(getrandom::u32()? % STATUS_LIST_ENTRIES)
+}
+
+fn text_at<'v>(value: &'v Value, pointer: &str) -> &'v str {
+    value.pointer(pointer).and_then(Value::as_str).unwrap_or_default()
+}
+
+fn is_null(value: &Value, pointer: &str) -> bool {
+    value.pointer(pointer).is_none_or(Value::is_null)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use certificate::{demo, document::check_draft, draft};
+
+    use super::*;
+
+    fn particulars() -> Particulars {
+        let now = DateTime::parse("2026-11-21T12:00:00Z").unwrap();
+        Particulars {
+            code: random_code().unwrap(),
+            issuer: Issuer { id: "did:web:body.example".into(), name: "Body".into() },
+            ledger: LedgerBinding {
+                channel: "nanotrace".into(),
+                genesis: format!("sha256:{}", "0".repeat(64)),
+            },
+            status: StatusEntry {
+                lists: "https://body.example/status".into(),
+                list: 1,
+                index: random_index().unwrap(),
+            },
+            decided: now,
+            validity: Validity { from: now, until: now.plus_years(3).unwrap() },
+        }
+    }
+
+    #[test]
+    fn nobody_guesses_who_issues() {
+        let key = |issuer: &str, name: &str, approved: Value, revoked: Value| json!({"issuerId": issuer, "issuerName": name, "approved": approved, "revoked": revoked});
+        let at = |day: &str| json!({"effectiveAt": format!("2026-01-{day}T00:00:00Z")});
+        let mut keys = vec![
+            key("did:web:a", "new", at("03"), Value::Null),
+            key("did:web:a", "old", at("01"), Value::Null),
+            key("did:web:a", "proposed", Value::Null, Value::Null),
+            key("did:web:b", "revoked", at("04"), at("05")),
+        ];
+        let name = |key: Result<Value, BackgroundError>| text_at(&key.unwrap(), "/issuerName").to_owned();
+        assert_eq!(name(key_of(keys.clone(), None)), "new");
+        keys.push(key("did:web:b", "other", at("02"), Value::Null));
+        let refused = key_of(keys.clone(), None).unwrap_err().to_string();
+        assert!(refused.contains("--issuer: did:web:a, did:web:b"), "{refused}");
+        assert_eq!(name(key_of(keys.clone(), Some("did:web:b"))), "other");
+        assert_eq!(name(key_of(keys.clone(), Some("did:web:a"))), "new");
+        assert!(key_of(keys, Some("did:web:c")).is_err());
+        assert_eq!(key_of(vec![], None).unwrap(), Value::Null);
+    }
+
+    #[test]
+    fn what_the_ledger_knows_is_filled_in() {
+        let background = Background {
+            key: Value::Null,
+            scheme: json!({"id": "https://s.example", "version": "2", "standards": ["https://standard.example"]}),
+            accreditation: json!({"number": "A-1"}),
+        };
+        let draft = background.fill(draft::template(&particulars()));
+        assert_eq!(text_at(&draft, "/credentialSubject/scheme/version"), "2");
+        assert_eq!(text_at(&draft, "/credentialSubject/standards/0"), "https://standard.example");
+        assert_eq!(text_at(&draft, "/credentialSubject/accreditation/number"), "A-1");
+        // The rest is for a person to fill in, and `check` says so.
+        let violations = check_draft(&draft).unwrap_err();
+        assert!(violations.iter().any(|violation| violation.pointer == "/credentialSubject/product/name"));
+        assert!(
+            !violations.iter().any(|violation| violation.pointer.starts_with("/credentialSubject/scheme"))
+        );
+    }
+
+    #[test]
+    fn the_demonstration_breaks_no_rule() {
+        check_draft(&demo::document(&particulars())).unwrap();
+    }
+}
