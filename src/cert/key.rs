@@ -148,10 +148,11 @@ async fn list(network: &Network, json: bool) -> Result<(), Failure> {
 
 fn state(key: &Value) -> &'static str {
     let happened = |pointer| key.pointer(pointer).is_some_and(|event| !event.is_null());
-    match (happened("/revoked"), happened("/approved")) {
-        (true, _) => "revoked",
-        (false, true) => "approved",
-        (false, false) => "proposed",
+    match (happened("/compromised"), happened("/revoked"), happened("/approved")) {
+        (true, ..) => "compromised",
+        (false, true, _) => "revoked",
+        (false, false, true) => "approved",
+        (false, false, false) => "proposed",
     }
 }
 

@@ -127,6 +127,7 @@ fn a_certificate_of_a_compromised_key_is_not_valid() {
     assert_eq!((result.as_str(), &reason["cause"]), ("notValid", &json!("issuerKeyCompromised")));
     assert_eq!((&reason["by"], &reason["why"]), (&json!("AccreditationMSP"), &json!("stolen")));
     assert_eq!(bodies.scanned(&code, &format!("?at={from}")).0, "valid", "what was answered stays");
+    assert!(bodies.ended("cert key list").1.contains("compromised"));
     let page = get(&bodies.network.verifier(), &format!("/c/{code}"));
     assert!(page.contains("somebody else may have had the key"), "{page}");
     let (exit, shown) = bodies.ended(&format!("cert show {code}"));

@@ -60,6 +60,13 @@ fn each_body_declares_alone_and_what_was_issued_since_is_not_valid() {
         assert_eq!(verdict(&mut ledger, later), json!({"result": "notValid", "reasons": [reason]}));
         let name = ledger.event().map(|(name, _)| name.clone());
         assert_eq!(name, None, "reading emits nothing");
+        let keys = done(&mut ledger, certification_client(), "issuerKey:list", &[]);
+        let key = done(&mut ledger, certification_client(), "issuerKey:get", &[BODY, &public_key()]);
+        assert_eq!((&keys[0], &key["compromised"][0]["by"]), (&key, &json!(owner)));
+        assert_eq!(
+            (&key["compromised"][0]["compromisedFrom"], &key["compromised"][1]),
+            (&json!(NOW), &json!(null))
+        );
         // A later time takes nothing back.
         let arguments = [BODY, &public_key(), &now().to_string(), "again"];
         let response = block_on(ledger.submit(caller.clone(), later, DECLARE, &arguments));

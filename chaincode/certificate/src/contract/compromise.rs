@@ -1,6 +1,7 @@
 //! An issuer key that somebody else may have used: each of the two bodies declares so alone, as it stops a certificate alone.
 
 use serde::Serialize;
+use serde_json::{Value, json};
 
 use super::call::{Call, msp_id, reason, text_that};
 use crate::date_time::DateTime;
@@ -65,6 +66,29 @@ pub async fn declare<S: State>(mut call: Call<'_, S>) -> Result<Vec<u8>, Refusal
     write(&mut call, &key, &owner, &Compromise { declared: Some(declaration.clone()) });
     let declared = Declared { body: &body, public_key: &public_key, declaration: &declaration };
     call.emit("IssuerKeyCompromised", &declared)
+}
+
+/// Keys as their readers see them, each with what the two bodies declare of it; nothing where that cannot be read.
+pub async fn shown<S: State>(call: &mut Call<'_, S>, keys: Vec<IssuerKey>) -> Result<Vec<Value>, Refusal> {
+    let of_key = |key: &IssuerKey| {
+        let owners = [key.body.clone(), ACCREDITATION_BODY.to_owned()];
+        owners.map(|owner| (keys::compromise(&key.body, &key.public_key, &owner), owner))
+    };
+    let names: Vec<_> = keys.iter().flat_map(of_key).collect();
+    let values = call.values_of(&names.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>()).await?;
+    let declared = names.iter().zip(values).map(|((_, owner), value)| {
+        value.and_then(|value| Compromise::decode(&value, owner).ok()).and_then(|record| record.declared)
+    });
+    let declared: Vec<_> = declared.collect();
+    let shown = keys.iter().zip(declared.chunks(2)).map(|(key, declared)| {
+        let declared: Vec<&Declaration> = declared.iter().flatten().collect();
+        let mut shown = json!(key);
+        if let (false, Some(members)) = (declared.is_empty(), shown.as_object_mut()) {
+            members.insert("compromised".into(), json!(declared));
+        }
+        shown
+    });
+    Ok(shown.collect())
 }
 
 fn request(fields: &Object<'_>, report: &mut Report) -> Option<Request> {

@@ -99,13 +99,15 @@ pub async fn revoke<S: State>(mut call: Call<'_, S>) -> Result<Vec<u8>, Refusal>
 /// `issuerKey:get(body, publicKey)`: anyone.
 pub async fn get<S: State>(mut call: Call<'_, S>) -> Result<Vec<u8>, Refusal> {
     let [body, public_key] = call.arguments(["body", "publicKey"])?;
-    answer(&existing(&mut call, body, public_key).await?)
+    let key = existing(&mut call, body, public_key).await?;
+    answer(&compromise::shown(&mut call, vec![key]).await?.pop())
 }
 
 /// `issuerKey:list()`: anyone.
 pub async fn list<S: State>(mut call: Call<'_, S>) -> Result<Vec<u8>, Refusal> {
     let [] = call.arguments([])?;
-    answer(&call.records(keys::ISSUER_KEY, IssuerKey::decode).await?)
+    let keys = call.records(keys::ISSUER_KEY, IssuerKey::decode).await?;
+    answer(&compromise::shown(&mut call, keys).await?)
 }
 
 async fn existing<S: State>(
