@@ -1,7 +1,7 @@
 //! Loads the certificate contract of a network through its gateways, and measures. `nanotrace bench` is its command line.
 //!
-//! The caller submits what [`setup`] names, issues one certificate to see that all is well, and then asks for as many
-//! rounds as it likes ([`round`]); [`Summary`] has the figures of one.
+//! The caller submits what [`setup()`] names, issues one certificate to see that all is well, and then asks for as many
+//! rounds as it likes ([`round()`]); [`Summary`] has the figures of one.
 //!
 //! # What holds here
 //! - A closed loop: a client begins its next transaction when its last one is committed.

@@ -2,7 +2,7 @@
 //! of them is issued, each once. `nanotrace cert template`, `cert sign` and `cert issue --from` are its command lines.
 //!
 //! A file is issued in two steps. First a [`plan`] is made of it: every row becomes a signed document, with its id and code,
-//! and breaks no rule; the plan is durable before anything is submitted. Then the rows are submitted ([`submit`]), and what
+//! and breaks no rule; the plan is durable before anything is submitted. Then the rows are submitted ([`submit::submit`]), and what
 //! came of each is written down ([`results`]). A run that was interrupted at any moment goes on from the plan.
 //!
 //! # What holds here

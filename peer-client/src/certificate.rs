@@ -419,15 +419,15 @@ impl CallError {
         matches!(self, Self::Failed(Error::NotCommitted(invalid)) if invalid.is_conflict())
     }
 
-    /// The network could not be reached, did not answer in time, or had too much to do: the same call may succeed later. It is
-    /// not known whether this one did.
+    /// The network could not be reached, did not answer in time, or had too much to do, or the connection broke (unknown, by
+    /// tonic): the same call may succeed later. It is not known whether this one did.
     pub fn is_temporary(&self) -> bool {
         match self {
             Self::Failed(Error::Connect { .. }) => true,
             Self::Failed(Error::Gateway(gateway)) => {
                 gateway.is_unavailable()
                     || gateway.lacks_endorsers()
-                    || gateway.code == tonic::Code::ResourceExhausted
+                    || matches!(gateway.code, tonic::Code::ResourceExhausted | tonic::Code::Unknown)
             }
             _ => self.is_conflict(),
         }

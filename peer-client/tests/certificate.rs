@@ -150,3 +150,20 @@ async fn what_is_done_already_is_a_success_where_it_may_be() {
         assert_eq!(matches!(bind.submit_once().await, Ok(None)), is_success, "{status}");
     }
 }
+
+#[tokio::test]
+async fn what_may_succeed_later_is_temporary() {
+    for (status, expected) in [
+        (Status::unavailable("away"), true),
+        (Status::unknown("transport error"), true),
+        (Status::resource_exhausted("busy"), true),
+        (Status::failed_precondition("no peer endorses"), true),
+        (Status::permission_denied("no member"), false),
+        (Status::aborted("chaincode response 400, certificate:issue: 1 rule broken"), false),
+    ] {
+        let fake = FakeGateway::new(Script { failure: Some(status.clone()), ..Default::default() });
+        let Some(contract) = connect(&fake).await else { return };
+        let error = contract.certificate_issue("{}").submit().await.unwrap_err();
+        assert_eq!(error.is_temporary(), expected, "{status}");
+    }
+}

@@ -79,8 +79,10 @@ pub async fn run(args: Args, network: &Network, json: bool) -> Result<Exit, Fail
     };
     contract::compare_clocks(&contract).await?;
     let rows = plan.rows();
-    let bar = bar(rows, "{wide_bar} {pos} of {len} issued, {per_sec}, {eta} left");
+    let bar = bar(rows, "{wide_bar} {pos} of {len} issued, {eta} left");
     bar.set_position(before);
+    // What earlier runs issued is no measure of this one's speed.
+    bar.reset_eta();
     let (mut issued, mut refused) = (before, Vec::new());
     let submitted =
         submit(&contract, plan, &mut results, args.in_flight.into(), signals.asked(), |outcome| {
@@ -170,7 +172,7 @@ fn make(
     let template = template(args, input.format)?;
     let key = args.key.as_deref().map(files::read_key).transpose()?;
     let making = Making { input, template: &template, key: key.as_ref(), now: verifier::now() };
-    let bar = bar(0, "{spinner} {pos} rows checked and signed, {per_sec}");
+    let bar = bar(0, "{spinner} {pos} rows checked and signed");
     let made = plan::make(&paths.plan, &making, || {
         bar.inc(1);
         !signals.is_asked()

@@ -48,7 +48,8 @@ impl Definition {
     }
 }
 
-/// What a definition says about validation by the plugin that peers come with; `policy` as [`application_policy`] takes it.
+/// What a definition says about validation by the plugin that peers come with; `policy` as
+/// [`application_policy()`] takes it.
 pub fn built_in_validation(policy: &str) -> ChaincodeValidationInfo {
     ChaincodeValidationInfo {
         validation_plugin: "vscc".to_owned(),
