@@ -88,7 +88,8 @@ impl Background {
 /// The key that the issuer was approved for last; `Null` where there is none. Among issuers a person must choose: the
 /// draft would name the wrong one.
 fn key_of(mut keys: Vec<Value>, issuer: Option<&str>) -> Result<Value, BackgroundError> {
-    keys.retain(|key| !is_null(key, "/approved") && is_null(key, "/revoked"));
+    let is_absent = |key: &Value, events: [&str; 2]| events.iter().all(|event| is_null(key, event));
+    keys.retain(|key| !is_null(key, "/approved") && is_absent(key, ["/revoked", "/compromised"]));
     let issuers: BTreeSet<&str> = keys.iter().map(|key| text_at(key, "/issuerId")).collect();
     let known = || issuers.iter().copied().collect::<Vec<_>>().join(", ");
     match issuer {
@@ -133,7 +134,7 @@ fn is_null(value: &Value, pointer: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
+    #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
 
     use certificate::{demo, document::check_draft, draft};
 
@@ -168,6 +169,9 @@ mod tests {
             key("did:web:a", "proposed", Value::Null, Value::Null),
             key("did:web:b", "revoked", at("04"), at("05")),
         ];
+        let mut stolen = key("did:web:c", "stolen", at("06"), Value::Null);
+        stolen["compromised"] = json!([{"by": "CertBodyMSP"}]);
+        keys.push(stolen);
         let name = |key: Result<Value, BackgroundError>| text_at(&key.unwrap(), "/issuerName").to_owned();
         assert_eq!(name(key_of(keys.clone(), None)), "new");
         keys.push(key("did:web:b", "other", at("02"), Value::Null));
