@@ -14,11 +14,10 @@ mod scheme;
 pub mod show;
 mod sign;
 mod stop;
-pub mod subject;
 pub mod template;
 mod verify;
 
-pub use commands::{contract, files, output};
+pub use commands::{contract, files, output, subject};
 
 use crate::exit::{Exit, Failure};
 use network::Common;

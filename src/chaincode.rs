@@ -5,14 +5,15 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use certificate::contract;
+use certificate::{Chaincode, Part, chaincode::REGISTRY, contract, parties};
 use chaincode::{
     Server, ServerTls,
     package::{self, Connection},
 };
 use durable::Access;
 use serde_json::json;
-use tokio::net::TcpListener;
+use tokio::{net::TcpListener, task::JoinSet};
+use tokio_util::sync::CancellationToken;
 
 use crate::{
     cert::{files, output},
@@ -42,12 +43,22 @@ enum Command {
 
 #[derive(clap::Args)]
 struct Serve {
-    /// Where to listen.
+    /// The package id of a certification body's chaincode, such as nanotrace_0.2.0:a033… For several bodies it is given
+    /// several times, with an address each.
+    #[arg(long, env = "CHAINCODE_ID", value_name = "LABEL:HASH", required_unless_present = "registry_id")]
+    id: Vec<String>,
+    /// Where to listen for it.
     #[arg(long, env = "CHAINCODE_SERVER_ADDRESS", value_name = "HOST:PORT", default_value = "0.0.0.0:9999")]
-    address: String,
-    /// The package id, such as nanotrace_0.1.0:a033…
-    #[arg(long, env = "CHAINCODE_ID", value_name = "LABEL:HASH", required = true)]
-    id: Option<String>,
+    address: Vec<String>,
+    /// The package id of the registry's chaincode, such as nanotrace-registry_0.2.0:5f1c…
+    #[arg(long, env = "REGISTRY_ID", value_name = "LABEL:HASH")]
+    registry_id: Option<String>,
+    /// Where to listen for the registry's chaincode.
+    #[arg(long, env = "REGISTRY_SERVER_ADDRESS", value_name = "HOST:PORT", default_value = "0.0.0.0:9998")]
+    registry_address: String,
+    /// The organisation that accredits certification bodies, by its MSP id. All services of a network name the same one.
+    #[arg(long, env = "ACCREDITATION_MSP_ID", value_name = "MSP-ID", default_value = parties::ACCREDITATION_BODY)]
+    accreditation: String,
     /// The server's certificate and the chain to its root (PEM). Without it there is no TLS.
     #[arg(long, value_name = "FILE", requires = "tls_key")]
     tls_cert: Option<PathBuf>,
@@ -102,18 +113,33 @@ pub async fn run(args: Args) -> Result<Exit, Failure> {
 }
 
 async fn serve(args: Serve) -> Result<Exit, Failure> {
-    let id = args.id.clone().unwrap_or_default();
-    let mut server = Server::new(&id).map_err(|error| Failure::usage(error.to_string()))?;
-    if let Some(tls) = tls(&args)? {
-        server = server.with_tls(tls);
+    if !args.id.is_empty() && args.id.len() != args.address.len() {
+        return Err(Failure::usage("give one --address for each --id, in the same order"));
     }
-    let listener = TcpListener::bind(&args.address).await;
-    let listener =
-        listener.map_err(|error| Failure::during(format!("listening on {}", args.address), error))?;
+    let bodies = args.id.iter().zip(&args.address).map(|(id, address)| (Part::Body, id, address));
+    let registry = args.registry_id.iter().map(|id| (Part::Registry, id, &args.registry_address));
+    let stopping = CancellationToken::new();
+    let mut services = JoinSet::new();
+    for (part, id, address) in registry.chain(bodies) {
+        let chaincode = Chaincode { part, accreditation_body: args.accreditation.clone() };
+        let mut server = Server::new(id, chaincode).map_err(|error| Failure::usage(error.to_string()))?;
+        if let Some(tls) = tls(&args)? {
+            server = server.with_tls(tls);
+        }
+        let listener = TcpListener::bind(address).await;
+        let listener = listener.map_err(|error| Failure::during(format!("listening on {address}"), error))?;
+        output::line(format!("The chaincode {id} listens on {address}. Ctrl-C stops it."))?;
+        services.spawn(server.serve(listener, stopping.clone().cancelled_owned()));
+    }
     let mut signals = Signals::listen()?;
-    output::line(format!("The chaincode {} listens on {}. Ctrl-C stops it.", id, args.address))?;
-    let served = server.serve(listener, async move { signals.received().await }).await;
-    served.map_err(|error| Failure::during("the chaincode service", error))?;
+    tokio::spawn(async move {
+        signals.received().await;
+        stopping.cancel();
+    });
+    while let Some(ended) = services.join_next().await {
+        let served = ended.map_err(|error| Failure::during("the chaincode service", error))?;
+        served.map_err(|error| Failure::during("the chaincode service", error))?;
+    }
     Ok(Exit::Ok)
 }
 
@@ -134,8 +160,10 @@ fn write_package(args: &Package) -> Result<Exit, Failure> {
         true => json!({ "packageId": package.id, "file": args.out }).to_string(),
         false => format!(
             "{}\n\nwritten to {out}. On each peer:\n  peer lifecycle chaincode install {out}\nand start the service with:\n  \
-             nanotrace chaincode --id {}",
-            package.id, package.id
+             nanotrace chaincode {} {}",
+            package.id,
+            if args.label.starts_with(REGISTRY) { "--registry-id" } else { "--id" },
+            package.id
         ),
     };
     output::line(text)?;

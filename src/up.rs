@@ -97,18 +97,22 @@ pub async fn run(args: Args, metrics: PrometheusHandle) -> Result<Exit, Failure>
     let material = material::prepare(&args.data_dir)?;
     let sockets = Sockets::bind(args.port, material.peers.len())?;
     let ports = sockets.ports()?;
-    let Sockets { orderer, peers, chaincode } = sockets;
+    let Sockets { orderer, peers, chaincodes: chaincode_sockets } = sockets;
 
-    let package = deploy::package()?;
-    let chaincode = servers::start_chaincode(chaincode, &package)?;
-    let own_chaincode =
-        OwnChaincode { package_id: package.id.clone(), address: format!("127.0.0.1:{}", ports.chaincode) };
+    let chaincodes = deploy::chaincodes()?;
+    let mut services = Vec::new();
+    let mut own_chaincodes = Vec::new();
+    for ((chaincode, socket), port) in chaincodes.iter().zip(chaincode_sockets).zip(ports.chaincodes) {
+        services.push(servers::start_chaincode(socket, chaincode)?);
+        let package_id = chaincode.package.id.clone();
+        own_chaincodes.push(OwnChaincode { package_id, address: format!("127.0.0.1:{port}") });
+    }
     let settings = servers::NodeSettings {
         ledger: args.data_dir.join(material::LEDGER),
         accept_loss_from: args.accept_loss_from,
         time_window: Duration::from_secs(args.time_window),
     };
-    let mut node = servers::start_node(settings, &material, orderer, peers, own_chaincode)?;
+    let mut node = servers::start_node(settings, &material, orderer, peers, own_chaincodes)?;
     let (obstacle, seen) = watch::channel(Some("the chaincode is not in force yet".to_owned()));
     let config = verifier::Config {
         public_base: public_url,
@@ -131,7 +135,7 @@ pub async fn run(args: Args, metrics: PrometheusHandle) -> Result<Exit, Failure>
         // A failure of the node comes first: it is the cause of what fails here.
         biased;
         stopped = until_stopped(&mut node, &mut signals) => stopped.map(Some),
-        prepared = prepare(&args, &profile, &peers, &package, &obstacle) => prepared.map(|()| None),
+        prepared = prepare(&args, &profile, &peers, &chaincodes, &obstacle) => prepared.map(|()| None),
     };
     let ended = match prepared {
         Ok(None) => match greeting::print(&args.data_dir, &profile, &node, &public, started.elapsed()) {
@@ -147,7 +151,11 @@ pub async fn run(args: Args, metrics: PrometheusHandle) -> Result<Exit, Failure>
     obstacle.send_replace(Some("the node stops".to_owned()));
     // The verifier answers as long as the node lives; the chaincode serves what is under way.
     node.stop().await;
-    tokio::join!(verifier.stop(), chaincode.stop());
+    tokio::join!(verifier.stop(), async {
+        for service in services {
+            service.stop().await;
+        }
+    });
     ended
 }
 
@@ -165,14 +173,16 @@ async fn prepare(
     args: &Args,
     profile: &ConnectionProfile,
     peers: &[Arc<Peer>],
-    package: &chaincode::package::Package,
+    chaincodes: &[deploy::Chaincode],
     obstacle: &watch::Sender<Option<String>>,
 ) -> Result<(), Failure> {
-    for organisation in deploy::without_package(profile, peers, package) {
-        deploy::install(profile, &organisation, package).await?;
-    }
-    if !deploy::is_done(profile).await? {
-        deploy::run(profile, package).await?;
+    for chaincode in chaincodes {
+        for organisation in deploy::without_package(profile, peers, &chaincode.package) {
+            deploy::install(profile, &organisation, &chaincode.package).await?;
+        }
+        if let Some(sequence) = deploy::due(profile, chaincode).await? {
+            deploy::run(profile, chaincode, sequence).await?;
+        }
     }
     obstacle.send_replace(None);
     if !args.no_demonstration && !demonstration::certificate_file(&args.data_dir).exists() {

@@ -73,9 +73,13 @@ pub struct Args {
     /// Its organisation's MSP id.
     #[arg(long)]
     msp_id: String,
-    /// The chaincode whose certificates are shown.
+    /// The chaincode of the first certification body. Those of further bodies are called after it, with a hyphen, and are
+    /// followed too.
     #[arg(long, default_value = crate::up::NAME)]
     chaincode: String,
+    /// The organisation that accredits certification bodies, by its MSP id.
+    #[arg(long, value_name = "MSP-ID", default_value = certificate::parties::ACCREDITATION_BODY)]
+    accreditation: String,
     /// How many sources have to confirm the newest block; with fewer every answer is "cannot tell". Without it one
     /// is enough, and while none answers the last known state is shown with its date.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
@@ -249,6 +253,7 @@ fn open_model(args: &Args, ledger: &Ledger) -> Result<ServedModel, Failure> {
         name: ledger.channel_id().to_owned(),
         genesis: ledger.genesis_hash(),
         chaincode: args.chaincode.clone(),
+        accreditation_body: args.accreditation.clone(),
     };
     let folder = args.data_dir.join("read-model");
     durable::create_private_folder(&folder).map_err(|error| Failure::during(folder.display(), error))?;

@@ -19,7 +19,7 @@ pub fn setup(
         "publicKey": public_key, "issuerId": ISSUER, "issuerName": ISSUER_NAME, "statusLists": STATUS_LISTS,
     });
     [
-        accreditor.ledger_bind(genesis),
+        accreditor.ledger_bind(genesis, parties::CERTIFICATION_BODY),
         accreditor.scheme_register(&demo::scheme()),
         accreditor.accreditation_register(&demo::accreditation(now.plus_days(-1))),
         administrator.issuer_key_propose(&proposal),

@@ -3,12 +3,15 @@
 //! Requests and their payloads: `fabric/core/chaincode/handler.go`. Reads answer from the committed state;
 //! a peer never shows a transaction its own writes.
 
+use std::iter;
+
 use bytes::Bytes;
 use fabric::proto::{
     protos::{
-        ChaincodeMessage, DelState, GetHistoryForKey, GetState, GetStateByRange, GetStateMultiple,
-        GetStateMultipleResult, PutState, PutStateMetadata, QueryResponse, QueryStateClose, QueryStateNext,
-        WriteBatchState, WriteRecord, chaincode_message::Type, write_record,
+        ChaincodeId, ChaincodeInput, ChaincodeMessage, ChaincodeSpec, DelState, GetHistoryForKey, GetState,
+        GetStateByRange, GetStateMultiple, GetStateMultipleResult, PutState, PutStateMetadata, QueryResponse,
+        QueryStateClose, QueryStateNext, Response, WriteBatchState, WriteRecord, chaincode_message::Type,
+        write_record,
     },
     queryresult::{KeyModification, Kv},
 };
@@ -22,6 +25,9 @@ use crate::{
     limits,
     stream::{Outgoing, TransactionKey},
 };
+
+/// The status of a chaincode's success.
+const OK: i32 = 200;
 
 /// What the peer offered beyond the old protocol: how many keys or writes one request may hold.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -111,6 +117,28 @@ impl Exchange {
             return Err(LedgerError::Incomplete { asked, answered });
         }
         Ok(answer.values.into_iter().map(present).collect())
+    }
+
+    /// What another chaincode of the channel answers; what it reads joins this transaction.
+    pub async fn invoke(
+        &mut self,
+        chaincode: &str,
+        function: &str,
+        arguments: &[&str],
+    ) -> Result<Bytes, LedgerError> {
+        let args = iter::once(&function).chain(arguments).map(|text| Bytes::copy_from_slice(text.as_bytes()));
+        let input = ChaincodeInput { args: args.collect(), ..Default::default() };
+        let chaincode_id = ChaincodeId { name: chaincode.into(), ..Default::default() };
+        let spec =
+            ChaincodeSpec { chaincode_id: Some(chaincode_id), input: Some(input), ..Default::default() };
+        // The answer is the other chaincode's last message.
+        let last = ChaincodeMessage::decode(self.ask(Type::InvokeChaincode, &spec).await?)?;
+        let told = |text: String| LedgerError::Refused(format!("{chaincode}: {text}"));
+        if last.r#type() != Type::Completed {
+            return Err(told(String::from_utf8_lossy(&last.payload).into_owned()));
+        }
+        let response = Response::decode(last.payload)?;
+        if response.status == OK { Ok(response.payload) } else { Err(told(response.message)) }
     }
 
     /// The first keys in `[start, end)`, at most `most`, with their values, in key order. An empty start is the first

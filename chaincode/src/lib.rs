@@ -13,6 +13,7 @@
 //! - What a peer or its client sends has a limit ([`limits`]); what is no message of the protocol ends the stream, and
 //!   the server goes on (test `a_message_out_of_turn_ends_the_stream`).
 
+mod contract;
 mod creator;
 mod documents;
 mod exchange;

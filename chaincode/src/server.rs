@@ -17,20 +17,24 @@ use tonic::{
 use tracing::info;
 use transport::{ChargeCalls, Connections};
 
-use crate::{documents::CheckedDocuments, limits, stream::Stream};
+use crate::{contract::Contract, documents::CheckedDocuments, limits, stream::Stream};
 
 /// The chaincode as a service, under the package id that its peers expect.
 ///
 /// ```no_run
+/// use certificate::{Chaincode, Part};
+///
 /// # async fn start() -> Result<(), Box<dyn std::error::Error>> {
 /// let listener = tokio::net::TcpListener::bind("127.0.0.1:9999").await?;
 /// let stop = async { drop(tokio::signal::ctrl_c().await) };
-/// chaincode::Server::new("nanotrace_1.0:0123abcd")?.serve(listener, stop).await?;
+/// let chaincode = Chaincode { part: Part::Body, accreditation_body: "AccreditationMSP".into() };
+/// chaincode::Server::new("nanotrace_1.0:0123abcd", chaincode)?.serve(listener, stop).await?;
 /// # Ok(())
 /// # }
 /// ```
 pub struct Server {
     package_id: String,
+    chaincode: certificate::Chaincode,
     tls: Option<ServerTls>,
 }
 
@@ -59,9 +63,15 @@ pub enum ServerError {
 
 impl Server {
     /// A server that registers as `package_id`, without TLS.
-    pub fn new(package_id: impl Into<String>) -> Result<Self, ServerError> {
+    pub fn new(
+        package_id: impl Into<String>,
+        chaincode: certificate::Chaincode,
+    ) -> Result<Self, ServerError> {
         let package_id = package_id.into();
-        if package_id.is_empty() { Err(ServerError::NoPackageId) } else { Ok(Self { package_id, tls: None }) }
+        match package_id.is_empty() {
+            true => Err(ServerError::NoPackageId),
+            false => Ok(Self { package_id, chaincode, tls: None }),
+        }
     }
 
     pub fn with_tls(self, tls: ServerTls) -> Self {
@@ -95,7 +105,10 @@ impl Server {
     fn service(&self, stopping: CancellationToken) -> ChaincodeServer<Service> {
         let service = Service {
             package_id: self.package_id.as_str().into(),
-            documents: Arc::new(CheckedDocuments::new()),
+            contract: Arc::new(Contract {
+                chaincode: self.chaincode.clone(),
+                documents: CheckedDocuments::new(),
+            }),
             streams: Arc::new(Semaphore::new(limits::STREAMS)),
             stopping,
         };
@@ -130,7 +143,7 @@ impl ServerTls {
 
 struct Service {
     package_id: Arc<str>,
-    documents: Arc<CheckedDocuments>,
+    contract: Arc<Contract>,
     streams: Arc<Semaphore>,
     stopping: CancellationToken,
 }
@@ -154,7 +167,7 @@ impl Chaincode for Service {
         }
         let (outgoing, messages) = mpsc::channel(limits::OUTGOING);
         let stream =
-            Stream::new(self.package_id.clone(), self.documents.clone(), outgoing, self.stopping.clone());
+            Stream::new(self.package_id.clone(), self.contract.clone(), outgoing, self.stopping.clone());
         let incoming = request.into_inner();
         tokio::spawn(async move {
             stream.run(incoming, peer).await;

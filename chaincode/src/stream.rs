@@ -22,7 +22,7 @@ use tonic::{Status, Streaming};
 use tracing::{debug, error, info, warn};
 
 use crate::{
-    documents::CheckedDocuments,
+    contract::Contract,
     exchange::{Exchange, Terms},
     limits, transaction,
 };
@@ -38,7 +38,7 @@ pub(crate) struct TransactionKey {
 
 pub(crate) struct Stream {
     package_id: Arc<str>,
-    documents: Arc<CheckedDocuments>,
+    contract: Arc<Contract>,
     outgoing: Outgoing,
     stopping: CancellationToken,
     phase: Phase,
@@ -73,13 +73,13 @@ enum Broken {
 impl Stream {
     pub fn new(
         package_id: Arc<str>,
-        documents: Arc<CheckedDocuments>,
+        contract: Arc<Contract>,
         outgoing: Outgoing,
         stopping: CancellationToken,
     ) -> Self {
         Self {
             package_id,
-            documents,
+            contract,
             outgoing,
             stopping,
             phase: Phase::Created,
@@ -176,7 +176,7 @@ impl Stream {
             Entry::Vacant(slot) => {
                 let (exchange, answers) = Exchange::new(key.clone(), self.outgoing.clone(), terms);
                 slot.insert(answers);
-                self.running.spawn(transact(key, message, exchange, self.documents.clone()));
+                self.running.spawn(transact(key, message, exchange, self.contract.clone()));
                 return Ok(());
             }
         };
@@ -210,9 +210,9 @@ async fn transact(
     key: TransactionKey,
     message: ChaincodeMessage,
     exchange: Exchange,
-    documents: Arc<CheckedDocuments>,
+    contract: Arc<Contract>,
 ) -> (TransactionKey, ChaincodeMessage) {
-    let last = AssertUnwindSafe(transaction::run(message, exchange, documents)).catch_unwind().await;
+    let last = AssertUnwindSafe(transaction::run(message, exchange, contract)).catch_unwind().await;
     let last = last.unwrap_or_else(|_| {
         error!(txid = %key.txid, "the contract panicked");
         error(&key, "the contract failed by a fault of its own: see the log of the chaincode's server".into())

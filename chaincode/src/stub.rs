@@ -4,15 +4,15 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use bytes::Bytes;
 use certificate::{
-    Creator, DateTime, KeyPolicy, Modification, State, StateError, document::SignedDocument,
-    refusal::Violation,
+    Chaincode, Creator, DateTime, KeyPolicy, Modification, State, StateError, chaincode::REGISTRY,
+    contract::registry, document::SignedDocument, refusal::Violation,
 };
 use fabric::proto::protos::{
     ChaincodeEvent, MetaDataKeys, StateMetadata, WriteRecord, write_record::Type as Write,
 };
 
 use crate::{
-    documents::CheckedDocuments,
+    contract::Contract,
     exchange::{Exchange, LedgerError},
     key_policy,
 };
@@ -22,7 +22,7 @@ const PUBLIC: &str = "";
 
 pub(crate) struct Stub {
     exchange: Exchange,
-    documents: Arc<CheckedDocuments>,
+    contract: Arc<Contract>,
     timestamp: DateTime,
     creator: Creator,
     transient: BTreeMap<String, Bytes>,
@@ -33,12 +33,12 @@ pub(crate) struct Stub {
 impl Stub {
     pub fn new(
         exchange: Exchange,
-        documents: Arc<CheckedDocuments>,
+        contract: Arc<Contract>,
         timestamp: DateTime,
         creator: Creator,
         transient: BTreeMap<String, Bytes>,
     ) -> Self {
-        Self { exchange, documents, timestamp, creator, transient, writes: Vec::new(), event: None }
+        Self { exchange, contract, timestamp, creator, transient, writes: Vec::new(), event: None }
     }
 
     /// Hands the writes to the peer, and the event to the caller. Fabric's peer fills in the event's ids.
@@ -51,6 +51,11 @@ impl Stub {
 impl State for Stub {
     async fn get(&mut self, keys: &[&str]) -> Result<Vec<Option<Bytes>>, StateError> {
         self.exchange.get_multiple(PUBLIC, keys).await.map_err(state_error)
+    }
+
+    async fn registered(&mut self, keys: &[&str]) -> Result<Vec<Option<Bytes>>, StateError> {
+        let answer = self.exchange.invoke(REGISTRY, registry::READ, keys).await.map_err(state_error)?;
+        registry::values(&answer)
     }
 
     async fn range(
@@ -135,6 +140,10 @@ impl State for Stub {
         self.event = Some(event);
     }
 
+    fn chaincode(&self) -> &Chaincode {
+        &self.contract.chaincode
+    }
+
     fn channel_id(&self) -> &str {
         &self.exchange.key().channel_id
     }
@@ -152,7 +161,7 @@ impl State for Stub {
     }
 
     fn check_signed(&self, document: &[u8]) -> Result<Arc<SignedDocument>, Vec<Violation>> {
-        self.documents.check(document)
+        self.contract.documents.check(document)
     }
 }
 

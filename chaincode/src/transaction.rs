@@ -25,8 +25,8 @@ use prost::Message;
 use tracing::debug;
 
 use crate::{
+    contract::Contract,
     creator::{self, CreatorError},
-    documents::CheckedDocuments,
     exchange::{Exchange, LedgerError},
     limits,
     stream::error,
@@ -65,10 +65,10 @@ enum Failure {
 pub(crate) async fn run(
     message: ChaincodeMessage,
     exchange: Exchange,
-    documents: Arc<CheckedDocuments>,
+    contract: Arc<Contract>,
 ) -> ChaincodeMessage {
     let key = exchange.key().clone();
-    match complete(message, exchange, documents, SystemTime::now()).await {
+    match complete(message, exchange, contract, SystemTime::now()).await {
         Ok((response, event)) => ChaincodeMessage {
             r#type: Type::Completed.into(),
             payload: response.encode_to_vec().into(),
@@ -87,7 +87,7 @@ pub(crate) async fn run(
 async fn complete(
     message: ChaincodeMessage,
     exchange: Exchange,
-    documents: Arc<CheckedDocuments>,
+    contract: Arc<Contract>,
     now: SystemTime,
 ) -> Result<(Response, Option<ChaincodeEvent>), Failure> {
     if message.r#type() == Type::Init {
@@ -100,7 +100,7 @@ async fn complete(
     let (function, arguments) = input.args.split_first().ok_or(Failure::Function)?;
     let function = std::str::from_utf8(function).map_err(|_| Failure::Function)?;
 
-    let mut stub = Stub::new(exchange, documents, timestamp, creator::creator(&creator)?, transient);
+    let mut stub = Stub::new(exchange, contract, timestamp, creator::creator(&creator)?, transient);
     let answer = certificate::dispatch(&mut stub, function, arguments).await;
     let event = match answer.status {
         certificate::Response::OK => stub.finish().await.map_err(Failure::Writes)?,

@@ -58,7 +58,7 @@ async fn private_data_are_purged_in_the_words_of_each_peer() {
         (true, [Type::WriteBatchState].as_slice()),
         (false, &[Type::PurgePrivateData, Type::PurgePrivateData, Type::PutState]),
     ] {
-        let chaincode = Chaincode::start().await;
+        let chaincode = Chaincode::start_of_body().await;
         let mut peer = Peer::connected(&chaincode, batches).await;
         hold_confidential_field(&mut peer);
         let purge = call(&["confidential:purge", &code().to_string(), "why"]);

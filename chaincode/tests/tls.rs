@@ -80,7 +80,7 @@ async fn a_peer_proves_itself_where_the_server_asks() {
 async fn a_key_that_does_not_fit_is_found_at_the_start() {
     let tls = ServerTls { certificate: "no PEM".into(), key: "no PEM".into(), client_root: None };
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let server = chaincode::Server::new("label:id").unwrap().with_tls(tls);
+    let server = chaincode::Server::new("label:id", peer::registry()).unwrap().with_tls(tls);
     let error = server.serve(listener, std::future::ready(())).await.unwrap_err();
     assert!(error.to_string().contains("check that both are PEM"), "{error}");
 }

@@ -47,6 +47,17 @@ pub async fn submit_once(update: Update) -> Result<Option<Committed>, Failure> {
     Ok(once(try_submit(update).await)?)
 }
 
+/// Submits to the registry, or, where that has no such record, to the body's chaincode, which had it before there was one.
+pub async fn submit_where_registered(
+    contract: &Contract,
+    update: impl Fn(&Contract) -> Update,
+) -> Result<Committed, Failure> {
+    match try_submit(update(contract)).await {
+        Err(CallError::Refused { status: 404, .. }) => submit(update(&contract.before_registry())).await,
+        submitted => Ok(submitted?),
+    }
+}
+
 async fn try_submit(update: Update) -> Result<Committed, CallError> {
     Ok(Committed::of(&endorse(update).await?).await?)
 }

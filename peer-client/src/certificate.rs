@@ -45,7 +45,9 @@ mod confidential;
 
 use bytes::Bytes;
 use certificate::{
-    Code, DateTime,
+    Code, DateTime, Part,
+    chaincode::REGISTRY,
+    contract::part_of,
     record::{Effect, Recommendation},
     refusal::Violation,
 };
@@ -57,12 +59,14 @@ use crate::{Error, Gateway, GatewayError, Invocation, Proposal, Transaction};
 /// How often a call is submitted at most where each transaction meets a conflict.
 const SUBMISSIONS: usize = 3;
 
-/// The certificate contract on one channel, in the name of its gateway's identity.
+/// The certificate contract on one channel, in the name of its gateway's identity: one certification body's chaincode, and
+/// the registry's for schemes, accreditations and laboratories.
 #[derive(Clone, Debug)]
 pub struct Contract {
     gateway: Gateway,
     channel: String,
     chaincode: String,
+    registry: String,
 }
 
 /// A call that reads: one peer answers it.
@@ -102,13 +106,22 @@ pub enum CallError {
 }
 
 impl Contract {
+    /// `chaincode` is the body's.
     pub fn new(gateway: Gateway, channel: impl Into<String>, chaincode: impl Into<String>) -> Self {
-        Self { gateway, channel: channel.into(), chaincode: chaincode.into() }
+        let (channel, chaincode) = (channel.into(), chaincode.into());
+        Self { gateway, channel, chaincode, registry: REGISTRY.to_owned() }
+    }
+
+    /// Asks the body's chaincode for schemes and accreditations: it had them before there was a registry, and what it has
+    /// counts on.
+    pub fn before_registry(&self) -> Self {
+        Self { registry: self.chaincode.clone(), ..self.clone() }
     }
 
     /// `genesis` is `sha256:` and the lower-case hex of the SHA-256 of the genesis block's header.
-    pub fn ledger_bind(&self, genesis: &str) -> Update {
-        self.update("ledger:bind", [genesis])
+    /// `body` is the MSP id of the certification body whose chaincode it is.
+    pub fn ledger_bind(&self, genesis: &str, body: &str) -> Update {
+        self.update("ledger:bind", [genesis, body])
     }
 
     pub fn ledger_get(&self) -> Query {
@@ -333,7 +346,11 @@ impl Contract {
     }
 
     fn call(&self, function: &'static str, arguments: impl IntoIterator<Item: Into<Bytes>>) -> Call {
-        let invocation = Invocation::new(&self.channel, &self.chaincode, function);
+        let chaincode = match part_of(function) {
+            Part::Registry => &self.registry,
+            Part::Body => &self.chaincode,
+        };
+        let invocation = Invocation::new(&self.channel, chaincode, function);
         let invocation = arguments.into_iter().fold(invocation, Invocation::argument);
         Call { gateway: self.gateway.clone(), function, invocation }
     }

@@ -11,13 +11,14 @@ use fabric::proto::{
     gateway::ProposedTransaction,
     lifecycle::{
         ApproveChaincodeDefinitionForMyOrgArgs, ChaincodeSource, CommitChaincodeDefinitionArgs,
-        InstallChaincodeArgs, QueryChaincodeDefinitionArgs, chaincode_source,
+        InstallChaincodeArgs, QueryChaincodeDefinitionArgs, QueryChaincodeDefinitionResult, chaincode_source,
     },
     protos::{ApplicationPolicy, Response, application_policy},
 };
 use msp::SigningIdentity;
 use prost::Message;
 use services::protos::endorser_client::EndorserClient;
+use tonic::Code;
 
 use crate::{Endpoint, Error, Gateway, GatewayError, Invocation, Step, error::decode};
 
@@ -94,6 +95,21 @@ impl Definition {
     fn validation_parameter(&self) -> Bytes {
         let policy = application_policy::Type::SignaturePolicy(self.endorsement_policy.clone());
         ApplicationPolicy { r#type: Some(policy) }.encode_to_vec().into()
+    }
+}
+
+/// The version and the sequence of the definition in force; `None` where there is none.
+pub async fn in_force(gateway: &Gateway, channel: &str, name: &str) -> Result<Option<(String, i64)>, Error> {
+    match gateway.proposal(query_definition(channel, name))?.evaluate().await {
+        Ok(answer) => {
+            let found: QueryChaincodeDefinitionResult = decode("a chaincode definition", answer)?;
+            Ok(Some((found.version, found.sequence)))
+        }
+        // The peer's "not defined" is a chaincode's status 404.
+        Err(Error::Gateway(error)) if error.code == Code::Unknown && error.message.contains("404") => {
+            Ok(None)
+        }
+        Err(error) => Err(error),
     }
 }
 

@@ -30,12 +30,12 @@ fn in_block(code: TxValidationCode) -> CommitStatusResponse {
     CommitStatusResponse { result: code.into(), block_number: 7 }
 }
 
-/// The arguments of a proposal, the function's name first.
-fn arguments(signed: SignedProposal) -> Vec<String> {
+/// The arguments of a proposal to a chaincode, the function's name first.
+fn arguments(signed: SignedProposal, chaincode: &str) -> Vec<String> {
     let proposal = Proposal::decode(signed.proposal_bytes).unwrap();
     let payload = ChaincodeProposalPayload::decode(proposal.payload).unwrap();
     let spec = ChaincodeInvocationSpec::decode(payload.input).unwrap().chaincode_spec.unwrap();
-    assert_eq!(spec.chaincode_id.unwrap().name, "certificates");
+    assert_eq!(spec.chaincode_id.unwrap().name, chaincode);
     spec.input.unwrap().args.into_iter().map(|it| String::from_utf8(it.into()).unwrap()).collect()
 }
 
@@ -45,7 +45,9 @@ async fn a_call_has_the_functions_name_and_its_arguments() {
     let fake = FakeGateway::new(Script { result: "{\"a\":1}".into(), commit, ..Default::default() });
     let Some(contract) = connect(&fake).await else { return };
     let code = Code::from_bytes([1; 16]);
-    let asked = || fake.script(|script| arguments(script.proposals.remove(0)));
+    let asked_of = |chaincode| fake.script(|script| arguments(script.proposals.remove(0), chaincode));
+    let asked = || asked_of("certificates");
+    let registry = || asked_of("nanotrace-registry");
 
     let committed = contract.certificate_stop(code, "a complaint").submit().await.unwrap();
     assert_eq!((committed.block, &committed.result[..]), (7, &b"{\"a\":1}"[..]));
@@ -59,9 +61,9 @@ async fn a_call_has_the_functions_name_and_its_arguments() {
 
     let suspend = contract.accreditation_suspend("LabMSP", "https://s", Effect::NewGrants, "why");
     suspend.submit().await.unwrap();
-    assert_eq!(asked(), ["accreditation:suspend", "LabMSP", "https://s", "newGrants", "why"]);
+    assert_eq!(registry(), ["accreditation:suspend", "LabMSP", "https://s", "newGrants", "why"]);
     contract.scheme_register(&json!({"id": "https://s"})).submit().await.unwrap();
-    assert_eq!(asked(), ["scheme:register", "{\"id\":\"https://s\"}"]);
+    assert_eq!(registry(), ["scheme:register", "{\"id\":\"https://s\"}"]);
 }
 
 /// The secrets go by the transient map to the two bodies that hold them, and every question to a peer of one's own.
@@ -87,7 +89,7 @@ async fn confidential_calls_name_their_organisations() {
     submit.submit().await.unwrap();
     let (organisations, signed) = asked();
     assert_eq!(organisations, holders);
-    assert_eq!(arguments(signed.clone()), ["confidential:submit", &code.to_string()]);
+    assert_eq!(arguments(signed.clone(), "certificates"), ["confidential:submit", &code.to_string()]);
     let proposal = Proposal::decode(signed.proposal_bytes).unwrap();
     let transient = ChaincodeProposalPayload::decode(proposal.payload).unwrap().transient_map;
     let handed_in: Vec<ConfidentialField> = serde_json::from_slice(&transient["fields"]).unwrap();
@@ -96,7 +98,7 @@ async fn confidential_calls_name_their_organisations() {
     contract.confidential_purge(code, "why").await.unwrap().submit().await.unwrap();
     let (organisations, signed) = asked();
     assert_eq!(organisations, holders);
-    assert_eq!(arguments(signed), ["confidential:purge", &code.to_string(), "why"]);
+    assert_eq!(arguments(signed, "certificates"), ["confidential:purge", &code.to_string(), "why"]);
 
     contract.confidential_get(code).unwrap().evaluate().await.unwrap();
     assert_eq!(asked().0, own);
@@ -142,7 +144,7 @@ async fn what_is_done_already_is_a_success_where_it_may_be() {
     for (status, is_success) in [(409, true), (403, false)] {
         let fake = FakeGateway::new(Script { failure: Some(refusal(status)), ..Default::default() });
         let Some(contract) = connect(&fake).await else { return };
-        let bind = contract.ledger_bind("sha256:00");
+        let bind = contract.ledger_bind("sha256:00", "CertBodyMSP");
         let Err(CallError::Refused { status: told, message }) = bind.submit_again_on_conflict().await else {
             unreachable!("a refusal")
         };

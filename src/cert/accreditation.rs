@@ -1,6 +1,7 @@
 //! `cert accreditation`: who is accredited for which scheme; the accreditation body's own affair.
 
 use certificate::{DateTime, parties, record};
+use peer_client::certificate::Contract;
 use serde_json::{Value, json};
 
 use super::{
@@ -98,12 +99,16 @@ pub async fn run(command: Command, network: &Network, json: bool) -> Result<Exit
         }
         Command::Suspend(Suspend { which: Which { body, scheme }, effect, reason }) => {
             let contract = network.contract(ACCREDITOR).await?;
-            let suspend = contract.accreditation_suspend(&body, &scheme, effect.into(), &reason);
-            output::committed("suspended", &contract::submit(suspend).await?, json)?;
+            let suspend =
+                |contract: &Contract| contract.accreditation_suspend(&body, &scheme, effect.into(), &reason);
+            let committed = contract::submit_where_registered(&contract, suspend).await?;
+            output::committed("suspended", &committed, json)?;
         }
         Command::Restore(Restore { which: Which { body, scheme }, reason }) => {
-            let restore = network.contract(ACCREDITOR).await?.accreditation_restore(&body, &scheme, &reason);
-            output::committed("restored", &contract::submit(restore).await?, json)?;
+            let contract = network.contract(ACCREDITOR).await?;
+            let restore = |contract: &Contract| contract.accreditation_restore(&body, &scheme, &reason);
+            let committed = contract::submit_where_registered(&contract, restore).await?;
+            output::committed("restored", &committed, json)?;
         }
     }
     Ok(Exit::Ok)
@@ -111,7 +116,8 @@ pub async fn run(command: Command, network: &Network, json: bool) -> Result<Exit
 
 async fn list(network: &Network, json: bool) -> Result<(), Failure> {
     let contract = network.contract(OFFICER).await?;
-    let accreditations: Vec<Value> = contract.accreditation_list().read().await?;
+    let mut accreditations: Vec<Value> = contract.accreditation_list().read().await?;
+    accreditations.extend(contract.before_registry().accreditation_list().read::<Vec<Value>>().await?);
     if json {
         return output::json(&accreditations);
     }

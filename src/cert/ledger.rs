@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use certificate::parties;
 use serde_json::Value;
 use tokio::time::MissedTickBehavior;
 
@@ -23,12 +24,15 @@ pub enum Command {
     Tick(Tick),
 }
 
-/// Bind the contract to its ledger, so that it refuses certificates of any other. By default as Admin of
-/// Accreditation.
+/// Bind a body's chaincode to its ledger and to the body, so that it refuses certificates of any other. By default as
+/// Admin of Accreditation.
 #[derive(clap::Args)]
 pub struct Bind {
     /// sha256: and the hash of the genesis block's header. [default: the connection profile's]
     genesis: Option<String>,
+    /// The certification body whose chaincode it is, by its MSP id.
+    #[arg(long, value_name = "MSP-ID", default_value = parties::CERTIFICATION_BODY)]
+    body: String,
 }
 
 /// Move ledger time, by a transaction that writes nothing and that both bodies endorse. By default as User1 of
@@ -45,12 +49,12 @@ pub struct Tick {
 
 pub async fn run(command: Command, network: &Network, json: bool) -> Result<Exit, Failure> {
     match command {
-        Command::Bind(Bind { genesis }) => {
+        Command::Bind(Bind { genesis, body }) => {
             let genesis = match genesis {
                 Some(genesis) => genesis,
                 None => network.profile()?.genesis,
             };
-            let bind = network.contract(ACCREDITOR).await?.ledger_bind(&genesis);
+            let bind = network.contract(ACCREDITOR).await?.ledger_bind(&genesis, &body);
             let committed = contract::submit(bind).await?;
             output::committed("bound", &committed, json)?;
         }
@@ -62,6 +66,7 @@ pub async fn run(command: Command, network: &Network, json: bool) -> Result<Exit
                 false => output::rows(&[
                     ("channel", text_at(&ledger, "/channel")),
                     ("genesis", text_at(&ledger, "/genesis")),
+                    ("body", text_at(&ledger, "/body")),
                 ])?,
             }
         }

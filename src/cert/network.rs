@@ -18,6 +18,9 @@ pub struct Network {
     /// The connection profile of any other network. [default: network.json in the data directory]
     #[arg(long, global = true, env = "NANOTRACE_PROFILE", value_name = "FILE")]
     profile: Option<PathBuf>,
+    /// The chaincode of the certification body that it is about. [default: the connection profile's]
+    #[arg(long, global = true, env = "NANOTRACE_CHAINCODE", value_name = "NAME")]
+    chaincode: Option<String>,
     /// The organisation in whose name to act, by name, MSP id or domain. [default: the one that may do it]
     #[arg(long, global = true, env = "NANOTRACE_ORG", value_name = "ORGANISATION")]
     org: Option<String>,
@@ -61,10 +64,12 @@ pub const LABORATORY: Caller = Caller { organisation: "Lab", user: "User1" };
 
 impl Network {
     pub fn profile(&self) -> Result<ConnectionProfile, Failure> {
-        match &self.profile {
+        let profile = match &self.profile {
             Some(path) => ConnectionProfile::load(path).map_err(|error| Failure::usage(error.to_string())),
             None => up::load_profile(&self.data_dir()),
-        }
+        }?;
+        let chaincode = self.chaincode.clone().unwrap_or(profile.chaincode);
+        Ok(ConnectionProfile { chaincode, ..profile })
     }
 
     /// The profile, if there is one where it is looked for.

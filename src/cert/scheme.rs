@@ -55,7 +55,8 @@ pub async fn run(command: Command, network: &Network, json: bool) -> Result<Exit
 
 async fn list(network: &Network, json: bool) -> Result<(), Failure> {
     let contract = network.contract(OFFICER).await?;
-    let schemes: Vec<Value> = contract.scheme_list().read().await?;
+    let mut schemes: Vec<Value> = contract.scheme_list().read().await?;
+    schemes.extend(contract.before_registry().scheme_list().read::<Vec<Value>>().await?);
     if json {
         return output::json(&schemes);
     }

@@ -51,7 +51,7 @@ pub async fn issue(data_dir: &Path, profile: &ConnectionProfile, now: DateTime) 
     let accreditor = connect(profile, "Accreditation", "Admin").await?;
     let administrator = connect(profile, "CertBody", "Admin").await?;
     let officer = connect(profile, "CertBody", "User1").await?;
-    submit_once(accreditor.ledger_bind(&profile.genesis)).await?;
+    submit_once(accreditor.ledger_bind(&profile.genesis, parties::CERTIFICATION_BODY)).await?;
     submit_once(accreditor.scheme_register(&demo::scheme())).await?;
     let accreditation = demo::accreditation(now.plus_days(-1));
     submit_once(accreditor.accreditation_register(&accreditation)).await?;

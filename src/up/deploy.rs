@@ -3,49 +3,66 @@
 
 use std::sync::Arc;
 
-use certificate::contract;
-use chaincode::package::{self, Connection};
+use certificate::{Part, chaincode::REGISTRY, contract};
+use chaincode::package::{self, Connection, Package};
 use channel::policy;
 use node::Peer;
 use peer_client::{
     ConnectionProfile, Error, Gateway, Invocation, lifecycle, lifecycle::Definition, profile::Organisation,
 };
-use tonic::Code;
 
 use super::NAME;
 use crate::exit::Failure;
 
-/// Whose peers endorse every transaction of the chaincode, and every change of its definition.
-const ENDORSEMENT_POLICY: &str = "AND('CertBodyMSP.peer','AccreditationMSP.peer')";
+/// Whose peers endorse every change of a definition.
 const LIFECYCLE_ENDORSERS: [&str; 2] = ["CertBodyMSP", "AccreditationMSP"];
-/// Where the package says that the chaincode listens. This node knows better (its ports may be any free
-/// ones), but the address is part of the package and so of its id, which must not change.
-const CHAINCODE_ADDRESS: &str = "127.0.0.1:7056";
 /// Fabric's words where an organisation approves once more what it has approved.
 const APPROVED_ALREADY: &str = "with unchanged content";
 /// The user of each organisation who may install and approve chaincodes, by cryptogen's name.
 const ADMINISTRATOR: &str = "Admin";
 
-/// The package that every organisation of this network installs.
-pub fn package() -> Result<chaincode::package::Package, Failure> {
-    let connection = Connection::plain(CHAINCODE_ADDRESS);
-    let label = format!("{NAME}_{}", contract::VERSION);
-    package::package(&label, &connection).map_err(|error| Failure::during("packaging the chaincode", error))
+/// A chaincode of the network.
+pub struct Chaincode {
+    pub name: &'static str,
+    pub part: Part,
+    pub package: Package,
+    /// Whose peers endorse every transaction of it.
+    endorsement_policy: &'static str,
 }
 
-/// Whether the chaincode is in force.
-pub async fn is_done(profile: &ConnectionProfile) -> Result<bool, Failure> {
-    let Some(organisation) = profile.organisations.first() else { return Ok(false) };
+/// The chaincodes, each before those that call it.
+pub fn chaincodes() -> Result<[Chaincode; 2], Failure> {
+    // Where the packages say that the chaincodes listen. This node knows better (its ports may be any free ones), but
+    // the address is part of the package and so of its id, which must not change.
+    Ok([
+        chaincode(REGISTRY, "127.0.0.1:7057", "OR('AccreditationMSP.peer')")?,
+        chaincode(NAME, "127.0.0.1:7056", "AND('CertBodyMSP.peer','AccreditationMSP.peer')")?,
+    ])
+}
+
+fn chaincode(
+    name: &'static str,
+    address: &str,
+    endorsement_policy: &'static str,
+) -> Result<Chaincode, Failure> {
+    let label = format!("{name}_{}", contract::VERSION);
+    let package = package::package(&label, &Connection::plain(address));
+    let package = package.map_err(|error| Failure::during("packaging the chaincode", error))?;
+    Ok(Chaincode { name, part: Part::of(name), package, endorsement_policy })
+}
+
+/// The sequence of the definition that this program has to commit; `None` where it is in force. A ledger of an earlier
+/// program has an earlier version in force.
+pub async fn due(profile: &ConnectionProfile, chaincode: &Chaincode) -> Result<Option<i64>, Failure> {
+    let organisation = profile.organisations.first();
+    let organisation = organisation.ok_or_else(|| Failure::usage("the network has no organisations"))?;
     let gateway = administrator(profile, organisation).await?;
-    let query = gateway.proposal(lifecycle::query_definition(&profile.channel, NAME));
-    match query.map_err(asking)?.evaluate().await {
-        Ok(_) => Ok(true),
-        // The peer's "not defined" is a chaincode's status 404.
-        Err(Error::Gateway(error)) if error.code == Code::Unknown && error.message.contains("404") => {
-            Ok(false)
-        }
-        Err(error) => Err(asking(error)),
-    }
+    let in_force = lifecycle::in_force(&gateway, &profile.channel, chaincode.name).await;
+    Ok(match in_force.map_err(asking)? {
+        Some((version, _)) if version == contract::VERSION => None,
+        Some((_, sequence)) => Some(sequence + 1),
+        None => Some(1),
+    })
 }
 
 /// The organisations on whose peers the package is not installed: before the first start is through, or where a
@@ -53,7 +70,7 @@ pub async fn is_done(profile: &ConnectionProfile) -> Result<bool, Failure> {
 pub fn without_package(
     profile: &ConnectionProfile,
     peers: &[Arc<Peer>],
-    package: &chaincode::package::Package,
+    package: &Package,
 ) -> Vec<Organisation> {
     let has_it = |organisation: &Organisation| {
         let mut own = peers.iter().filter(|peer| peer.msp_id == organisation.msp_id);
@@ -62,19 +79,20 @@ pub fn without_package(
     profile.organisations.iter().filter(|organisation| !has_it(organisation)).cloned().collect()
 }
 
-/// Lets every organisation approve the chaincode, and commits its definition. Can be repeated after any interruption.
-pub async fn run(profile: &ConnectionProfile, package: &chaincode::package::Package) -> Result<(), Failure> {
+/// Lets every organisation approve the chaincode, and commits its definition with this sequence. Can be repeated after
+/// any interruption.
+pub async fn run(profile: &ConnectionProfile, chaincode: &Chaincode, sequence: i64) -> Result<(), Failure> {
     let definition = Definition {
-        name: NAME.into(),
+        name: chaincode.name.into(),
         version: contract::VERSION.into(),
-        sequence: 1,
-        endorsement_policy: policy::parse(ENDORSEMENT_POLICY)
+        sequence,
+        endorsement_policy: policy::parse(chaincode.endorsement_policy)
             .map_err(|error| Failure::during("the chaincode's endorsement policy", error))?,
     };
     let mut committer = None;
     for organisation in &profile.organisations {
         let gateway = administrator(profile, organisation).await?;
-        let approval = definition.approve(&profile.channel, &organisation.msp_id, &package.id);
+        let approval = definition.approve(&profile.channel, &organisation.msp_id, &chaincode.package.id);
         match submit(&gateway, approval).await {
             // An earlier start was interrupted after it.
             Err(Error::Gateway(error)) if error.to_string().contains(APPROVED_ALREADY) => Ok(()),
@@ -102,7 +120,7 @@ async fn administrator(profile: &ConnectionProfile, organisation: &Organisation)
 pub async fn install(
     profile: &ConnectionProfile,
     organisation: &Organisation,
-    package: &chaincode::package::Package,
+    package: &Package,
 ) -> Result<(), Failure> {
     let doing = || format!("{} installing the chaincode", organisation.name);
     let identity =
@@ -130,13 +148,18 @@ fn asking(error: Error) -> Failure {
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
-    use super::package;
+    use super::chaincodes;
 
-    /// The ledger names the package that was approved: a later program must still make this one, or it could not serve
-    /// the networks of today.
+    /// The ledger names the packages that were approved: a later program of the same version must make the same.
     #[test]
-    fn the_package_of_the_first_definition_stays_what_it_is() {
-        let id = "nanotrace_0.1.0:c8075409538d56e5b31421caf5a27c0ffa744035d3c3a13ae3717ca9fc2fbb95";
-        assert_eq!(package().unwrap().id, id);
+    fn the_packages_of_a_version_stay_what_they_are() {
+        let ids = chaincodes().unwrap().map(|chaincode| chaincode.package.id);
+        assert_eq!(
+            ids,
+            [
+                "nanotrace-registry_0.2.0:f54ea9da30c6e18a51b7e879d02a57cd84747492d2f6eba48ee3ed5adf9fbec2",
+                "nanotrace_0.2.0:96d47252537058f0c01c21324962ebd609f03a812d8a79ba6f438ae618b70437",
+            ]
+        );
     }
 }

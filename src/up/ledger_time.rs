@@ -17,12 +17,17 @@ const INTERVAL: Duration = Duration::from_secs(60);
 pub async fn keep_moving(profile: &ConnectionProfile, served: &ServedModel) -> Infallible {
     loop {
         tokio::time::sleep(INTERVAL).await;
-        if stands_still(served.model().and_then(|model| model.ledger_time()), verifier::now())
+        if stands_still(ledger_time(profile, served), verifier::now())
             && let Err(failure) = tick(profile).await
         {
             tracing::warn!(%failure, "ledger time could not be moved; it is tried again");
         }
     }
+}
+
+fn ledger_time(profile: &ConnectionProfile, served: &ServedModel) -> Option<DateTime> {
+    let times = served.model()?.ledger_times();
+    times.into_iter().find(|(chaincode, _)| *chaincode == profile.chaincode)?.1
 }
 
 fn stands_still(ledger_time: Option<DateTime>, now: DateTime) -> bool {

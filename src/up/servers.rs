@@ -8,6 +8,7 @@ use std::{
     time::Duration,
 };
 
+use certificate::parties;
 use endorsement::OwnChaincode;
 use msp::SigningIdentity;
 use node::{Channel, Config, Listener, Node, ServerConfig};
@@ -23,7 +24,7 @@ use tokio::{
 use verifier::{BaseUrl, Feed, Head, ServedModel};
 
 use super::{
-    NAME,
+    NAME, deploy,
     material::{Host, Material},
 };
 use crate::{
@@ -42,15 +43,16 @@ pub struct Sockets {
     pub orderer: TcpListener,
     /// One for each organisation, in their order.
     pub peers: Vec<TcpListener>,
-    pub chaincode: TcpListener,
+    /// One for each chaincode, in their order.
+    pub chaincodes: [TcpListener; 2],
 }
 
 impl Sockets {
-    /// Binds all sockets: the orderer on `first`, the peers after it, then the chaincode. `first` 0 means
+    /// Binds all sockets: the orderer on `first`, the peers after it, then the chaincodes. `first` 0 means
     /// any free ports.
     pub fn bind(first: u16, peers: usize) -> Result<Self, Failure> {
-        // The chaincode's port and the operations address follow.
-        let last = usize::from(u16::MAX) - peers - 2;
+        // The chaincodes' ports and the operations address follow.
+        let last = usize::from(u16::MAX) - peers - 3;
         if usize::from(first) > last {
             return Err(Failure::usage(format!(
                 "--port {first}: at most {last}, the next ports are used too"
@@ -63,7 +65,8 @@ impl Sockets {
         Ok(Self {
             orderer: local(0)?,
             peers: (1..=peers).map(local).collect::<Result<_, _>>()?,
-            chaincode: local(peers + 1)?,
+            // In the order of the chaincodes. The body's has the port that it had when it was alone.
+            chaincodes: [local(peers + 2)?, local(peers + 1)?],
         })
     }
 }
@@ -72,13 +75,14 @@ impl Sockets {
 pub struct Ports {
     pub orderer: u16,
     pub peers: Vec<u16>,
-    pub chaincode: u16,
+    pub chaincodes: [u16; 2],
 }
 
 impl Ports {
     /// The operations address where none is given: after all others, or any free one if they are.
     pub fn operations(&self, first: u16) -> SocketAddr {
-        let port = if first == 0 { 0 } else { self.chaincode.saturating_add(1) };
+        let last = self.chaincodes.into_iter().max().unwrap_or_default();
+        let port = if first == 0 { 0 } else { last.saturating_add(1) };
         (Ipv4Addr::LOCALHOST, port).into()
     }
 }
@@ -92,7 +96,7 @@ impl Sockets {
         Ok(Ports {
             orderer: port(&self.orderer)?,
             peers: self.peers.iter().map(port).collect::<Result<_, Failure>>()?,
-            chaincode: port(&self.chaincode)?,
+            chaincodes: [port(&self.chaincodes[0])?, port(&self.chaincodes[1])?],
         })
     }
 }
@@ -149,7 +153,7 @@ pub fn start_node(
     material: &Material,
     orderer: TcpListener,
     peers: Vec<TcpListener>,
-    own_chaincode: OwnChaincode,
+    own_chaincodes: Vec<OwnChaincode>,
 ) -> Result<Node, Failure> {
     let peers = material.peers.iter().zip(peers).map(|(host, socket)| server_config(host, socket));
     let config = Config {
@@ -158,7 +162,7 @@ pub fn start_node(
         genesis: material.genesis.clone(),
         orderer: server_config(&material.orderer, orderer)?,
         peers: peers.collect::<Result<_, _>>()?,
-        own_chaincode: Some(own_chaincode),
+        own_chaincodes,
         time_window: settings.time_window,
     };
     Node::start(config).map_err(|error| Failure::during("starting the node", error))
@@ -202,15 +206,15 @@ impl Running {
     }
 }
 
-/// Starts the chaincode's server, which the peers dial as they would any chaincode's.
-pub fn start_chaincode(
-    socket: TcpListener,
-    package: &chaincode::package::Package,
-) -> Result<Running, Failure> {
+/// Starts a chaincode's server, which the peers dial as they would any chaincode's.
+pub fn start_chaincode(socket: TcpListener, chaincode: &deploy::Chaincode) -> Result<Running, Failure> {
     let doing = "starting the chaincode";
     socket.set_nonblocking(true).map_err(|error| Failure::during(doing, error))?;
     let socket = tokio::net::TcpListener::from_std(socket).map_err(|error| Failure::during(doing, error))?;
-    let server = chaincode::Server::new(&package.id).map_err(|error| Failure::during(doing, error))?;
+    let accreditation_body = parties::ACCREDITATION_BODY.to_owned();
+    let own = certificate::Chaincode { part: chaincode.part, accreditation_body };
+    let server = chaincode::Server::new(&chaincode.package.id, own);
+    let server = server.map_err(|error| Failure::during(doing, error))?;
     let (stop, stopped) = oneshot::channel::<()>();
     let task = tokio::spawn(async move {
         if let Err(error) = server.serve(socket, async { drop(stopped.await) }).await {
@@ -238,6 +242,7 @@ pub async fn start_verifier(
         name: NAME.into(),
         genesis: channel.ledger().genesis_hash(),
         chaincode: NAME.into(),
+        accreditation_body: parties::ACCREDITATION_BODY.into(),
     };
     let folder = data_dir.join("verifier");
     durable::create_private_folder(&folder).map_err(|error| Failure::during(folder.display(), error))?;

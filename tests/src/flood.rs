@@ -29,7 +29,7 @@ pub async fn register(gateway: &Gateway, name: &str) -> Result<(), peer_client::
         "id": format!("https://example.org/schemes/{name}"), "version": "1", "title": "Under a flood",
         "standards": ["https://example.org/standard"],
     });
-    let invocation = Invocation::new("nanotrace", "nanotrace", "scheme:register")
+    let invocation = Invocation::new("nanotrace", "nanotrace-registry", "scheme:register")
         .argument(scheme.to_string().into_bytes());
     let status = gateway.proposal(invocation)?.endorse().await?.submit().await?.status().await?;
     assert_eq!(status.code, TxValidationCode::Valid);

@@ -160,7 +160,7 @@ async fn register(gateway: &Gateway, id: &str) -> Result<(String, u64), Error> {
     let scheme = serde_json::json!({
         "id": id, "version": "1", "title": "Under load", "standards": ["https://example.org/standard"],
     });
-    let invocation = Invocation::new("nanotrace", "nanotrace", "scheme:register")
+    let invocation = Invocation::new("nanotrace", "nanotrace-registry", "scheme:register")
         .argument(scheme.to_string().into_bytes());
     submit(gateway, invocation).await
 }

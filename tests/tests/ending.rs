@@ -266,7 +266,7 @@ async fn register(gateway: &Gateway, number: usize) -> Result<String, Error> {
     let scheme = serde_json::json!({
         "id": id, "version": "1", "title": "Until the disk is full", "standards": ["https://example.org/standard"],
     });
-    let invocation = Invocation::new("nanotrace", "nanotrace", "scheme:register")
+    let invocation = Invocation::new("nanotrace", "nanotrace-registry", "scheme:register")
         .argument(scheme.to_string().into_bytes());
     let commit = gateway.proposal(invocation)?.endorse().await?.submit().await?;
     commit.status().await?.successful()?;

@@ -18,8 +18,8 @@ use tests::{
 
 /// How often the first start is interrupted, unless NANOTRACE_INTERRUPTS says otherwise.
 const INTERRUPTS: usize = 24;
-/// The blocks of a first start: six for the chaincode, six for the demonstration certificate.
-const BLOCKS: usize = 12;
+/// The blocks of a first start: six for each of the two chaincodes, six for the demonstration certificate.
+const BLOCKS: usize = 18;
 
 #[test]
 fn nothing_is_named_or_acknowledged_before_it_is_synced() {

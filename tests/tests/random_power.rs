@@ -69,14 +69,14 @@ impl Answers {
                 .iter()
                 .flat_map(|at| codes().map(|code| ((code, *at), answer(consortium, code, Moment::At(*at)))))
                 .collect(),
-            ledger_time: consortium.model.ledger_time(),
+            ledger_time: consortium.ledger_time(),
         }
     }
 }
 
 /// Moments of the past whose answers can change no more.
 fn settled(consortium: &Consortium) -> Vec<DateTime> {
-    let Some(time) = consortium.model.ledger_time() else { return Vec::new() };
+    let Some(time) = consortium.ledger_time() else { return Vec::new() };
     let until = time.plus_seconds(-TOLERANCE - 1).seconds();
     let from = start().plus_days(-1).seconds();
     let step = ((until - from) / 24).max(1);

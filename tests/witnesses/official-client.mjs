@@ -30,18 +30,20 @@ function open(name, user) {
     commitStatusOptions: () => ({ deadline: Date.now() + 30_000 }),
   });
   const network = gateway.getNetwork(profile.channel);
-  return { gateway, client, network, contract: network.getContract(profile.chaincode) };
+  return { gateway, client, network, contract: network.getContract(profile.chaincode),
+    registry: network.getContract('nanotrace-registry') };
 }
 
 const text = (bytes) => new TextDecoder().decode(bytes);
 const accreditation = open('Accreditation', 'Admin');
 const customs = open('Customs', 'User1');
 
-// 1. Submit, with the verdict; the node must endorse with two organisations by itself.
+// 1. Submit, with the verdict; for a tick the node must endorse with two organisations by itself.
+await accreditation.contract.submitTransaction('ledger:tick');
 const scheme = `https://example.org/schemes/${randomUUID()}`;
 const registration = JSON.stringify({ id: scheme, version: '1', title: 'A scheme of the official client',
   standards: ['https://www.iso.org/standard/46568.html'] });
-const proposal = accreditation.contract.newProposal('scheme:register', { arguments: [registration] });
+const proposal = accreditation.registry.newProposal('scheme:register', { arguments: [registration] });
 const transaction = await proposal.endorse();
 const commit = await transaction.submit();
 const status = await commit.getStatus();
@@ -49,12 +51,12 @@ assert.equal(status.successful, true, `code ${status.code}`);
 say('submitted', { transaction: commit.getTransactionId(), block: Number(status.blockNumber) });
 
 // 2. Evaluate on another organisation's peer.
-const read = JSON.parse(text(await customs.contract.evaluateTransaction('scheme:get', scheme, '1')));
+const read = JSON.parse(text(await customs.registry.evaluateTransaction('scheme:get', scheme, '1')));
 assert.equal(read.id, scheme);
 say('evaluated', { scheme: read.id });
 
 // 3. A refusal by the chaincode arrives with its text and the peer that spoke.
-await assert.rejects(customs.contract.submitTransaction('scheme:register', registration), (error) => {
+await assert.rejects(customs.registry.submitTransaction('scheme:register', registration), (error) => {
   assert.ok(error instanceof EndorseError, String(error));
   assert.ok(error.details.length > 0 && error.details[0].mspId === 'CustomsMSP', JSON.stringify(error.details));
   say('refused', { code: error.code, detail: error.details[0].message });
@@ -68,7 +70,7 @@ await transaction.submit().then((again) => again.getStatus()).then(
   (error) => say('repeated', { refused: error.message }));
 
 // 5. Chaincode events and block events from where the transaction committed.
-const events = await customs.network.getChaincodeEvents(profile.chaincode, { startBlock: status.blockNumber });
+const events = await customs.network.getChaincodeEvents('nanotrace-registry', { startBlock: status.blockNumber });
 for await (const event of events) {
   if (event.transactionId === commit.getTransactionId()) {
     say('event', { name: event.eventName, block: Number(event.blockNumber) });
@@ -110,7 +112,7 @@ assert.deepEqual([...collections], ['_lifecycle _implicit_org_AccreditationMSP']
 say('private data', { collections: [...collections] });
 
 // 7. Offline signing: everything survives a round trip through bytes.
-const unsigned = customs.gateway.newProposal(customs.contract.newProposal('scheme:get', { arguments: [scheme, '1'] }).getBytes());
+const unsigned = customs.gateway.newProposal(customs.registry.newProposal('scheme:get', { arguments: [scheme, '1'] }).getBytes());
 assert.equal(JSON.parse(text(await unsigned.evaluate())).id, scheme);
 say('offline');
 

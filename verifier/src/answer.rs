@@ -70,9 +70,11 @@ impl Answer {
         let moment = question.at.map_or(Moment::Now(now), Moment::At);
         let mut doubt = reading.doubt().cloned();
         let mut ledger_time = None;
-        let found = reading.ledger_time().and_then(|time| {
-            ledger_time = time;
-            reading.entry(question.code)
+        let found = reading.entry(question.code).and_then(|entry| {
+            if let Some(entry) = &entry {
+                ledger_time = reading.ledger_time(&entry.chaincode)?;
+            }
+            Ok(entry)
         });
         let found = match found {
             Ok(Some(entry)) => {

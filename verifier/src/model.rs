@@ -6,6 +6,7 @@
 //! ledger's log.
 
 mod block;
+mod bodies;
 mod database;
 mod error;
 mod feed;
@@ -18,17 +19,16 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use bytes::Bytes;
-use certificate::{DateTime, demo, keys, parties};
+use certificate::chaincode::REGISTRY;
+use certificate::{DateTime, demo, keys};
 use channel::Bundle;
-use channel::policy::{self, SignaturePolicy};
-use fabric::crypto::VerifiedSignatureCache;
 use fabric::types::{HeadedBlock, Height};
 use ledger::replayable;
 use parking_lot::Mutex;
 use rocksdb::{DB, WriteBatch};
-use validation::is_endorsed;
 
 use block::{BlockChanges, IncomingBlock, Stored};
+use bodies::Bodies;
 pub use error::ModelError;
 pub use feed::CaughtUp;
 pub use product::product_link;
@@ -48,6 +48,8 @@ const LOG: u8 = b'l';
 /// The channel's configuration, an encoded `Config`.
 const CONFIG: &[u8] = b"g";
 const SAVEPOINT: &[u8] = b"m";
+/// Before a chaincode's name: whose it is, and its ledger time.
+const BODY: u8 = b'b';
 const CONFIRMATION: &[u8] = b"c";
 
 /// Seconds between two confirmations that are kept.
@@ -59,8 +61,10 @@ pub struct Channel {
     pub name: String,
     /// Header hash of block 0.
     pub genesis: [u8; 32],
-    /// The chaincode's name, which is the namespace of its records.
+    /// The name of the first certification body's chaincode. Those of further bodies are called after it, with a hyphen.
     pub chaincode: String,
+    /// MSP id of the organisation that accredits certification bodies.
+    pub accreditation_body: String,
 }
 
 impl Channel {
@@ -74,6 +78,7 @@ impl Channel {
 #[derive(Clone)]
 struct Tip {
     savepoint: Savepoint,
+    bodies: Bodies,
     /// In force for the next block; `None` before block 0.
     bundle: Option<Arc<Bundle>>,
 }
@@ -93,6 +98,7 @@ struct Tip {
 ///     name: ledger.channel_id().to_owned(),
 ///     genesis: ledger.genesis_hash(),
 ///     chaincode: "nanotrace".to_owned(),
+///     accreditation_body: "AccreditationMSP".to_owned(),
 /// };
 /// # std::fs::create_dir(directory.path().join("read-model"))?;
 /// let model = ReadModel::open(&directory.path().join("read-model"), channel)?;
@@ -111,8 +117,6 @@ pub struct ReadModel {
     channel: Channel,
     directory: PathBuf,
     database: DB,
-    /// Peers of the accreditation body and of a certification body.
-    both_bodies: SignaturePolicy,
     /// Taken by the thread that applies a block, for as long as that takes: blocks come one after the other.
     tip: Mutex<Tip>,
     /// When the confirmation was given that was kept last.
@@ -140,6 +144,7 @@ impl ReadModel {
             None => None,
         };
         let savepoint = savepoint.map_or_else(|| begin(&database, &channel), Ok)?;
+        let bodies = Bodies::read(&database, &channel.accreditation_body)?;
         let bundle = database.get(CONFIG)?.map(|config| stored_bundle(&savepoint, config)).transpose()?;
         let kept = database.get(CONFIRMATION)?.map(|record| savepoint::decode_head(&record)).transpose()?;
         let kept_at = kept.as_ref().map(|head| head.confirmed_at);
@@ -155,8 +160,7 @@ impl ReadModel {
             channel,
             directory: directory.to_owned(),
             database,
-            both_bodies: both_bodies()?,
-            tip: Mutex::new(Tip { savepoint, bundle }),
+            tip: Mutex::new(Tip { savepoint, bodies, bundle }),
             kept: Mutex::new(kept_at),
             sync_status,
         })
@@ -180,9 +184,10 @@ impl ReadModel {
         self.tip.lock().savepoint.height
     }
 
-    /// The ledger time of the newest block; see `docs/adr/0013-ledger-time.md`.
-    pub fn ledger_time(&self) -> Option<DateTime> {
-        self.tip.lock().savepoint.ledger_time
+    /// The ledger time of the newest block in each body's chaincode; see `docs/adr/0013-ledger-time.md`.
+    pub fn ledger_times(&self) -> Vec<(String, Option<DateTime>)> {
+        let tip = self.tip.lock();
+        tip.bodies.iter().map(|(chaincode, body)| (chaincode.to_owned(), body.ledger_time)).collect()
     }
 
     /// What is known of its place on the chain.
@@ -190,11 +195,11 @@ impl ReadModel {
         Arc::clone(&self.sync_status)
     }
 
-    /// Whether the ledger is one that was made for demonstration: both bodies have registered the demonstration's scheme
-    /// on it.
+    /// Whether the ledger is one that was made for demonstration: the demonstration's scheme is registered on it.
     pub(crate) fn is_demonstration(&self) -> bool {
-        let scheme = state_key(&keys::scheme(demo::SCHEME_ID, demo::SCHEME_VERSION));
-        self.database.get_pinned(scheme).is_ok_and(|record| record.is_some())
+        let scheme = keys::scheme(demo::SCHEME_ID, demo::SCHEME_VERSION);
+        let mut places = [REGISTRY, &self.channel.chaincode].into_iter().map(|it| state_key(it, &scheme));
+        places.any(|key| self.database.get_pinned(key).is_ok_and(|record| record.is_some()))
     }
 
     /// As of which block answers are given.
@@ -245,7 +250,8 @@ impl ReadModel {
     /// Throws everything away, to be filled again from block 0.
     pub(crate) fn clear(&self) -> Result<(), ModelError> {
         let mut tip = self.tip.lock();
-        *tip = Tip { savepoint: begin(&self.database, &self.channel)?, bundle: None };
+        *tip =
+            Tip { savepoint: begin(&self.database, &self.channel)?, bodies: Bodies::default(), bundle: None };
         *self.kept.lock() = None;
         self.sync_status.lock().restart();
         Ok(())
@@ -257,17 +263,18 @@ impl ReadModel {
     }
 
     fn stored(&self) -> Stored<'_> {
-        Stored { database: &self.database, namespace: &self.channel.chaincode }
+        Stored { database: &self.database, first: &self.channel.chaincode }
     }
 
     fn write_block(&self, tip: &Tip, block: &IncomingBlock<'_>) -> Result<Tip, ModelError> {
         check_follows(&tip.savepoint, block.block)?;
-        let ledger_time = self.ledger_time_after(tip, block);
+        let bodies = self.bodies_after(tip, block);
         let config = block.config()?;
         let stored = self.stored();
-        let mut changes = BlockChanges::new(block, &stored, ledger_time);
+        let mut changes = BlockChanges::new(block, &stored, &bodies, &self.channel.accreditation_body);
         changes.apply()?;
         let mut batch = changes.into_batch()?;
+        bodies.put(&mut batch);
         if let Some(bundle) = &config {
             batch.put(CONFIG, bundle.config());
         }
@@ -275,30 +282,25 @@ impl ReadModel {
             height: block.block.number() + 1,
             block_hash: block.block.hash(),
             confirmed_at: self.sync_status.lock().as_of().confirmed_at,
-            ledger_time,
             ..tip.savepoint.clone()
         };
         batch.put(SAVEPOINT, next.encode());
         self.database.write_opt(batch, &replayable())?;
-        Ok(Tip { savepoint: next, bundle: config.or_else(|| tip.bundle.clone()) })
+        Ok(Tip { savepoint: next, bodies, bundle: config.or_else(|| tip.bundle.clone()) })
     }
 
-    /// The greatest timestamp, up to and in this block, of valid transactions of this chaincode that both bodies
-    /// endorsed. Only timestamps that would move it have their endorsements verified: at most one a second.
-    fn ledger_time_after(&self, tip: &Tip, block: &IncomingBlock<'_>) -> Option<DateTime> {
-        let before = tip.savepoint.ledger_time;
-        let Some(bundle) = &tip.bundle else { return before };
-        block.claims().fold(before, |time, (claimed, envelope)| {
-            let moves = time.is_none_or(|time| claimed > time)
-                && is_endorsed(
-                    &envelope,
-                    &self.channel.chaincode,
-                    &self.both_bodies,
-                    bundle,
-                    &VerifiedSignatureCache::disabled(),
-                );
-            if moves { Some(claimed) } else { time }
-        })
+    /// Which bodies there are after this block, and their ledger times: the greatest timestamp, up to and in the block, of
+    /// valid transactions of a body's chaincode that both bodies endorsed.
+    fn bodies_after(&self, tip: &Tip, block: &IncomingBlock<'_>) -> Bodies {
+        let mut bodies = tip.bodies.clone();
+        let Some(bundle) = &tip.bundle else { return bodies };
+        for (chaincode, ledger, envelope) in block.bindings(&self.channel.chaincode) {
+            bodies.bind(&chaincode, &ledger.body, &self.channel.accreditation_body, &envelope, bundle);
+        }
+        for (claimed, envelope) in block.claims() {
+            bodies.advance(claimed, &envelope, bundle);
+        }
+        bodies
     }
 
     /// In RocksDB's own log, since nothing else holds it.
@@ -337,14 +339,7 @@ fn check_follows(last: &Savepoint, block: &HeadedBlock) -> Result<(), ModelError
 /// beside what was thrown away.
 fn begin(database: &DB, channel: &Channel) -> Result<Savepoint, ModelError> {
     let Channel { name, genesis, .. } = channel.clone();
-    let savepoint = Savepoint {
-        height: 0,
-        block_hash: [0; 32],
-        genesis,
-        channel: name,
-        confirmed_at: None,
-        ledger_time: None,
-    };
+    let savepoint = Savepoint { height: 0, block_hash: [0; 32], genesis, channel: name, confirmed_at: None };
     let mut batch = WriteBatch::default();
     batch.delete_range([0u8].as_slice(), [u8::MAX].as_slice());
     batch.put(SAVEPOINT, savepoint.encode());
@@ -354,12 +349,6 @@ fn begin(database: &DB, channel: &Channel) -> Result<Savepoint, ModelError> {
 
 fn stored_bundle(savepoint: &Savepoint, config: Vec<u8>) -> Result<Arc<Bundle>, ModelError> {
     Bundle::from_config(&savepoint.channel, Bytes::from(config)).map_err(|_| ModelError::Savepoint)
-}
-
-fn both_bodies() -> Result<SignaturePolicy, ModelError> {
-    let text = format!("AND('{}.peer','{}.peer')", parties::CERTIFICATION_BODY, parties::ACCREDITATION_BODY);
-    let policy = policy::parse(&text).map_err(|error| ModelError::Policy(error.to_string()))?;
-    SignaturePolicy::from_proto(&policy).map_err(|error| ModelError::Policy(error.to_string()))
 }
 
 /// The savepoint, if the model is of this channel; `None` where an older program wrote it, to be filled anew.
@@ -385,12 +374,13 @@ fn belonging(record: &[u8], channel: &Channel, directory: &Path) -> Result<Optio
     Ok(Some(savepoint))
 }
 
-fn state_key(key: &str) -> Vec<u8> {
-    [&[STATE], key.as_bytes()].concat()
+/// No name of a chaincode holds a NUL.
+fn state_key(chaincode: &str, key: &str) -> Vec<u8> {
+    [&[STATE], chaincode.as_bytes(), &[0], key.as_bytes()].concat()
 }
 
-fn log_key(key: &str) -> Vec<u8> {
-    [&[LOG], key.as_bytes()].concat()
+fn log_key(chaincode: &str, key: &str) -> Vec<u8> {
+    [&[LOG], chaincode.as_bytes(), &[0], key.as_bytes()].concat()
 }
 
 /// A record's version and its value.

@@ -7,6 +7,7 @@ mod common;
 use std::fs;
 
 use bytes::Bytes;
+use certificate::chaincode::REGISTRY;
 use certificate::parties::{ACCREDITATION_BODY, CERTIFICATION_BODY};
 use certificate::record::{Accreditation, Event, Stop, Suspension, Withdrawal};
 use certificate::{DateTime, Moment, Verdict, demo, keys};
@@ -302,7 +303,7 @@ async fn a_spoilt_scheme_hides_no_stop() {
     world.submit(decision_maker(), "certificate:stop", &[&code.to_string(), "A closer look"]);
     let scheme = keys::scheme(demo::SCHEME_ID, demo::SCHEME_VERSION);
     for value in [b"\xff".to_vec(), vec![1; 2 << 20]] {
-        world.alone(ACCREDITATION_BODY, world.now(), vec![put(scheme.clone(), value)]);
+        world.alone_in(REGISTRY, ACCREDITATION_BODY, world.now(), vec![put(scheme.clone(), value)]);
         let page = world.serve().await.get(&format!("/c/{code}")).await;
         assert_eq!(page.status, 200);
         page.says("<h1 class=\"word\">Not valid</h1>").says("A closer look");
@@ -381,7 +382,7 @@ async fn an_issue_that_was_held_back_until_the_accreditation_had_ended_is_not_va
         suspensions: Vec::new(),
     };
     let key = keys::accreditation(CERTIFICATION_BODY, demo::SCHEME_ID);
-    world.alone(ACCREDITATION_BODY, world.now(), vec![put(key, accreditation.encode())]);
+    world.alone_in(REGISTRY, ACCREDITATION_BODY, world.now(), vec![put(key, accreditation.encode())]);
     let held_back = world.execute(certification_client(), "certificate:issue", &[&world.document(1, |_| {})]);
     let in_time = world.issue(2, |_| {});
     world.set_time(start().plus_days(30));
@@ -427,7 +428,7 @@ async fn a_lift_that_was_held_back_does_not_change_the_past() {
 fn one_honest_body_keeps_ledger_time_honest() {
     let mut world = World::new();
     let code = world.issue(1, |_| {});
-    assert_eq!(world.model.ledger_time(), Some(start()));
+    assert_eq!(world.ledger_time(), Some(start()));
     let ahead = start().plus_days(365);
     let rwset = || KvrwSet {
         writes: vec![put(keys::stop(code, CERTIFICATION_BODY), Stop::default().encode())],
@@ -451,11 +452,11 @@ fn one_honest_body_keeps_ledger_time_honest() {
     ] {
         let block = world.commit_all(vec![(draft, verdict)]);
         world.model.apply(&block).unwrap();
-        assert_eq!(world.model.ledger_time(), Some(start()));
+        assert_eq!(world.ledger_time(), Some(start()));
     }
     let block = world.commit_all(vec![(draft(CHANNEL, BOTH, &[]), valid)]);
     world.model.apply(&block).unwrap();
-    assert_eq!(world.model.ledger_time(), Some(ahead));
+    assert_eq!(world.ledger_time(), Some(ahead));
 }
 
 #[test]
@@ -464,7 +465,7 @@ fn a_tick_moves_ledger_time_and_writes_nothing() {
     world.set_time(start().plus_seconds(700));
     let before = world.ledger.height();
     world.tick();
-    assert_eq!(world.model.ledger_time(), Some(start().plus_seconds(700)));
+    assert_eq!(world.ledger_time(), Some(start().plus_seconds(700)));
     let block = world.ledger.block(before).unwrap().unwrap();
     let (_, transactions) = CommittedBlock::recorded(&block).unwrap();
     let namespaces = transactions.iter().flat_map(|it| &it.rwset).flat_map(|rwset| &rwset.namespaces);
@@ -517,7 +518,7 @@ fn assert_records_are_the_ledgers(world: &World) {
         .map(|(key, state)| (key, state.value))
         .collect();
     let reading = world.model.read(world.now(), DAY).unwrap();
-    let records: Vec<(String, Bytes)> = reading.records().collect::<Result<_, _>>().unwrap();
+    let records: Vec<(String, Bytes)> = reading.records(CHANNEL).collect::<Result<_, _>>().unwrap();
     assert_eq!(records, state);
 }
 

@@ -29,7 +29,8 @@ fn assert_same_records(model: &ReadModel, ledger: &Ledger) {
     let state = view.range(&model.channel().chaincode, "", "").unwrap().map(Result::unwrap);
     let state: Vec<(String, Bytes)> = state.map(|(key, state)| (key, state.value)).collect();
     let reading = model.read(start(), DAY).unwrap();
-    let records: Vec<(String, Bytes)> = reading.records().map(Result::unwrap).collect();
+    let records: Vec<(String, Bytes)> =
+        reading.records(&model.channel().chaincode).map(Result::unwrap).collect();
     assert_eq!(records, state, "block {}", ledger.height() - 1);
 }
 
@@ -129,7 +130,7 @@ fn records_are_the_states_after_every_block_of_a_generated_chain() {
     let rebuilt = ReadModel::open(directory.path(), channel(world.genesis)).unwrap();
     rebuilt.catch_up(&world.ledger).unwrap();
     assert_same_records(&rebuilt, &world.ledger);
-    assert_eq!(rebuilt.ledger_time(), world.model.ledger_time());
+    assert_eq!(rebuilt.ledger_times(), world.model.ledger_times());
     let now = world.now();
     for number in [1, 2] {
         let entry = |model: &ReadModel| format!("{:?}", model.read(now, DAY).unwrap().entry(code(number)));
@@ -178,7 +179,7 @@ fn follow(file: &Path) {
         }
     }
     for model in &models {
-        written += model.read(start(), DAY).unwrap().records().count();
+        written += model.read(start(), DAY).unwrap().records(&model.channel().chaincode).count();
     }
     assert!(written >= 50, "{}: {written} records", file.display());
 }
@@ -188,6 +189,7 @@ fn open(directory: &Path, ledger: &Ledger, namespace: &str) -> ReadModel {
         name: ledger.channel_id().to_owned(),
         genesis: ledger.genesis_hash(),
         chaincode: namespace.to_owned(),
+        accreditation_body: ACCREDITATION_BODY.to_owned(),
     };
     ReadModel::open(&directory.join(namespace), identity).unwrap()
 }

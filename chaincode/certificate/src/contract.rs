@@ -12,6 +12,7 @@ mod issue;
 mod issuer_key;
 mod laboratory;
 mod ledger;
+pub mod registry;
 mod rules;
 mod scheme;
 mod stop;
@@ -19,13 +20,14 @@ mod supersede;
 
 use bytes::Bytes;
 
+use crate::chaincode::{Part, REGISTRY};
 use crate::refusal::Refusal;
 use crate::state::State;
 use call::Call;
 
 /// The version that chaincode definitions and packages carry. It is raised with what the functions answer, not with
-/// the program: the package that a ledger's organisations approved must stay the one that later programs make.
-pub const VERSION: &str = "0.1.0";
+/// the program.
+pub const VERSION: &str = "0.2.0";
 
 /// What the chaincode answers to the peer.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -55,15 +57,42 @@ pub async fn dispatch<S: State>(state: &mut S, function: &str, arguments: &[Byte
 }
 
 async fn call<S: State>(state: &mut S, function: &str, arguments: &[Bytes]) -> Result<Vec<u8>, Refusal> {
+    let part = state.chaincode().part;
     let call = Call::new(state, arguments)?;
+    match part {
+        Part::Registry => of_registry(call, function).await,
+        Part::Body => of_body(call, function).await,
+    }
+}
+
+async fn of_registry<S: State>(call: Call<'_, S>, function: &str) -> Result<Vec<u8>, Refusal> {
     match function {
-        "ledger:bind" => ledger::bind(call).await,
-        "ledger:get" => ledger::get(call).await,
-        "ledger:tick" => ledger::tick(call).await,
+        "registry:read" => registry::read(call).await,
         "scheme:register" => scheme::register(call).await,
         "scheme:get" => scheme::get(call).await,
         "scheme:list" => scheme::list(call).await,
         "accreditation:register" => accreditation::register(call).await,
+        "accreditation:suspend" => accreditation::suspend(call).await,
+        "accreditation:restore" => accreditation::restore(call).await,
+        "accreditation:get" => accreditation::get(call).await,
+        "accreditation:list" => accreditation::list(call).await,
+        "laboratory:register" => laboratory::register(call).await,
+        "laboratory:suspend" => laboratory::suspend(call).await,
+        "laboratory:restore" => laboratory::restore(call).await,
+        "laboratory:get" => laboratory::get(call).await,
+        "laboratory:list" => laboratory::list(call).await,
+        _ => Err(Refusal::Unknown("the registry has no such function".into())),
+    }
+}
+
+async fn of_body<S: State>(call: Call<'_, S>, function: &str) -> Result<Vec<u8>, Refusal> {
+    match function {
+        "ledger:bind" => ledger::bind(call).await,
+        "ledger:get" => ledger::get(call).await,
+        "ledger:tick" => ledger::tick(call).await,
+        // What was written before there was a registry.
+        "scheme:get" => scheme::get(call).await,
+        "scheme:list" => scheme::list(call).await,
         "accreditation:suspend" => accreditation::suspend(call).await,
         "accreditation:restore" => accreditation::restore(call).await,
         "accreditation:get" => accreditation::get(call).await,
@@ -74,11 +103,6 @@ async fn call<S: State>(state: &mut S, function: &str, arguments: &[Bytes]) -> R
         "issuerKey:compromise" => compromise::declare(call).await,
         "issuerKey:get" => issuer_key::get(call).await,
         "issuerKey:list" => issuer_key::list(call).await,
-        "laboratory:register" => laboratory::register(call).await,
-        "laboratory:suspend" => laboratory::suspend(call).await,
-        "laboratory:restore" => laboratory::restore(call).await,
-        "laboratory:get" => laboratory::get(call).await,
-        "laboratory:list" => laboratory::list(call).await,
         "application:submit" => application::submit(call).await,
         "application:return" => application::give_back(call).await,
         "application:complete" => application::complete(call).await,
@@ -106,6 +130,19 @@ async fn call<S: State>(state: &mut S, function: &str, arguments: &[Bytes]) -> R
         "certificate:lift" => stop::lift(call).await,
         "certificate:withdraw" => stop::withdraw(call).await,
         "certificate:supersede" => supersede::supersede(call).await,
-        _ => Err(Refusal::Unknown("the contract has no such function".into())),
+        _ => Err(Refusal::Unknown(no_such_function(function))),
+    }
+}
+
+/// Which chaincode has a function of this name.
+pub fn part_of(function: &str) -> Part {
+    let of_registry = ["scheme:", "accreditation:", "laboratory:", "registry:"];
+    if of_registry.iter().any(|prefix| function.starts_with(prefix)) { Part::Registry } else { Part::Body }
+}
+
+fn no_such_function(function: &str) -> String {
+    match part_of(function) {
+        Part::Registry => format!("it is a function of the chaincode {REGISTRY}"),
+        Part::Body => "the contract has no such function".to_owned(),
     }
 }

@@ -127,8 +127,8 @@ impl EventLog {
         self.see(shown, time)
     }
 
-    pub fn see_accreditation(&mut self, value: Option<&Bytes>, time: LedgerTime) -> bool {
-        let shown = readable(value, Accreditation::decode).map(|accreditation| {
+    pub fn see_accreditation(&mut self, value: Option<&Bytes>, owner: &str, time: LedgerTime) -> bool {
+        let shown = readable(value, |value| Accreditation::decode(value, owner)).map(|accreditation| {
             let suspensions = accreditation.suspensions.into_iter();
             suspensions.map(|it| Shown::new(it.effect.into(), it.placed, it.lifted)).collect()
         });

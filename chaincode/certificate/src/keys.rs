@@ -95,7 +95,7 @@ pub enum Subject {
     Stop { certificate: Code, owner: String },
     Withdrawal { certificate: Code, owner: String },
     Superseded { certificate: Code },
-    Accreditation,
+    Accreditation { body: String },
     Compromise { owner: String },
     Other,
 }
@@ -116,7 +116,8 @@ pub fn subject(key: &str) -> Subject {
     if let Some((_, owner)) = key.strip_prefix(COMPROMISE).and_then(|rest| rest.rsplit_once('/')) {
         return Subject::Compromise { owner: unescaped(owner) };
     }
-    if key.starts_with(ACCREDITATION) { Subject::Accreditation } else { Subject::Other }
+    let accreditation = key.strip_prefix(ACCREDITATION).and_then(|rest| rest.split_once('/'));
+    accreditation.map_or(Subject::Other, |(body, _)| Subject::Accreditation { body: unescaped(body) })
 }
 
 /// A code as keys spell it, and in no other spelling.
@@ -160,7 +161,10 @@ mod tests {
         assert_eq!(subject(&superseded(code)), Subject::Superseded { certificate: code });
         let owner = "a/b".to_owned();
         assert_eq!(subject(&compromise("CertBodyMSP", "z6Mk", &owner)), Subject::Compromise { owner });
-        assert_eq!(subject(&accreditation("CertBodyMSP", "urn:x:y")), Subject::Accreditation);
+        for body in ["CertBodyMSP", "a/b"] {
+            let expected = Subject::Accreditation { body: body.to_owned() };
+            assert_eq!(subject(&accreditation(body, "urn:x/y")), expected);
+        }
         // Another spelling of a code is another key.
         for other in
             [&certificate(code).to_lowercase(), LEDGER, "stop/", &format!("{STOP}{code}"), "certificate/x"]

@@ -20,6 +20,7 @@
 //!   combination of state, role and organisation is tested against it (test `each_step_in_each_state_by_each_caller`).
 //! - No input panics (clippy denies what could; the tests of `chaincode/certificate/tests/hostile_input.rs`).
 
+pub mod chaincode;
 pub mod contract;
 pub mod demo;
 pub mod duty;
@@ -34,6 +35,7 @@ pub mod state;
 pub mod transition;
 pub mod verdict;
 
+pub use chaincode::{Chaincode, Part};
 pub use contract::{Response, dispatch};
 pub use credential::{
     Code, DateTime, canonical, code, confidential, date_time, decimal, disclosure, document, draft, json,

@@ -6,24 +6,29 @@ use std::mem;
 
 use bytes::Bytes;
 
-use crate::contract::{Response, dispatch};
+use crate::chaincode::{Chaincode, Part};
+use crate::contract::{Response, dispatch, part_of};
 use crate::date_time::DateTime;
 use crate::parties::{ACCREDITATION_BODY, CERTIFICATION_BODY};
 use crate::state::{Creator, KeyPolicy, Modification, State, StateError};
 
-/// The chaincode's endorsement policy: a peer of each of these.
-const CHAINCODE_POLICY: [&str; 2] = [CERTIFICATION_BODY, ACCREDITATION_BODY];
+/// A key in the namespace of one of the two chaincodes.
+type Key = (Part, String);
 
 #[derive(Clone)]
 pub struct Memory {
     channel: String,
+    /// MSP id of the certification body.
+    body: String,
+    /// The chaincode of the open transaction.
+    chaincode: Chaincode,
     creator: Creator,
     timestamp: DateTime,
     transactions: u64,
     transaction_id: String,
     /// All values of each key, oldest first.
-    values: BTreeMap<String, Vec<Modification>>,
-    policies: BTreeMap<String, KeyPolicy>,
+    values: BTreeMap<Key, Vec<Modification>>,
+    policies: BTreeMap<Key, KeyPolicy>,
     read: Vec<String>,
     written: BTreeMap<String, Vec<u8>>,
     policies_written: BTreeMap<String, KeyPolicy>,
@@ -44,9 +49,17 @@ pub struct PolicyFailure {
 }
 
 impl Memory {
+    /// The ledger of a network with the demonstration's two bodies.
     pub fn new(channel: &str) -> Memory {
+        Memory::of(channel, CERTIFICATION_BODY)
+    }
+
+    /// What a channel holds of this certification body, and the registry.
+    pub fn of(channel: &str, body: &str) -> Memory {
         Memory {
             channel: channel.to_owned(),
+            body: body.to_owned(),
+            chaincode: Chaincode { part: Part::Body, accreditation_body: ACCREDITATION_BODY.to_owned() },
             creator: Creator::new("", None),
             timestamp: DateTime::from_seconds(0),
             transactions: 0,
@@ -64,10 +77,11 @@ impl Memory {
         }
     }
 
-    /// Begins a transaction, and with that forgets one that was not committed.
+    /// Begins a transaction of the body's chaincode, and with that forgets one that was not committed.
     pub fn begin(&mut self, creator: Creator, timestamp: DateTime) {
         self.transactions += 1;
         self.transaction_id = format!("{:064x}", self.transactions);
+        self.chaincode.part = Part::Body;
         self.creator = creator;
         self.timestamp = timestamp;
         self.read.clear();
@@ -95,6 +109,22 @@ impl Memory {
         own.map(|((_, key), value)| (key.as_str(), value))
     }
 
+    /// The transaction is one of this chaincode.
+    pub fn enter(&mut self, part: Part) {
+        self.chaincode.part = part;
+    }
+
+    /// The chaincode of the open transaction.
+    pub fn part(&self) -> Part {
+        self.chaincode.part
+    }
+
+    /// Runs one function in the open transaction, in the chaincode that has it.
+    pub async fn run(&mut self, function: &str, arguments: &[Bytes]) -> Response {
+        self.enter(part_of(function));
+        dispatch(self, function, arguments).await
+    }
+
     /// Runs one function in a transaction of its own and commits it where it succeeds, endorsed by both bodies.
     pub async fn submit(
         &mut self,
@@ -106,8 +136,9 @@ impl Memory {
         self.begin(creator, timestamp);
         let arguments: Vec<Bytes> =
             arguments.iter().map(|argument| Bytes::copy_from_slice(argument.as_bytes())).collect();
-        let response = dispatch(self, function, &arguments).await;
-        if response.status == Response::OK && self.commit(&CHAINCODE_POLICY).is_err() {
+        let response = self.run(function, &arguments).await;
+        let both = [&*self.body.clone(), ACCREDITATION_BODY];
+        if response.status == Response::OK && self.commit(&both).is_err() {
             return Response {
                 status: 500,
                 message: "ENDORSEMENT_POLICY_FAILURE".into(),
@@ -142,14 +173,17 @@ impl Memory {
                 nanos: i32::try_from(self.transactions).unwrap_or(i32::MAX),
                 value: Some(value.into()),
             };
-            self.values.entry(key).or_default().push(modification);
+            self.values.entry((self.chaincode.part, key)).or_default().push(modification);
         }
-        self.policies.append(&mut self.policies_written);
+        let part = self.chaincode.part;
+        let policies = mem::take(&mut self.policies_written).into_iter();
+        self.policies.extend(policies.map(|(key, policy)| ((part, key), policy)));
         Ok(())
     }
 
-    pub fn policy(&self, key: &str) -> Option<&KeyPolicy> {
-        self.policies.get(key)
+    /// The policy of a key of that chaincode's.
+    pub fn policy(&self, part: Part, key: &str) -> Option<&KeyPolicy> {
+        self.policies.get(&(part, key.to_owned()))
     }
 
     pub fn event(&self) -> Option<&(String, Vec<u8>)> {
@@ -171,8 +205,12 @@ impl Memory {
     }
 
     fn may_write(&self, key: &str, endorsers: &[&str]) -> bool {
-        match self.policies.get(key) {
-            None => CHAINCODE_POLICY.iter().all(|organisation| endorsers.contains(organisation)),
+        let part = self.chaincode.part;
+        match self.policy(part, key) {
+            None => {
+                let is_there = |organisation: &str| endorsers.contains(&organisation);
+                is_there(ACCREDITATION_BODY) && (part == Part::Registry || is_there(&self.body))
+            }
             Some(KeyPolicy::All(organisations)) => {
                 organisations.iter().all(|organisation| endorsers.contains(&organisation.as_str()))
             }
@@ -180,15 +218,20 @@ impl Memory {
         }
     }
 
-    fn value(&self, key: &str) -> Option<Bytes> {
-        self.values.get(key)?.last()?.value.clone()
+    fn value(&self, part: Part, key: &str) -> Option<Bytes> {
+        self.values.get(&(part, key.to_owned()))?.last()?.value.clone()
     }
 }
 
 impl State for Memory {
     async fn get(&mut self, keys: &[&str]) -> Result<Vec<Option<Bytes>>, StateError> {
         self.read.extend(keys.iter().map(|&key| key.to_owned()));
-        Ok(keys.iter().map(|key| self.value(key)).collect())
+        Ok(keys.iter().map(|key| self.value(self.chaincode.part, key)).collect())
+    }
+
+    async fn registered(&mut self, keys: &[&str]) -> Result<Vec<Option<Bytes>>, StateError> {
+        self.read.extend(keys.iter().map(|&key| key.to_owned()));
+        Ok(keys.iter().map(|key| self.value(Part::Registry, key)).collect())
     }
 
     async fn range(
@@ -197,12 +240,15 @@ impl State for Memory {
         end: &str,
         most: usize,
     ) -> Result<Vec<(String, Bytes)>, StateError> {
-        let keys = self.values.range(start.to_owned()..end.to_owned()).map(|(key, _)| key);
-        Ok(keys.filter_map(|key| Some((key.clone(), self.value(key)?))).take(most).collect())
+        let part = self.chaincode.part;
+        let range = (part, start.to_owned())..(part, end.to_owned());
+        let keys = self.values.range(range).map(|((_, key), _)| key);
+        Ok(keys.filter_map(|key| Some((key.clone(), self.value(part, key)?))).take(most).collect())
     }
 
     async fn history(&mut self, key: &str) -> Result<Vec<Modification>, StateError> {
-        Ok(self.values.get(key).into_iter().flatten().rev().cloned().collect())
+        let key = (self.chaincode.part, key.to_owned());
+        Ok(self.values.get(&key).into_iter().flatten().rev().cloned().collect())
     }
 
     fn put(&mut self, key: &str, value: Vec<u8>) {
@@ -241,6 +287,10 @@ impl State for Memory {
 
     fn set_event(&mut self, name: &str, payload: Vec<u8>) {
         self.event = Some((name.to_owned(), payload));
+    }
+
+    fn chaincode(&self) -> &Chaincode {
+        &self.chaincode
     }
 
     fn channel_id(&self) -> &str {

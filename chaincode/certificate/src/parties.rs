@@ -1,7 +1,7 @@
-//! The organisations that hold power over certificates, by their MSP ids.
+//! The organisations that hold power over certificates in the network of `nanotrace up`, by their MSP ids. The contract
+//! itself names none: which body accredits a chaincode is told when it starts, which one it belongs to says its ledger.
 
-/// Grants certificates. A second certification body will join by an entry of its own in the ledger; until
-/// then this is the one that the chaincode's endorsement policy names.
+/// Grants certificates.
 pub const CERTIFICATION_BODY: &str = "CertBodyMSP";
 
 /// Accredits certification bodies, registers schemes, and approves issuer keys.

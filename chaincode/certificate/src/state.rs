@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
+use crate::chaincode::Chaincode;
 use crate::date_time::DateTime;
 use crate::document::{self, SignedDocument};
 use crate::duty::{Duty, is_person};
@@ -23,6 +24,12 @@ pub trait State: Send {
     /// The committed values of `keys`, in their order; `None` where a key holds nothing. One call, because
     /// each call of the stub costs a round trip to the peer.
     fn get(&mut self, keys: &[&str]) -> impl Future<Output = Result<Vec<Option<Bytes>>, StateError>> + Send;
+
+    /// The committed values of `keys` in the registry's namespace, by a call of that chaincode.
+    fn registered(
+        &mut self,
+        keys: &[&str],
+    ) -> impl Future<Output = Result<Vec<Option<Bytes>>, StateError>> + Send;
 
     /// The first keys with `start <= key < end`, at most `most`, and their values, in key order.
     fn range(
@@ -61,6 +68,9 @@ pub trait State: Send {
 
     /// The one event that the transaction emits; a second call replaces the first.
     fn set_event(&mut self, name: &str, payload: Vec<u8>);
+
+    /// Which of the network's chaincodes this is.
+    fn chaincode(&self) -> &Chaincode;
 
     fn channel_id(&self) -> &str;
 

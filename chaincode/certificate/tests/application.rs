@@ -538,7 +538,7 @@ fn applications_do_not_collide() {
         let (caller, arguments) = call(function);
         let arguments: Vec<_> = arguments.iter().map(|text| text.clone().into_bytes().into()).collect();
         ledger.begin(caller, now());
-        let response = futures::executor::block_on(certificate::dispatch(&mut ledger, function, &arguments));
+        let response = futures::executor::block_on(ledger.run(function, &arguments));
         assert_eq!(response.status, 200, "{function}: {}", response.message);
         let own = [id(), code(1).to_string(), keys::status(BODY, 0, 1)];
         for key in ledger.keys_written() {
@@ -554,7 +554,7 @@ fn applications_do_not_collide() {
 fn requests_that_are_no_applications() {
     let cases: [(&str, Value, &str); 7] = [
         ("id", "x".into(), "/id is \"x\": is no application"),
-        ("body", LAB.into(), "/body is \"LabMSP\": must be the MSP id of a certification body"),
+        ("body", LAB.into(), "/body is LabMSP: must be CertBodyMSP, whose chaincode this is"),
         ("title", " ".into(), "/title is"),
         ("schemeVersion", "9".into(), "must be registered by the accreditation body"),
         ("dossier", "abc".into(), "/dossier is \"abc\": must be sha256:"),

@@ -8,7 +8,7 @@ use certificate::memory::Memory;
 use certificate::parties::{ACCREDITATION_BODY as ACCREDITATION, CERTIFICATION_BODY as BODY};
 use certificate::record::{Certificate, Compromise, Declaration, Event, IssuerKey};
 use certificate::state::{KeyPolicy, State};
-use certificate::{Creator, DateTime, EventLog, LedgerTime, Moment, dispatch, keys};
+use certificate::{Creator, DateTime, EventLog, LedgerTime, Moment, Part, dispatch, keys};
 use common::*;
 use futures::executor::block_on;
 use serde_json::{Value, json};
@@ -123,7 +123,7 @@ fn a_compromised_key_signs_nothing_more() {
 fn no_body_writes_the_others_declaration() {
     for (owner, other, _) in parties() {
         let mut ledger = issued();
-        assert_eq!(ledger.policy(&key_of(owner)), Some(&KeyPolicy::all(&[owner])));
+        assert_eq!(ledger.policy(Part::Body, &key_of(owner)), Some(&KeyPolicy::all(&[owner])));
         assert!(!can_write(&mut ledger.clone(), &key_of(owner), &[other, "LabMSP", "IndustryMSP"]));
         assert!(can_write(&mut ledger, &key_of(owner), &[owner]));
     }
@@ -166,7 +166,7 @@ fn a_declaration_reads_and_writes_the_callers_own_record() {
         let mut ledger = issued();
         ledger.begin(caller, now());
         let arguments = [BODY.to_owned(), public_key(), NOW.into(), "why".into()].map(Into::into);
-        assert_eq!(block_on(dispatch(&mut ledger, DECLARE, &arguments)).status, 200);
+        assert_eq!(block_on(ledger.run(DECLARE, &arguments)).status, 200);
         assert_eq!(ledger.keys_written(), [key_of(owner)]);
         assert_eq!(ledger.keys_read(), [keys::issuer_key(BODY, &public_key()), key_of(owner)]);
     }

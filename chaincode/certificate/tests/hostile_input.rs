@@ -12,7 +12,7 @@ use certificate::record::{
 };
 use certificate::record::{Reservation, Scheme, Status, Stop, Superseded, Withdrawal};
 use certificate::state::State;
-use certificate::{canonical, demo, dispatch, keys, parties};
+use certificate::{canonical, demo, keys, parties};
 use common::*;
 use futures::executor::block_on;
 use proptest::prelude::*;
@@ -215,7 +215,7 @@ proptest! {
         let almighty = person("IndustryMSP", "applicant,evaluator,reviewer,decision-maker,lab", "x-1");
         for caller in [certification_client(), certification_admin(), accreditor(), accreditation_admin(), almighty] {
             ledger.begin(caller, now());
-            let response = block_on(dispatch(&mut ledger, FUNCTIONS[function], &arguments));
+            let response = block_on(ledger.run(FUNCTIONS[function], &arguments));
             if response.status != 200 {
                 prop_assert!(response.status >= 400 && !response.message.is_empty() && response.payload.is_empty());
             }
@@ -233,6 +233,8 @@ proptest! {
             keys::accreditation(parties::CERTIFICATION_BODY, demo::SCHEME_ID),
             keys::issuer_key(parties::CERTIFICATION_BODY, &public_key()), keys::application(code), keys::laboratory("LabMSP"),
         ];
+        ledger.begin(certification_client(), now());
+        ledger.enter(part_of_key(&keys[which]));
         let original = block_on(ledger.get(&[&keys[which]])).unwrap()[0].clone().unwrap();
         let mut altered = original.to_vec();
         let at = at.index(altered.len());
@@ -240,17 +242,18 @@ proptest! {
         for record in [altered, original[..cut.index(original.len())].to_vec()] {
             let bytes = Bytes::from(record.clone());
             let _ = (Certificate::decode(&bytes), Stop::decode(&bytes, "A"), Withdrawal::decode(&bytes, "A"), Status::decode(&bytes));
-            let _ = (Ledger::decode(&bytes), Scheme::decode(&bytes), Accreditation::decode(&bytes), IssuerKey::decode(&bytes));
+            let _ = (Ledger::decode(&bytes), Scheme::decode(&bytes), Accreditation::decode(&bytes, "A"), IssuerKey::decode(&bytes));
             let _ = (Application::decode(&bytes), Laboratory::decode(&bytes), Reservation::decode(&bytes), Superseded::decode(&bytes));
             let _ = (Confidential::decode(&bytes), Compromise::decode(&bytes, "A"));
             ledger.begin(certification_client(), now());
+            ledger.enter(part_of_key(&keys[which]));
             ledger.put(&keys[which], record);
             let _ = ledger.commit(&[parties::CERTIFICATION_BODY, parties::ACCREDITATION_BODY]);
             let functions = ["certificate:get", "certificate:history", "certificate:stop", "certificate:document"];
             for function in functions.into_iter().chain(["application:get", "application:list"]) {
                 let arguments = [code.to_string(), "why".into()].map(Bytes::from);
                 let count = if function == "certificate:stop" { 2 } else { 1 };
-                block_on(dispatch(&mut ledger, function, &arguments[..count]));
+                block_on(ledger.run(function, &arguments[..count]));
             }
         }
     }
@@ -283,7 +286,7 @@ fn every_function_is_called() {
     for function in FUNCTIONS {
         let mut ledger = certificate::memory::Memory::new(CHANNEL);
         ledger.begin(certification_client(), now());
-        let response = block_on(dispatch(&mut ledger, function, &[]));
+        let response = block_on(ledger.run(function, &[]));
         assert!(!response.message.contains("no such function"), "{function}");
     }
 }

@@ -449,6 +449,7 @@ fn a_scheme_may_refuse_to_issue_in_one_step() {
 #[test]
 fn an_accreditation_covers_its_own_time() {
     let mut ledger = Memory::new(CHANNEL);
+    done(&mut ledger, accreditation_admin(), "ledger:bind", &[&genesis(), CERTIFICATION_BODY]);
     let times = json!({
         "body": CERTIFICATION_BODY, "schemeId": demo::SCHEME_ID, "number": demo::ACCREDITATION_NUMBER,
         "validFrom": now().plus_days(-10), "validUntil": now().plus_days(-1),
@@ -467,12 +468,21 @@ fn an_accreditation_covers_its_own_time() {
 fn set_up_is_done_once_and_right() {
     let mut ledger = ready();
     let admin = accreditation_admin;
-    refused(&mut ledger, admin(), "ledger:bind", &[&genesis()], 409, "is bound to nanotrace sha256:abab");
+    refused(
+        &mut ledger,
+        admin(),
+        "ledger:bind",
+        &[&genesis(), "LabMSP"],
+        409,
+        "is bound to nanotrace sha256:abab",
+    );
+    let itself = [&genesis(), ACCREDITATION_BODY];
+    refused(&mut Memory::new("c"), admin(), "ledger:bind", &itself, 403, "accredits certification bodies");
     refused(
         &mut Memory::new("c"),
         admin(),
         "ledger:bind",
-        &["abc"],
+        &["abc", ""],
         400,
         "/genesis is \"abc\": must be sha256:",
     );
@@ -512,7 +522,7 @@ fn set_up_is_done_once_and_right() {
         ("scheme:register", "nonsense", "not understood"),
         (
             "accreditation:register",
-            r#"{"body":"LabMSP","schemeId":"urn:x:y","number":"1","validFrom":"2026-01-01T00:00:00Z","validUntil":"2027-01-01T00:00:00Z"}"#,
+            r#"{"body":"","schemeId":"urn:x:y","number":"1","validFrom":"2026-01-01T00:00:00Z","validUntil":"2027-01-01T00:00:00Z"}"#,
             "/body",
         ),
         (
@@ -559,7 +569,7 @@ fn every_broken_rule_of_a_request_is_named_in_the_order_of_its_fields() {
         400,
         "accreditation:register: 6 rules broken\n\
          /remark is \"\": is not a member here; members are body, schemeId, number, validFrom, validUntil\n\
-         /body is 7: must be the MSP id of a certification body of this network\n\
+         /body is 7: must be an organisation's MSP id\n\
          /schemeId is absent: is required\n\
          /number is \"\": must be a text of 1 to 200 characters, none of them invisible\n\
          /validFrom is \"2026-01-01\": must be a UTC date-time in whole seconds, such as \"2026-01-31T12:00:00Z\"\n\
@@ -648,7 +658,7 @@ fn calls_that_are_no_calls() {
     refused(&mut ledger, caller(), "scheme:list", &["a"; 9], 400, "too many");
     let response = {
         ledger.begin(caller(), now());
-        block_on(certificate::dispatch(&mut ledger, "certificate:get", &[vec![0xff].into()]))
+        block_on(ledger.run("certificate:get", &[vec![0xff].into()]))
     };
     assert_eq!(
         (response.status, response.message.as_str()),

@@ -9,7 +9,7 @@ use certificate::memory::Memory;
 use certificate::parties::{ACCREDITATION_BODY as ACCREDITATION, CERTIFICATION_BODY as BODY};
 use certificate::record::{Event, Stop, Suspension, Withdrawal};
 use certificate::state::{KeyPolicy, State};
-use certificate::{Creator, DateTime, demo, keys};
+use certificate::{Creator, DateTime, Part, demo, keys};
 use common::*;
 
 fn issued() -> Memory {
@@ -28,8 +28,6 @@ fn one_body_alone_cannot_write_what_takes_both() {
         // What does not exist yet falls to the chaincode's policy.
         keys::certificate(code(2)),
         keys::stop(code(2), BODY),
-        keys::scheme("urn:x:y", "1"),
-        keys::laboratory("LabMSP"),
     ];
     for key in both {
         for endorsers in
@@ -48,6 +46,9 @@ fn what_one_body_holds_the_other_cannot_write() {
     for key in [
         &accreditation,
         &scheme,
+        // What is not in the registry yet falls to its chaincode's policy.
+        &keys::scheme("urn:x:y", "1"),
+        &keys::laboratory("LabMSP"),
         &keys::stop(code(1), ACCREDITATION),
         &keys::withdrawal(code(1), ACCREDITATION),
     ] {
@@ -78,7 +79,7 @@ fn each_body_stops_alone() {
         }
         assert!(endorsed_by(&mut ledger, &[body], caller(), now(), "certificate:stop", &[&code, "why"]));
         assert_eq!(
-            ledger.policy(&keys::stop(common::code(1), body)),
+            ledger.policy(Part::Body, &keys::stop(common::code(1), body)),
             Some(&KeyPolicy::all(&[BODY, ACCREDITATION]))
         );
         assert!(!endorsed_by(&mut ledger, &[body], caller(), now(), "certificate:lift", &[&code, "why"]));
@@ -90,7 +91,10 @@ fn each_body_stops_alone() {
             "certificate:lift",
             &[&code, "why"]
         ));
-        assert_eq!(ledger.policy(&keys::stop(common::code(1), body)), Some(&KeyPolicy::all(&[body])));
+        assert_eq!(
+            ledger.policy(Part::Body, &keys::stop(common::code(1), body)),
+            Some(&KeyPolicy::all(&[body]))
+        );
         assert!(endorsed_by(&mut ledger, &[body], caller(), now(), "certificate:stop", &[&code, "again"]));
     }
 }
@@ -103,7 +107,7 @@ fn a_stop_writes_one_key() {
     for (function, prefix) in [("certificate:stop", keys::STOP), ("certificate:withdraw", keys::WITHDRAWAL)] {
         let mut ledger = issued();
         ledger.begin(accreditor(), now());
-        futures::executor::block_on(certificate::dispatch(&mut ledger, function, &arguments));
+        futures::executor::block_on(ledger.run(function, &arguments));
         assert_eq!(ledger.keys_written(), [format!("{prefix}{code}/{ACCREDITATION}")]);
     }
 }
@@ -117,8 +121,7 @@ fn a_stop_reads_its_own_keys_and_the_certificate_alone() {
             let mut ledger = issued();
             ledger.begin(caller.clone(), now());
             let arguments = [code(1).to_string(), "why".to_owned()].map(Into::into);
-            let response =
-                futures::executor::block_on(certificate::dispatch(&mut ledger, function, &arguments));
+            let response = futures::executor::block_on(ledger.run(function, &arguments));
             assert_eq!(response.status, 200, "{}", response.message);
             let code = code(1);
             let allowed = [keys::certificate(code), keys::stop(code, owner), keys::withdrawal(code, owner)];
@@ -247,7 +250,7 @@ fn every_key_has_a_policy() {
     let mut ledger = ready();
     ledger.begin(certification_client(), now());
     let argument = [demonstration(1).into_bytes().into()];
-    futures::executor::block_on(certificate::dispatch(&mut ledger, "certificate:issue", &argument));
+    futures::executor::block_on(ledger.run("certificate:issue", &argument));
     let keys: Vec<String> = ledger.keys_written().into_iter().map(str::to_owned).collect();
     assert_eq!(keys.len(), 6);
     ledger.commit(&[BODY, ACCREDITATION]).unwrap();
@@ -258,6 +261,6 @@ fn every_key_has_a_policy() {
         keys::issuer_key(BODY, &public_key()),
     ];
     for key in keys.iter().chain(&set_up) {
-        assert!(ledger.policy(key).is_some(), "{key}");
+        assert!(ledger.policy(part_of_key(key), key).is_some(), "{key}");
     }
 }

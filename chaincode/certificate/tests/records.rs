@@ -6,7 +6,7 @@
 mod common;
 
 use bytes::Bytes;
-use certificate::parties::ACCREDITATION_BODY;
+use certificate::parties::{ACCREDITATION_BODY, CERTIFICATION_BODY};
 use certificate::record::{
     Accreditation, AccreditationSuspension, Act, Application, ApplicationState, Certificate, Compromise,
     Confidential, Decision, Declaration, Effect, Event, FieldHash, Hold, IssuerKey, Laboratory, Ledger,
@@ -55,7 +55,7 @@ proptest! {
                 lifted: suspension.lifted.clone(),
             }).collect(),
         };
-        prop_assert_eq!(Accreditation::decode(&accreditation.encode().into()), Ok(accreditation));
+        prop_assert_eq!(Accreditation::decode(&accreditation.encode().into(), ACCREDITATION_BODY), Ok(accreditation));
         let scheme = Scheme {
             id: a.clone(), version: b.clone(), title: c.clone(), standards: list, registered: event.clone(),
             direct_issue: seconds[0] > 0, reviewer_may_decide: seconds[1] > 0,
@@ -71,7 +71,7 @@ proptest! {
             registered: event.clone(), suspensions: suspensions.clone(),
         };
         prop_assert_eq!(Laboratory::decode(&laboratory.encode().into()), Ok(laboratory));
-        let ledger = Ledger { channel: a, genesis: b, bound: event };
+        let ledger = Ledger { channel: a.clone(), genesis: b, bound: event, body: a };
         prop_assert_eq!(Ledger::decode(&ledger.encode().into()), Ok(ledger));
         let (stop, withdrawal) = (Stop { suspensions }, Withdrawal { withdrawn: other });
         prop_assert_eq!(Stop::decode(&stop.encode().into(), ACCREDITATION_BODY), Ok(stop));
@@ -235,7 +235,15 @@ fn version_1_is_read() {
     assert_eq!(Status::decode(&status), Ok(held));
     let texts = |count: usize| "0000000178".repeat(count);
     let ledger = Ledger::decode(&bytes(format!("01{}{event_hex}", texts(2)))).unwrap();
-    assert_eq!(ledger, Ledger { channel: "x".into(), genesis: "x".into(), bound: recorded("", "") });
+    assert_eq!(
+        ledger,
+        Ledger {
+            channel: "x".into(),
+            genesis: "x".into(),
+            bound: recorded("", ""),
+            body: CERTIFICATION_BODY.into()
+        }
+    );
     let key = IssuerKey::decode(&bytes(format!("01{}{event_hex}01{event_hex}00", texts(5)))).unwrap();
     assert_eq!((key.proposed, key.approved, key.revoked), (recorded("", ""), Some(recorded("", "")), None));
     let scheme = Scheme::decode(&bytes(format!("01{}0001{}{event_hex}", texts(3), texts(1)))).unwrap();
@@ -243,7 +251,7 @@ fn version_1_is_read() {
     assert!(scheme.direct_issue && scheme.reviewer_may_decide);
     let dates = format!("{:016x}{:016x}", 1, 2);
     let accreditation = format!("01{}{dates}{event_hex}000101{event_hex}00", texts(3));
-    let accreditation = Accreditation::decode(&bytes(accreditation)).unwrap();
+    let accreditation = Accreditation::decode(&bytes(accreditation), ACCREDITATION_BODY).unwrap();
     assert_eq!(
         accreditation.suspensions[0].placed,
         Event { by: ACCREDITATION_BODY.into(), ..recorded("", "") }

@@ -42,6 +42,15 @@ pub const CLIENT: &str = include_str!("../data/client.pem");
 /// Far longer than anything here takes; a test that waits so long has failed.
 const PATIENCE: Duration = Duration::from_secs(20);
 
+/// What the registry's chaincode is told when it starts.
+pub fn registry() -> certificate::Chaincode {
+    told(certificate::Part::Registry)
+}
+
+fn told(part: certificate::Part) -> certificate::Chaincode {
+    certificate::Chaincode { part, accreditation_body: "AccreditationMSP".into() }
+}
+
 pub async fn within<T>(future: impl Future<Output = T>) -> T {
     timeout(PATIENCE, future).await.expect("nothing happened for a long time")
 }
@@ -55,11 +64,15 @@ pub struct Chaincode {
 
 impl Chaincode {
     pub async fn start() -> Self {
-        Self::start_with(Server::new(PACKAGE_ID).unwrap()).await
+        Self::start_with(Server::new(PACKAGE_ID, registry()).unwrap()).await
+    }
+
+    pub async fn start_of_body() -> Self {
+        Self::start_with(Server::new(PACKAGE_ID, told(certificate::Part::Body)).unwrap()).await
     }
 
     pub async fn start_tls(tls: ServerTls) -> Self {
-        Self::start_with(Server::new(PACKAGE_ID).unwrap().with_tls(tls)).await
+        Self::start_with(Server::new(PACKAGE_ID, registry()).unwrap().with_tls(tls)).await
     }
 
     async fn start_with(server: Server) -> Self {

@@ -52,7 +52,7 @@ pub struct OwnChaincode {
 
 /// The chaincode streams of one organisation.
 pub struct Chaincodes {
-    own: Option<OwnChaincode>,
+    own: Vec<OwnChaincode>,
     pub execute_timeout: Duration,
     slots: Mutex<HashMap<String, Arc<Slot>>>,
 }
@@ -66,7 +66,7 @@ struct Slot {
 }
 
 impl Chaincodes {
-    pub fn new(own: Option<OwnChaincode>) -> Self {
+    pub fn new(own: Vec<OwnChaincode>) -> Self {
         Self { own, execute_timeout: EXECUTE_TIMEOUT, slots: Mutex::default() }
     }
 
@@ -90,7 +90,7 @@ impl Chaincodes {
 
     fn connection(&self, package: &Package) -> Connection {
         let mut connection = package.connection.clone();
-        if let Some(own) = self.own.as_ref().filter(|own| own.package_id == package.id) {
+        if let Some(own) = self.own.iter().find(|own| own.package_id == package.id) {
             connection.address.clone_from(&own.address);
         }
         connection

@@ -68,7 +68,7 @@ pub struct EndorserSetup {
     /// The MSP of the peer's own organisation, alone: it says who administers the peer.
     pub local_msp: MspManager,
     pub packages: Packages,
-    pub own_chaincode: Option<OwnChaincode>,
+    pub own_chaincodes: Vec<OwnChaincode>,
     pub memo: Arc<VerifiedSignatureCache>,
     /// MSP ids of the organisations whose private data this process keeps. Members of a collection among
     /// them receive what this peer's simulations write to it.
@@ -96,7 +96,7 @@ impl Rejected {
 impl Endorser {
     pub fn new(setup: EndorserSetup) -> Self {
         let runnables = Runnables::new(setup.ledger.channel_id(), setup.signer.mspid());
-        let chaincodes = Chaincodes::new(setup.own_chaincode.clone());
+        let chaincodes = Chaincodes::new(setup.own_chaincodes.clone());
         Self { setup, chaincodes, runnables }
     }
 

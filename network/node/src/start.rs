@@ -35,8 +35,8 @@ pub struct Config {
     pub genesis: HeadedBlock,
     pub orderer: ServerConfig,
     pub peers: Vec<ServerConfig>,
-    /// The chaincode that this process serves itself.
-    pub own_chaincode: Option<OwnChaincode>,
+    /// The chaincodes that this process serves itself.
+    pub own_chaincodes: Vec<OwnChaincode>,
     /// How far from the orderer's clock the timestamp of a transaction may lie, in whole seconds.
     pub time_window: Duration,
     /// The first block of those that are lost and that the node may go on without.
@@ -192,7 +192,7 @@ fn start_peer(
         signer,
         local_msp: local_msp(server)?,
         packages,
-        own_chaincode: config.own_chaincode.clone(),
+        own_chaincodes: config.own_chaincodes.clone(),
         memo: channel.memo().clone(),
         private_data_of: organizations.to_vec(),
     });

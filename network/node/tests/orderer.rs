@@ -643,7 +643,7 @@ fn peer(test: &TestChannel, channel: &Channel, packages: &Path) -> Arc<Peer> {
         signer: test.orderer(),
         local_msp: MspManager::new(Vec::new()),
         packages: Packages::open(packages).unwrap(),
-        own_chaincode: None,
+        own_chaincodes: Vec::new(),
         memo: channel.memo().clone(),
         private_data_of: Vec::new(),
     });

@@ -2,11 +2,14 @@
 //! read model behind it: whatever a member with valid keys can have ordered can be tried here, at any time of any
 //! clock.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{collections::BTreeMap, mem, sync::Arc};
 
 use bytes::Bytes;
 use certificate::{
-    Code, Creator, DateTime, KeyPolicy, Modification, Moment, Role, State, StateError, Verdict, canonical,
+    Code, Creator, DateTime, KeyPolicy, Modification, Moment, Part, Role, State, StateError, Verdict,
+    canonical,
+    chaincode::REGISTRY,
+    contract::part_of,
     demo,
     document::{Issuer, LedgerBinding, StatusEntry, Validity},
     draft::Particulars,
@@ -51,12 +54,14 @@ pub const BOTH: &[&str] = &[CERTIFICATION_BODY, ACCREDITATION_BODY];
 
 const ISSUER: &str = "did:web:certbody.example";
 const LISTS: &str = "https://certbody.example/status";
-const CHAINCODE: Chaincode = Chaincode {
-    name: NAME,
-    policies: &["AND('CertBodyMSP.peer','AccreditationMSP.peer')"],
-    collections: &[],
-    init_required: false,
-};
+const CHAINCODES: [Chaincode; 2] = [
+    defined(REGISTRY, &["OR('AccreditationMSP.peer')"]),
+    defined(NAME, &["AND('CertBodyMSP.peer','AccreditationMSP.peer')"]),
+];
+
+const fn defined(name: &'static str, policies: &'static [&'static str]) -> Chaincode {
+    Chaincode { name, policies, collections: &[], init_required: false }
+}
 
 pub struct Consortium {
     pub now: DateTime,
@@ -77,7 +82,12 @@ impl Consortium {
         let crypto = directory.path().join("crypto-config");
         let (_, genesis) = of_the_project(directory.path(), NAME, now.seconds());
         let (ledger, _) = Ledger::open(&directory.path().join("ledger"), Some(&genesis)).unwrap();
-        let channel = Channel { name: NAME.into(), genesis: ledger.genesis_hash(), chaincode: NAME.into() };
+        let channel = Channel {
+            name: NAME.into(),
+            genesis: ledger.genesis_hash(),
+            chaincode: NAME.into(),
+            accreditation_body: ACCREDITATION_BODY.into(),
+        };
         let model = ReadModel::open(&directory.path().join("model"), channel).unwrap();
         model.catch_up(&ledger).unwrap();
         let orderer = read_orderer(&crypto, "orderer.nanotrace.example");
@@ -100,10 +110,12 @@ impl Consortium {
     }
 
     fn set_up(&mut self) {
-        let mut definition = self.draft(LIFECYCLE, CERTIFICATION_BODY, BOTH);
-        definition.namespace(LIFECYCLE).public.writes = CHAINCODE.definition(1);
-        let definition = definition.seal();
-        assert_eq!(self.order(vec![definition]), [TxValidationCode::Valid]);
+        for chaincode in CHAINCODES {
+            let mut definition = self.draft(LIFECYCLE, CERTIFICATION_BODY, BOTH);
+            definition.namespace(LIFECYCLE).public.writes = chaincode.definition(1);
+            let definition = definition.seal();
+            assert_eq!(self.order(vec![definition]), [TxValidationCode::Valid]);
+        }
         let public_key = public_key();
         let key = json!({
             "publicKey": public_key, "issuerId": ISSUER, "issuerName": "CertBody", "statusLists": LISTS,
@@ -112,7 +124,7 @@ impl Consortium {
         let genesis = verifier::fingerprint(&self.ledger.genesis_hash());
         let (body, accreditor) = ((CERTIFICATION_BODY, Role::Admin), (ACCREDITATION_BODY, Role::Admin));
         for (caller, function, arguments) in [
-            (accreditor, "ledger:bind", vec![genesis.as_str()]),
+            (accreditor, "ledger:bind", vec![genesis.as_str(), CERTIFICATION_BODY]),
             (accreditor, "scheme:register", vec![&demo::scheme().to_string()]),
             (accreditor, "accreditation:register", vec![&accreditation]),
             (body, "issuerKey:propose", vec![&key.to_string()]),
@@ -145,17 +157,22 @@ impl Consortium {
     ) -> Result<Bytes, String> {
         let (msp_id, role) = caller;
         let (ledger, now) = (self.ledger.clone(), self.now);
-        let mut draft = self.draft(NAME, msp_id, endorsers);
+        let part = part_of(function);
+        let chaincode = name_of(part);
+        let mut draft = self.draft(chaincode, msp_id, endorsers);
         let transaction = draft.txid();
         let creator = Creator::new(msp_id, Some(role));
-        let mut state = Simulation::new(ledger.view().unwrap(), transaction, now, creator);
+        let mut state = Simulation::new(ledger.view().unwrap(), part, transaction, now, creator);
         let arguments: Vec<Bytes> =
             arguments.iter().map(|text| Bytes::copy_from_slice(text.as_bytes())).collect();
         let response = block_on(certificate::dispatch(&mut state, function, &arguments));
         if response.status != 200 {
             return Err(response.message);
         }
-        draft.namespace(NAME).public = state.into_rwset();
+        if !state.registered.is_empty() {
+            draft.namespace(REGISTRY).public.reads = reads(mem::take(&mut state.registered));
+        }
+        draft.namespace(chaincode).public = state.into_rwset();
         Ok(draft.seal())
     }
 
@@ -168,6 +185,11 @@ impl Consortium {
         let entry = reading.entry(code(number)).unwrap().unwrap();
         assert_eq!(entry.verdict(Moment::Now(self.now)), Verdict::Valid);
         code(number)
+    }
+
+    /// In the body's chaincode.
+    pub fn ledger_time(&self) -> Option<DateTime> {
+        self.model.ledger_times().into_iter().find(|(chaincode, _)| chaincode == NAME)?.1
     }
 
     /// A signed document, decided now.
@@ -250,26 +272,48 @@ fn issuer_key() -> SigningKey {
     SigningKey::from_bytes(&[7; 32])
 }
 
+fn name_of(part: Part) -> &'static str {
+    match part {
+        Part::Registry => REGISTRY,
+        Part::Body => NAME,
+    }
+}
+
+fn reads(reads: BTreeMap<String, Option<Version>>) -> Vec<KvRead> {
+    reads.into_iter().map(|(key, version)| KvRead { key, version }).collect()
+}
+
 /// The state as one transaction of an honest endorser sees it, and what that transaction does.
 struct Simulation<'a> {
     view: View<'a>,
+    chaincode: certificate::Chaincode,
     transaction: String,
     now: DateTime,
     creator: Creator,
     reads: BTreeMap<String, Option<Version>>,
+    /// What it reads of the registry.
+    registered: BTreeMap<String, Option<Version>>,
     writes: BTreeMap<String, Vec<u8>>,
     policies: BTreeMap<String, KeyPolicy>,
 }
 
 impl<'a> Simulation<'a> {
-    fn new(view: View<'a>, transaction: String, now: DateTime, creator: Creator) -> Self {
-        let (reads, writes, policies) = Default::default();
-        Self { view, transaction, now, creator, reads, writes, policies }
+    fn new(view: View<'a>, part: Part, transaction: String, now: DateTime, creator: Creator) -> Self {
+        let chaincode = certificate::Chaincode { part, accreditation_body: ACCREDITATION_BODY.into() };
+        let (reads, registered, writes, policies) = Default::default();
+        Self { view, chaincode, transaction, now, creator, reads, registered, writes, policies }
+    }
+
+    fn read(&self, namespace: &str, key: &str) -> Result<(Option<Version>, Option<Bytes>), StateError> {
+        let state = self.view.get(namespace, key).map_err(|error| StateError(error.to_string()))?;
+        let version = state.as_ref().map(|state| state.version);
+        let version = version.map(|it| Version { block_num: it.block, tx_num: it.tx });
+        Ok((version, state.map(|state| state.value)))
     }
 
     fn into_rwset(self) -> KvrwSet {
         KvrwSet {
-            reads: self.reads.into_iter().map(|(key, version)| KvRead { key, version }).collect(),
+            reads: reads(self.reads),
             writes: self
                 .writes
                 .into_iter()
@@ -289,11 +333,19 @@ impl State for Simulation<'_> {
     async fn get(&mut self, keys: &[&str]) -> Result<Vec<Option<Bytes>>, StateError> {
         let mut values = Vec::new();
         for key in keys {
-            let state = self.view.get(NAME, key).map_err(|error| StateError(error.to_string()))?;
-            let version = state.as_ref().map(|state| state.version);
-            let version = version.map(|it| Version { block_num: it.block, tx_num: it.tx });
+            let (version, value) = self.read(name_of(self.chaincode.part), key)?;
             self.reads.insert((*key).to_owned(), version);
-            values.push(state.map(|state| state.value));
+            values.push(value);
+        }
+        Ok(values)
+    }
+
+    async fn registered(&mut self, keys: &[&str]) -> Result<Vec<Option<Bytes>>, StateError> {
+        let mut values = Vec::new();
+        for key in keys {
+            let (version, value) = self.read(REGISTRY, key)?;
+            self.registered.insert((*key).to_owned(), version);
+            values.push(value);
         }
         Ok(values)
     }
@@ -331,6 +383,10 @@ impl State for Simulation<'_> {
     }
 
     fn set_event(&mut self, _: &str, _: Vec<u8>) {}
+
+    fn chaincode(&self) -> &certificate::Chaincode {
+        &self.chaincode
+    }
 
     fn channel_id(&self) -> &str {
         NAME

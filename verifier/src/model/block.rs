@@ -7,8 +7,9 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
 
 use bytes::Bytes;
+use certificate::chaincode::REGISTRY;
 use certificate::keys::{self, Subject};
-use certificate::record::{Accreditation, Certificate, Stop, Withdrawal};
+use certificate::record::{self, Accreditation, Certificate, Stop, Withdrawal};
 use certificate::{Code, DateTime, EventLog, LedgerTime};
 use channel::{Bundle, ConfigError};
 use fabric::proto::common::HeaderType;
@@ -20,6 +21,7 @@ use ledger::{
 };
 use rocksdb::{DB, WriteBatch};
 
+use super::bodies::{Bodies, Body, follows};
 use super::issue::Issue;
 use super::{ModelError, log_key, product, split_version, state_key};
 use crate::limits;
@@ -29,7 +31,7 @@ pub(super) struct IncomingBlock<'a> {
     pub block: &'a HeadedBlock,
     codes: Cow<'a, [TxValidationCode]>,
     transactions: Cow<'a, [Transaction]>,
-    /// What it changes, as the ledger's commit applied it. Of our namespace at least.
+    /// What it changes, as the ledger's commit applied it. Of our namespaces at least.
     updates: Cow<'a, UpdateBatch>,
 }
 
@@ -50,7 +52,7 @@ impl<'a> IncomingBlock<'a> {
         let mut updates = UpdateBatch::default();
         for (index, transaction) in transactions.iter().enumerate() {
             let namespaces = transaction.rwset.iter().flat_map(|rwset| &rwset.namespaces);
-            let ours = namespaces.filter(|candidate| candidate.namespace == before.namespace);
+            let ours = namespaces.filter(|candidate| follows(before.first, &candidate.namespace));
             updates.apply_namespaces(ours, Height::new(block.number(), index as u64), before)?;
         }
         Ok(Self {
@@ -80,6 +82,30 @@ impl<'a> IncomingBlock<'a> {
         Bundle::from_block(self.block.message()).map(Some).map_err(unreadable)
     }
 
+    /// The ledger records that the block's transactions write, each with its chaincode and its transaction.
+    pub fn bindings(&self, first: &str) -> Vec<(String, record::Ledger, DecodedEnvelope)> {
+        let mut found = Vec::new();
+        for chaincode in self.namespaces(first) {
+            for (key, update) in self.updates.steps(chaincode) {
+                let index = usize::try_from(update.version.tx).ok();
+                let envelope = index.and_then(|index| self.block.envelopes().get(index));
+                let value = update.value.as_ref().filter(|_| key == keys::LEDGER);
+                let ledger = value.and_then(|value| record::Ledger::decode(value).ok());
+                if let (Some(ledger), Some(envelope)) = (ledger, envelope) {
+                    found.push((chaincode.to_owned(), ledger, DecodedEnvelope::new(envelope.clone())));
+                }
+            }
+        }
+        found
+    }
+
+    /// Those of our namespaces in which it may change something.
+    fn namespaces(&self, first: &str) -> BTreeSet<&str> {
+        let rwsets = self.transactions.iter().filter_map(|transaction| transaction.rwset.as_ref());
+        let names = rwsets.flat_map(|rwset| &rwset.namespaces).map(|one| one.namespace.as_str());
+        names.filter(|name| follows(first, name)).collect()
+    }
+
     fn valid_envelopes(&self) -> impl Iterator<Item = DecodedEnvelope> + use<'_, 'a> {
         let validated = self.block.envelopes().iter().zip(self.codes.iter());
         let valid = validated.filter(|(_, code)| **code == TxValidationCode::Valid);
@@ -96,15 +122,20 @@ impl<'a> IncomingBlock<'a> {
     }
 }
 
+/// The chaincode and the key of a record.
+type Key = (String, String);
+
 /// The changes of one block, built up transaction by transaction.
 pub(super) struct BlockChanges<'a> {
     block: &'a IncomingBlock<'a>,
     stored: &'a Stored<'a>,
-    time: LedgerTime,
+    /// As they are after the block.
+    bodies: &'a Bodies,
+    accreditation_body: &'a str,
     /// Those that were asked for or written, as the transactions so far have left them.
-    accreditations: BTreeMap<String, Option<Accreditation>>,
-    logs: BTreeMap<String, EventLog>,
-    changed_logs: BTreeSet<String>,
+    accreditations: BTreeMap<Key, Option<Accreditation>>,
+    logs: BTreeMap<Key, EventLog>,
+    changed_logs: BTreeSet<Key>,
     issues: BTreeMap<Code, Issue>,
     /// Product rows of new certificates.
     rows: Vec<Vec<u8>>,
@@ -113,15 +144,22 @@ pub(super) struct BlockChanges<'a> {
 /// The read model as it stands before the block.
 pub(super) struct Stored<'a> {
     pub database: &'a DB,
-    pub namespace: &'a str,
+    /// The name of the first body's chaincode.
+    pub first: &'a str,
 }
 
 impl<'a> BlockChanges<'a> {
-    pub fn new(block: &'a IncomingBlock<'a>, stored: &'a Stored<'a>, time: Option<DateTime>) -> Self {
+    pub fn new(
+        block: &'a IncomingBlock<'a>,
+        stored: &'a Stored<'a>,
+        bodies: &'a Bodies,
+        accreditation_body: &'a str,
+    ) -> Self {
         Self {
             block,
             stored,
-            time: LedgerTime(time),
+            bodies,
+            accreditation_body,
             accreditations: BTreeMap::new(),
             logs: BTreeMap::new(),
             changed_logs: BTreeSet::new(),
@@ -131,50 +169,90 @@ impl<'a> BlockChanges<'a> {
     }
 
     /// By transaction, and by key: accreditations come before the certificates that a transaction issues under them, and
-    /// those before their other records. Every value is looked at, also one that a later transaction of the block replaces. What writes a key's policy
-    /// alone leaves its value, unless it deletes the key, and says nothing new.
+    /// those before their other records. Every value is looked at, also one that a later transaction of the block replaces.
+    /// What writes a key's policy alone leaves its value, unless it deletes the key, and says nothing new.
     pub fn apply(&mut self) -> Result<(), ModelError> {
-        let (block, namespace) = (self.block, self.stored.namespace);
-        let steps = block.updates.steps(namespace);
-        for of_transaction in steps.chunk_by(|(_, one), (_, other)| one.version == other.version) {
-            let version = of_transaction.first().map(|(_, update)| update.version.tx).unwrap_or_default();
-            let written = block.written(namespace, version);
-            for (key, update) in of_transaction {
+        let block = self.block;
+        let of = |chaincode| block.updates.steps(chaincode).into_iter().map(move |step| (chaincode, step));
+        let mut steps: Vec<_> = block.namespaces(self.stored.first).into_iter().flat_map(of).collect();
+        steps.sort_by_key(|(_, (_, update))| update.version);
+        for of_transaction in
+            steps.chunk_by(|one, other| (one.0, one.1.1.version) == (other.0, other.1.1.version))
+        {
+            let Some((chaincode, (_, first))) = of_transaction.first() else { continue };
+            let written = block.written(chaincode, first.version.tx);
+            for (chaincode, (key, update)) in of_transaction {
                 if update.value.is_none() || written.contains(key) {
-                    self.see(key, update)?;
+                    self.see(chaincode, key, update)?;
                 }
             }
         }
         Ok(())
     }
 
-    fn see(&mut self, key: &'a str, update: &'a Update) -> Result<(), ModelError> {
-        let (time, version) = (self.time, update.version);
+    fn see(&mut self, chaincode: &str, key: &str, update: &Update) -> Result<(), ModelError> {
         // No record of the contract is so long.
         let value = update.value.as_ref().filter(|value| value.len() <= limits::VALUE_BYTES);
-        let is_news = match keys::subject(key) {
+        let subject = keys::subject(key);
+        if let Subject::Accreditation { body } = subject {
+            return self.see_accreditation(chaincode, key, &body, value);
+        }
+        // The registry has no certificates, nor has a chaincode that is no body's.
+        let Some(body) = self.bodies.get(chaincode) else { return Ok(()) };
+        let time = LedgerTime(body.ledger_time);
+        let (is_news, key) = match subject {
             // The empty records that an issue writes for later.
             Subject::Stop { certificate, .. } | Subject::Withdrawal { certificate, .. }
-                if value.is_some_and(is_empty) && self.is_issued_by(certificate, version) =>
+                if value.is_some_and(is_empty) && self.is_issued_by(certificate, update.version) =>
             {
-                false
+                return Ok(());
             }
             Subject::Certificate(code) => {
-                self.see_certificate(code, value, version)?;
-                false
+                return self.see_certificate(chaincode, body, code, value, update.version);
             }
-            Subject::Stop { owner, .. } => self.log(key)?.see_stop(value, &owner, time),
-            Subject::Withdrawal { owner, .. } => self.log(key)?.see_withdrawal(value, &owner, time),
-            Subject::Compromise { owner } => self.log(key)?.see_compromise(value, &owner, time),
-            Subject::Superseded { .. } => self.log(key)?.see_superseded(value, time),
-            Subject::Accreditation => {
-                self.accreditations.insert(key.to_owned(), readable(update.value.as_ref()));
-                self.log(key)?.see_accreditation(value, time)
+            Subject::Stop { owner, .. } => {
+                let (log, key) = self.log(chaincode, key)?;
+                (log.see_stop(value, &owner, time), key)
             }
-            Subject::Other => false,
+            Subject::Withdrawal { owner, .. } => {
+                let (log, key) = self.log(chaincode, key)?;
+                (log.see_withdrawal(value, &owner, time), key)
+            }
+            Subject::Compromise { owner } => {
+                let (log, key) = self.log(chaincode, key)?;
+                (log.see_compromise(value, &owner, time), key)
+            }
+            Subject::Superseded { .. } => {
+                let (log, key) = self.log(chaincode, key)?;
+                (log.see_superseded(value, time), key)
+            }
+            Subject::Accreditation { .. } | Subject::Other => return Ok(()),
         };
         if is_news {
-            self.changed_logs.insert(key.to_owned());
+            self.changed_logs.insert(key);
+        }
+        Ok(())
+    }
+
+    /// In the registry, or where a body's own chaincode had it before there was one. It counts by the ledger time of the
+    /// body that is accredited.
+    fn see_accreditation(
+        &mut self,
+        chaincode: &str,
+        key: &str,
+        body: &str,
+        value: Option<&Bytes>,
+    ) -> Result<(), ModelError> {
+        let owner = self.accreditation_body;
+        let time = match self.bodies.get(chaincode) {
+            Some(body) => body.ledger_time,
+            None => self.bodies.ledger_time_of(body),
+        };
+        let place = (chaincode.to_owned(), key.to_owned());
+        self.accreditations.insert(place, readable(value, owner));
+        let (log, key) = self.log(chaincode, key)?;
+        if log.see_accreditation(value, owner, LedgerTime(time)) {
+            self.changed_logs.insert(key);
         }
         Ok(())
     }
@@ -184,70 +262,102 @@ impl<'a> BlockChanges<'a> {
         self.issues.get(&certificate).is_some_and(|issue| issue.version == version && !issue.spoilt)
     }
 
-    /// A certificate is written once. What is written over it later is no certificate of ours any more.
+    /// A certificate is written once. What is written over it later is no certificate of ours any more; what another
+    /// chaincode writes under its code is none, nor what names another body than the chaincode's.
     fn see_certificate(
         &mut self,
+        chaincode: &str,
+        body: &Body,
         code: Code,
         value: Option<&Bytes>,
         version: Height,
     ) -> Result<(), ModelError> {
         let certificate = value.and_then(|value| Certificate::decode(value).ok());
+        let certificate = certificate.filter(|certificate| certificate.body == body.msp_id);
         let known = match self.issues.get(&code) {
             Some(issue) => Some(issue.clone()),
             None => Issue::read(code, |key| self.stored.database.get(key))?,
         };
         let issue = match (known, certificate) {
+            (Some(first), _) if first.chaincode != chaincode => return Ok(()),
             (Some(first), _) => Issue { spoilt: true, ..first },
-            (None, Some(certificate)) => self.issue(code, &certificate, version)?,
-            (None, None) => Issue { version, at: self.time.0, within_accreditation: true, spoilt: true },
+            (None, Some(certificate)) => self.issue(chaincode, body, code, &certificate, version)?,
+            (None, None) => Issue {
+                chaincode: chaincode.to_owned(),
+                version,
+                at: body.ledger_time,
+                within_accreditation: true,
+                spoilt: true,
+            },
         };
         self.issues.insert(code, issue);
         Ok(())
     }
 
-    fn issue(&mut self, code: Code, certificate: &Certificate, version: Height) -> Result<Issue, ModelError> {
+    fn issue(
+        &mut self,
+        chaincode: &str,
+        body: &Body,
+        code: Code,
+        certificate: &Certificate,
+        version: Height,
+    ) -> Result<Issue, ModelError> {
         self.rows.extend(product::rows(&certificate.document, code, version));
-        let at = self.time.of_grant(certificate.issued.effective_at);
+        let at = LedgerTime(body.ledger_time).of_grant(certificate.issued.effective_at);
         let key = keys::accreditation(&certificate.body, &certificate.scheme_id);
-        let within_accreditation =
-            self.accreditation(key)?.is_none_or(|accreditation| accreditation.covers(at));
-        Ok(Issue { version, at: Some(at), within_accreditation, spoilt: false })
+        let covers = |accreditation: &Accreditation| accreditation.covers(at);
+        let within_accreditation = match self.accreditation(REGISTRY, &key)?.map(covers) {
+            Some(covered) => covered,
+            None => self.accreditation(chaincode, &key)?.is_none_or(covers),
+        };
+        Ok(Issue {
+            chaincode: chaincode.to_owned(),
+            version,
+            at: Some(at),
+            within_accreditation,
+            spoilt: false,
+        })
     }
 
     /// The record as the block has left it so far.
-    fn accreditation(&mut self, key: String) -> Result<Option<&Accreditation>, ModelError> {
-        match self.accreditations.entry(key) {
+    fn accreditation(&mut self, chaincode: &str, key: &str) -> Result<Option<&Accreditation>, ModelError> {
+        match self.accreditations.entry((chaincode.to_owned(), key.to_owned())) {
             Entry::Occupied(known) => Ok(known.into_mut().as_ref()),
             Entry::Vacant(unknown) => {
-                let record = self.stored.record(unknown.key())?;
-                Ok(unknown.insert(readable(record.as_ref().map(|(_, value)| value))).as_ref())
+                let record = self.stored.record(chaincode, key)?;
+                let record = readable(record.as_ref().map(|(_, value)| value), self.accreditation_body);
+                Ok(unknown.insert(record).as_ref())
             }
         }
     }
 
-    fn log(&mut self, key: &str) -> Result<&mut EventLog, ModelError> {
-        match self.logs.entry(key.to_owned()) {
-            Entry::Occupied(known) => Ok(known.into_mut()),
-            Entry::Vacant(unknown) => Ok(unknown.insert(read_log(key, |key| self.stored.database.get(key))?)),
-        }
+    fn log(&mut self, chaincode: &str, key: &str) -> Result<(&mut EventLog, Key), ModelError> {
+        let place = (chaincode.to_owned(), key.to_owned());
+        let log = match self.logs.entry(place.clone()) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(unknown) => {
+                unknown.insert(read_log(chaincode, key, |key| self.stored.database.get(key))?)
+            }
+        };
+        Ok((log, place))
     }
 
     pub fn into_batch(self) -> Result<WriteBatch, ModelError> {
         let mut batch = WriteBatch::default();
-        for (key, update) in self.block.updates.range(self.stored.namespace, "", "") {
-            match &update.value {
-                None => batch.delete(state_key(key)),
-                Some(value) => {
-                    let Height { block, tx } = update.version;
-                    batch.put(
-                        state_key(key),
-                        [&block.to_be_bytes(), &tx.to_be_bytes(), value.as_ref()].concat(),
-                    );
+        for chaincode in self.block.namespaces(self.stored.first) {
+            for (key, update) in self.block.updates.range(chaincode, "", "") {
+                let key = state_key(chaincode, key);
+                let Height { block, tx } = update.version;
+                match &update.value {
+                    None => batch.delete(key),
+                    Some(value) => {
+                        batch.put(key, [&block.to_be_bytes(), &tx.to_be_bytes(), value.as_ref()].concat());
+                    }
                 }
             }
         }
-        for (key, log) in self.logs.iter().filter(|(key, _)| self.changed_logs.contains(*key)) {
-            batch.put(log_key(key), log.encode());
+        for (place, log) in self.logs.iter().filter(|(place, _)| self.changed_logs.contains(*place)) {
+            batch.put(log_key(&place.0, &place.1), log.encode());
         }
         for (code, issue) in self.issues {
             batch.put(Issue::key(code), issue.encode());
@@ -259,16 +369,17 @@ impl<'a> BlockChanges<'a> {
 
 /// The log of a record; empty where nothing was ever done.
 pub(super) fn read_log<T: AsRef<[u8]>>(
+    chaincode: &str,
     key: &str,
     get: impl FnOnce(Vec<u8>) -> Result<Option<T>, rocksdb::Error>,
 ) -> Result<EventLog, ModelError> {
-    let Some(log) = get(log_key(key))? else { return Ok(EventLog::default()) };
+    let Some(log) = get(log_key(chaincode, key))? else { return Ok(EventLog::default()) };
     EventLog::decode(&Bytes::copy_from_slice(log.as_ref()))
         .map_err(|source| ModelError::Record { key: key.to_owned(), source })
 }
 
-fn readable(accreditation: Option<&Bytes>) -> Option<Accreditation> {
-    accreditation.and_then(|record| Accreditation::decode(record).ok())
+fn readable(accreditation: Option<&Bytes>, owner: &str) -> Option<Accreditation> {
+    accreditation.and_then(|record| Accreditation::decode(record, owner).ok())
 }
 
 /// A stop or withdrawal record without any event, in whichever version the issue wrote it.
@@ -278,20 +389,21 @@ fn is_empty(value: &Bytes) -> bool {
 }
 
 impl Stored<'_> {
-    fn record(&self, key: &str) -> Result<Option<(Height, Bytes)>, ModelError> {
-        let Some(record) = self.database.get(state_key(key))? else { return Ok(None) };
+    fn record(&self, chaincode: &str, key: &str) -> Result<Option<(Height, Bytes)>, ModelError> {
+        let Some(record) = self.database.get(state_key(chaincode, key))? else { return Ok(None) };
         split_version(Bytes::from(record)).map(Some).ok_or(ModelError::Savepoint)
     }
 }
 
-/// Values and versions of our namespace. Metadata are not kept here: no value depends on them.
+/// Values and versions of our namespaces. Metadata are not kept here: no value depends on them.
 impl CommittedState for Stored<'_> {
     fn state(&self, key: &StateKey) -> Result<Option<StateValue>, LedgerError> {
         let StateItem::Public(name) = &key.item else { return Ok(None) };
-        if key.namespace != self.namespace {
+        if !follows(self.first, &key.namespace) {
             return Ok(None);
         }
-        let record = self.record(name).map_err(|error| LedgerError::BadRecord(error.to_string()))?;
+        let record =
+            self.record(&key.namespace, name).map_err(|error| LedgerError::BadRecord(error.to_string()))?;
         Ok(record.map(|(version, value)| StateValue { value, metadata: Bytes::new(), version }))
     }
 }

@@ -11,6 +11,8 @@ const SPOILT: u8 = 2;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Issue {
+    /// The chaincode whose certificate it is: the first that carried its code.
+    pub chaincode: String,
     pub version: Height,
     /// From when it counts.
     pub at: Option<DateTime>,
@@ -37,7 +39,8 @@ impl Issue {
         let flags =
             u8::from(self.within_accreditation) * WITHIN_ACCREDITATION + u8::from(self.spoilt) * SPOILT;
         let Height { block, tx } = self.version;
-        [&block.to_be_bytes()[..], &tx.to_be_bytes(), &encode_time(self.at), &[flags]].concat()
+        let chaincode = self.chaincode.as_bytes();
+        [&block.to_be_bytes()[..], &tx.to_be_bytes(), &encode_time(self.at), &[flags], chaincode].concat()
     }
 
     fn decode(mut record: &[u8]) -> Option<Self> {
@@ -46,6 +49,7 @@ impl Issue {
         let at = decode_time(take(&mut record)?);
         let [flags] = take(&mut record)?;
         Some(Self {
+            chaincode: std::str::from_utf8(record).ok()?.to_owned(),
             version: Height::new(block, tx),
             at,
             within_accreditation: flags & WITHIN_ACCREDITATION != 0,

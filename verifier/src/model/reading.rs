@@ -3,19 +3,19 @@
 use std::collections::BTreeSet;
 
 use bytes::Bytes;
+use certificate::chaincode::REGISTRY;
 use certificate::event_log::{EventLog, Kind, Moment, Period};
 use certificate::record::{
     Accreditation, Certificate, Confidential, FieldHash, IssuerKey, RecordError, Scheme,
 };
 use certificate::verdict::{Case, Verdict, verdict};
-use certificate::{Code, DateTime, LedgerTime, keys, parties};
+use certificate::{Code, DateTime, LedgerTime, keys};
 use fabric::types::Height;
 use rocksdb::{Direction, IteratorMode, ReadOptions, SnapshotWithThreadMode};
 
 use super::block::read_log;
 use super::issue::Issue;
-use super::savepoint::Savepoint;
-use super::{ModelError, ReadModel, SAVEPOINT, product, split_version, state_key};
+use super::{ModelError, ReadModel, bodies, product, split_version, state_key};
 use crate::limits;
 use crate::link::DigitalLink;
 use crate::sync_status::{AsOf, Doubt, SyncStatus};
@@ -23,6 +23,8 @@ use crate::sync_status::{AsOf, Doubt, SyncStatus};
 /// A consistent picture of the read model.
 pub struct Reading<'a> {
     snapshot: SnapshotWithThreadMode<'a, rocksdb::DB>,
+    /// MSP id of the organisation that accredits certification bodies.
+    accreditation_body: &'a str,
     as_of: AsOf,
     doubt: Option<Doubt>,
     /// The next moment at which a doubt arises by itself.
@@ -33,6 +35,8 @@ pub struct Reading<'a> {
 #[derive(Clone, Debug)]
 pub struct Entry {
     pub code: Code,
+    /// Its body's chaincode.
+    pub chaincode: String,
     pub certificate: Certificate,
     /// Where on the chain it was issued.
     pub issued: Height,
@@ -57,6 +61,7 @@ impl<'a> Reading<'a> {
     ) -> Result<Self, ModelError> {
         Ok(Self {
             snapshot: model.database.snapshot(),
+            accreditation_body: &model.channel.accreditation_body,
             as_of: sync_status.as_of(),
             doubt: sync_status.doubt(now, max_age),
             next_change_at: sync_status.next_change_at(max_age),
@@ -74,30 +79,34 @@ impl<'a> Reading<'a> {
     /// The certificate with this code, or `None` where the ledger has none.
     pub fn entry(&self, code: Code) -> Result<Option<Entry>, ModelError> {
         let Some(issue) = Issue::read(code, |key| self.snapshot.get(key))? else { return Ok(None) };
-        let Issue { version, at: Some(issued_at), within_accreditation, spoilt: false } = issue else {
+        let Issue { chaincode, version, at: Some(issued_at), within_accreditation, spoilt: false } = issue
+        else {
             return Err(ModelError::Certificate { code });
         };
-        let record = self.record(&keys::certificate(code), Certificate::decode)?;
+        let record = self.record(&chaincode, &keys::certificate(code), Certificate::decode)?;
         let (certificate, _) = record.ok_or(ModelError::Certificate { code })?;
+        let owner = self.accreditation_body;
+        let mut logs = self.accreditation_logs(&chaincode, &certificate, issued_at)?;
         let key = keys::accreditation(&certificate.body, &certificate.scheme_id);
-        let accreditation = self.readable(&key, Accreditation::decode)?;
-        let mut logs = vec![(parties::ACCREDITATION_BODY.to_owned(), self.log(&key, issued_at)?)];
-        for body in [certificate.body.as_str(), parties::ACCREDITATION_BODY] {
+        let accreditation =
+            self.registered(&chaincode, &key, |record| Accreditation::decode(record, owner))?;
+        for body in [certificate.body.as_str(), owner] {
             for key in [keys::stop(code, body), keys::withdrawal(code, body)] {
-                logs.push((body.to_owned(), self.log(&key, issued_at)?));
+                logs.push((body.to_owned(), self.log(&chaincode, &key, issued_at)?));
             }
         }
         // There is no such record before there is a successor.
-        let log = |key: String| read_log(&key, |key| self.snapshot.get_pinned(key));
+        let log = |key: String| read_log(&chaincode, &key, |key| self.snapshot.get_pinned(key));
         logs.push((certificate.body.clone(), log(keys::superseded(code))?));
         // Keys that were approved before there were such records have none.
         let public_key = certificate.public_key().unwrap_or_default();
-        for body in [certificate.body.as_str(), parties::ACCREDITATION_BODY] {
+        for body in [certificate.body.as_str(), owner] {
             logs.push((body.to_owned(), log(keys::compromise(&certificate.body, public_key, body))?));
         }
-        let confidential = self.confidential(certificate.application)?;
+        let confidential = self.confidential(&chaincode, certificate.application)?;
         Ok(Some(Entry {
             code,
+            chaincode,
             issued: version,
             issued_at,
             within_accreditation,
@@ -108,54 +117,96 @@ impl<'a> Reading<'a> {
         }))
     }
 
-    fn confidential(&self, application: Option<Code>) -> Result<Option<Vec<FieldHash>>, ModelError> {
+    fn confidential(
+        &self,
+        chaincode: &str,
+        application: Option<Code>,
+    ) -> Result<Option<Vec<FieldHash>>, ModelError> {
         let Some(application) = application else { return Ok(Some(Vec::new())) };
-        match self.record(&keys::confidential(application), Confidential::decode) {
+        match self.record(chaincode, &keys::confidential(application), Confidential::decode) {
             Err(ModelError::Record { .. }) => Ok(None),
             found => Ok(Some(found?.map_or_else(Vec::new, |(record, _)| record.fields))),
         }
     }
 
+    /// What was done to the accreditation on which a certificate rests: in the registry, and in the body's own chaincode,
+    /// which had it before there was one. What was suspended there still is.
+    fn accreditation_logs(
+        &self,
+        chaincode: &str,
+        certificate: &Certificate,
+        issued_at: DateTime,
+    ) -> Result<Vec<(String, EventLog)>, ModelError> {
+        let key = keys::accreditation(&certificate.body, &certificate.scheme_id);
+        let mut logs = Vec::new();
+        for place in [REGISTRY, chaincode] {
+            let log = read_log(place, &key, |key| self.snapshot.get_pinned(key))?;
+            if !log.is_empty() || self.snapshot.get_pinned(state_key(place, &key))?.is_some() {
+                logs.push((self.accreditation_body.to_owned(), log));
+            }
+        }
+        if logs.is_empty() {
+            logs.push((self.accreditation_body.to_owned(), self.log(REGISTRY, &key, issued_at)?));
+        }
+        Ok(logs)
+    }
+
     /// What a record's owner did. A record that was never there, which an issue by the contract makes, or is there
     /// no more counts as unreadable.
-    fn log(&self, key: &str, issued_at: DateTime) -> Result<EventLog, ModelError> {
-        let mut log = read_log(key, |key| self.snapshot.get_pinned(key))?;
-        if log.is_empty() && self.snapshot.get_pinned(state_key(key))?.is_none() {
+    fn log(&self, chaincode: &str, key: &str, issued_at: DateTime) -> Result<EventLog, ModelError> {
+        let mut log = read_log(chaincode, key, |key| self.snapshot.get_pinned(key))?;
+        if log.is_empty() && self.snapshot.get_pinned(state_key(chaincode, key))?.is_none() {
             log.see_stop(None, "", LedgerTime(Some(issued_at)));
         }
         Ok(log)
     }
 
-    /// The ledger time of the newest block.
-    pub fn ledger_time(&self) -> Result<Option<DateTime>, ModelError> {
-        let record = self.snapshot.get_pinned(SAVEPOINT)?;
-        Ok(record
-            .map(|record| Savepoint::decode(&record))
-            .transpose()?
-            .and_then(|savepoint| savepoint.ledger_time))
+    /// The ledger time of the newest block in a body's chaincode.
+    pub fn ledger_time(&self, chaincode: &str) -> Result<Option<DateTime>, ModelError> {
+        let record = self.snapshot.get_pinned(bodies::key(chaincode))?;
+        let time = record.map(|record| bodies::ledger_time(&record).ok_or(ModelError::Savepoint));
+        Ok(time.transpose()?.flatten())
     }
 
-    /// Every record of the contract, as the ledger's state has it, in the order of their keys.
-    pub fn records(&self) -> impl Iterator<Item = Result<(String, Bytes), ModelError>> {
-        let prefix = state_key("");
+    /// Every record of a chaincode, as the ledger's state has it, in the order of their keys.
+    pub fn records(&self, chaincode: &str) -> impl Iterator<Item = Result<(String, Bytes), ModelError>> {
+        let prefix = state_key(chaincode, "");
+        let length = prefix.len();
         let mut options = ReadOptions::default();
         options.set_iterate_range(rocksdb::PrefixRange(prefix.as_slice()));
         let rows = self.snapshot.iterator_opt(IteratorMode::From(&prefix, Direction::Forward), options);
-        rows.map(|row| {
+        rows.map(move |row| {
             let (key, stored) = row?;
-            let key = String::from_utf8_lossy(key.get(1..).unwrap_or_default()).into_owned();
+            let key = String::from_utf8_lossy(key.get(length..).unwrap_or_default()).into_owned();
             let (_, value) = split_version(Bytes::from(stored.into_vec())).ok_or(ModelError::Savepoint)?;
             Ok((key, value))
         })
     }
 
     /// The key with which a certificate was signed, by its Multikey text.
-    pub fn issuer_key(&self, body: &str, key: &str) -> Result<Option<IssuerKey>, ModelError> {
-        self.readable(&keys::issuer_key(body, key), IssuerKey::decode)
+    pub fn issuer_key(&self, entry: &Entry, key: &str) -> Result<Option<IssuerKey>, ModelError> {
+        let key = keys::issuer_key(&entry.certificate.body, key);
+        self.readable(&entry.chaincode, &key, IssuerKey::decode)
     }
 
-    pub fn scheme(&self, id: &str, version: &str) -> Result<Option<Scheme>, ModelError> {
-        self.readable(&keys::scheme(id, version), Scheme::decode)
+    /// This version of the scheme under which a certificate was granted.
+    pub fn scheme(&self, entry: &Entry, version: &str) -> Result<Option<Scheme>, ModelError> {
+        let key = keys::scheme(&entry.certificate.scheme_id, version);
+        self.registered(&entry.chaincode, &key, Scheme::decode)
+    }
+
+    /// A record of the registry, or of a body's own chaincode, which had it before there was a registry.
+    fn registered<T>(
+        &self,
+        chaincode: &str,
+        key: &str,
+        decode: impl Fn(&Bytes) -> Result<T, RecordError>,
+    ) -> Result<Option<T>, ModelError> {
+        let place = match self.snapshot.get_pinned(state_key(REGISTRY, key))? {
+            Some(_) => REGISTRY,
+            None => chaincode,
+        };
+        self.readable(place, key, decode)
     }
 
     /// Listed certificates of a product, newest first, at most [`limits::LISTED`]; and whether there are more.
@@ -176,10 +227,11 @@ impl<'a> Reading<'a> {
     /// A record that its owner may have spoilt: what rests on it shows that, and nothing else does.
     fn readable<T>(
         &self,
+        chaincode: &str,
         key: &str,
         decode: impl FnOnce(&Bytes) -> Result<T, RecordError>,
     ) -> Result<Option<T>, ModelError> {
-        match self.record(key, decode) {
+        match self.record(chaincode, key, decode) {
             Err(ModelError::Record { .. }) => Ok(None),
             found => Ok(found?.map(|(record, _)| record)),
         }
@@ -187,10 +239,11 @@ impl<'a> Reading<'a> {
 
     fn record<T>(
         &self,
+        chaincode: &str,
         key: &str,
         decode: impl FnOnce(&Bytes) -> Result<T, RecordError>,
     ) -> Result<Option<(T, Height)>, ModelError> {
-        let Some(stored) = self.snapshot.get(state_key(key))? else { return Ok(None) };
+        let Some(stored) = self.snapshot.get(state_key(chaincode, key))? else { return Ok(None) };
         let unreadable = |source| ModelError::Record { key: key.to_owned(), source };
         let (version, value) = split_version(Bytes::from(stored)).ok_or(unreadable(RecordError::Short))?;
         if value.len() > limits::VALUE_BYTES {

@@ -6,7 +6,7 @@ use super::ModelError;
 use crate::sync_status::Head;
 
 /// Raised when the meaning of any stored record changes; the model is then rebuilt.
-pub(super) const FORMAT: u8 = 2;
+pub(super) const FORMAT: u8 = 3;
 
 /// One block's end, on one channel.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,8 +19,6 @@ pub(super) struct Savepoint {
     pub channel: String,
     /// When the newest block was last confirmed as the head, or one before it.
     pub confirmed_at: Option<DateTime>,
-    /// Of the newest block; `None` before the first transaction that moves it.
-    pub ledger_time: Option<DateTime>,
 }
 
 impl Savepoint {
@@ -30,7 +28,6 @@ impl Savepoint {
         out.extend(self.block_hash);
         out.extend(self.genesis);
         out.extend(encode_time(self.confirmed_at));
-        out.extend(encode_time(self.ledger_time));
         out.extend(self.channel.as_bytes());
         out
     }
@@ -45,9 +42,8 @@ impl Savepoint {
         let block_hash = take(&mut record)?;
         let genesis = take(&mut record)?;
         let confirmed_at = decode_time(take(&mut record)?);
-        let ledger_time = decode_time(take(&mut record)?);
         let channel = String::from_utf8(record.to_vec()).ok()?;
-        Some(Self { height, block_hash, genesis, channel, confirmed_at, ledger_time })
+        Some(Self { height, block_hash, genesis, channel, confirmed_at })
     }
 }
 
@@ -96,7 +92,6 @@ mod tests {
                 genesis: [2; 32],
                 channel: "nanotrace".into(),
                 confirmed_at,
-                ledger_time: confirmed_at.map(|time| time.plus_seconds(-7)),
             };
             let bytes = savepoint.encode();
             assert_eq!(Savepoint::decode(&bytes).unwrap(), savepoint);

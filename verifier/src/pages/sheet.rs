@@ -103,8 +103,8 @@ impl Extras {
         let document = Document::of(entry);
         let version = document.facts().text("/scheme/version").unwrap_or_default();
         Ok(Self {
-            issuer_key: reading.issuer_key(&entry.certificate.body, document.public_key())?,
-            scheme: reading.scheme(&entry.certificate.scheme_id, version)?,
+            issuer_key: reading.issuer_key(entry, document.public_key())?,
+            scheme: reading.scheme(entry, version)?,
             others: Others::default(),
         })
     }

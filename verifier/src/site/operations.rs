@@ -65,8 +65,12 @@ impl Site {
         if let Some(at) = as_of.confirmed_at {
             metrics::gauge!("verifier_confirmed_seconds").set(at.seconds() as f64);
         }
-        if let Some(time) = self.served.model().and_then(|model| model.ledger_time()) {
-            metrics::gauge!("verifier_ledger_time_seconds").set(time.seconds() as f64);
+        let ledger_times = self.served.model().map(|model| model.ledger_times()).unwrap_or_default();
+        for (chaincode, time) in ledger_times {
+            if let Some(time) = time {
+                let gauge = metrics::gauge!("verifier_ledger_time_seconds", "chaincode" => chaincode);
+                gauge.set(time.seconds() as f64);
+            }
         }
         let ready =
             self.served.doubt(asked.now, self.max_age).is_none() && self.config.obstacle.borrow().is_none();

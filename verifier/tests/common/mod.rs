@@ -9,11 +9,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use bytes::Bytes;
+use certificate::chaincode::REGISTRY;
 use certificate::document::{Issuer, LedgerBinding, StatusEntry, Validity};
 use certificate::draft::Particulars;
 use certificate::memory::Memory;
 use certificate::parties::{ACCREDITATION_BODY, CERTIFICATION_BODY};
-use certificate::{Code, Creator, DateTime, Role, State, canonical, demo, multikey, proof};
+use certificate::{Code, Creator, DateTime, Part, Role, State, canonical, demo, multikey, proof};
 use ed25519_dalek::SigningKey;
 use fabric::proto::common::{BlockHeader, BlockMetadata};
 use fabric::proto::kvrwset::{KvWrite, KvrwSet};
@@ -128,7 +129,7 @@ impl World {
     fn set_up(&mut self) {
         let accreditation = demo::accreditation(self.now()).to_string();
         let genesis = verifier::fingerprint(&self.genesis);
-        self.submit(admin(ACCREDITATION_BODY), "ledger:bind", &[&genesis]);
+        self.submit(admin(ACCREDITATION_BODY), "ledger:bind", &[&genesis, CERTIFICATION_BODY]);
         self.submit(admin(ACCREDITATION_BODY), "scheme:register", &[&demo::scheme().to_string()]);
         self.submit(admin(ACCREDITATION_BODY), "accreditation:register", &[&accreditation]);
         let public_key = multikey::public_to_text(&key().verifying_key());
@@ -154,6 +155,11 @@ impl World {
         Arc::new(move || DateTime::from_seconds(clock.load(Ordering::SeqCst)))
     }
 
+    /// In the body's chaincode.
+    pub fn ledger_time(&self) -> Option<DateTime> {
+        self.model.ledger_times().into_iter().find(|(chaincode, _)| chaincode == CHANNEL)?.1
+    }
+
     /// The source says that the newest block is the newest.
     pub fn confirm(&self) {
         self.model.confirm(Head { height: self.ledger.height(), confirmed_at: self.now(), sources: None });
@@ -162,14 +168,17 @@ impl World {
     /// Runs a transaction, which must succeed, and puts it into a block that the model applies.
     pub fn submit(&mut self, creator: Creator, function: &str, arguments: &[&str]) {
         let writes = self.execute(creator, function, arguments);
-        self.add_block(writes);
+        let namespace = if self.memory.part() == Part::Registry { REGISTRY } else { CHANNEL };
+        let block = self.commit(namespace, writes, TxValidationCode::Valid);
+        self.model.apply(&block).unwrap();
+        self.confirm();
     }
 
     pub fn execute(&mut self, creator: Creator, function: &str, arguments: &[&str]) -> Vec<KvWrite> {
         self.memory.begin(creator, self.now());
         let arguments: Vec<Bytes> =
             arguments.iter().map(|text| Bytes::copy_from_slice(text.as_bytes())).collect();
-        let response = block_on(certificate::dispatch(&mut self.memory, function, &arguments));
+        let response = block_on(self.memory.run(function, &arguments));
         assert_eq!(response.status, 200, "{function}: {}", response.message);
         let keys: Vec<String> = self.memory.keys_written().into_iter().map(str::to_owned).collect();
         self.memory.commit(&[CERTIFICATION_BODY, ACCREDITATION_BODY]).unwrap();
@@ -262,8 +271,13 @@ impl World {
     /// A block with one transaction of one body alone: what a hostile member can do to its own keys. The model
     /// applies it.
     pub fn alone(&mut self, msp_id: &str, claimed: DateTime, writes: Vec<KvWrite>) {
+        self.alone_in(CHANNEL, msp_id, claimed, writes);
+    }
+
+    /// The same in a chaincode of that name.
+    pub fn alone_in(&mut self, namespace: &str, msp_id: &str, claimed: DateTime, writes: Vec<KvWrite>) {
         let rwset = KvrwSet { writes, ..KvrwSet::default() };
-        let draft = Draft { namespace: CHANNEL, rwset, claimed, endorsers: &[msp_id], forged_endorsers: &[] };
+        let draft = Draft { namespace, rwset, claimed, endorsers: &[msp_id], forged_endorsers: &[] };
         let block = self.commit_all(vec![(draft, TxValidationCode::Valid)]);
         self.model.apply(&block).unwrap();
         self.confirm();
@@ -312,7 +326,12 @@ pub fn code(number: u8) -> Code {
 }
 
 pub fn channel(genesis: [u8; 32]) -> Channel {
-    Channel { name: CHANNEL.into(), genesis, chaincode: CHANNEL.into() }
+    Channel {
+        name: CHANNEL.into(),
+        genesis,
+        chaincode: CHANNEL.into(),
+        accreditation_body: ACCREDITATION_BODY.into(),
+    }
 }
 
 /// Keys and genesis block by the project's own configuration.

@@ -1,12 +1,11 @@
 //! Accreditations of certification bodies: the accreditation body's own affair, with its own peer's endorsement
 //! alone once one is registered.
 
-use super::call::{Call, answer, line, reason, term, text_that};
+use super::call::{Call, answer, line, msp_id, reason, term, text_that};
 use crate::date_time::DateTime;
 use crate::document::identifiers::is_uri;
 use crate::document::report::{Object, Report};
 use crate::keys;
-use crate::parties::{ACCREDITATION_BODY, CERTIFICATION_BODY};
 use crate::record::{Accreditation, AccreditationSuspension, Effect, MAXIMUM_NUMBER, MAXIMUM_SUSPENSIONS};
 use crate::refusal::Refusal;
 use crate::state::{KeyPolicy, Role, State};
@@ -21,12 +20,12 @@ struct Registration {
 
 /// `accreditation:register(request)`: an administrator of the accreditation body.
 pub async fn register<S: State>(mut call: Call<'_, S>) -> Result<Vec<u8>, Refusal> {
-    call.caller(ACCREDITATION_BODY, &[Role::Admin])?;
+    call.caller_of_accreditation_body(&[Role::Admin])?;
     let members = ["body", "schemeId", "number", "validFrom", "validUntil"];
     let Registration { body, scheme_id, number, valid_from, valid_until } =
         call.request(&members, registration)?;
     let key = keys::accreditation(&body, &scheme_id);
-    if call.record(&key, Accreditation::decode).await?.is_some() {
+    if call.values([&key]).await? != [None] {
         return Err(Refusal::Conflict(format!("{body} has an accreditation for {scheme_id}")));
     }
     let registered = call.event("");
@@ -39,13 +38,12 @@ pub async fn register<S: State>(mut call: Call<'_, S>) -> Result<Vec<u8>, Refusa
         registered,
         suspensions: Vec::new(),
     };
-    call.state.set_policy(&key, &KeyPolicy::all(&[ACCREDITATION_BODY]));
+    call.state.set_policy(&key, &KeyPolicy::all(&[&call.accreditation_body]));
     store(&mut call, &accreditation, "AccreditationRegistered")
 }
 
 fn registration(request: &Object<'_>, report: &mut Report) -> Option<Registration> {
-    let rule = "must be the MSP id of a certification body of this network";
-    let body = text_that(request, "body", |body| body == CERTIFICATION_BODY, rule, report);
+    let body = msp_id(request, "body", report);
     let scheme_id = text_that(request, "schemeId", is_uri, "must be an absolute URI", report);
     let number = line(request, "number", MAXIMUM_NUMBER, report);
     let (valid_from, valid_until) = term(request, report);
@@ -111,14 +109,14 @@ pub async fn restore<S: State>(mut call: Call<'_, S>) -> Result<Vec<u8>, Refusal
 /// `accreditation:get(body, schemeId)`: anyone.
 pub async fn get<S: State>(mut call: Call<'_, S>) -> Result<Vec<u8>, Refusal> {
     let [body, scheme_id] = call.arguments(["body", "schemeId"])?;
-    let key = keys::accreditation(body, scheme_id);
-    answer(&call.record(&key, Accreditation::decode).await?.ok_or_else(|| unknown(body, scheme_id))?)
+    answer(&existing(&mut call, body, scheme_id).await?)
 }
 
 /// `accreditation:list()`: anyone.
 pub async fn list<S: State>(mut call: Call<'_, S>) -> Result<Vec<u8>, Refusal> {
     let [] = call.arguments([])?;
-    answer(&call.records(keys::ACCREDITATION, Accreditation::decode).await?)
+    let owner = call.accreditation_body.clone();
+    answer(&call.records(keys::ACCREDITATION, |record| Accreditation::decode(record, &owner)).await?)
 }
 
 async fn existing<S: State>(
@@ -127,14 +125,12 @@ async fn existing<S: State>(
     scheme_id: &str,
 ) -> Result<Accreditation, Refusal> {
     let key = keys::accreditation(body, scheme_id);
-    call.record(&key, Accreditation::decode).await?.ok_or_else(|| unknown(body, scheme_id))
+    let owner = call.accreditation_body.clone();
+    let record = call.record(&key, |record| Accreditation::decode(record, &owner)).await?;
+    record.ok_or_else(|| Refusal::Unknown(format!("{body} has no accreditation for {scheme_id}")))
 }
 
 fn store<S: State>(call: &mut Call<'_, S>, record: &Accreditation, event: &str) -> Result<Vec<u8>, Refusal> {
     call.state.put(&keys::accreditation(&record.body, &record.scheme_id), record.encode());
     call.emit(event, record)
-}
-
-fn unknown(body: &str, scheme_id: &str) -> Refusal {
-    Refusal::Unknown(format!("{body} has no accreditation for {scheme_id}"))
 }

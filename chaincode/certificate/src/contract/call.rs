@@ -12,8 +12,7 @@ use crate::document::{MAXIMUM_BYTES, conclude, is_line};
 use crate::duty::Duty;
 use crate::json::Json;
 use crate::keys;
-use crate::parties::ACCREDITATION_BODY;
-use crate::record::{Event, MAXIMUM_REASON, RecordError};
+use crate::record::{Event, Ledger, MAXIMUM_REASON, RecordError};
 use crate::refusal::Refusal;
 use crate::state::{Creator, Role, State};
 
@@ -21,6 +20,8 @@ const MAXIMUM_ARGUMENTS: usize = 8;
 
 pub struct Call<'a, S> {
     pub state: &'a mut S,
+    /// MSP id of the organisation that accredits.
+    pub accreditation_body: String,
     arguments: Vec<&'a str>,
     /// The duties by which the caller may do this; events name them.
     acting: Vec<Duty>,
@@ -32,7 +33,8 @@ impl<'a, S: State> Call<'a, S> {
             return Err(Refusal::Arguments(format!("{} arguments are too many", arguments.len())));
         }
         let arguments = arguments.iter().map(|argument| text(argument)).collect::<Result<_, _>>()?;
-        Ok(Call { state, arguments, acting: Vec::new() })
+        let accreditation_body = state.chaincode().accreditation_body.clone();
+        Ok(Call { state, accreditation_body, arguments, acting: Vec::new() })
     }
 
     /// The arguments, exactly as many as `names`.
@@ -44,6 +46,10 @@ impl<'a, S: State> Call<'a, S> {
                 self.arguments.len()
             ))
         })
+    }
+
+    pub fn all_arguments(&self) -> &[&'a str] {
+        &self.arguments
     }
 
     /// One argument, and perhaps a second.
@@ -162,8 +168,13 @@ impl<'a, S: State> Call<'a, S> {
 
     /// Refuses a caller that is neither an accreditor nor an administrator of the accreditation body.
     pub fn accreditor(&mut self) -> Result<(), Refusal> {
-        self.caller(ACCREDITATION_BODY, &[Role::Admin, Role::Client])?;
+        self.caller_of_accreditation_body(&[Role::Admin, Role::Client])?;
         self.on_duty_or_admin(&[Duty::Accreditor])
+    }
+
+    /// Refuses a caller that is not of the accreditation body in one of `roles`.
+    pub fn caller_of_accreditation_body(&self, roles: &[Role]) -> Result<(), Refusal> {
+        self.caller(&self.accreditation_body, roles)
     }
 
     /// As [`Self::on_duty_or_admin`], and passes a client whose certificate names no role: so are those of networks that
@@ -187,19 +198,33 @@ impl<'a, S: State> Call<'a, S> {
         &mut self,
         keys: [&str; COUNT],
     ) -> Result<[Option<Bytes>; COUNT], Refusal> {
-        let values = self.values_of(&keys).await?;
-        // The count was compared already.
-        values.try_into().map_err(|_| Refusal::Ledger("values are missing".into()))
+        all(self.values_of(&keys).await?)
     }
 
     /// The same for a number of keys that only the call knows.
     pub async fn values_of(&mut self, keys: &[&str]) -> Result<Vec<Option<Bytes>>, Refusal> {
-        let values = self.state.get(keys).await?;
-        let (asked, found) = (keys.len(), values.len());
-        if asked != found {
-            return Err(Refusal::Ledger(format!("{found} values were returned for {asked} keys")));
-        }
-        Ok(values)
+        same_count(keys, self.state.get(keys).await?)
+    }
+
+    /// To which ledger and which certification body this chaincode is bound.
+    pub async fn ledger(&mut self) -> Result<Ledger, Refusal> {
+        let ledger = self.record(keys::LEDGER, Ledger::decode).await?;
+        ledger.ok_or_else(unbound)
+    }
+
+    /// The values of keys of the registry. What it has not may stand here: before there was a registry, each body's
+    /// chaincode had these records itself.
+    pub async fn registered<const COUNT: usize>(
+        &mut self,
+        keys: [&str; COUNT],
+    ) -> Result<[Option<Bytes>; COUNT], Refusal> {
+        let values = same_count(&keys, self.state.registered(&keys).await?)?;
+        let missing: Vec<&str> =
+            keys.into_iter().zip(&values).filter(|(_, value)| value.is_none()).map(|(key, _)| key).collect();
+        let mut own =
+            if missing.is_empty() { Vec::new() } else { self.values_of(&missing).await? }.into_iter();
+        let values: Vec<_> = values.into_iter().map(|value| value.or_else(|| own.next().flatten())).collect();
+        all(values)
     }
 
     /// All records below a prefix, decoded, in key order.
@@ -243,6 +268,23 @@ impl<'a, S: State> Call<'a, S> {
         self.state.set_event(name, payload.clone());
         Ok(payload)
     }
+}
+
+pub fn unbound() -> Refusal {
+    Refusal::Unknown("the contract is not bound to its ledger yet".into())
+}
+
+fn same_count(keys: &[&str], values: Vec<Option<Bytes>>) -> Result<Vec<Option<Bytes>>, Refusal> {
+    let (asked, found) = (keys.len(), values.len());
+    if asked != found {
+        return Err(Refusal::Ledger(format!("{found} values were returned for {asked} keys")));
+    }
+    Ok(values)
+}
+
+/// The count was compared already.
+fn all<const COUNT: usize>(values: Vec<Option<Bytes>>) -> Result<[Option<Bytes>; COUNT], Refusal> {
+    values.try_into().map_err(|_| Refusal::Ledger("values are missing".into()))
 }
 
 /// A node's certificate gives no duty, whatever its attributes say.

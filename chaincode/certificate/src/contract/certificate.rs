@@ -9,7 +9,6 @@ use crate::date_time::DateTime;
 use crate::event_log::{EventLog, Kind, Moment};
 use crate::keys;
 use crate::ledger_time::LedgerTime;
-use crate::parties::ACCREDITATION_BODY;
 use crate::record::{Accreditation, Certificate, RecordError, Stop, Superseded, Withdrawal};
 use crate::refusal::Refusal;
 use crate::state::State;
@@ -27,85 +26,24 @@ pub async fn get<S: State>(mut call: Call<'_, S>) -> Result<Vec<u8>, Refusal> {
     };
     let code = code(text)?;
     let certificate = existing(&mut call, code).await?;
-    let parties = [certificate.body.as_str(), ACCREDITATION_BODY];
-    let [stops, withdrawals] =
-        [keys::stop, keys::withdrawal].map(|key| parties.map(|party| key(code, party)));
-    let accreditation = keys::accreditation(&certificate.body, &certificate.scheme_id);
-    let superseded = keys::superseded(code);
-    let public_key = certificate.public_key().unwrap_or_default();
-    let compromises = parties.map(|party| keys::compromise(&certificate.body, public_key, party));
-    let [
-        accreditation,
-        body_stop,
-        other_stop,
-        body_withdrawal,
-        other_withdrawal,
-        superseded,
-        body_compromise,
-        other_compromise,
-    ] = call
-        .values([
-            &accreditation,
-            &stops[0],
-            &stops[1],
-            &withdrawals[0],
-            &withdrawals[1],
-            &superseded,
-            &compromises[0],
-            &compromises[1],
-        ])
-        .await?;
-
-    let mut logs: [EventLog; 8] = Default::default();
-    logs[0].see_accreditation(accreditation.as_ref(), LedgerTime::CLAIMED);
-    logs[1].see_stop(body_stop.as_ref(), parties[0], LedgerTime::CLAIMED);
-    logs[2].see_stop(other_stop.as_ref(), parties[1], LedgerTime::CLAIMED);
-    logs[3].see_withdrawal(body_withdrawal.as_ref(), parties[0], LedgerTime::CLAIMED);
-    logs[4].see_withdrawal(other_withdrawal.as_ref(), parties[1], LedgerTime::CLAIMED);
-    if superseded.is_some() {
-        logs[5].see_superseded(superseded.as_ref(), LedgerTime::CLAIMED);
-    }
-    // Keys that were approved before there were such records have none.
-    let [.., of_body, of_other] = &mut logs;
-    for (log, record, party) in
-        [(of_body, body_compromise, parties[0]), (of_other, other_compromise, parties[1])]
-    {
-        if record.is_some() {
-            log.see_compromise(record.as_ref(), party, LedgerTime::CLAIMED);
-        }
-    }
-    let accreditation = accreditation.and_then(|record| Accreditation::decode(&record).ok());
+    let accreditation_body = call.accreditation_body.clone();
+    let Background { accreditation, superseded, logs } =
+        background(&mut call, code, &certificate, &accreditation_body).await?;
     let issued = certificate.issued.effective_at;
-    let [
-        by_accreditation,
-        by_body,
-        by_other,
-        withdrawn_by_body,
-        withdrawn_by_other,
-        superseded_log,
-        compromise_by_body,
-        compromise_by_other,
-    ] = &logs;
     let verdict = verdict(
         Case {
             valid_from: certificate.valid_from,
             valid_until: certificate.valid_until,
             issued,
             within_accreditation: accreditation.as_ref().is_none_or(|term| term.covers(issued)),
-            logs: &[
-                (ACCREDITATION_BODY, by_accreditation),
-                (parties[0], by_body),
-                (parties[0], withdrawn_by_body),
-                (parties[1], by_other),
-                (parties[1], withdrawn_by_other),
-                (parties[0], superseded_log),
-                (parties[0], compromise_by_body),
-                (parties[1], compromise_by_other),
-            ],
+            logs: &logs.iter().map(|(party, log)| (*party, log)).collect::<Vec<_>>(),
         },
         moment,
     );
-    let periods = |kind| logs.iter().flat_map(EventLog::periods).filter(move |period| period.kind == kind);
+    let periods = |kind| {
+        let periods = logs.iter().flat_map(|(_, log)| log.periods());
+        periods.filter(move |period| period.kind == kind)
+    };
     let suspensions = periods(Kind::Suspended).map(|period| match &period.ended {
         Some(lifted) => json!({"placed": period.began, "lifted": lifted}),
         None => json!({"placed": period.began}),
@@ -124,10 +62,70 @@ pub async fn get<S: State>(mut call: Call<'_, S>) -> Result<Vec<u8>, Refusal> {
         "accreditation": accreditation,
         "document": json_of(&certificate.document)?,
     });
-    let superseded = superseded.and_then(|record| Superseded::decode(&record).ok());
     add(&mut found, "application", certificate.application.map(|application| json!(application)));
     add(&mut found, "superseded", superseded.map(|superseded| json!(superseded)));
     answer(&found)
+}
+
+/// What decides about a certificate beside its own record.
+struct Background<'a> {
+    accreditation: Option<Accreditation>,
+    superseded: Option<Superseded>,
+    /// What was done, by whom, over claimed times.
+    logs: Vec<(&'a str, EventLog)>,
+}
+
+async fn background<'a, S: State>(
+    call: &mut Call<'_, S>,
+    code: Code,
+    certificate: &'a Certificate,
+    accreditation_body: &'a str,
+) -> Result<Background<'a>, Refusal> {
+    let body = certificate.body.as_str();
+    let accreditation = keys::accreditation(body, &certificate.scheme_id);
+    let registered = call.state.registered(&[&accreditation]).await?.into_iter().next().flatten();
+    let public_key = certificate.public_key().unwrap_or_default();
+    let of = |party| {
+        let compromise = keys::compromise(body, public_key, party);
+        [keys::stop(code, party), keys::withdrawal(code, party), compromise]
+    };
+    let ([one, two, three], [four, five, six]) = (of(body), of(accreditation_body));
+    let keys = [accreditation, one, two, three, four, five, six, keys::superseded(code)];
+    let [earlier, stop, withdrawal, compromise, other_stop, other_withdrawal, other_compromise, superseded] =
+        call.values(keys.each_ref().map(String::as_str)).await?;
+
+    let (claimed, mut logs) = (LedgerTime::CLAIMED, Vec::new());
+    let mut add = |party, see: &dyn Fn(&mut EventLog) -> bool| {
+        let mut log = EventLog::default();
+        see(&mut log);
+        logs.push((party, log));
+    };
+    // Before there was a registry, the body's own chaincode had its accreditations: what was suspended there still is.
+    let accreditations: Vec<&Bytes> = [&registered, &earlier].into_iter().flatten().collect();
+    for value in &accreditations {
+        add(accreditation_body, &|log| log.see_accreditation(Some(value), accreditation_body, claimed));
+    }
+    if accreditations.is_empty() {
+        add(accreditation_body, &|log| log.see_accreditation(None, accreditation_body, claimed));
+    }
+    for (party, stop, withdrawal, compromise) in [
+        (body, stop, withdrawal, compromise),
+        (accreditation_body, other_stop, other_withdrawal, other_compromise),
+    ] {
+        add(party, &|log| log.see_stop(stop.as_ref(), party, claimed));
+        add(party, &|log| log.see_withdrawal(withdrawal.as_ref(), party, claimed));
+        // Keys that were approved before there were such records have none.
+        if compromise.is_some() {
+            add(party, &|log| log.see_compromise(compromise.as_ref(), party, claimed));
+        }
+    }
+    if superseded.is_some() {
+        add(body, &|log| log.see_superseded(superseded.as_ref(), claimed));
+    }
+    let accreditation =
+        accreditations.first().and_then(|it| Accreditation::decode(it, accreditation_body).ok());
+    let superseded = superseded.and_then(|record| Superseded::decode(&record).ok());
+    Ok(Background { accreditation, superseded, logs })
 }
 
 /// A member that some certificates have.
@@ -150,7 +148,8 @@ pub async fn history<S: State>(mut call: Call<'_, S>) -> Result<Vec<u8>, Refusal
     let code = code(text)?;
     let certificate = existing(&mut call, code).await?;
     let mut entries = modifications(&mut call, keys::certificate(code), issue_json).await?;
-    for party in [certificate.body.as_str(), ACCREDITATION_BODY] {
+    let accreditation_body = call.accreditation_body.clone();
+    for party in [certificate.body.as_str(), &accreditation_body] {
         let suspensions = |value: &Bytes| Ok(json!({"suspensions": Stop::decode(value, party)?.suspensions}));
         entries.extend(modifications(&mut call, keys::stop(code, party), suspensions).await?);
         let withdrawn = |value: &Bytes| Ok(json!({"withdrawn": Withdrawal::decode(value, party)?.withdrawn}));

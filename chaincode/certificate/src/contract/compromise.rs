@@ -9,7 +9,6 @@ use crate::document::report::{Object, Report};
 use crate::duty::Duty;
 use crate::keys;
 use crate::multikey;
-use crate::parties::ACCREDITATION_BODY;
 use crate::record::{Compromise, Declaration, IssuerKey};
 use crate::refusal::{Refusal, Violation};
 use crate::state::{KeyPolicy, Role, State};
@@ -32,7 +31,7 @@ struct Request {
 
 /// Makes the records of a key that is being approved, while both bodies endorse: neither could make its own alone later.
 pub fn prepare<S: State>(call: &mut Call<'_, S>, key: &IssuerKey) {
-    for owner in [key.body.as_str(), ACCREDITATION_BODY] {
+    for owner in [key.body.as_str(), &call.accreditation_body.clone()] {
         write(call, key, owner, &Compromise::default());
     }
 }
@@ -42,7 +41,7 @@ pub fn prepare<S: State>(call: &mut Call<'_, S>, key: &IssuerKey) {
 pub async fn declare<S: State>(mut call: Call<'_, S>) -> Result<Vec<u8>, Refusal> {
     let Request { body, public_key, from, reason } =
         call.fields(["body", "publicKey", "from", "reason"], request)?;
-    call.caller_of_any(&[&body, ACCREDITATION_BODY], &[Role::Admin, Role::Client])?;
+    call.caller_of_any(&[&body, &call.accreditation_body], &[Role::Admin, Role::Client])?;
     let owner = call.state.creator().msp_id.clone();
     call.on_duty_or_admin(&[if owner == body { Duty::DecisionMaker } else { Duty::Accreditor }])?;
     let now = call.state.timestamp();
@@ -70,8 +69,9 @@ pub async fn declare<S: State>(mut call: Call<'_, S>) -> Result<Vec<u8>, Refusal
 
 /// Keys as their readers see them, each with what the two bodies declare of it; nothing where that cannot be read.
 pub async fn shown<S: State>(call: &mut Call<'_, S>, keys: Vec<IssuerKey>) -> Result<Vec<Value>, Refusal> {
+    let accreditation_body = call.accreditation_body.clone();
     let of_key = |key: &IssuerKey| {
-        let owners = [key.body.clone(), ACCREDITATION_BODY.to_owned()];
+        let owners = [key.body.clone(), accreditation_body.clone()];
         owners.map(|owner| (keys::compromise(&key.body, &key.public_key, &owner), owner))
     };
     let names: Vec<_> = keys.iter().flat_map(of_key).collect();

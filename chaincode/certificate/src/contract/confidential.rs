@@ -11,7 +11,6 @@ use crate::code::Code;
 use crate::confidential::{ConfidentialField, MAXIMUM_FIELD_BYTES, MAXIMUM_FIELDS, TRANSIENT_ENTRY, hash};
 use crate::duty::Duty;
 use crate::keys;
-use crate::parties::ACCREDITATION_BODY;
 use crate::record::{Application, Confidential, FieldHash};
 use crate::refusal::Refusal;
 use crate::state::{KeyPolicy, Role, State};
@@ -47,12 +46,12 @@ pub async fn submit<S: State>(mut call: Call<'_, S>) -> Result<Vec<u8>, Refusal>
             return Err(Refusal::Conflict("these confidential fields are handed in already".into()));
         }
         record.fields.push(hash);
-        for holder in holders(&application) {
+        for holder in &holders(&call, &application) {
             call.state.put_private(holder, &keys::confidential_field(code, place), value.clone());
         }
     }
     record.submitted.push(call.event(""));
-    let both = KeyPolicy::all(&holders(&application));
+    let both = KeyPolicy::all(&holders(&call, &application).each_ref().map(String::as_str));
     call.state.set_policy(&keys::confidential(code), &both);
     store(&mut call, &record, "ConfidentialSubmitted")
 }
@@ -134,12 +133,12 @@ pub async fn get<S: State>(mut call: Call<'_, S>) -> Result<Vec<u8>, Refusal> {
 fn check_reader<S: State>(call: &mut Call<'_, S>, application: &Application) -> Result<String, Refusal> {
     let caller = call.state.creator().msp_id.clone();
     let duties = match caller.as_str() {
-        ACCREDITATION_BODY => ACCREDITATION_READERS,
+        accreditation if accreditation == call.accreditation_body => ACCREDITATION_READERS,
         body if body == application.body => BODY_READERS,
         _ => {
             return Err(Refusal::Forbidden(format!(
-                "is for {} and {ACCREDITATION_BODY}, the caller is of {caller}",
-                application.body
+                "is for {} and {}, the caller is of {caller}",
+                application.body, call.accreditation_body
             )));
         }
     };
@@ -180,7 +179,7 @@ pub async fn purge<S: State>(mut call: Call<'_, S>) -> Result<Vec<u8>, Refusal> 
         return Err(Refusal::Conflict(format!("the fields were purged on {}", purged.effective_at)));
     }
     for place in 0..record.fields.len() {
-        for holder in holders(&application) {
+        for holder in &holders(&call, &application) {
             call.state.purge_private(holder, &keys::confidential_field(code, place));
         }
     }
@@ -189,8 +188,8 @@ pub async fn purge<S: State>(mut call: Call<'_, S>) -> Result<Vec<u8>, Refusal> 
 }
 
 /// Whose private data they are.
-fn holders(application: &Application) -> [&str; 2] {
-    [&application.body, ACCREDITATION_BODY]
+fn holders<S: State>(call: &Call<'_, S>, application: &Application) -> [String; 2] {
+    [application.body.clone(), call.accreditation_body.clone()]
 }
 
 fn empty(application: Code) -> Confidential {

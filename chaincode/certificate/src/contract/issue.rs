@@ -11,7 +11,6 @@ use crate::date_time::DateTime;
 use crate::document::{Document, SignedDocument};
 use crate::duty::Duty;
 use crate::keys;
-use crate::parties::{ACCREDITATION_BODY, CERTIFICATION_BODY};
 use crate::record::{Certificate, Hold, Status, Stop, Withdrawal};
 use crate::refusal::{Refusal, Violation};
 use crate::state::{KeyPolicy, Role, State};
@@ -38,9 +37,8 @@ pub async fn check<S: State>(mut call: Call<'_, S>) -> Result<Vec<u8>, Refusal> 
     let violations = match call.state.check_signed(text.as_bytes()) {
         Err(violations) => violations,
         Ok(signed) => {
-            let key = &signed.proof.public_key;
-            let background =
-                Background::read(&mut call, CERTIFICATION_BODY, &signed.document, Some(key)).await?;
+            let (body, key) = (call.ledger().await?.body, &signed.proof.public_key);
+            let background = Background::read(&mut call, &body, &signed.document, Some(key)).await?;
             violations(&call, &signed, &background)
         }
     };
@@ -50,13 +48,13 @@ pub async fn check<S: State>(mut call: Call<'_, S>) -> Result<Vec<u8>, Refusal> 
 /// `certificate:issue(document)`: a client of the certification body: a service, a decision-maker, or one whose
 /// certificate names no role.
 pub async fn issue<S: State>(mut call: Call<'_, S>) -> Result<Vec<u8>, Refusal> {
-    call.caller(CERTIFICATION_BODY, &[Role::Client])?;
-    call.on_duty_if_any(&[Duty::Service, Duty::DecisionMaker])?;
     let [text] = call.arguments(["document"])?;
+    call.on_duty_if_any(&[Duty::Service, Duty::DecisionMaker])?;
     let signed = call.state.check_signed(text.as_bytes()).map_err(Refusal::Rules)?;
     let body = call.state.creator().msp_id.clone();
     let key = &signed.proof.public_key;
     let background = Background::read(&mut call, &body, &signed.document, Some(key)).await?;
+    call.caller(&background.bound()?.body, &[Role::Client])?;
     background.check_code_is_free(signed.document.code)?;
     let violations = violations(&call, &signed, &background);
     if !violations.is_empty() {
@@ -88,7 +86,8 @@ pub fn store<S: State>(
     application: Option<Code>,
 ) -> Result<Vec<u8>, Refusal> {
     let code = document.code;
-    let both = KeyPolicy::all(&[body, ACCREDITATION_BODY]);
+    let accreditation_body = call.accreditation_body.clone();
+    let both = KeyPolicy::all(&[body, &accreditation_body]);
     let certificate = Certificate {
         body: body.to_owned(),
         scheme_id: document.scheme.id.clone(),
@@ -101,7 +100,7 @@ pub fn store<S: State>(
     put(call, &keys::certificate(code), certificate.encode(), &both);
     let status = keys::status(body, document.status.list, document.status.index);
     put(call, &status, Status { certificate: code, hold: Hold::Issued }.encode(), &both);
-    for organisation in [body, ACCREDITATION_BODY] {
+    for organisation in [body, &accreditation_body] {
         let alone = KeyPolicy::all(&[organisation]);
         put(call, &keys::stop(code, organisation), Stop::default().encode(), &alone);
         put(call, &keys::withdrawal(code, organisation), Withdrawal::default().encode(), &alone);

@@ -7,7 +7,6 @@ use crate::document::identifiers::{is_did_web, is_web_address};
 use crate::document::report::{Object, Report};
 use crate::keys;
 use crate::multikey;
-use crate::parties::{ACCREDITATION_BODY, CERTIFICATION_BODY};
 use crate::record::IssuerKey;
 use crate::refusal::Refusal;
 use crate::state::{KeyPolicy, Role, State};
@@ -26,15 +25,15 @@ struct Proposal {
 
 /// `issuerKey:propose(request)`: an administrator of the certification body, for its own body.
 pub async fn propose<S: State>(mut call: Call<'_, S>) -> Result<Vec<u8>, Refusal> {
-    call.caller(CERTIFICATION_BODY, &[Role::Admin])?;
+    let body = call.ledger().await?.body;
+    call.caller(&body, &[Role::Admin])?;
     let Proposal { public_key, issuer_id, issuer_name, status_lists } =
         call.request(&["publicKey", "issuerId", "issuerName", "statusLists"], proposal)?;
-    let body = call.state.creator().msp_id.clone();
     let key = keys::issuer_key(&body, &public_key);
     if call.record(&key, IssuerKey::decode).await?.is_some() {
         return Err(Refusal::Conflict(format!("{body} has proposed {public_key} already")));
     }
-    call.state.set_policy(&key, &KeyPolicy::all(&[&body, ACCREDITATION_BODY]));
+    call.state.set_policy(&key, &KeyPolicy::all(&[&body, &call.accreditation_body]));
     let proposed = call.event("");
     let record = IssuerKey {
         body,
@@ -69,7 +68,7 @@ fn proposal(request: &Object<'_>, report: &mut Report) -> Option<Proposal> {
 
 /// `issuerKey:approve(body, publicKey)`: an administrator of the accreditation body.
 pub async fn approve<S: State>(mut call: Call<'_, S>) -> Result<Vec<u8>, Refusal> {
-    call.caller(ACCREDITATION_BODY, &[Role::Admin])?;
+    call.caller_of_accreditation_body(&[Role::Admin])?;
     let [body, public_key] = call.arguments(["body", "publicKey"])?;
     let mut record = existing(&mut call, body, public_key).await?;
     if record.approved.is_some() || record.revoked.is_some() {
@@ -86,7 +85,7 @@ pub async fn approve<S: State>(mut call: Call<'_, S>) -> Result<Vec<u8>, Refusal
 pub async fn revoke<S: State>(mut call: Call<'_, S>) -> Result<Vec<u8>, Refusal> {
     let names = ["body", "publicKey", "reason"];
     let [body, public_key, _] = call.arguments(names)?;
-    call.caller_of_any(&[body, ACCREDITATION_BODY], &[Role::Admin])?;
+    call.caller_of_any(&[body, &call.accreditation_body], &[Role::Admin])?;
     let why = call.fields(names, reason)?;
     let mut record = existing(&mut call, body, public_key).await?;
     if record.revoked.is_some() {

@@ -4,7 +4,6 @@ use super::call::{Call, answer, line, lines, msp_id, reason, term};
 use crate::date_time::DateTime;
 use crate::document::report::{Object, Report};
 use crate::keys;
-use crate::parties::ACCREDITATION_BODY;
 use crate::record::{Laboratory, MAXIMUM_METHODS, MAXIMUM_NUMBER, MAXIMUM_SUSPENSIONS, Suspension};
 use crate::refusal::Refusal;
 use crate::state::{KeyPolicy, State};
@@ -31,7 +30,7 @@ pub async fn register<S: State>(mut call: Call<'_, S>) -> Result<Vec<u8>, Refusa
     let suspensions = Vec::new();
     let laboratory =
         Laboratory { organisation, number, methods, valid_from, valid_until, registered, suspensions };
-    call.state.set_policy(&key, &KeyPolicy::all(&[ACCREDITATION_BODY]));
+    call.state.set_policy(&key, &KeyPolicy::all(&[&call.accreditation_body]));
     store(&mut call, &laboratory, "LaboratoryRegistered")
 }
 

@@ -2,12 +2,11 @@
 
 use bytes::Bytes;
 
-use super::call::Call;
+use super::call::{Call, unbound};
 use crate::code::Code;
 use crate::date_time::DateTime;
 use crate::document::{Document, SignedDocument};
 use crate::keys;
-use crate::parties::ACCREDITATION_BODY;
 use crate::record::{
     Accreditation, Compromise, Hold, IssuerKey, Ledger, RecordError, Reservation, Scheme, Status,
 };
@@ -38,15 +37,17 @@ impl Background {
         document: &Document,
         public_key: Option<&str>,
     ) -> Result<Background, Refusal> {
+        let scheme = keys::scheme(&document.scheme.id, &document.scheme.version);
+        let accreditation = keys::accreditation(body, &document.scheme.id);
+        let [scheme, accreditation] = call.registered([&scheme, &accreditation]).await?;
         let mut keys = vec![
             keys::certificate(document.code),
             keys::reservation(document.code),
             keys::status(body, document.status.list, document.status.index),
             keys::LEDGER.to_owned(),
-            keys::scheme(&document.scheme.id, &document.scheme.version),
-            keys::accreditation(body, &document.scheme.id),
         ];
-        let parties = [body, ACCREDITATION_BODY];
+        let accreditation_body = call.accreditation_body.clone();
+        let parties = [body, &accreditation_body];
         keys.extend(public_key.map(|key| keys::issuer_key(body, key)));
         keys.extend(
             public_key.into_iter().flat_map(|key| parties.map(|party| keys::compromise(body, key, party))),
@@ -59,11 +60,17 @@ impl Background {
             reservation: record(next(), Reservation::decode)?,
             status: record(next(), Status::decode)?,
             ledger: record(next(), Ledger::decode)?,
-            scheme: record(next(), Scheme::decode)?,
-            accreditation: record(next(), Accreditation::decode)?,
+            scheme: record(scheme, Scheme::decode)?,
+            accreditation: record(accreditation, |record| {
+                Accreditation::decode(record, &accreditation_body)
+            })?,
             issuer_key: record(next(), IssuerKey::decode)?,
-            compromises: [compromise(next(), body)?, compromise(next(), ACCREDITATION_BODY)?],
+            compromises: [compromise(next(), body)?, compromise(next(), &accreditation_body)?],
         })
+    }
+
+    pub fn bound(&self) -> Result<&Ledger, Refusal> {
+        self.ledger.as_ref().ok_or_else(unbound)
     }
 
     pub fn check_is_not_issued(&self, code: Code) -> Result<(), Refusal> {

@@ -4,7 +4,6 @@ use super::call::{Call, answer, flag, line, text_that};
 use crate::document::identifiers::is_uri;
 use crate::document::report::{Object, Report};
 use crate::keys;
-use crate::parties::ACCREDITATION_BODY;
 use crate::record::{MAXIMUM_NAME, Scheme};
 use crate::refusal::Refusal;
 use crate::state::{KeyPolicy, Role, State};
@@ -25,7 +24,7 @@ struct Registration {
 
 /// `scheme:register(request)`: an administrator of the accreditation body.
 pub async fn register<S: State>(mut call: Call<'_, S>) -> Result<Vec<u8>, Refusal> {
-    call.caller(ACCREDITATION_BODY, &[Role::Admin])?;
+    call.caller_of_accreditation_body(&[Role::Admin])?;
     let members = ["id", "version", "title", "standards", "directIssue", "reviewerMayDecide"];
     let Registration { id, version, title, standards, direct_issue, reviewer_may_decide } =
         call.request(&members, registration)?;
@@ -36,7 +35,7 @@ pub async fn register<S: State>(mut call: Call<'_, S>) -> Result<Vec<u8>, Refusa
     let registered = call.event("");
     let scheme = Scheme { id, version, title, standards, registered, direct_issue, reviewer_may_decide };
     call.state.put(&key, scheme.encode());
-    call.state.set_policy(&key, &KeyPolicy::all(&[ACCREDITATION_BODY]));
+    call.state.set_policy(&key, &KeyPolicy::all(&[&call.accreditation_body]));
     call.emit("SchemeRegistered", &scheme)
 }
 

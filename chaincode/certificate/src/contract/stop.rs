@@ -11,7 +11,6 @@ use crate::code::Code;
 use crate::document::report::{Object, Report};
 use crate::duty::Duty;
 use crate::keys;
-use crate::parties::ACCREDITATION_BODY;
 use crate::record::{Certificate, Event, MAXIMUM_SUSPENSIONS, Stop, Suspension, Withdrawal};
 use crate::refusal::Refusal;
 use crate::state::{KeyPolicy, Role, State};
@@ -52,7 +51,7 @@ pub async fn place<S: State>(mut call: Call<'_, S>) -> Result<Vec<u8>, Refusal> 
     stop.suspensions.push(Suspension { placed: placed.clone(), lifted: None });
     let key = keys::stop(certificate, &placed.by);
     call.state.put(&key, stop.encode());
-    call.state.set_policy(&key, &KeyPolicy::all(&[&own.body, ACCREDITATION_BODY]));
+    call.state.set_policy(&key, &KeyPolicy::all(&[&own.body, &call.accreditation_body]));
     call.emit("CertificateSuspended", &Changed { certificate, event: &placed })
 }
 
@@ -100,7 +99,7 @@ fn act(fields: &Object<'_>, report: &mut Report) -> Option<(Code, String)> {
 async fn own<S: State>(call: &mut Call<'_, S>, certificate: Code) -> Result<Own, Refusal> {
     let record = call.record(&keys::certificate(certificate), Certificate::decode).await?;
     let record = record.ok_or_else(|| Refusal::Unknown(format!("no certificate {certificate}")))?;
-    call.caller_of_any(&[&record.body, ACCREDITATION_BODY], &[Role::Admin, Role::Client])?;
+    call.caller_of_any(&[&record.body, &call.accreditation_body], &[Role::Admin, Role::Client])?;
     let organisation = call.state.creator().msp_id.clone();
     let duty = if organisation == record.body { Duty::DecisionMaker } else { Duty::Accreditor };
     call.on_duty_if_any(&[duty])?;

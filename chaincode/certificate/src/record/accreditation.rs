@@ -8,7 +8,6 @@ use super::event::Event;
 use super::stop::MAXIMUM_SUSPENSIONS;
 use crate::date_time::DateTime;
 use crate::document::MAXIMUM_BYTES;
-use crate::parties::ACCREDITATION_BODY;
 
 const VERSION: u8 = 2;
 
@@ -72,13 +71,13 @@ impl Accreditation {
         })
     }
 
-    /// Only the accreditation body writes the record: whatever it says, that body acted.
-    pub fn decode(record: &Bytes) -> Result<Accreditation, RecordError> {
+    /// Only its `owner`, the accreditation body, writes the record: whatever it says, that body acted.
+    pub fn decode(record: &Bytes, owner: &str) -> Result<Accreditation, RecordError> {
         let mut accreditation = Self::read(record)?;
-        accreditation.registered.by = ACCREDITATION_BODY.to_owned();
+        accreditation.registered.by = owner.to_owned();
         for AccreditationSuspension { placed, lifted, .. } in &mut accreditation.suspensions {
-            placed.by = ACCREDITATION_BODY.to_owned();
-            lifted.iter_mut().for_each(|lifted| lifted.by = ACCREDITATION_BODY.to_owned());
+            placed.by = owner.to_owned();
+            lifted.iter_mut().for_each(|lifted| lifted.by = owner.to_owned());
         }
         Ok(accreditation)
     }

@@ -3,10 +3,13 @@
 use bytes::Bytes;
 use serde::Serialize;
 
-use super::codec::{Field, RecordError, decode, encode};
+use super::codec::{Field, RecordError, decode, encode, since};
 use super::event::Event;
 
-const VERSION: u8 = 2;
+const VERSION: u8 = 3;
+
+/// Whose chaincode it was when a record did not say: there was one certification body.
+const FIRST_BODY: &str = "CertBodyMSP";
 
 /// Written once, at set-up (see `docs/adr/0006-ledger-binding.md`).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -15,6 +18,8 @@ pub struct Ledger {
     /// `sha256:` and the hex of the genesis block's header hash.
     pub genesis: String,
     pub bound: Event,
+    /// MSP id of the certification body whose chaincode this is.
+    pub body: String,
 }
 
 impl Ledger {
@@ -23,6 +28,7 @@ impl Ledger {
             self.channel.write(out);
             self.genesis.write(out);
             self.bound.write(out);
+            self.body.write(out);
         })
     }
 
@@ -32,6 +38,7 @@ impl Ledger {
                 channel: Field::read(input)?,
                 genesis: Field::read(input)?,
                 bound: Field::read(input)?,
+                body: since(3, input, FIRST_BODY.to_owned(), Field::read)?,
             })
         })
     }

@@ -9,7 +9,7 @@ use certificate::draft::Particulars;
 use certificate::memory::Memory;
 use certificate::parties::{ACCREDITATION_BODY, CERTIFICATION_BODY};
 use certificate::state::{KeyPolicy, State};
-use certificate::{Code, Creator, DateTime, Response, Role, canonical, demo, multikey, proof};
+use certificate::{Code, Creator, DateTime, Part, Response, Role, canonical, demo, keys, multikey, proof};
 use ed25519_dalek::SigningKey;
 use futures::executor::block_on;
 use serde_json::{Value, json};
@@ -102,7 +102,7 @@ pub fn ready() -> Memory {
     let mut ledger = Memory::new(CHANNEL);
     let start = now().plus_days(-60);
     let steps: [(Creator, &str, Vec<String>); 5] = [
-        (accreditation_admin(), "ledger:bind", vec![genesis()]),
+        (accreditation_admin(), "ledger:bind", vec![genesis(), CERTIFICATION_BODY.into()]),
         (accreditation_admin(), "scheme:register", vec![demo::scheme().to_string()]),
         (accreditation_admin(), "accreditation:register", vec![demo::accreditation(start).to_string()]),
         (certification_admin(), "issuerKey:propose", vec![issuer_key().to_string()]),
@@ -157,17 +157,25 @@ pub fn endorsed_by(
 ) -> bool {
     ledger.begin(caller, time);
     let arguments: Vec<_> = arguments.iter().map(|argument| argument.as_bytes().to_vec().into()).collect();
-    let response = block_on(certificate::dispatch(ledger, function, &arguments));
+    let response = block_on(ledger.run(function, &arguments));
     assert_eq!(response.status, 200, "{function}: {}", response.message);
     ledger.commit(endorsers).is_ok()
+}
+
+/// Which chaincode's records have such keys.
+pub fn part_of_key(key: &str) -> Part {
+    let of_registry = [keys::SCHEME, keys::ACCREDITATION, keys::LABORATORY];
+    if of_registry.iter().any(|prefix| key.starts_with(prefix)) { Part::Registry } else { Part::Body }
 }
 
 /// Whether a transaction made by hand, without the contract, can write this key with these endorsements.
 pub fn can_write(ledger: &mut Memory, key: &str, endorsers: &[&str]) -> bool {
     ledger.begin(certification_client(), now());
+    ledger.enter(part_of_key(key));
     ledger.put(key, b"anything".to_vec());
     let value = ledger.commit(endorsers).is_ok();
     ledger.begin(certification_client(), now());
+    ledger.enter(part_of_key(key));
     ledger.set_policy(key, &KeyPolicy::all(endorsers));
     let policy = ledger.commit(endorsers).is_ok();
     assert_eq!(value, policy, "{key}");

@@ -116,7 +116,7 @@ fn endorser(msp_id: &str, ledger: &Arc<Ledger>, bundle: &Bundle) -> Option<Endor
         signer: signer(msp_id, directory.path())?,
         local_msp: local_msp(msp_id, bundle),
         packages: Packages::open(directory.path()).unwrap(),
-        own_chaincode: None,
+        own_chaincodes: Vec::new(),
         memo: Arc::new(VerifiedSignatureCache::disabled()),
         private_data_of: Vec::new(),
     };

@@ -79,7 +79,7 @@ impl Network {
                 signer: SigningIdentity::from_msp_dir(&folder, &msp_id).unwrap(),
                 local_msp: MspManager::new(vec![local]),
                 packages: Packages::open(&directory.path().join(&known.name)).unwrap(),
-                own_chaincode: None,
+                own_chaincodes: Vec::new(),
                 memo: Arc::new(VerifiedSignatureCache::disabled()),
                 private_data_of: msp_ids.clone(),
             });

@@ -3,11 +3,10 @@
 use super::decision::release;
 use super::{enter, take};
 use crate::code::Code;
-use crate::contract::call::{Call, code_of, line, reason, text_that};
+use crate::contract::call::{Call, code_of, line, msp_id, reason, text_that};
 use crate::document::identifiers::{is_fingerprint, is_uri};
 use crate::document::report::{Object, Report};
 use crate::keys;
-use crate::parties::{ACCREDITATION_BODY, CERTIFICATION_BODY};
 use crate::record::{Act, Application, ApplicationState, Certificate, MAXIMUM_NAME, MAXIMUM_TITLE, Scheme};
 use crate::refusal::{Refusal, Violation};
 use crate::state::{KeyPolicy, State};
@@ -30,6 +29,11 @@ pub async fn submit<S: State>(mut call: Call<'_, S>) -> Result<Vec<u8>, Refusal>
     call.on_duty(SUBMIT.duties)?;
     let members = ["id", "body", "title", "schemeId", "schemeVersion", "dossier", "replaces"];
     let submission = call.request(&members, submission)?;
+    let own = call.ledger().await?.body;
+    if submission.body != own {
+        let rule = format!("must be {own}, whose chaincode this is");
+        return Err(Refusal::Rules(vec![Violation::new("/body", &submission.body, &rule)]));
+    }
     let applicant = call.state.creator().msp_id.clone();
     if applicant == submission.body {
         return Err(Refusal::Forbidden(format!(
@@ -38,7 +42,7 @@ pub async fn submit<S: State>(mut call: Call<'_, S>) -> Result<Vec<u8>, Refusal>
     }
     check_known(&mut call, &submission).await?;
     let Submission { id, body, title, scheme_id, scheme_version, dossier, replaces } = submission;
-    call.state.set_policy(&keys::application(id), &KeyPolicy::all(&[&body, ACCREDITATION_BODY]));
+    call.state.set_policy(&keys::application(id), &KeyPolicy::all(&[&body, &call.accreditation_body]));
     let application = Application {
         application: id,
         body,
@@ -57,8 +61,7 @@ pub async fn submit<S: State>(mut call: Call<'_, S>) -> Result<Vec<u8>, Refusal>
 
 fn submission(request: &Object<'_>, report: &mut Report) -> Option<Submission> {
     let id = code_of(request, "id", "application", report);
-    let rule = "must be the MSP id of a certification body of this network";
-    let body = text_that(request, "body", |body| body == CERTIFICATION_BODY, rule, report);
+    let body = msp_id(request, "body", report);
     let title = line(request, "title", MAXIMUM_TITLE, report);
     let scheme_id = text_that(request, "schemeId", is_uri, "must be an absolute URI", report);
     let scheme_version = line(request, "schemeVersion", MAXIMUM_NAME, report);
@@ -81,11 +84,10 @@ fn submission(request: &Object<'_>, report: &mut Report) -> Option<Submission> {
 /// The scheme and the certificate that the request names are there, an application of this id is not.
 async fn check_known<S: State>(call: &mut Call<'_, S>, submission: &Submission) -> Result<(), Refusal> {
     let Submission { id, body, scheme_id, scheme_version, .. } = submission;
-    let (own, scheme) = (keys::application(*id), keys::scheme(scheme_id, scheme_version));
-    let [own, scheme] = call.values([&own, &scheme]).await?;
-    if own.is_some() {
+    if call.values([&keys::application(*id)]).await? != [None] {
         return Err(Refusal::Conflict(format!("application {id} is submitted")));
     }
+    let [scheme] = call.registered([&keys::scheme(scheme_id, scheme_version)]).await?;
     if scheme.as_ref().map(Scheme::decode).transpose()?.is_none() {
         let value = format!("{scheme_id} version {scheme_version}");
         let rule = "must be registered by the accreditation body";

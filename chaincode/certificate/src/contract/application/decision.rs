@@ -8,7 +8,6 @@ use crate::contract::rules::{self, Background, DECISION_DAYS};
 use crate::date_time::DateTime;
 use crate::document::{Document, check_unsigned};
 use crate::keys;
-use crate::parties::ACCREDITATION_BODY;
 use crate::proof;
 use crate::record::{Act, Application, ApplicationState, Decision, Hold, Reservation, Scheme, Status};
 use crate::refusal::{Refusal, Violation};
@@ -83,7 +82,8 @@ fn of_application(application: &Application, document: &Document, now: DateTime)
 /// Where the scheme asks for it, who reviewed does not decide.
 async fn check_reviewer<S: State>(call: &mut Call<'_, S>, application: &Application) -> Result<(), Refusal> {
     let key = keys::scheme(&application.scheme_id, &application.scheme_version);
-    let scheme = call.record(&key, Scheme::decode).await?;
+    let [scheme] = call.registered([&key]).await?;
+    let scheme = scheme.as_ref().map(Scheme::decode).transpose()?;
     let person = call.state.creator().person.clone().unwrap_or_default();
     let reviewed = application.was_taken_by(&person, |act| *act == Act::Review);
     if reviewed && scheme.is_none_or(|scheme| !scheme.reviewer_may_decide) {
@@ -140,7 +140,7 @@ pub fn release<S: State>(call: &mut Call<'_, S>, application: &Application) {
 }
 
 fn hold<S: State>(call: &mut Call<'_, S>, application: &Application, decision: &Decision, stands: bool) {
-    let both = KeyPolicy::all(&[&application.body, ACCREDITATION_BODY]);
+    let both = KeyPolicy::all(&[&application.body, &call.accreditation_body]);
     let reservation = Reservation { application: application.application, stands };
     put(call, &keys::reservation(decision.certificate), reservation.encode(), &both);
     let hold = if stands { Hold::Reserved } else { Hold::Released };

@@ -74,8 +74,8 @@ fn check_new(application: &Application, test: &TestReport) -> Result<(), Refusal
 /// The caller's organisation was accredited for the method on the report's day, and is not suspended now.
 async fn check_scope<S: State>(call: &mut Call<'_, S>, test: &TestReport) -> Result<(), Refusal> {
     let organisation = call.state.creator().msp_id.clone();
-    let laboratory = call.record(&keys::laboratory(&organisation), Laboratory::decode).await?;
-    let Some(laboratory) = laboratory else {
+    let [laboratory] = call.registered([&keys::laboratory(&organisation)]).await?;
+    let Some(laboratory) = laboratory.as_ref().map(Laboratory::decode).transpose()? else {
         return Err(Refusal::Forbidden(format!("{organisation} is not registered as a laboratory")));
     };
     if let Some(suspension) = laboratory.standing() {

@@ -6,8 +6,8 @@ use certificate::{Code, canonical, code::CodeError};
 use peer_client::certificate::Contract;
 use serde_json::Value;
 
-use super::files;
 use crate::exit::Failure;
+use crate::files;
 
 /// A certificate's code, or the file that holds its signed document.
 #[derive(Clone, Debug)]

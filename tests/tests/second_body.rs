@@ -1,0 +1,140 @@
+//! A second certification body joins a running network: a chaincode of its own, served by a process of its own.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
+
+use std::{
+    io::{BufRead, BufReader},
+    net::TcpListener,
+    process::{Child, Command, Stdio},
+};
+
+use chaincode::package::{self, Connection, Package};
+use channel::policy;
+use peer_client::{
+    ConnectionProfile, Gateway, Invocation,
+    lifecycle::{self, Definition},
+    profile::Organisation,
+};
+use serde_json::Value;
+use tests::{
+    bodies::{Bodies, SCHEME},
+    nanotrace,
+};
+
+const BODY: &str = "LabMSP";
+const CHAINCODE: &str = "nanotrace-lab";
+const ISSUER: &str = "did:web:lab.nanotrace.example";
+/// Whose peers endorse a change of a definition.
+const GOVERNING: [&str; 2] = ["CertBodyMSP", "AccreditationMSP"];
+
+/// `nanotrace chaincode` in a process of its own.
+struct Service(Child);
+
+impl Service {
+    fn start(address: &str, package_id: &str) -> Self {
+        let mut process = Command::new(nanotrace())
+            .args(["chaincode", "--id", package_id, "--address", address])
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut output = BufReader::new(process.stdout.take().unwrap());
+        let mut line = String::new();
+        output.read_line(&mut line).unwrap();
+        assert!(line.contains("listens on"), "{line}");
+        Self(process)
+    }
+}
+
+impl Drop for Service {
+    fn drop(&mut self) {
+        // Harmless where the process has ended already.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_second_body_certifies_beside_the_first() {
+    let bodies = Bodies::start();
+    let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
+    let package = package::package(&format!("{CHAINCODE}_0.2.0"), &Connection::plain(&address)).unwrap();
+    let _service = Service::start(&address, &package.id);
+    deploy(&bodies.network.profile(), &package).await;
+    tokio::task::spawn_blocking(move || certify(&bodies)).await.unwrap();
+}
+
+fn certify(bodies: &Bodies) {
+    let of_lab = |command: &str| format!("{command} --chaincode {CHAINCODE}");
+    let done = |command: &str| bodies.done(&of_lab(command));
+    done(&format!("cert ledger bind --body {BODY}"));
+    let term = "--number DEMO-0001 --from 2026-01-01 --until 2090-01-01";
+    bodies.done(&format!("cert accreditation register --body {BODY} --scheme {SCHEME} {term}"));
+    let key = bodies.file("lab.key");
+    let key = key.to_str().unwrap();
+    let public = bodies.done(&format!("cert key generate {key}"));
+    let public = public["publicKey"].as_str().unwrap();
+    let lists = "https://lab.nanotrace.example/status";
+    let propose =
+        format!("cert key propose {public} --issuer-id {ISSUER} --issuer-name Lab --status-lists {lists}");
+    bodies.refused(&format!("{propose} --org Lab --user Admin"), "takes admin of CertBodyMSP");
+    bodies.refused(&of_lab(&propose), "takes admin of LabMSP, the caller is admin of CertBodyMSP");
+    done(&format!("{propose} --org Lab --user Admin"));
+    done(&format!("cert key approve {public} --body {BODY}"));
+
+    let (draft, signed) = (bodies.file("draft.json"), bodies.file("signed.json"));
+    let (draft, signed) = (draft.to_str().unwrap(), signed.to_str().unwrap());
+    let template = format!("cert template --demonstration --issuer {ISSUER} --out {draft}");
+    assert_eq!(bodies.ended(&of_lab(&template)).0, Some(0));
+    assert_eq!(bodies.ended(&of_lab(&format!("cert sign {draft} --key {key} --out {signed}"))).0, Some(0));
+    // Neither in the other's name nor in the other's chaincode.
+    bodies.refused(&of_lab(&format!("cert issue {signed}")), "takes client of LabMSP");
+    bodies.refused(&format!("cert issue {signed}"), "must be a key of this certification body");
+    bodies.refused(&format!("cert issue {signed} --org Lab --user User2"), "takes client of CertBodyMSP");
+    let issued = done(&format!("cert issue {signed} --org Lab --user User2"));
+    let code = issued["certificate"].as_str().unwrap();
+    assert_eq!(bodies.scanned(code, ""), ("valid".into(), Value::Null));
+
+    // Each of its two bodies stops it alone, and the other body cannot.
+    let stop = of_lab(&format!("cert stop {code} --reason doubt"));
+    bodies.refused(&stop, "takes admin or client of LabMSP or AccreditationMSP");
+    bodies.done(&format!("{stop} --org Lab --user User2"));
+    let (result, reason) = bodies.scanned(code, "");
+    assert_eq!((result.as_str(), reason["by"].as_str()), ("notValid", Some(BODY)));
+    done(&format!("cert lift {code} --reason cleared --org Lab --user User2"));
+    assert_eq!(bodies.scanned(code, "").0, "valid");
+
+    // An accreditation is one body's.
+    let first = bodies.network.code().to_string();
+    let suspend =
+        format!("cert accreditation suspend --body {BODY} --scheme {SCHEME} --effect all-certificates");
+    bodies.done(&format!("{suspend} --reason audit"));
+    assert_eq!(bodies.scanned(code, "").1["cause"], "accreditationSuspended");
+    assert_eq!(bodies.scanned(&first, "").0, "valid");
+}
+
+/// The definition of the second body's chaincode: the governing bodies endorse it, whoever asks for it.
+async fn deploy(profile: &ConnectionProfile, package: &Package) {
+    let definition = Definition {
+        name: CHAINCODE.into(),
+        version: "0.2.0".into(),
+        sequence: 1,
+        endorsement_policy: policy::parse("AND('LabMSP.peer','AccreditationMSP.peer')").unwrap(),
+    };
+    for organisation in &profile.organisations {
+        let endpoint = organisation.gateway.endpoint().unwrap();
+        let administrator = profile.identity(organisation, "Admin").unwrap();
+        let installed = lifecycle::install(&endpoint, administrator, package.bytes.clone().into()).await;
+        assert_eq!(installed.unwrap().status, 200);
+        let approval = definition.approve(&profile.channel, &organisation.msp_id, &package.id);
+        submit(profile, organisation, approval).await;
+    }
+    let first = profile.organisations.first().unwrap();
+    submit(profile, first, definition.commit(&profile.channel, &GOVERNING)).await;
+}
+
+async fn submit(profile: &ConnectionProfile, organisation: &Organisation, invocation: Invocation) {
+    let identity = profile.identity(organisation, "Admin").unwrap();
+    let gateway = Gateway::connect(&organisation.gateway.endpoint().unwrap(), identity).await.unwrap();
+    let transaction = gateway.proposal(invocation).unwrap().endorse().await.unwrap();
+    transaction.submit().await.unwrap().status().await.unwrap().successful().unwrap();
+}
