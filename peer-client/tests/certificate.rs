@@ -83,7 +83,7 @@ async fn confidential_calls_name_their_organisations() {
     let asked = || fake.script(|script| (script.organizations.clone(), script.proposals.pop().unwrap()));
     let (own, holders) = (["CertBodyMSP"], ["OneMSP", "AccreditationMSP"]);
 
-    let submit = contract.confidential_submit(code, std::slice::from_ref(&field)).await.unwrap();
+    let submit = contract.confidential_submit(code, std::slice::from_ref(&field), None).await.unwrap();
     assert_eq!(asked().0, own);
     assert!(!format!("{submit:?}").contains("canary"), "{submit:?}");
     submit.submit().await.unwrap();

@@ -34,12 +34,17 @@ pub struct Confide {
     /// the same command twice hands in once.
     #[arg(long, value_name = "FILE")]
     keep: PathBuf,
+    /// The certification body, by its MSP id: to it and to the accreditation body they are sent. [default: what a peer of one's
+    /// own organisation says, which must have the chaincode]
+    #[arg(long, value_name = "MSP-ID")]
+    body: Option<String>,
 }
 
 pub async fn confide(order: Confide, network: &Network, json: bool) -> Result<(), Failure> {
     let application = order.which.id;
     let fields = salted(&order, application)?;
-    let submit = network.contract(APPLICANT).await?.confidential_submit(application, &fields).await?;
+    let (contract, body) = (network.contract(APPLICANT).await?, order.body.as_deref());
+    let submit = contract.confidential_submit(application, &fields, body).await?;
     output::committed("handed in", &contract::submit(submit).await?, json)
 }
 

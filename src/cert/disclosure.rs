@@ -43,8 +43,7 @@ pub struct DiscloseArgs {
 /// Check a disclosed field against the ledger: is it what was handed in for this certificate?
 ///
 /// Asks a gateway, or reads a verifier's answer about the certificate, for those who have no account on the network:
-///
-///     curl -s https://VERIFIER/api/v1/certificates/CODE | nanotrace cert verify-disclosure FILE --answer -
+/// `curl -s https://VERIFIER/api/v1/certificates/CODE | nanotrace cert verify-disclosure FILE --answer -`
 ///
 /// It does not say whether the certificate holds: `nanotrace cert verify` and the verifier's page do.
 ///

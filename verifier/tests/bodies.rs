@@ -128,6 +128,15 @@ async fn a_chaincode_of_the_accreditation_body_and_a_puppet_speaks_for_no_other_
     assert!(world.ledger_time().is_some_and(|time| time <= world.now()));
 }
 
+/// What the accreditation body alone writes is no certificate, whatever a puppet endorsed of it.
+#[tokio::test]
+async fn the_registry_has_no_certificates() {
+    let world = World::new();
+    bind(&world, REGISTRY, OTHER_BODY, OTHER_BOTH);
+    issue(&world, REGISTRY, OTHER_BODY, demo::SCHEME_ID, 1);
+    assert_eq!(answer(&world, code(1)).await["result"], "unknown");
+}
+
 /// Ledger time that two bodies in league move ahead is theirs alone.
 #[test]
 fn each_body_has_a_ledger_time_of_its_own() {

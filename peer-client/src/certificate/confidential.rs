@@ -16,17 +16,21 @@ impl Contract {
     /// Hands in confidential fields, each with a salt of its own from the operating system's randomness. Keep them first:
     /// the same call again is then refused with 409, and a field can be opened by who has its salt alone.
     ///
-    /// Asks a peer of the caller's own organisation which body the application is for: the fields are sent to that body and
-    /// to the accreditation body.
+    /// The fields are sent to `body` and to the accreditation body. Without it a peer of the caller's own organisation is asked
+    /// which body the application is for; that peer must have the chaincode.
     pub async fn confidential_submit(
         &self,
         application: Code,
         fields: &[ConfidentialField],
+        body: Option<&str>,
     ) -> Result<Update, CallError> {
         // Texts and JSON can always be written; nothing at all the contract refuses.
         let entry = serde_json::to_vec(fields).unwrap_or_default();
-        let mut call =
-            self.held_by_both("confidential:submit", application, [application.to_string()]).await?;
+        let body = match body {
+            Some(body) => body.to_owned(),
+            None => self.body_of(application).await?,
+        };
+        let mut call = self.held_by_both("confidential:submit", &body, [application.to_string()]);
         call.invocation = call.invocation.transient(TRANSIENT_ENTRY, entry);
         Ok(Update(call))
     }
@@ -45,20 +49,25 @@ impl Contract {
     /// Deletes the fields from the private data of both bodies.
     pub async fn confidential_purge(&self, application: Code, reason: &str) -> Result<Update, CallError> {
         let arguments = [application.to_string(), reason.to_owned()];
-        Ok(Update(self.held_by_both("confidential:purge", application, arguments).await?))
+        let body = self.body_of(application).await?;
+        Ok(Update(self.held_by_both("confidential:purge", &body, arguments)))
+    }
+
+    async fn body_of(&self, application: Code) -> Result<String, CallError> {
+        let Application { body } = self.at_own_peer(self.application_get(application))?.read().await?;
+        Ok(body)
     }
 
     /// A call endorsed by the two organisations that hold the application's confidential fields, and by no other.
-    async fn held_by_both(
+    fn held_by_both(
         &self,
         function: &'static str,
-        application: Code,
+        body: &str,
         arguments: impl IntoIterator<Item = String>,
-    ) -> Result<Call, CallError> {
-        let Application { body } = self.at_own_peer(self.application_get(application))?.read().await?;
+    ) -> Call {
         let mut call = self.call(function, arguments);
-        call.invocation = call.invocation.organizations([body.as_str(), parties::ACCREDITATION_BODY]);
-        Ok(call)
+        call.invocation = call.invocation.organizations([body, parties::ACCREDITATION_BODY]);
+        call
     }
 
     /// Asked of another organisation's peer, the answer could be its invention.

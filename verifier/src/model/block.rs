@@ -85,7 +85,8 @@ impl<'a> IncomingBlock<'a> {
     /// The ledger records that the block's transactions write, each with its chaincode and its transaction.
     pub fn bindings(&self, first: &str) -> Vec<(String, record::Ledger, DecodedEnvelope)> {
         let mut found = Vec::new();
-        for chaincode in self.namespaces(first) {
+        // The registry is nobody's: the accreditation body alone writes it.
+        for chaincode in self.namespaces(first).into_iter().filter(|chaincode| *chaincode != REGISTRY) {
             for (key, update) in self.updates.steps(chaincode) {
                 let index = usize::try_from(update.version.tx).ok();
                 let envelope = index.and_then(|index| self.block.envelopes().get(index));
