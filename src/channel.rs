@@ -113,9 +113,7 @@ pub fn genesis_block(bytes: &[u8]) -> Result<HeadedBlock, String> {
 
 /// Now, and a fresh nonce: what makes two genesis blocks of one profile different.
 pub fn stamp() -> Result<Stamp, Failure> {
-    let mut nonce = [0; 24];
-    getrandom::fill(&mut nonce)
-        .map_err(|error| Failure::during("asking the operating system for randomness", error))?;
+    let nonce = files::random()?;
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     Ok(Stamp { unix_seconds: now.as_secs() as i64, nonce })
 }

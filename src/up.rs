@@ -176,11 +176,12 @@ async fn prepare(
     chaincodes: &[deploy::Chaincode],
     obstacle: &watch::Sender<Option<String>>,
 ) -> Result<(), Failure> {
+    let asker = deploy::first_administrator(profile).await?;
     for chaincode in chaincodes {
         for organisation in deploy::without_package(profile, peers, &chaincode.package) {
             deploy::install(profile, &organisation, &chaincode.package).await?;
         }
-        if let Some(sequence) = deploy::due(profile, chaincode).await? {
+        if let Some(sequence) = deploy::due(&asker, &profile.channel, chaincode).await? {
             deploy::run(profile, chaincode, sequence).await?;
         }
     }

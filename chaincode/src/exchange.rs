@@ -26,9 +26,6 @@ use crate::{
     stream::{Outgoing, TransactionKey},
 };
 
-/// The status of a chaincode's success.
-const OK: i32 = 200;
-
 /// What the peer offered beyond the old protocol: how many keys or writes one request may hold.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Terms {
@@ -138,7 +135,11 @@ impl Exchange {
             return Err(told(String::from_utf8_lossy(&last.payload).into_owned()));
         }
         let response = Response::decode(last.payload)?;
-        if response.status == OK { Ok(response.payload) } else { Err(told(response.message)) }
+        if response.status == certificate::Response::OK {
+            Ok(response.payload)
+        } else {
+            Err(told(response.message))
+        }
     }
 
     /// The first keys in `[start, end)`, at most `most`, with their values, in key order. An empty start is the first

@@ -20,7 +20,10 @@ use peer_client::{
 };
 use serde_json::{Value, json};
 
-use crate::{cert::template::random_code, exit::Failure};
+use crate::{
+    cert::{files::random, template::random_code},
+    exit::Failure,
+};
 
 /// The folder of the demonstration in the data directory.
 pub const FOLDER: &str = "demonstration";
@@ -124,13 +127,6 @@ fn issuer_key(path: &Path) -> Result<SigningKey, Failure> {
         }
         Err(error) => Err(failure(error)),
     }
-}
-
-fn random<const BYTES: usize>() -> Result<[u8; BYTES], Failure> {
-    let mut bytes = [0; BYTES];
-    getrandom::fill(&mut bytes)
-        .map_err(|error| Failure::during("asking the operating system for randomness", error))?;
-    Ok(bytes)
 }
 
 /// The contract at an organisation's gateway, in the name of one of its users.

@@ -53,11 +53,10 @@ fn chaincode(
 
 /// The sequence of the definition that this program has to commit; `None` where it is in force. A ledger of an earlier
 /// program has an earlier version in force.
-pub async fn due(profile: &ConnectionProfile, chaincode: &Chaincode) -> Result<Option<i64>, Failure> {
-    let organisation = profile.organisations.first();
-    let organisation = organisation.ok_or_else(|| Failure::usage("the network has no organisations"))?;
-    let gateway = administrator(profile, organisation).await?;
-    let in_force = lifecycle::in_force(&gateway, &profile.channel, chaincode.name).await;
+///
+/// `asker` is an administrator's, as [`first_administrator`] gives it.
+pub async fn due(asker: &Gateway, channel: &str, chaincode: &Chaincode) -> Result<Option<i64>, Failure> {
+    let in_force = lifecycle::in_force(asker, channel, chaincode.name).await;
     Ok(match in_force.map_err(asking)? {
         Some((version, _)) if version == contract::VERSION => None,
         Some((_, sequence)) => Some(sequence + 1),
@@ -106,6 +105,12 @@ pub async fn run(profile: &ConnectionProfile, chaincode: &Chaincode, sequence: i
     submit(&committer, commit)
         .await
         .map_err(|error| Failure::during("committing the chaincode's definition", error))
+}
+
+/// Connects as administrator of the first organisation.
+pub async fn first_administrator(profile: &ConnectionProfile) -> Result<Gateway, Failure> {
+    let first = profile.organisations.first();
+    administrator(profile, first.ok_or_else(|| Failure::usage("the network has no organisations"))?).await
 }
 
 async fn administrator(profile: &ConnectionProfile, organisation: &Organisation) -> Result<Gateway, Failure> {

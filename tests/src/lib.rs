@@ -4,6 +4,7 @@
 
 pub mod bodies;
 pub mod chaincode_node;
+pub mod deployment;
 pub mod differential;
 pub mod durability;
 pub mod flood;

@@ -4,18 +4,17 @@
 
 use std::net::TcpListener;
 
-use chaincode::package::{self, Connection, Package};
+use chaincode::package::{self, Connection};
 use channel::policy;
-use peer_client::{
-    ConnectionProfile, Error, Gateway, Invocation,
-    lifecycle::{self, Definition},
-    profile::Organisation,
-};
+use peer_client::{Error, Gateway, Invocation, lifecycle::Definition};
 use serde_json::{Value, json};
-use tests::{Network, assert_success, chaincode_node::NodeChaincode};
+use tests::{
+    Network, assert_success,
+    chaincode_node::NodeChaincode,
+    deployment::{deploy, gateway, submit},
+};
 
 const CHAINCODE: &str = "basic";
-const BODIES: [&str; 2] = ["CertBodyMSP", "AccreditationMSP"];
 
 #[tokio::test(flavor = "multi_thread")]
 async fn another_chaincode_is_dialled_where_its_package_says() {
@@ -24,7 +23,13 @@ async fn another_chaincode_is_dialled_where_its_package_says() {
     let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
     let package = package::package("basic_1.0", &Connection::plain(&address)).unwrap();
     let _chaincode = NodeChaincode::start("assets", &address, &package.id);
-    deploy(&network.profile(), &package).await;
+    let definition = Definition {
+        name: CHAINCODE.into(),
+        version: "1.0".into(),
+        sequence: 1,
+        endorsement_policy: policy::parse("AND('CertBodyMSP.peer','AccreditationMSP.peer')").unwrap(),
+    };
+    deploy(&network.profile(), &definition, &package.id, package.bytes.clone().into()).await;
 
     let client = Client::connect(&network).await;
     client.submit("InitLedger", &[]).await.unwrap();
@@ -52,27 +57,6 @@ async fn another_chaincode_is_dialled_where_its_package_says() {
     let client = Client::connect(&network).await;
     client.submit("TransferAsset", &["asset3", "Ada"]).await.unwrap();
     assert!(network.stop());
-}
-
-/// Lets every organisation install and approve the package, and commits the definition.
-async fn deploy(profile: &ConnectionProfile, package: &Package) {
-    let definition = Definition {
-        name: CHAINCODE.into(),
-        version: "1.0".into(),
-        sequence: 1,
-        endorsement_policy: policy::parse("AND('CertBodyMSP.peer','AccreditationMSP.peer')").unwrap(),
-    };
-    for organisation in &profile.organisations {
-        let endpoint = organisation.gateway.endpoint().unwrap();
-        let administrator = profile.identity(organisation, "Admin").unwrap();
-        let installed = lifecycle::install(&endpoint, administrator, package.bytes.clone().into()).await;
-        assert_eq!(installed.unwrap().status, 200);
-        let approval = definition.approve(&profile.channel, &organisation.msp_id, &package.id);
-        submit(&gateway(profile, organisation, "Admin").await, approval).await.unwrap();
-    }
-    let first = profile.organisations.first().unwrap();
-    let commit = definition.commit(&profile.channel, &BODIES);
-    submit(&gateway(profile, first, "Admin").await, commit).await.unwrap();
 }
 
 /// A user of the chaincode.
@@ -103,15 +87,4 @@ impl Client {
             .iter()
             .fold(invocation, |invocation, argument| invocation.argument(argument.as_bytes().to_vec()))
     }
-}
-
-async fn gateway(profile: &ConnectionProfile, organisation: &Organisation, user: &str) -> Gateway {
-    let identity = profile.identity(organisation, user).unwrap();
-    Gateway::connect(&organisation.gateway.endpoint().unwrap(), identity).await.unwrap()
-}
-
-async fn submit(gateway: &Gateway, invocation: Invocation) -> Result<(), Error> {
-    let commit = gateway.proposal(invocation)?.endorse().await?.submit().await?;
-    commit.status().await?.successful().unwrap();
-    Ok(())
 }

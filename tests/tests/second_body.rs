@@ -8,24 +8,19 @@ use std::{
     process::{Child, Command, Stdio},
 };
 
-use chaincode::package::{self, Connection, Package};
+use chaincode::package::{self, Connection};
 use channel::policy;
-use peer_client::{
-    ConnectionProfile, Gateway, Invocation,
-    lifecycle::{self, Definition},
-    profile::Organisation,
-};
+use peer_client::lifecycle::Definition;
 use serde_json::Value;
 use tests::{
     bodies::{Bodies, SCHEME},
+    deployment::deploy,
     nanotrace,
 };
 
 const BODY: &str = "LabMSP";
 const CHAINCODE: &str = "nanotrace-lab";
 const ISSUER: &str = "did:web:lab.nanotrace.example";
-/// Whose peers endorse a change of a definition.
-const GOVERNING: [&str; 2] = ["CertBodyMSP", "AccreditationMSP"];
 
 /// `nanotrace chaincode` in a process of its own.
 struct Service(Child);
@@ -59,7 +54,13 @@ async fn a_second_body_certifies_beside_the_first() {
     let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
     let package = package::package(&format!("{CHAINCODE}_0.2.0"), &Connection::plain(&address)).unwrap();
     let _service = Service::start(&address, &package.id);
-    deploy(&bodies.network.profile(), &package).await;
+    let definition = Definition {
+        name: CHAINCODE.into(),
+        version: "0.2.0".into(),
+        sequence: 1,
+        endorsement_policy: policy::parse("AND('LabMSP.peer','AccreditationMSP.peer')").unwrap(),
+    };
+    deploy(&bodies.network.profile(), &definition, &package.id, package.bytes.clone().into()).await;
     tokio::task::spawn_blocking(move || certify(&bodies)).await.unwrap();
 }
 
@@ -110,31 +111,4 @@ fn certify(bodies: &Bodies) {
     bodies.done(&format!("{suspend} --reason audit"));
     assert_eq!(bodies.scanned(code, "").1["cause"], "accreditationSuspended");
     assert_eq!(bodies.scanned(&first, "").0, "valid");
-}
-
-/// The definition of the second body's chaincode: the governing bodies endorse it, whoever asks for it.
-async fn deploy(profile: &ConnectionProfile, package: &Package) {
-    let definition = Definition {
-        name: CHAINCODE.into(),
-        version: "0.2.0".into(),
-        sequence: 1,
-        endorsement_policy: policy::parse("AND('LabMSP.peer','AccreditationMSP.peer')").unwrap(),
-    };
-    for organisation in &profile.organisations {
-        let endpoint = organisation.gateway.endpoint().unwrap();
-        let administrator = profile.identity(organisation, "Admin").unwrap();
-        let installed = lifecycle::install(&endpoint, administrator, package.bytes.clone().into()).await;
-        assert_eq!(installed.unwrap().status, 200);
-        let approval = definition.approve(&profile.channel, &organisation.msp_id, &package.id);
-        submit(profile, organisation, approval).await;
-    }
-    let first = profile.organisations.first().unwrap();
-    submit(profile, first, definition.commit(&profile.channel, &GOVERNING)).await;
-}
-
-async fn submit(profile: &ConnectionProfile, organisation: &Organisation, invocation: Invocation) {
-    let identity = profile.identity(organisation, "Admin").unwrap();
-    let gateway = Gateway::connect(&organisation.gateway.endpoint().unwrap(), identity).await.unwrap();
-    let transaction = gateway.proposal(invocation).unwrap().endorse().await.unwrap();
-    transaction.submit().await.unwrap().status().await.unwrap().successful().unwrap();
 }

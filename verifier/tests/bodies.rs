@@ -7,10 +7,10 @@ mod common;
 use certificate::chaincode::REGISTRY;
 use certificate::parties::{ACCREDITATION_BODY, CERTIFICATION_BODY};
 use certificate::record::{
-    Accreditation, AccreditationSuspension, Certificate, Effect, Event, Ledger, Stop, Suspension, Withdrawal,
+    Accreditation, AccreditationSuspension, Certificate, Effect, Ledger, Stop, Suspension, Withdrawal,
 };
-use certificate::{Code, DateTime, demo, keys};
-use common::{BOTH, CHANNEL, Draft, World, code, start};
+use certificate::{Code, demo, keys};
+use common::{BOTH, CHANNEL, Draft, World, code, event, put, start};
 use fabric::proto::kvrwset::{KvWrite, KvrwSet};
 use fabric::proto::protos::TxValidationCode;
 use serde_json::Value;
@@ -18,21 +18,6 @@ use serde_json::Value;
 const OTHER_BODY: &str = "LabMSP";
 const OTHER_BOTH: &[&str] = &[OTHER_BODY, ACCREDITATION_BODY];
 const OTHER: &str = "nanotrace-other";
-
-fn event(at: DateTime) -> Event {
-    Event {
-        effective_at: at,
-        by: String::new(),
-        role: String::new(),
-        person: String::new(),
-        reason: "why".into(),
-        transaction_id: "ff".repeat(32),
-    }
-}
-
-fn put(key: String, value: Vec<u8>) -> KvWrite {
-    KvWrite { key, is_delete: false, value: value.into() }
-}
 
 /// A transaction that the peers of these organisations endorse, whatever their contract would say.
 fn write(world: &World, namespace: &str, endorsers: &[&str], writes: Vec<KvWrite>) {
@@ -44,7 +29,8 @@ fn write(world: &World, namespace: &str, endorsers: &[&str], writes: Vec<KvWrite
 
 fn bind(world: &World, chaincode: &str, body: &str, endorsers: &[&str]) {
     let genesis = verifier::fingerprint(&world.genesis);
-    let ledger = Ledger { channel: CHANNEL.into(), genesis, bound: event(world.now()), body: body.into() };
+    let ledger =
+        Ledger { channel: CHANNEL.into(), genesis, bound: event(world.now(), "why"), body: body.into() };
     write(world, chaincode, endorsers, vec![put(keys::LEDGER.into(), ledger.encode())]);
 }
 
@@ -55,7 +41,7 @@ fn issue(world: &World, chaincode: &str, body: &str, scheme_id: &str, number: u8
         scheme_id: scheme_id.into(),
         valid_from: start(),
         valid_until: start().plus_days(365),
-        issued: event(world.now()),
+        issued: event(world.now(), "why"),
         application: None,
         document: world.document(number, |_| {}).into(),
     };
@@ -71,7 +57,7 @@ fn issue(world: &World, chaincode: &str, body: &str, scheme_id: &str, number: u8
 }
 
 fn accreditation(body: &str, scheme_id: &str, suspended: bool) -> Accreditation {
-    let placed = event(start());
+    let placed = event(start(), "why");
     let suspension = AccreditationSuspension { effect: Effect::AllCertificates, placed, lifted: None };
     Accreditation {
         body: body.into(),
@@ -79,7 +65,7 @@ fn accreditation(body: &str, scheme_id: &str, suspended: bool) -> Accreditation 
         number: "A-1".into(),
         valid_from: start().plus_days(-60),
         valid_until: start().plus_days(365),
-        registered: event(start()),
+        registered: event(start(), "why"),
         suspensions: suspended.then_some(suspension).into_iter().collect(),
     }
 }
@@ -163,7 +149,7 @@ async fn a_code_belongs_to_the_chaincode_that_carried_it_first() {
     bind(&world, OTHER, OTHER_BODY, OTHER_BOTH);
     register(&world, REGISTRY, &[ACCREDITATION_BODY], &accreditation(OTHER_BODY, "urn:s", false));
     issue(&world, OTHER, OTHER_BODY, "urn:s", 1);
-    let stop = Stop { suspensions: vec![Suspension { placed: event(world.now()), lifted: None }] };
+    let stop = Stop { suspensions: vec![Suspension { placed: event(world.now(), "why"), lifted: None }] };
     write(&world, OTHER, &[OTHER_BODY], vec![put(keys::stop(code, OTHER_BODY), stop.encode())]);
     let found = answer(&world, code).await;
     assert_eq!(

@@ -9,7 +9,7 @@ use std::fs;
 use bytes::Bytes;
 use certificate::chaincode::REGISTRY;
 use certificate::parties::{ACCREDITATION_BODY, CERTIFICATION_BODY};
-use certificate::record::{Accreditation, Event, Stop, Suspension, Withdrawal};
+use certificate::record::{Accreditation, Stop, Suspension, Withdrawal};
 use certificate::{DateTime, Moment, Verdict, demo, keys};
 use common::*;
 use fabric::proto::kvrwset::{KvMetadataEntry, KvMetadataWrite, KvWrite, KvrwSet};
@@ -211,21 +211,6 @@ fn certificate_record(world: &World, number: u8) -> certificate::record::Certifi
         application: None,
         document: world.document(number, |_| {}).into(),
     }
-}
-
-fn event(claimed: DateTime, reason: &str) -> Event {
-    Event {
-        effective_at: claimed,
-        by: "LabMSP".into(),
-        role: String::new(),
-        person: String::new(),
-        reason: reason.into(),
-        transaction_id: "ff".repeat(32),
-    }
-}
-
-fn put(key: String, value: Vec<u8>) -> KvWrite {
-    KvWrite { key, is_delete: false, value: value.into() }
 }
 
 /// A new policy leaves the value as it was: both bodies may set one, and nothing was written again.

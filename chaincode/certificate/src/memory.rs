@@ -18,8 +18,6 @@ type Key = (Part, String);
 #[derive(Clone)]
 pub struct Memory {
     channel: String,
-    /// MSP id of the certification body.
-    body: String,
     /// The chaincode of the open transaction.
     chaincode: Chaincode,
     creator: Creator,
@@ -51,14 +49,8 @@ pub struct PolicyFailure {
 impl Memory {
     /// The ledger of a network with the demonstration's two bodies.
     pub fn new(channel: &str) -> Memory {
-        Memory::of(channel, CERTIFICATION_BODY)
-    }
-
-    /// What a channel holds of this certification body, and the registry.
-    pub fn of(channel: &str, body: &str) -> Memory {
         Memory {
             channel: channel.to_owned(),
-            body: body.to_owned(),
             chaincode: Chaincode { part: Part::Body, accreditation_body: ACCREDITATION_BODY.to_owned() },
             creator: Creator::new("", None),
             timestamp: DateTime::from_seconds(0),
@@ -137,8 +129,8 @@ impl Memory {
         let arguments: Vec<Bytes> =
             arguments.iter().map(|argument| Bytes::copy_from_slice(argument.as_bytes())).collect();
         let response = self.run(function, &arguments).await;
-        let both = [&*self.body.clone(), ACCREDITATION_BODY];
-        if response.status == Response::OK && self.commit(&both).is_err() {
+        if response.status == Response::OK && self.commit(&[CERTIFICATION_BODY, ACCREDITATION_BODY]).is_err()
+        {
             return Response {
                 status: 500,
                 message: "ENDORSEMENT_POLICY_FAILURE".into(),
@@ -209,7 +201,7 @@ impl Memory {
         match self.policy(part, key) {
             None => {
                 let is_there = |organisation: &str| endorsers.contains(&organisation);
-                is_there(ACCREDITATION_BODY) && (part == Part::Registry || is_there(&self.body))
+                is_there(ACCREDITATION_BODY) && (part == Part::Registry || is_there(CERTIFICATION_BODY))
             }
             Some(KeyPolicy::All(organisations)) => {
                 organisations.iter().all(|organisation| endorsers.contains(&organisation.as_str()))

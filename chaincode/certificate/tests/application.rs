@@ -12,22 +12,9 @@ use certificate::{Creator, Duty, Role, canonical, demo, keys};
 use common::*;
 use serde_json::{Value, json};
 
-const INDUSTRY: &str = "IndustryMSP";
 const LAB: &str = "LabMSP";
 const DOSSIER: &str = "sha256:0101010101010101010101010101010101010101010101010101010101010101";
 const FINDINGS: &str = "The figures are plausible";
-
-fn id() -> String {
-    code(200).to_string()
-}
-
-fn applicant() -> Creator {
-    person(INDUSTRY, "applicant", "i-1")
-}
-
-fn evaluator() -> Creator {
-    person(BODY, "evaluator", "e-1")
-}
 
 fn reviewer() -> Creator {
     person(BODY, "reviewer", "r-1")

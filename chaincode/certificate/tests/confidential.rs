@@ -14,21 +14,8 @@ use common::*;
 use futures::executor::block_on;
 use serde_json::{Value, json};
 
-const INDUSTRY: &str = "IndustryMSP";
 const CANARY: &str = "canary-of-zinc-and-silane";
 const ORGANISATIONS: [&str; 5] = [BODY, ACCREDITATION_BODY, INDUSTRY, "LabMSP", "CustomsMSP"];
-
-fn id() -> String {
-    code(200).to_string()
-}
-
-fn applicant() -> Creator {
-    person(INDUSTRY, "applicant", "i-1")
-}
-
-fn evaluator() -> Creator {
-    person(BODY, "evaluator", "e-1")
-}
 
 fn field(name: &str, number: u8) -> ConfidentialField {
     ConfidentialField {

@@ -86,7 +86,10 @@ impl<'a> IncomingBlock<'a> {
     pub fn bindings(&self, first: &str) -> Vec<(String, record::Ledger, DecodedEnvelope)> {
         let mut found = Vec::new();
         // The registry is nobody's: the accreditation body alone writes it.
-        for chaincode in self.namespaces(first).into_iter().filter(|chaincode| *chaincode != REGISTRY) {
+        let binds = |chaincode: &&str| {
+            *chaincode != REGISTRY && self.updates.public(chaincode, keys::LEDGER).is_some()
+        };
+        for chaincode in self.namespaces(first).into_iter().filter(binds) {
             for (key, update) in self.updates.steps(chaincode) {
                 let index = usize::try_from(update.version.tx).ok();
                 let envelope = index.and_then(|index| self.block.envelopes().get(index));
@@ -201,38 +204,24 @@ impl<'a> BlockChanges<'a> {
         // The registry has no certificates, nor has a chaincode that is no body's.
         let Some(body) = self.bodies.get(chaincode) else { return Ok(()) };
         let time = LedgerTime(body.ledger_time);
-        let (is_news, key) = match subject {
+        match subject {
             // The empty records that an issue writes for later.
             Subject::Stop { certificate, .. } | Subject::Withdrawal { certificate, .. }
                 if value.is_some_and(is_empty) && self.is_issued_by(certificate, update.version) =>
             {
-                return Ok(());
+                Ok(())
             }
-            Subject::Certificate(code) => {
-                return self.see_certificate(chaincode, body, code, value, update.version);
-            }
-            Subject::Stop { owner, .. } => {
-                let (log, key) = self.log(chaincode, key)?;
-                (log.see_stop(value, &owner, time), key)
-            }
+            Subject::Certificate(code) => self.see_certificate(chaincode, body, code, value, update.version),
+            Subject::Stop { owner, .. } => self.note(chaincode, key, |log| log.see_stop(value, &owner, time)),
             Subject::Withdrawal { owner, .. } => {
-                let (log, key) = self.log(chaincode, key)?;
-                (log.see_withdrawal(value, &owner, time), key)
+                self.note(chaincode, key, |log| log.see_withdrawal(value, &owner, time))
             }
             Subject::Compromise { owner } => {
-                let (log, key) = self.log(chaincode, key)?;
-                (log.see_compromise(value, &owner, time), key)
+                self.note(chaincode, key, |log| log.see_compromise(value, &owner, time))
             }
-            Subject::Superseded { .. } => {
-                let (log, key) = self.log(chaincode, key)?;
-                (log.see_superseded(value, time), key)
-            }
-            Subject::Accreditation { .. } | Subject::Other => return Ok(()),
-        };
-        if is_news {
-            self.changed_logs.insert(key);
+            Subject::Superseded { .. } => self.note(chaincode, key, |log| log.see_superseded(value, time)),
+            Subject::Accreditation { .. } | Subject::Other => Ok(()),
         }
-        Ok(())
     }
 
     /// In the registry, or where a body's own chaincode had it before there was one. It counts by the ledger time of the
@@ -251,11 +240,7 @@ impl<'a> BlockChanges<'a> {
         };
         let place = (chaincode.to_owned(), key.to_owned());
         self.accreditations.insert(place, readable(value, owner));
-        let (log, key) = self.log(chaincode, key)?;
-        if log.see_accreditation(value, owner, LedgerTime(time)) {
-            self.changed_logs.insert(key);
-        }
-        Ok(())
+        self.note(chaincode, key, |log| log.see_accreditation(value, owner, LedgerTime(time)))
     }
 
     /// Whether this very transaction issued the certificate: there is no log of it yet.
@@ -332,7 +317,13 @@ impl<'a> BlockChanges<'a> {
         }
     }
 
-    fn log(&mut self, chaincode: &str, key: &str) -> Result<(&mut EventLog, Key), ModelError> {
+    /// Lets a record's log take in a value; `see` says whether that changed it.
+    fn note(
+        &mut self,
+        chaincode: &str,
+        key: &str,
+        see: impl FnOnce(&mut EventLog) -> bool,
+    ) -> Result<(), ModelError> {
         let place = (chaincode.to_owned(), key.to_owned());
         let log = match self.logs.entry(place.clone()) {
             Entry::Occupied(known) => known.into_mut(),
@@ -340,7 +331,10 @@ impl<'a> BlockChanges<'a> {
                 unknown.insert(read_log(chaincode, key, |key| self.stored.database.get(key))?)
             }
         };
-        Ok((log, place))
+        if see(log) {
+            self.changed_logs.insert(place);
+        }
+        Ok(())
     }
 
     pub fn into_batch(self) -> Result<WriteBatch, ModelError> {

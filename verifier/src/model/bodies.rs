@@ -1,6 +1,7 @@
 //! The certification bodies of the channel: each has a chaincode of its own, and a ledger time of its own.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use certificate::DateTime;
 use certificate::chaincode::REGISTRY;
@@ -21,7 +22,7 @@ pub(super) struct Body {
     /// Of the newest block; see `docs/adr/0013-ledger-time.md`.
     pub ledger_time: Option<DateTime>,
     /// Peers of this body and of the accreditation body.
-    both: SignaturePolicy,
+    both: Arc<SignaturePolicy>,
 }
 
 /// By their chaincodes' names.
@@ -36,11 +37,11 @@ pub(super) fn follows(first: &str, chaincode: &str) -> bool {
 
 impl Body {
     fn new(msp_id: &str, accreditation_body: &str) -> Result<Self, ModelError> {
-        let failed = |error: String| ModelError::Policy(error);
         let text = format!("AND('{msp_id}.peer','{accreditation_body}.peer')");
-        let policy = policy::parse(&text).map_err(|error| failed(error.to_string()))?;
-        let both = SignaturePolicy::from_proto(&policy).map_err(|error| failed(error.to_string()))?;
-        Ok(Self { msp_id: msp_id.to_owned(), ledger_time: None, both })
+        let policy = policy::parse(&text).map_err(|error| ModelError::Policy(error.to_string()))?;
+        let both =
+            SignaturePolicy::from_proto(&policy).map_err(|error| ModelError::Policy(error.to_string()))?;
+        Ok(Self { msp_id: msp_id.to_owned(), ledger_time: None, both: Arc::new(both) })
     }
 
     fn endorsed(&self, envelope: &DecodedEnvelope, chaincode: &str, bundle: &Bundle) -> bool {

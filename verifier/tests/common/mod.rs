@@ -14,6 +14,7 @@ use certificate::document::{Issuer, LedgerBinding, StatusEntry, Validity};
 use certificate::draft::Particulars;
 use certificate::memory::Memory;
 use certificate::parties::{ACCREDITATION_BODY, CERTIFICATION_BODY};
+use certificate::record::Event;
 use certificate::{Code, Creator, DateTime, Part, Role, State, canonical, demo, multikey, proof};
 use ed25519_dalek::SigningKey;
 use fabric::proto::common::{BlockHeader, BlockMetadata};
@@ -323,6 +324,22 @@ impl World {
 
 pub fn code(number: u8) -> Code {
     Code::from_random([number; 16])
+}
+
+/// An event as a record's owner may write it.
+pub fn event(claimed: DateTime, reason: &str) -> Event {
+    Event {
+        effective_at: claimed,
+        by: "LabMSP".into(),
+        role: String::new(),
+        person: String::new(),
+        reason: reason.into(),
+        transaction_id: "ff".repeat(32),
+    }
+}
+
+pub fn put(key: String, value: Vec<u8>) -> KvWrite {
+    KvWrite { key, is_delete: false, value: value.into() }
 }
 
 pub fn channel(genesis: [u8; 32]) -> Channel {

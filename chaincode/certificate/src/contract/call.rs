@@ -212,13 +212,21 @@ impl<'a, S: State> Call<'a, S> {
         ledger.ok_or_else(unbound)
     }
 
+    /// The values of keys in the registry alone.
+    pub async fn in_registry<const COUNT: usize>(
+        &mut self,
+        keys: [&str; COUNT],
+    ) -> Result<[Option<Bytes>; COUNT], Refusal> {
+        all(same_count(&keys, self.state.registered(&keys).await?)?)
+    }
+
     /// The values of keys of the registry. What it has not may stand here: before there was a registry, each body's
     /// chaincode had these records itself.
     pub async fn registered<const COUNT: usize>(
         &mut self,
         keys: [&str; COUNT],
     ) -> Result<[Option<Bytes>; COUNT], Refusal> {
-        let values = same_count(&keys, self.state.registered(&keys).await?)?;
+        let values = self.in_registry(keys).await?;
         let missing: Vec<&str> =
             keys.into_iter().zip(&values).filter(|(_, value)| value.is_none()).map(|(key, _)| key).collect();
         let mut own =

@@ -83,7 +83,7 @@ async fn background<'a, S: State>(
 ) -> Result<Background<'a>, Refusal> {
     let body = certificate.body.as_str();
     let accreditation = keys::accreditation(body, &certificate.scheme_id);
-    let registered = call.state.registered(&[&accreditation]).await?.into_iter().next().flatten();
+    let [registered] = call.in_registry([&accreditation]).await?;
     let public_key = certificate.public_key().unwrap_or_default();
     let of = |party| {
         let compromise = keys::compromise(body, public_key, party);

@@ -18,6 +18,8 @@ pub const CHANNEL: &str = "nanotrace";
 pub const ISSUER: &str = "did:web:certbody.example";
 pub const ISSUER_NAME: &str = "CertBody";
 pub const LISTS: &str = "https://certbody.example/status";
+/// Whose people apply.
+pub const INDUSTRY: &str = "IndustryMSP";
 pub const NOW: &str = "2026-11-21T12:00:00Z";
 
 pub fn genesis() -> String {
@@ -83,6 +85,19 @@ pub fn certification_client() -> Creator {
 
 pub fn certification_admin() -> Creator {
     creator(CERTIFICATION_BODY, Role::Admin)
+}
+
+/// The application that the tests are about.
+pub fn id() -> String {
+    code(200).to_string()
+}
+
+pub fn applicant() -> Creator {
+    person(INDUSTRY, "applicant", "i-1")
+}
+
+pub fn evaluator() -> Creator {
+    person(CERTIFICATION_BODY, "evaluator", "e-1")
 }
 
 pub fn decision_maker() -> Creator {
