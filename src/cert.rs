@@ -8,7 +8,6 @@ mod grant;
 mod issue;
 mod key;
 pub mod ledger;
-pub mod network;
 mod qr;
 mod scheme;
 pub mod show;
@@ -17,7 +16,7 @@ mod stop;
 pub mod template;
 mod verify;
 
-pub use commands::{contract, files, output, subject};
+pub use commands::{contract, files, network, output, subject};
 
 use crate::exit::{Exit, Failure};
 use network::Common;

@@ -10,7 +10,7 @@ mod servers;
 
 use std::{
     net::SocketAddr,
-    path::{Path, PathBuf},
+    path::PathBuf,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -18,7 +18,7 @@ use std::{
 use endorsement::OwnChaincode;
 use metrics_exporter_prometheus::PrometheusHandle;
 use node::{Node, Peer};
-use peer_client::{ConnectionProfile, profile::ProfileError};
+use peer_client::ConnectionProfile;
 use servers::Sockets;
 use tokio::sync::watch;
 use verifier::BaseUrl;
@@ -29,13 +29,9 @@ use crate::{
     listen::{ProxyArgs, listen_address},
     signals::Signals,
 };
+pub use commands::network::{NAME, PROFILE, default_data_dir, load_profile};
 use data_dir::DataDir;
 pub use data_dir::PROCESS_ID;
-
-/// The one channel and the one chaincode of the network.
-pub const NAME: &str = "nanotrace";
-/// The file beside the ledger that tells clients where everything is.
-pub const PROFILE: &str = "network.json";
 
 /// Run a Fabric-compatible network of five organisations, the certificate chaincode and the public
 /// verifier in this process.
@@ -203,25 +199,4 @@ async fn until_stopped(node: &mut Node, signals: &mut Signals) -> Result<Exit, F
     }
     output::line("\nStopping …")?;
     Ok(Exit::Ok)
-}
-
-/// Where a network lives unless its user says otherwise: `$XDG_DATA_HOME/nanotrace`.
-pub fn default_data_dir() -> PathBuf {
-    let home = || std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".local/share"));
-    let base = std::env::var_os("XDG_DATA_HOME").map(PathBuf::from).or_else(home);
-    base.unwrap_or_else(|| PathBuf::from(".")).join(NAME)
-}
-
-/// The profile that `up` wrote into a data directory.
-pub fn load_profile(data_dir: &Path) -> Result<ConnectionProfile, Failure> {
-    data_dir::refuse_file(data_dir)?;
-    ConnectionProfile::load(&data_dir.join(PROFILE)).map_err(|error| {
-        let advice = match error {
-            ProfileError::Malformed { .. } | ProfileError::TooLarge { .. } => {
-                "It is written anew when the network starts: nanotrace up"
-            }
-            _ => "Is there a network? Start one with: nanotrace up",
-        };
-        Failure::usage(format!("{error}\n{advice}"))
-    })
 }

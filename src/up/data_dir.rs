@@ -7,6 +7,7 @@ use std::{
     path::Path,
 };
 
+use commands::network::refuse_file;
 use durable::Access;
 
 use crate::exit::{Exit, Failure};
@@ -44,15 +45,6 @@ impl Drop for DataDir {
     fn drop(&mut self) {
         let _ = self.process_id.set_len(0);
     }
-}
-
-/// Refuses a path at which something other than a directory stands.
-pub fn refuse_file(path: &Path) -> Result<(), Failure> {
-    if path.is_dir() || !path.exists() {
-        return Ok(());
-    }
-    let reason = "is no directory: --data-dir is the folder in which a network lives";
-    Err(Failure::usage(format!("{} {reason}", path.display())))
 }
 
 fn in_use(path: &Path) -> Failure {

@@ -1,14 +1,19 @@
 //! Which network to talk to, and in whose name.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use peer_client::{ConnectionProfile, certificate::Contract};
-
-use super::contract;
-use crate::{
-    exit::Failure,
-    up::{self, PROFILE},
+use peer_client::{
+    ConnectionProfile,
+    certificate::Contract,
+    profile::{Organisation, ProfileError},
 };
+
+use crate::{contract, exit::Failure};
+
+/// The name of the network that `nanotrace up` runs: of its channel, of its first chaincode, of its folder.
+pub const NAME: &str = "nanotrace";
+/// The file beside the ledger that tells clients where everything is.
+pub const PROFILE: &str = "network.json";
 
 #[derive(clap::Args)]
 pub struct Network {
@@ -66,7 +71,7 @@ impl Network {
     pub fn profile(&self) -> Result<ConnectionProfile, Failure> {
         let profile = match &self.profile {
             Some(path) => ConnectionProfile::load(path).map_err(|error| Failure::usage(error.to_string())),
-            None => up::load_profile(&self.data_dir()),
+            None => load_profile(&self.data_dir()),
         }?;
         let chaincode = self.chaincode.clone().unwrap_or(profile.chaincode);
         Ok(ConnectionProfile { chaincode, ..profile })
@@ -85,7 +90,46 @@ impl Network {
         contract::connect(&self.profile()?, organisation, user).await
     }
 
-    fn data_dir(&self) -> PathBuf {
-        self.data_dir.clone().unwrap_or_else(up::default_data_dir)
+    /// The organisation that the command line names, and its user: else `user`.
+    pub fn member(&self, profile: &ConnectionProfile, user: &str) -> Result<(Organisation, String), Failure> {
+        let named = self.org.as_deref().ok_or_else(|| {
+            Failure::usage("say in whose name: --org ORGANISATION, of which this machine has a user's key")
+        })?;
+        let organisation = profile.organisation(named).map_err(|error| Failure::usage(error.to_string()))?;
+        Ok((organisation.clone(), self.user.clone().unwrap_or_else(|| user.to_owned())))
     }
+
+    fn data_dir(&self) -> PathBuf {
+        self.data_dir.clone().unwrap_or_else(default_data_dir)
+    }
+}
+
+/// Where a network lives unless its user says otherwise: `$XDG_DATA_HOME/nanotrace`.
+pub fn default_data_dir() -> PathBuf {
+    let home = || std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".local/share"));
+    let base = std::env::var_os("XDG_DATA_HOME").map(PathBuf::from).or_else(home);
+    base.unwrap_or_else(|| PathBuf::from(".")).join(NAME)
+}
+
+/// The profile that `up` wrote into a data directory.
+pub fn load_profile(data_dir: &Path) -> Result<ConnectionProfile, Failure> {
+    refuse_file(data_dir)?;
+    ConnectionProfile::load(&data_dir.join(PROFILE)).map_err(|error| {
+        let advice = match error {
+            ProfileError::Malformed { .. } | ProfileError::TooLarge { .. } => {
+                "It is written anew when the network starts: nanotrace up"
+            }
+            _ => "Is there a network? Start one with: nanotrace up",
+        };
+        Failure::usage(format!("{error}\n{advice}"))
+    })
+}
+
+/// Refuses a path at which something other than a directory stands.
+pub fn refuse_file(path: &Path) -> Result<(), Failure> {
+    if path.is_dir() || !path.exists() {
+        return Ok(());
+    }
+    let reason = "is no directory: --data-dir is the folder in which a network lives";
+    Err(Failure::usage(format!("{} {reason}", path.display())))
 }
