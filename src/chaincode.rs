@@ -1,4 +1,4 @@
-//! `nanotrace chaincode`: the certificate chaincode as a service of its own, and its package for a peer.
+//! `nanotrace chaincode`: the certificate chaincode as a service of its own, its package for a peer, and its definition.
 
 use std::{
     fs,
@@ -11,6 +11,7 @@ use chaincode::{
     package::{self, Connection},
 };
 use durable::Access;
+use governance::command::chaincode as definition;
 use serde_json::json;
 use tokio::{net::TcpListener, task::JoinSet};
 use tokio_util::sync::CancellationToken;
@@ -39,6 +40,9 @@ pub struct Args {
 #[derive(clap::Subcommand)]
 enum Command {
     Package(Package),
+    Install(definition::Install),
+    Approve(definition::Approve),
+    Commit(definition::Commit),
 }
 
 #[derive(clap::Args)]
@@ -108,6 +112,9 @@ struct Package {
 pub async fn run(args: Args) -> Result<Exit, Failure> {
     match args.command {
         Some(Command::Package(args)) => write_package(&args),
+        Some(Command::Install(args)) => definition::install(&args).await,
+        Some(Command::Approve(args)) => definition::approve(&args).await,
+        Some(Command::Commit(args)) => definition::commit(&args).await,
         None => serve(args.serve).await,
     }
 }

@@ -1,13 +1,14 @@
-//! `nanotrace channel`: genesis blocks, and readable views of blocks and configurations.
+//! `nanotrace channel`: genesis blocks, readable views of blocks and configurations, and config updates on their way.
 
 use std::{
     fs,
-    path::PathBuf,
+    path::{Path, PathBuf},
     time::{SystemTime, UNIX_EPOCH},
 };
 
 use bytes::Bytes;
 use fabric::types::{HeadedBlock, block::data_hash, blockfile::BlockFile};
+use governance::command::channel as governance;
 use material::{
     genesis::{self, Stamp},
     inspect,
@@ -22,7 +23,7 @@ use crate::{
 /// The largest file that is inspected: a block of a channel with generous limits.
 const MAXIMUM_BYTES: u64 = 256 << 20;
 
-/// Make a channel's genesis block, or look into blocks and configurations.
+/// Make a channel's genesis block, look into blocks and configurations, sign and submit changes of the configuration.
 #[derive(clap::Args)]
 pub struct Args {
     #[command(subcommand)]
@@ -55,10 +56,16 @@ enum Command {
         /// A file with one block, envelope, config or config update, encoded as Fabric encodes it.
         file: PathBuf,
     },
+    Fetch(governance::Fetch),
+    Sign(governance::Sign),
+    Submit(governance::Submit),
 }
 
-pub fn run(args: Args) -> Result<Exit, Failure> {
+pub async fn run(args: Args) -> Result<Exit, Failure> {
     match args.command {
+        Command::Fetch(args) => governance::fetch(args).await,
+        Command::Sign(args) => governance::sign(&args),
+        Command::Submit(args) => governance::submit(&args).await,
         Command::Genesis { config, profile, channel, output: out, force } => {
             let block = genesis::from_configtx_yaml(&config, &profile, &channel, stamp()?)
                 .map_err(|error| Failure::usage(error.to_string()))?;
@@ -66,34 +73,33 @@ pub fn run(args: Args) -> Result<Exit, Failure> {
             output::line(format!("{} sha256:{}", out.display(), hex::encode(block.hash())))?;
             Ok(Exit::Ok)
         }
-        Command::Inspect { file } => {
-            let failure = |error: std::io::Error| Failure::usage(format!("{}: {error}", file.display()));
-            if fs::metadata(&file).map_err(failure)?.len() > MAXIMUM_BYTES {
-                return Err(Failure::usage(format!(
-                    "{}: larger than {MAXIMUM_BYTES} bytes; a block file of many blocks is for `nanotrace replay`",
-                    file.display()
-                )));
-            }
-            let bytes = fs::read(&file).map_err(failure)?;
-            if is_block_file(&bytes) {
-                return Err(Failure::usage(format!(
-                    "{}: a block file of a peer or orderer; use `nanotrace replay`",
-                    file.display()
-                )));
-            }
-            let json = inspect::to_json(bytes.into());
-            if json.get("kind").is_some_and(|kind| kind == "unknown") {
-                return Err(Failure::usage(format!(
-                    "{}: no block, envelope or configuration in it",
-                    file.display()
-                )));
-            }
-            let text = serde_json::to_string_pretty(&json)
-                .map_err(|error| Failure::during("printing JSON", error))?;
-            output::line(text)?;
-            Ok(Exit::Ok)
-        }
+        Command::Inspect { file } => inspect_file(&file),
     }
+}
+
+fn inspect_file(file: &Path) -> Result<Exit, Failure> {
+    let failure = |error: std::io::Error| Failure::usage(format!("{}: {error}", file.display()));
+    if fs::metadata(file).map_err(failure)?.len() > MAXIMUM_BYTES {
+        return Err(Failure::usage(format!(
+            "{}: larger than {MAXIMUM_BYTES} bytes; a block file of many blocks is for `nanotrace replay`",
+            file.display()
+        )));
+    }
+    let bytes = fs::read(file).map_err(failure)?;
+    if is_block_file(&bytes) {
+        return Err(Failure::usage(format!(
+            "{}: a block file of a peer or orderer; use `nanotrace replay`",
+            file.display()
+        )));
+    }
+    let json = inspect::to_json(bytes.into());
+    if json.get("kind").is_some_and(|kind| kind == "unknown") {
+        return Err(Failure::usage(format!("{}: no block, envelope or configuration in it", file.display())));
+    }
+    let text =
+        serde_json::to_string_pretty(&json).map_err(|error| Failure::during("printing JSON", error))?;
+    output::line(text)?;
+    Ok(Exit::Ok)
 }
 
 /// Whether the bytes begin with a block as Fabric stores it, whose hash no other kind of file could match.
@@ -128,7 +134,7 @@ mod tests {
     fn inspect(bytes: &[u8]) -> Result<Exit, Failure> {
         let file = tempfile::NamedTempFile::new().unwrap();
         fs::write(file.path(), bytes).unwrap();
-        run(Args { command: Command::Inspect { file: file.path().to_owned() } })
+        inspect_file(file.path())
     }
 
     #[test]

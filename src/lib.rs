@@ -33,6 +33,7 @@ use clap::{
 };
 use commands::{exit, prompt};
 use exit::{Exit, Failure};
+use governance::command::body;
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use tracing_subscriber::{EnvFilter, fmt::format::FmtSpan};
 
@@ -64,6 +65,7 @@ enum Command {
     Lab(laboratory::Args),
     Crypto(crypto::Args),
     Channel(channel::Args),
+    Body(body::Args),
     Chaincode(chaincode::Args),
     Verifier(verifier::Args),
     Replay(replay::Args),
@@ -139,7 +141,8 @@ async fn run(command: Command) -> Result<Exit, Failure> {
         }
         Command::Status(args) => status::run(args).await,
         Command::Crypto(args) => crypto::run(args),
-        Command::Channel(args) => channel::run(args),
+        Command::Channel(args) => channel::run(args).await,
+        Command::Body(args) => body::run(args).await,
         Command::Chaincode(args) => chaincode::run(args).await,
         Command::Verifier(args) => verifier::run(args, metrics()?).await,
         Command::Replay(args) => replay::run(args),

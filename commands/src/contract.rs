@@ -1,7 +1,8 @@
 //! How a command reaches the certificate contract, and how the contract's refusals and the network's failures end it.
 
-use std::time::SystemTime;
+use std::{sync::Arc, time::SystemTime};
 
+use msp::SigningIdentity;
 use peer_client::{
     ConnectionProfile, Error, Gateway, Transaction,
     certificate::{CallError, Committed, Contract, Update, once},
@@ -32,9 +33,17 @@ pub async fn at(
     user: &str,
 ) -> Result<Contract, Failure> {
     let identity = profile.identity(organisation, user).map_err(usage)?;
-    let endpoint = organisation.gateway.endpoint().map_err(usage)?;
-    let gateway = Gateway::connect(&endpoint, identity).await.map_err(CallError::Failed)?;
+    let gateway = gateway(organisation, identity).await?;
     Ok(Contract::new(gateway, &profile.channel, &profile.chaincode))
+}
+
+/// Connects to an organisation's gateway in one identity's name.
+pub async fn gateway(
+    organisation: &Organisation,
+    identity: Arc<SigningIdentity>,
+) -> Result<Gateway, Failure> {
+    let endpoint = organisation.gateway.endpoint().map_err(usage)?;
+    Ok(Gateway::connect(&endpoint, identity).await.map_err(CallError::Failed)?)
 }
 
 /// Endorses, orders, and waits until the transaction is in a block and valid. Warns where the gateway's clock is another.
@@ -97,7 +106,7 @@ fn exit(error: &Error) -> Exit {
         Error::Connect { .. } => Exit::Unreachable,
         Error::Gateway(gateway) if gateway.is_unavailable() || gateway.lacks_endorsers() => Exit::Unreachable,
         Error::Gateway(gateway) if gateway.code == Code::PermissionDenied => Exit::No,
-        Error::NotCommitted(_) => Exit::No,
+        Error::NotCommitted(_) | Error::NotOrdered(_) => Exit::No,
         _ => Exit::Failure,
     }
 }
@@ -117,6 +126,7 @@ fn advice(error: &Error) -> String {
     format!("{error}{advice}")
 }
 
-fn usage(error: ProfileError) -> Failure {
+/// A connection profile, or what it names, that cannot be used.
+pub fn usage(error: ProfileError) -> Failure {
     Failure::usage(error.to_string())
 }

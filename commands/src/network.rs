@@ -1,14 +1,21 @@
 //! Which network to talk to, and in whose name.
 
-use std::path::{Path, PathBuf};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
+use msp::SigningIdentity;
 use peer_client::{
-    ConnectionProfile,
+    ConnectionProfile, Gateway,
     certificate::Contract,
     profile::{Organisation, ProfileError},
 };
 
-use crate::{contract, exit::Failure};
+use crate::{
+    contract::{self, usage},
+    exit::Failure,
+};
 
 /// The name of the network that `nanotrace up` runs: of its channel, of its first chaincode, of its folder.
 pub const NAME: &str = "nanotrace";
@@ -90,13 +97,44 @@ impl Network {
         contract::connect(&self.profile()?, organisation, user).await
     }
 
-    /// The organisation that the command line names, and its user: else `user`.
-    pub fn member(&self, profile: &ConnectionProfile, user: &str) -> Result<(Organisation, String), Failure> {
+    /// A gateway in the name of the organisation that the command line names, and of its user, else its administrator.
+    pub async fn administrator(&self, profile: &ConnectionProfile) -> Result<Gateway, Failure> {
+        let (organisation, identity) = self.administrator_identity(profile)?;
+        contract::gateway(&organisation, identity).await
+    }
+
+    /// The key of that organisation's user, and where its gateway is.
+    pub fn administrator_identity(
+        &self,
+        profile: &ConnectionProfile,
+    ) -> Result<(Organisation, Arc<SigningIdentity>), Failure> {
         let named = self.org.as_deref().ok_or_else(|| {
-            Failure::usage("say in whose name: --org ORGANISATION, of which this machine has a user's key")
+            Failure::usage(
+                "say in whose name: --org ORGANISATION, whose administrator's key lies on this machine",
+            )
         })?;
-        let organisation = profile.organisation(named).map_err(|error| Failure::usage(error.to_string()))?;
-        Ok((organisation.clone(), self.user.clone().unwrap_or_else(|| user.to_owned())))
+        self.identity(profile, profile.organisation(named).map_err(usage)?, "Admin")
+    }
+
+    /// As [`Network::administrator`], for what any member may read: without an organisation, as the first one.
+    pub async fn reader(&self, profile: &ConnectionProfile) -> Result<Gateway, Failure> {
+        let organisation = match (&self.org, profile.organisations.first()) {
+            (Some(named), _) => profile.organisation(named).map_err(usage)?,
+            (None, Some(first)) => first,
+            (None, None) => return Err(Failure::usage("the connection profile has no organisation")),
+        };
+        let (organisation, identity) = self.identity(profile, organisation, "Admin")?;
+        contract::gateway(&organisation, identity).await
+    }
+
+    fn identity(
+        &self,
+        profile: &ConnectionProfile,
+        organisation: &Organisation,
+        user: &str,
+    ) -> Result<(Organisation, Arc<SigningIdentity>), Failure> {
+        let user = self.user.as_deref().unwrap_or(user);
+        Ok((organisation.clone(), profile.identity(organisation, user).map_err(usage)?))
     }
 
     fn data_dir(&self) -> PathBuf {

@@ -10,7 +10,7 @@ use prost::{DecodeError, Message};
 use serde_json::error::Category;
 use tonic::{Code, Status};
 
-use crate::NotCommitted;
+use crate::{NotCommitted, ordering::NotOrdered};
 
 /// Any failure of this crate. A transaction that was invalidated is [`Error::NotCommitted`].
 #[derive(Debug, thiserror::Error)]
@@ -21,6 +21,8 @@ pub enum Error {
     Gateway(#[from] Box<GatewayError>),
     #[error(transparent)]
     NotCommitted(#[from] NotCommitted),
+    #[error(transparent)]
+    NotOrdered(#[from] NotOrdered),
     #[error("{0} is not signed: this gateway has no private key, so sign its digest and add the signature")]
     NotSigned(&'static str),
     #[error("no randomness from the operating system: {0}")]

@@ -50,6 +50,7 @@ mod events;
 mod gateway;
 mod invocation;
 pub mod lifecycle;
+pub mod ordering;
 pub mod profile;
 mod proposal;
 mod transaction;

@@ -78,7 +78,8 @@ impl Definition {
         invoke(channel, "ApproveChaincodeDefinitionForMyOrg", &arguments).organizations([msp_id])
     }
 
-    /// Puts the definition in force; `msp_ids` are the organisations whose peers endorse that.
+    /// Puts the definition in force; `msp_ids` are the organisations whose peers endorse that: none leaves it to the gateway,
+    /// which knows the channel's policy (LifecycleEndorsement).
     pub fn commit(&self, channel: &str, msp_ids: &[&str]) -> Invocation {
         let arguments = CommitChaincodeDefinitionArgs {
             sequence: self.sequence,

@@ -49,6 +49,46 @@ impl Bodies {
         (output.status.code(), String::from_utf8_lossy(&printed).into_owned())
     }
 
+    /// Runs a command that must succeed and prints for people.
+    pub fn ran(&self, command: &str) -> String {
+        let (exit, printed) = self.ended(command);
+        assert_eq!(exit, Some(0), "{command}: {printed}");
+        printed
+    }
+
+    /// Prepares a config update by this command, lets the organisations sign a copy each, and submits what they signed.
+    /// What that says, and whether it is in force.
+    pub fn decide(&self, prepare: &str, signers: &[&str]) -> (bool, String) {
+        let path = |name: &str| self.file(&format!("{name}.update")).to_str().unwrap().to_owned();
+        let prepared = path("prepared");
+        self.ran(&format!("{prepare} --out {prepared} --force"));
+        let mut copies = Vec::new();
+        for signer in signers {
+            let copy = path(signer);
+            let _ = fs::remove_file(&copy);
+            self.ran(&format!("channel sign {prepared} --org {signer} --out {copy}"));
+            copies.push(copy);
+        }
+        let (exit, printed) = self.ended(&format!("channel submit {} --org Customs", copies.join(" ")));
+        assert!(matches!(exit, Some(0 | 1)), "{printed}");
+        (exit == Some(0), printed)
+    }
+
+    /// Lets these organisations install a package and approve a chaincode's definition, and commits it: whether that is in
+    /// force, and what it says.
+    pub fn define(&self, name: &str, package: &str, policy: &str, organisations: &[&str]) -> (bool, String) {
+        let id = organisations.iter().fold(String::new(), |_, organisation| {
+            self.ran(&format!("chaincode install {package} --org {organisation}")).trim().to_owned()
+        });
+        let definition = format!("{name} --policy {policy}");
+        for organisation in organisations {
+            self.ran(&format!("chaincode approve {definition} --package-id {id} --org {organisation}"));
+        }
+        let committer = organisations.last().unwrap();
+        let (exit, printed) = self.ended(&format!("chaincode commit {definition} --org {committer}"));
+        (exit == Some(0), printed)
+    }
+
     /// A draft of a certificate; the hash of its test report.
     pub fn draft(&self, name: &str) -> String {
         let draft = self.file(name);

@@ -9,12 +9,9 @@ use std::{
 };
 
 use chaincode::package::{self, Connection};
-use channel::policy;
-use peer_client::lifecycle::Definition;
 use serde_json::Value;
 use tests::{
     bodies::{Bodies, SCHEME},
-    deployment::deploy,
     nanotrace,
 };
 
@@ -48,20 +45,57 @@ impl Drop for Service {
     }
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_second_body_certifies_beside_the_first() {
+#[test]
+fn a_second_body_joins_and_certifies_beside_the_first() {
     let bodies = Bodies::start();
+    let join = format!("body join {BODY}");
+    // Neither of the two who decide brings it in alone.
+    for alone in ["CertBody", "Accreditation"] {
+        let (done, reason) = bodies.decide(&join, &[alone, "Lab", "Industry"]);
+        assert!(!done && reason.contains("is not authorised") && reason.contains("signed by:"), "{reason}");
+    }
+    let (done, said) = bodies.decide(&join, &["CertBody", "Accreditation"]);
+    assert!(done && said.contains("in force: configuration 1 of nanotrace"), "{said}");
+    assert_eq!(bodies.ended(&format!("{join} --out {}", bodies.file("again").display())).0, Some(2));
+
     let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
-    let package = package::package(&format!("{CHAINCODE}_0.2.0"), &Connection::plain(&address)).unwrap();
-    let _service = Service::start(&address, &package.id);
-    let definition = Definition {
-        name: CHAINCODE.into(),
-        version: "0.2.0".into(),
-        sequence: 1,
-        endorsement_policy: policy::parse("AND('LabMSP.peer','AccreditationMSP.peer')").unwrap(),
-    };
-    deploy(&bodies.network.profile(), &definition, &package.id, package.bytes.clone().into()).await;
-    tokio::task::spawn_blocking(move || certify(&bodies)).await.unwrap();
+    let package = bodies.file("lab.tar.gz");
+    let package = package.to_str().unwrap();
+    let label = format!("{CHAINCODE}_0.2.0");
+    bodies.ran(&format!("chaincode package --label {label} --address {address} --out {package}"));
+    let id = package::package(&label, &Connection::plain(&address)).unwrap().id;
+    let _service = Service::start(&address, &id);
+    let policy = "AND('LabMSP.peer','AccreditationMSP.peer')";
+    // The founding body and the accreditation body define nothing without it any more.
+    let (done, reason) = bodies.define(CHAINCODE, package, policy, &["CertBody", "Accreditation"]);
+    assert!(!done && reason.contains("LabMSP"), "{reason}");
+    let (done, said) = bodies.define(CHAINCODE, package, policy, &["Lab", "Industry", "Customs"]);
+    assert!(done && said.contains("sequence 1"), "{said}");
+    certify(&bodies);
+    the_first_leaves(&bodies, package, policy);
+}
+
+/// The network goes on without the founding body.
+fn the_first_leaves(bodies: &Bodies, package: &str, policy: &str) {
+    let leave = "body leave CertBody";
+    for too_few in [&["CertBody", "Accreditation"][..], &["CertBody", "Lab", "Industry"]] {
+        let (done, reason) = bodies.decide(leave, too_few);
+        assert!(!done && reason.contains("is not authorised"), "{reason}");
+    }
+    let (done, said) = bodies.decide(leave, &["CertBody", "Lab", "Accreditation"]);
+    assert!(done, "{said}");
+    let (exit, printed) = bodies.ended(&format!("body leave Lab --out {}", bodies.file("last").display()));
+    assert_eq!(exit, Some(2), "{printed}");
+    assert!(printed.contains("let another join first"), "{printed}");
+
+    // Those who remain put another definition in force; the one that left has no say.
+    let (done, reason) = bodies.define(CHAINCODE, package, policy, &["CertBody"]);
+    assert!(!done, "{reason}");
+    let (done, said) = bodies.define(CHAINCODE, package, policy, &["Accreditation", "Lab"]);
+    assert!(done && said.contains("sequence 2"), "{said}");
+    let old = bodies.network.code().to_string();
+    assert_eq!(bodies.scanned(&old, "").0, "valid");
+    bodies.ran(&format!("cert verify {}", bodies.network.certificate_file().display()));
 }
 
 fn certify(bodies: &Bodies) {
