@@ -12,6 +12,7 @@ mod cert;
 mod chaincode;
 mod channel;
 mod crypto;
+mod demo;
 mod expiry;
 mod laboratory;
 mod ledger;
@@ -70,6 +71,7 @@ enum Command {
     Verifier(verifier::Args),
     Replay(replay::Args),
     Ledger(ledger::Args),
+    Demo(demo::Args),
     Bench(bench::Args),
 }
 
@@ -150,6 +152,7 @@ async fn run(command: Command) -> Result<Exit, Failure> {
         Command::Cert(args) => cert::run(args).await,
         Command::Application(args) => application::run(args).await,
         Command::Lab(args) => laboratory::run(args).await,
+        Command::Demo(args) => demo::run(args).await,
         Command::Bench(args) => bench::run(args).await,
     }
 }

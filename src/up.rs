@@ -1,7 +1,6 @@
 //! `nanotrace up`: a whole network in this process, until Ctrl-C.
 
 mod data_dir;
-mod demonstration;
 mod deploy;
 mod greeting;
 mod ledger_time;
@@ -15,6 +14,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use demonstration::Extent;
 use endorsement::OwnChaincode;
 use metrics_exporter_prometheus::PrometheusHandle;
 use node::{Node, Peer};
@@ -25,6 +25,7 @@ use verifier::BaseUrl;
 
 use crate::{
     cert::output,
+    demo,
     exit::{Exit, Failure},
     listen::{ProxyArgs, listen_address},
     signals::Signals,
@@ -36,7 +37,7 @@ pub use data_dir::PROCESS_ID;
 /// Run a Fabric-compatible network of five organisations, the certificate chaincode and the public
 /// verifier in this process.
 ///
-/// The first start makes keys, a genesis block and a demonstration certificate; later starts go on from
+/// The first start makes keys, a genesis block and demonstration certificates; later starts go on from
 /// the same ledger. Stop with Ctrl-C. Everything lies in the data directory; the file network.json in it
 /// tells clients where the servers are.
 #[derive(clap::Args)]
@@ -70,13 +71,23 @@ pub struct Args {
     /// Do not ask before a reset.
     #[arg(long, requires = "reset")]
     yes: bool,
-    /// Issue no demonstration certificate on the first start.
-    #[arg(long)]
-    no_demonstration: bool,
+    /// What the first start shows.
+    #[arg(long, value_enum, default_value = "full")]
+    demo: Demo,
     /// Go on without this block and all after it, which are lost here. Only where no copy of them is left
     /// anywhere: docs/recovery.md.
     #[arg(long, value_name = "BLOCK")]
     accept_loss_from: Option<u64>,
+}
+
+#[derive(Clone, Copy, clap::ValueEnum)]
+enum Demo {
+    /// Nothing: an empty registry.
+    None,
+    /// One certificate, from its application to the grant.
+    One,
+    /// A consortium's month: applications and certificates in every state (`nanotrace demo`).
+    Full,
 }
 
 pub async fn run(args: Args, metrics: PrometheusHandle) -> Result<Exit, Failure> {
@@ -182,10 +193,11 @@ async fn prepare(
         }
     }
     obstacle.send_replace(None);
-    if !args.no_demonstration && !demonstration::certificate_file(&args.data_dir).exists() {
-        demonstration::issue(&args.data_dir, profile, verifier::now()).await?;
+    match args.demo {
+        Demo::None => Ok(()),
+        Demo::One => demo::play_first(profile, Extent::One).await,
+        Demo::Full => demo::play_first(profile, Extent::Full).await,
     }
-    Ok(())
 }
 
 async fn until_stopped(node: &mut Node, signals: &mut Signals) -> Result<Exit, Failure> {

@@ -14,8 +14,12 @@ use node::Node;
 use peer_client::ConnectionProfile;
 use verifier::{BaseUrl, link, product_link, qr::Qr};
 
-use super::{demonstration, servers::Public};
-use crate::{cert::output, exit::Failure};
+use super::servers::Public;
+use crate::{
+    cert::{output, subject},
+    demo,
+    exit::Failure,
+};
 
 /// Prints where everything is and, where there is one, the demonstration certificate with its QR code.
 pub fn print(
@@ -38,8 +42,8 @@ pub fn print(
     output::line(format!("  orderer      {}", profile.orderer.address))?;
     output::line(format!("  data         {}", data_dir.display()))?;
     output::line(format!("  ready after  {} ms", elapsed.as_millis()))?;
-    match fs::read(demonstration::certificate_file(data_dir)) {
-        Ok(document) => print_certificate(data_dir, &public.base, &document),
+    match fs::read(demo::certificate_file(profile)) {
+        Ok(document) => print_certificate(data_dir, profile, &public.base, &document),
         Err(_) => Ok(()),
     }
 }
@@ -59,19 +63,24 @@ fn print_recovery(recovery: &Recovery) -> Result<(), Failure> {
     Ok(())
 }
 
-fn print_certificate(data_dir: &Path, base: &BaseUrl, document: &[u8]) -> Result<(), Failure> {
+fn print_certificate(
+    data_dir: &Path,
+    profile: &ConnectionProfile,
+    base: &BaseUrl,
+    document: &[u8],
+) -> Result<(), Failure> {
     let doing = "showing the demonstration certificate";
-    let Some(code) = demonstration::code_of(document) else { return Ok(()) };
+    let Ok(code) = subject::code_of(document) else { return Ok(()) };
     let address = link::qr_address(base, code, product_link(document).as_ref());
     let qr = Qr::new(&address).map_err(|error| Failure::during(doing, error))?;
-    let folder = data_dir.join(demonstration::FOLDER);
+    let folder = demo::folder(profile);
     let (svg, png) = (folder.join("qr.svg"), folder.join("qr.png"));
     let image = qr.png().map_err(|error| Failure::during(doing, error))?;
 
     output::line("\nThe demonstration certificate\n")?;
     output::line(format!("  code         {}", code.grouped()))?;
     output::line(format!("  page         {}", link::page_address(base, code)))?;
-    output::line(format!("  document     {}", demonstration::certificate_file(data_dir).display()))?;
+    output::line(format!("  document     {}", demo::certificate_file(profile).display()))?;
     let drawn = store(&svg, qr.svg(&[base.authority(), &code.grouped()]).as_bytes());
     match drawn.and_then(|()| store(&png, &image)) {
         Ok(()) => output::line(format!("  QR code      {} and {}\n", svg.display(), png.display()))?,
@@ -100,6 +109,7 @@ fn print_next_steps(data_dir: &Path, base: &BaseUrl, code: Code) -> Result<(), F
     let nanotrace = program();
     output::line(format!("  open {}", link::page_address(base, code)))?;
     output::line(format!("  {nanotrace} status{here}"))?;
+    output::line(format!("  {nanotrace} demo{here}"))?;
     output::line(format!("  {nanotrace} cert show {code}{here}"))?;
     output::line(format!("  {nanotrace} cert stop {code} {accreditation} --reason \"a closer look\"{here}"))?;
     output::line(format!("  {nanotrace} cert lift {code} {accreditation} --reason \"all is well\"{here}"))?;

@@ -68,7 +68,7 @@ pub fn reset(data_dir: &Path, yes: bool) -> Result<bool, Failure> {
     let parts = [
         LEDGER,
         "verifier",
-        super::demonstration::FOLDER,
+        demonstration::FOLDER,
         CRYPTO_CONFIG,
         GENESIS,
         CONFIGTX,

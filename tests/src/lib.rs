@@ -145,7 +145,7 @@ impl Network {
 
     /// Starts the network in a folder as this command does, which `nanotrace up` with further arguments is appended to.
     pub fn start_by(mut command: Command, directory: &Path) -> Self {
-        command.args(["up", "--port", "0", "--verifier", "127.0.0.1:0"]);
+        command.args(["up", "--port", "0", "--verifier", "127.0.0.1:0", "--demo", "one"]);
         Self::start_as(command, directory)
     }
 
@@ -160,9 +160,9 @@ impl Network {
         Self { process, output, directory: directory.to_owned(), _temporary: None }
     }
 
-    /// Begins to start the network in a folder, and kills it after that time.
-    pub fn kill_while_it_starts(directory: &Path, after: Duration) {
-        kill_after(Self::command(directory, &[]), after);
+    /// Begins to start the network in a folder with further arguments, and kills it after that time.
+    pub fn kill_while_it_starts(directory: &Path, arguments: &[&str], after: Duration) {
+        kill_after(Self::command(directory, arguments), after);
     }
 
     /// Tries to start the network in a folder where it cannot start, and returns what it says.
@@ -172,9 +172,13 @@ impl Network {
         String::from_utf8(output.stderr).unwrap()
     }
 
+    /// Most tests look at one certificate: the month would cost them time.
     fn command(directory: &Path, arguments: &[&str]) -> Command {
         let mut command = Command::new(nanotrace());
         command.args(["up", "--port", "0", "--verifier", "127.0.0.1:0", "--data-dir"]).arg(directory);
+        if !arguments.contains(&"--demo") {
+            command.args(["--demo", "one"]);
+        }
         command.args(arguments);
         command
     }
@@ -252,7 +256,8 @@ fn operations_address(output: &mut impl BufRead) -> String {
     }
 }
 
-fn kill_after(mut command: Command, time: Duration) {
+/// Begins to run a program, and kills it after that time.
+pub fn kill_after(mut command: Command, time: Duration) {
     let mut process = command.stdout(Stdio::null()).spawn().unwrap();
     std::thread::sleep(time);
     process.kill().unwrap();

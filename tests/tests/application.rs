@@ -18,7 +18,7 @@ fn a_certificate_lives_from_application_to_withdrawal() {
     fs::write(&dossier, "what the applicant hands in").unwrap();
     let dossier = dossier.display();
     bodies.done(&format!(
-        "lab register LabMSP --number L-17 --method {METHOD} --from 2026-01-01 --until 2090-01-01"
+        "lab register CustomsMSP --number L-17 --method {METHOD} --from 2026-01-01 --until 2090-01-01"
     ));
 
     let submit =

@@ -72,9 +72,6 @@ impl Confided {
         fs::write(&fields, json!({name: {"ZnO": "98.5", "silane": value}, other_name: other}).to_string())
             .unwrap();
         let bodies = &self.bodies;
-        bodies.done(&format!(
-            "lab register LabMSP --number L-17 --method {METHOD} --from 2026-01-01 --until 2090-01-01"
-        ));
         let submitted = bodies.done(&format!(
             "application submit --title NM-110 --scheme {SCHEME} --scheme-version 1 --dossier {dossier}"
         ));

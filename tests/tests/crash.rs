@@ -61,7 +61,7 @@ async fn nothing_acknowledged_is_lost_however_often_the_process_is_killed() {
     for round in 0..setting("NANOTRACE_KILLS", KILLS) {
         if round % KILLED_AT_START == KILLED_AT_START - 1 {
             let after = Duration::from_millis(random.u64(0..START_MILLISECONDS));
-            Network::kill_while_it_starts(folder.path(), after);
+            Network::kill_while_it_starts(folder.path(), &[], after);
             continue;
         }
         let network = Network::start_in(folder.path());

@@ -52,7 +52,7 @@ pub fn document(particulars: &Particulars) -> Value {
     credential(particulars, subject)
 }
 
-/// A test makes sure that the file is an object.
-fn material() -> Map<String, Value> {
+/// The members of `credentialSubject` that describe the material. A test makes sure that the file is an object.
+pub fn material() -> Map<String, Value> {
     serde_json::from_str(MATERIAL).unwrap_or_default()
 }

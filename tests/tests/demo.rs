@@ -1,0 +1,151 @@
+//! The demonstration on a running network: every state is there, and nothing twice.
+
+#![allow(clippy::unwrap_used, clippy::indexing_slicing)]
+
+use std::{collections::BTreeMap, process::Command, time::Duration};
+
+use serde_json::{Value, json};
+use tests::{Network, assert_success, bodies::Bodies, get, kill_after, nanotrace, random, run};
+
+/// How often a start that plays the month, and the month by itself, are interrupted.
+const INTERRUPTS: usize = 6;
+/// How the applications end, by the number of them.
+const APPLICATIONS: [(&str, usize); 9] = [
+    ("accepted", 1),
+    ("decided", 1),
+    ("evaluated", 1),
+    ("granted", 8),
+    ("refused", 1),
+    ("returned", 1),
+    ("reviewed", 1),
+    ("submitted", 1),
+    ("withdrawn", 1),
+];
+/// What a scan of the certificates answers.
+const ANSWERS: [(&str, usize); 4] = [("superseded", 1), ("suspended", 1), ("valid", 5), ("withdrawn", 1)];
+
+#[test]
+fn the_month_is_played_once_however_often_it_is_asked_for() {
+    let folder = tempfile::tempdir().unwrap();
+    let bodies = Bodies::over(Network::start_with(folder.path(), &["--demo", "full"]));
+    let first = bodies.network.code().to_string();
+    let block = |bodies: &Bodies| answer(bodies, &first)["asOf"]["block"].as_u64().unwrap();
+    let after_start = block(&bodies);
+    let stories = bodies.done("demo");
+    assert_all_is_there(&bodies, &stories);
+    assert_eq!(bodies.done("demo"), stories);
+    assert_eq!(block(&bodies), after_start, "something was played twice");
+
+    // The field that was opened is the one that was handed in.
+    let disclosure = folder.path().join("demonstration/disclosure.json");
+    let verify = ["cert", "verify-disclosure", disclosure.to_str().unwrap()];
+    assert!(assert_success(&bodies.network.nanotrace(&verify)).contains("GENUINE"));
+
+    // What people do with a certificate stays, also after another start.
+    let suspended = stories.as_array().unwrap().iter().find(|story| story["verdict"] == "suspended").unwrap();
+    let suspended = suspended["certificate"].as_str().unwrap();
+    bodies.done(&format!("cert lift {suspended} --reason cleared"));
+    let after_lift = block(&bodies);
+    assert!(bodies.network.stop());
+    let bodies = Bodies::over(Network::start_with(folder.path(), &["--demo", "full"]));
+    bodies.done("demo");
+    assert_eq!(bodies.scanned(suspended, "").0, "valid");
+    assert_eq!(block(&bodies), after_lift);
+}
+
+#[test]
+fn a_month_that_is_killed_goes_on_and_does_nothing_twice() {
+    let mut random = random();
+    let folder = tempfile::tempdir().unwrap();
+    for _ in 0..INTERRUPTS {
+        let after = Duration::from_millis(random.u64(500..2_500));
+        Network::kill_while_it_starts(folder.path(), &["--demo", "full"], after);
+    }
+    assert_goes_on(Network::start_with(folder.path(), &["--demo", "full"]));
+
+    let folder = tempfile::tempdir().unwrap();
+    let network = Network::start_with(folder.path(), &["--demo", "none"]);
+    assert!(!network.certificate_file().exists());
+    for _ in 0..INTERRUPTS {
+        let mut demo = Command::new(nanotrace());
+        demo.arg("demo").env("NANOTRACE_DATA", network.directory());
+        kill_after(demo, Duration::from_millis(random.u64(50..400)));
+    }
+    assert_goes_on(network);
+}
+
+fn assert_goes_on(network: Network) {
+    let bodies = Bodies::over(network);
+    let stories = bodies.done("demo");
+    assert_all_is_there(&bodies, &stories);
+}
+
+/// Without a network there is nothing to play on; and one certificate is not the month.
+#[test]
+fn the_first_start_plays_as_much_as_it_is_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let output = run(&["demo", "--data-dir", folder.path().to_str().unwrap()]);
+    assert_eq!(output.status.code(), Some(2));
+    let bodies = Bodies::over(Network::start_with(folder.path(), &["--demo", "one"]));
+    let listed = bodies.done("application list");
+    assert_eq!(listed.as_array().unwrap().len(), 1);
+    let code = bodies.network.code().to_string();
+    assert_eq!(bodies.scanned(&code, "").0, "valid");
+    let application = answer(&bodies, &code)["application"].clone();
+    assert!(application.is_null() || application == listed[0]["application"], "{application}");
+}
+
+/// By what `demo` prints, the applications on the ledger, and the verifier's answers.
+fn assert_all_is_there(bodies: &Bodies, stories: &Value) {
+    let stories = stories.as_array().unwrap();
+    assert_eq!(counted(stories.iter().map(|story| text(&story["state"]))), expected(&APPLICATIONS));
+    let listed = bodies.done("application list");
+    let listed = listed.as_array().unwrap();
+    assert_eq!(
+        counted(listed.iter().map(|application| text(&application["state"]))),
+        expected(&APPLICATIONS)
+    );
+
+    let mut answers = Vec::new();
+    for story in stories {
+        let id = story["application"].as_str().unwrap();
+        assert_no_step_is_taken_twice(&bodies.done(&format!("application show {id}")));
+        let Some(code) = story["certificate"].as_str() else { continue };
+        let answer = answer(bodies, code);
+        let subject = &answer["document"]["credentialSubject"];
+        assert!(subject.is_null() || subject["demonstration"] == json!(true), "{answer}");
+        let cause = answer["reasons"][0]["cause"].as_str();
+        answers.push(cause.unwrap_or(answer["result"].as_str().unwrap()).to_owned());
+        assert_eq!(story["verdict"], json!(answers.last().unwrap()));
+        let page = get(&bodies.network.verifier(), &format!("/c/{code}"));
+        assert!(page.contains(story["title"].as_str().unwrap()), "{page}");
+    }
+    assert_eq!(counted(answers.into_iter()), expected(&ANSWERS));
+}
+
+fn assert_no_step_is_taken_twice(application: &Value) {
+    let steps = application["steps"].as_array().unwrap();
+    for (step, times) in counted(steps.iter().map(|step| text(&step["step"]))) {
+        assert_eq!(times, 1, "{step}: {application}");
+    }
+}
+
+fn answer(bodies: &Bodies, code: &str) -> Value {
+    let answer = get(&bodies.network.verifier(), &format!("/api/v1/certificates/{code}"));
+    serde_json::from_str(&answer).unwrap()
+}
+
+fn counted(names: impl Iterator<Item = String>) -> BTreeMap<String, usize> {
+    names.fold(BTreeMap::new(), |mut counts, name| {
+        *counts.entry(name).or_default() += 1;
+        counts
+    })
+}
+
+fn expected(counts: &[(&str, usize)]) -> BTreeMap<String, usize> {
+    counts.iter().map(|(name, count)| ((*name).to_owned(), *count)).collect()
+}
+
+fn text(value: &Value) -> String {
+    value.as_str().unwrap().to_owned()
+}
