@@ -17,7 +17,7 @@ use crate::{
 /// the name of the person who takes it: handed in, returned, accepted, evaluated, reviewed, decided, refused, withdrawn and
 /// granted. Of the certificates some are valid, one is suspended, one was suspended by the accreditation body and is valid again,
 /// one is withdrawn, one superseded, and one has confidential fields of which one is opened. Where the network has a second
-/// certification body, some are its. Everything is dated as it happens, and marked as a demonstration.
+/// certification body (an organisation SecondBody with the chaincode nanotrace-second), some are its. Everything is dated as it happens, and marked as a demonstration.
 ///
 /// The first `nanotrace up` plays it (see its --demo). Played again, it does what is missing and nothing twice, and says
 /// how everything stands.

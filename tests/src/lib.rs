@@ -10,6 +10,7 @@ pub mod durability;
 pub mod flood;
 pub mod follower;
 pub mod hostile;
+pub mod service;
 pub mod source;
 
 use std::{

@@ -2,10 +2,17 @@
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
 
-use std::{collections::BTreeMap, process::Command, time::Duration};
+use std::{collections::BTreeMap, fs, net::TcpListener, path::Path, process::Command, time::Duration};
 
+use chaincode::package::{self, Connection};
 use serde_json::{Value, json};
-use tests::{Network, assert_success, bodies::Bodies, get, kill_after, nanotrace, random, run};
+use tests::{
+    Network, assert_success, bodies::Bodies, get, kill_after, nanotrace, random, repository, run,
+    service::Service,
+};
+
+/// The second certification body's chaincode, as the demonstration calls it.
+const SECOND: &str = "nanotrace-second";
 
 /// How often a start that plays the month, and the month by itself, are interrupted.
 const INTERRUPTS: usize = 6;
@@ -80,6 +87,56 @@ fn assert_goes_on(network: Network) {
     assert_all_is_there(&bodies, &stories);
 }
 
+/// On a network of two certification bodies each has its own part of the month.
+#[test]
+fn a_second_body_plays_its_part() {
+    let folder = tempfile::tempdir().unwrap();
+    configure_second_body(folder.path());
+    let bodies = Bodies::over(Network::start_with(folder.path(), &["--demo", "one"]));
+    let (done, said) = bodies.decide("body join SecondBodyMSP", &["CertBody", "Accreditation"]);
+    assert!(done, "{said}");
+    let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
+    let (label, package) = (format!("{SECOND}_0.2.0"), bodies.file("second.tar.gz"));
+    let package = package.to_str().unwrap();
+    bodies.ran(&format!("chaincode package --label {label} --address {address} --out {package}"));
+    let id = package::package(&label, &Connection::plain(&address)).unwrap().id;
+    let _service = Service::start(&address, &id);
+    let everybody = ["CertBody", "SecondBody", "Lab", "Industry", "Customs", "Accreditation"];
+    let policy = "AND('SecondBodyMSP.peer','AccreditationMSP.peer')";
+    let (done, said) = bodies.define(SECOND, package, policy, &everybody);
+    assert!(done, "{said}");
+
+    let stories = bodies.done("demo");
+    let own = |body: &str| stories.as_array().unwrap().iter().filter(|story| story["body"] == body).count();
+    assert_eq!((own("CertBodyMSP"), own("SecondBodyMSP")), (11, 5));
+    for (chaincode, count) in [("nanotrace", 11), (SECOND, 5)] {
+        let listed = bodies.done(&format!("application list --chaincode {chaincode}"));
+        assert_eq!(listed.as_array().unwrap().len(), count, "{chaincode}");
+    }
+    assert_answers(&bodies, stories.as_array().unwrap());
+    assert_eq!(bodies.done("demo"), stories);
+}
+
+/// Configuration files of a network that has the organisation of a second certification body.
+fn configure_second_body(folder: &Path) {
+    let part = |text: &str, from: &str, to: &str| {
+        let from = text.find(from).unwrap();
+        text[from..from + text[from..].find(to).unwrap()].to_owned()
+    };
+    let read = |name: &str| fs::read_to_string(repository().join(name)).unwrap();
+    let crypto = read("crypto-config/crypto-config.yaml");
+    let second = part(&crypto, "  - Name: CertBody", "  # The accreditation body");
+    let second = second.replace("CertBody", "SecondBody").replace("certbody", "secondbody");
+    fs::write(folder.join("crypto-config.yaml"), format!("{}\n{second}", crypto.trim_end())).unwrap();
+
+    let configtx = read("configtx.yaml");
+    let second = part(&configtx, "  - &CertBody", "  - &Accreditation");
+    let second = second.replace("CertBody", "SecondBody").replace("certbody", "secondbody");
+    let configtx = configtx.replacen("  - &Lab", &format!("{second}  - &Lab"), 1);
+    fs::write(folder.join("configtx.yaml"), format!("{}\n        - *SecondBody\n", configtx.trim_end()))
+        .unwrap();
+}
+
 /// Without a network there is nothing to play on; and one certificate is not the month.
 #[test]
 fn the_first_start_plays_as_much_as_it_is_told() {
@@ -106,10 +163,17 @@ fn assert_all_is_there(bodies: &Bodies, stories: &Value) {
         expected(&APPLICATIONS)
     );
 
-    let mut answers = Vec::new();
     for story in stories {
         let id = story["application"].as_str().unwrap();
         assert_no_step_is_taken_twice(&bodies.done(&format!("application show {id}")));
+    }
+    assert_answers(bodies, stories);
+}
+
+/// What the public is told of each certificate, by JSON and page.
+fn assert_answers(bodies: &Bodies, stories: &[Value]) {
+    let mut answers = Vec::new();
+    for story in stories {
         let Some(code) = story["certificate"].as_str() else { continue };
         let answer = answer(bodies, code);
         let subject = &answer["document"]["credentialSubject"];

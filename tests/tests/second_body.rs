@@ -2,48 +2,18 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
 
-use std::{
-    io::{BufRead, BufReader},
-    net::TcpListener,
-    process::{Child, Command, Stdio},
-};
+use std::net::TcpListener;
 
 use chaincode::package::{self, Connection};
 use serde_json::Value;
 use tests::{
     bodies::{Bodies, SCHEME},
-    nanotrace,
+    service::Service,
 };
 
 const BODY: &str = "LabMSP";
 const CHAINCODE: &str = "nanotrace-lab";
 const ISSUER: &str = "did:web:lab.nanotrace.example";
-
-/// `nanotrace chaincode` in a process of its own.
-struct Service(Child);
-
-impl Service {
-    fn start(address: &str, package_id: &str) -> Self {
-        let mut process = Command::new(nanotrace())
-            .args(["chaincode", "--id", package_id, "--address", address])
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut output = BufReader::new(process.stdout.take().unwrap());
-        let mut line = String::new();
-        output.read_line(&mut line).unwrap();
-        assert!(line.contains("listens on"), "{line}");
-        Self(process)
-    }
-}
-
-impl Drop for Service {
-    fn drop(&mut self) {
-        // Harmless where the process has ended already.
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
 
 #[test]
 fn a_second_body_joins_and_certifies_beside_the_first() {
