@@ -4,12 +4,15 @@ mod report;
 
 use std::{fs, path::PathBuf, sync::Arc, time::Duration};
 
-use bench::{DocumentError, Load, Plan, ServerProcess, Stop, Template};
+use bench::{DocumentError, Load, People, Plan, ServerProcess, Stop, Template};
 use certificate::{document::LedgerBinding, multikey};
 use peer_client::{ConnectionProfile, certificate::Contract, profile::ProfileError};
 
 use crate::{
-    cert::{contract, files},
+    cert::{
+        contract, files,
+        network::{APPLICANT, Caller, EVALUATOR, LABORATORY, OFFICER, REVIEWER},
+    },
     exit::{Exit, Failure},
     up,
 };
@@ -71,6 +74,9 @@ pub struct Args {
 enum Operation {
     /// Issue a certificate, and wait until it is committed.
     Issue,
+    /// Take a certificate the whole path, in seven transactions: application, acceptance, test report, evaluation, review, decision,
+    /// grant. What is counted are certificates.
+    Path,
     /// Ask for a certificate; nothing is written.
     Evaluate,
 }
@@ -81,6 +87,7 @@ pub async fn run(args: Args) -> Result<Exit, Failure> {
     let load = Arc::new(prepare(&profile, &args).await?);
     let operation = match args.operation {
         Operation::Issue => bench::Operation::Issue,
+        Operation::Path => bench::Operation::Path,
         Operation::Evaluate => bench::Operation::Evaluate,
     };
     let mut rounds = Vec::with_capacity(args.in_flight.len());
@@ -112,22 +119,50 @@ async fn prepare(profile: &ConnectionProfile, args: &Args) -> Result<Load, Failu
     let ledger = LedgerBinding { channel: profile.channel.clone(), genesis: profile.genesis.clone() };
     // Decided a little in the past: the clocks of client and server may differ by a moment.
     let template = Template::new(ledger, now.plus_seconds(-60), key).map_err(no_documents)?;
-    let officer = officer(profile, &args.org).await?;
+    let officer = person(profile, &args.org, OFFICER.organisation, OFFICER.user).await?;
     let (issued, document) = template.one().map_err(no_documents)?;
     contract::submit(officer.certificate_issue(document)).await?;
+    let mut people = Vec::new();
+    if matches!(args.operation, Operation::Path) {
+        let laboratory = profile.organisation(LABORATORY.organisation).map_err(usage)?;
+        contract::submit_once(bench::laboratory(&accreditor, &laboratory.msp_id, now)).await?;
+        for _ in 0..args.connections {
+            people.push(self::people(profile, &args.org).await?);
+        }
+    }
     let mut contracts = vec![officer];
     for _ in 1..args.connections {
-        contracts.push(self::officer(profile, &args.org).await?);
+        contracts.push(person(profile, &args.org, OFFICER.organisation, OFFICER.user).await?);
     }
-    Ok(Load { contracts, template: Arc::new(template), issued })
+    Ok(Load { contracts, people, template: Arc::new(template), issued })
 }
 
-/// The certification body's clerk at the gateway to be loaded, which may be another organisation's.
-async fn officer(profile: &ConnectionProfile, gateway: &str) -> Result<Contract, Failure> {
-    let usage = |error: ProfileError| Failure::usage(error.to_string());
-    let mut organisation = profile.organisation("CertBody").map_err(usage)?.clone();
+/// Those who take a certificate the whole path.
+async fn people(profile: &ConnectionProfile, gateway: &str) -> Result<People, Failure> {
+    let at = |caller: Caller| person(profile, gateway, caller.organisation, caller.user);
+    Ok(People {
+        applicant: at(APPLICANT).await?,
+        laboratory: at(LABORATORY).await?,
+        evaluator: at(EVALUATOR).await?,
+        reviewer: at(REVIEWER).await?,
+        decision_maker: at(OFFICER).await?,
+    })
+}
+
+/// A person at the gateway to be loaded, which may be another organisation's.
+async fn person(
+    profile: &ConnectionProfile,
+    gateway: &str,
+    organisation: &str,
+    user: &str,
+) -> Result<Contract, Failure> {
+    let mut organisation = profile.organisation(organisation).map_err(usage)?.clone();
     organisation.gateway = profile.organisation(gateway).map_err(usage)?.gateway.clone();
-    contract::at(profile, &organisation, "User1").await
+    contract::at(profile, &organisation, user).await
+}
+
+fn usage(error: ProfileError) -> Failure {
+    Failure::usage(error.to_string())
 }
 
 /// The process that was named, or the one that runs on this data directory. None where the server may be anywhere.

@@ -44,6 +44,8 @@ pub struct Template {
     /// The hash of the proof's own claims, which is the same for all.
     proof_hash: [u8; 32],
     key: SigningKey,
+    /// On which it is decided.
+    day: String,
 }
 
 /// What is signed before the load begins, to be taken one by one by many clients.
@@ -53,8 +55,16 @@ pub struct Documents {
     taken: AtomicUsize,
 }
 
+/// A document in both of its forms, canonical, and the application on which it may be granted.
+pub(crate) struct Document {
+    pub(crate) application: Code,
+    pub(crate) unsigned: String,
+    pub(crate) signed: String,
+}
+
 /// What makes a document another one.
 struct Variation {
+    application: Code,
     code: Code,
     list: u32,
     index: u32,
@@ -66,7 +76,7 @@ impl Template {
         let issuer = Issuer { id: ISSUER.into(), name: ISSUER_NAME.into() };
         let public_key = multikey::public_to_text(&key.verifying_key());
         let method = format!("{ISSUER}#{public_key}");
-        let mut variation = Variation { code: random_code()?, list: 0, index: 0, proof_value: String::new() };
+        let mut variation = Variation::new(random_code()?, 0, 0)?;
         let status = StatusEntry { lists: STATUS_LISTS.into(), list: 0, index: 0 };
         let validity = Validity { from: decided, until: decided.plus_years(3).unwrap_or(decided) };
         let particulars = Particulars { code: variation.code, issuer, ledger, status, decided, validity };
@@ -81,13 +91,19 @@ impl Template {
             unsigned: Cut::new(canonical_text(&document)?, &variation.texts()),
             proof_hash: Sha256::digest(canonical_text(&claims)?).into(),
             key,
+            day: decided.to_string().split('T').next().unwrap_or_default().to_owned(),
         })
+    }
+
+    /// The day of the decision, such as 2026-01-31.
+    pub(crate) fn day(&self) -> &str {
+        &self.day
     }
 
     /// One signed document, canonical, and its code.
     pub fn one(&self) -> Result<(Code, String), DocumentError> {
         let (code, list) = (random_code()?, random_list()?);
-        let mut variation = Variation { code, list, index: 0, proof_value: String::new() };
+        let mut variation = Variation::new(code, list, 0)?;
         self.sign(&mut variation);
         Ok((code, self.text(&variation)))
     }
@@ -117,7 +133,7 @@ impl Documents {
             if number > 0 && index == 0 {
                 list += 1;
             }
-            let mut variation = Variation { code: random_code()?, list, index, proof_value: String::new() };
+            let mut variation = Variation::new(random_code()?, list, index)?;
             template.sign(&mut variation);
             signed.push(variation);
         }
@@ -128,8 +144,21 @@ impl Documents {
 
     /// The next document, canonical and signed; none when all are taken.
     pub fn take(&self) -> Option<String> {
-        let variation = self.signed.get(self.taken.fetch_add(1, Ordering::Relaxed))?;
-        Some(self.template.text(variation))
+        Some(self.template.text(self.next()?))
+    }
+
+    /// The next document in both forms.
+    pub fn take_both(&self) -> Option<Document> {
+        let variation = self.next()?;
+        Some(Document {
+            application: variation.application,
+            unsigned: self.template.unsigned.fill(&variation.texts()),
+            signed: self.template.text(variation),
+        })
+    }
+
+    fn next(&self) -> Option<&Variation> {
+        self.signed.get(self.taken.fetch_add(1, Ordering::Relaxed))
     }
 
     fn check(&self) -> Result<(), DocumentError> {
@@ -141,6 +170,11 @@ impl Documents {
 }
 
 impl Variation {
+    /// Not signed yet.
+    fn new(code: Code, list: u32, index: u32) -> Result<Self, getrandom::Error> {
+        Ok(Self { application: random_code()?, code, list, index, proof_value: String::new() })
+    }
+
     /// The texts by which documents differ, in any order; each is unlike all else in the document.
     fn texts(&self) -> [String; 5] {
         [

@@ -8,13 +8,14 @@ use std::{
     time::{Duration, Instant},
 };
 
-use certificate::Code;
-use peer_client::certificate::{CallError, Committed, Contract};
+use certificate::{Code, record::Recommendation};
+use peer_client::certificate::{CallError, Committed, Contract, Update};
 use tokio::{sync::watch, task::JoinSet, time::sleep_until};
 
 use crate::{
-    documents::{DocumentError, Documents, Template},
+    documents::{Document, DocumentError, Documents, Template},
     process::{ServerProcess, own_cpu_time},
+    setup,
 };
 
 /// Documents are signed before a round for more than any server has yet committed.
@@ -28,6 +29,8 @@ const FAILURES_IN_A_ROW: u32 = 10;
 pub enum Operation {
     /// A certificate is issued; done when it is committed.
     Issue,
+    /// A certificate takes the whole path, from its application to the grant: seven transactions, one after the other.
+    Path,
     /// A certificate is asked for; nothing is written.
     Evaluate,
 }
@@ -36,9 +39,20 @@ pub enum Operation {
 pub struct Load {
     /// The connections, used in turn.
     pub contracts: Vec<Contract>,
+    /// Those who act on the whole path, used in turn; nobody where that is not loaded.
+    pub people: Vec<People>,
     pub template: Arc<Template>,
     /// A certificate that is on the ledger.
     pub issued: Code,
+}
+
+/// The contract in the names of those who act on the path of a certificate.
+pub struct People {
+    pub applicant: Contract,
+    pub laboratory: Contract,
+    pub evaluator: Contract,
+    pub reviewer: Contract,
+    pub decision_maker: Contract,
 }
 
 pub struct Plan {
@@ -74,9 +88,9 @@ pub struct Round {
 /// How long one transaction took.
 #[derive(Clone, Copy)]
 pub struct Times {
-    /// From the proposal to the commit, or to the answer.
+    /// From the (first) proposal to the commit, or to the answer.
     pub whole: Duration,
-    /// From handing over the endorsed transaction until it was known to be committed; `whole` of an evaluation.
+    /// Of the last transaction: from handing over the endorsed transaction until it was known to be committed; `whole` of an evaluation.
     pub commit: Duration,
 }
 
@@ -173,8 +187,9 @@ async fn client(shared: Arc<Shared>, number: usize) -> Seen {
     let mut failures_in_a_row = 0;
     let contracts = &shared.load.contracts;
     let Some(contract) = contracts.get(number % contracts.len().max(1)) else { return seen };
+    let people = shared.load.people.get(number % shared.load.people.len().max(1));
     while !shared.is_over() && failures_in_a_row < FAILURES_IN_A_ROW {
-        match shared.transact(contract).await {
+        match shared.transact(contract, people).await {
             None => shared.end(),
             Some(Ok(times)) => {
                 failures_in_a_row = 0;
@@ -193,10 +208,17 @@ async fn client(shared: Arc<Shared>, number: usize) -> Seen {
 
 impl Shared {
     /// One transaction; none when there are no documents left.
-    async fn transact(&self, contract: &Contract) -> Option<Result<Times, CallError>> {
+    async fn transact(
+        &self,
+        contract: &Contract,
+        people: Option<&People>,
+    ) -> Option<Result<Times, CallError>> {
         match self.operation {
             Operation::Evaluate => Some(evaluate(contract, self.load.issued).await),
             Operation::Issue => Some(issue(contract, self.documents.take()?).await),
+            Operation::Path => {
+                Some(path(people?, self.documents.take_both()?, self.load.template.day()).await)
+            }
         }
     }
 
@@ -223,8 +245,35 @@ impl Shared {
 }
 
 async fn issue(contract: &Contract, document: String) -> Result<Times, CallError> {
+    timed(Instant::now(), contract.certificate_issue(document)).await
+}
+
+/// Each step is committed before the next begins, as people would take them.
+async fn path(people: &People, document: Document, day: &str) -> Result<Times, CallError> {
     let begun = Instant::now();
-    let transaction = contract.certificate_issue(document).endorse().await?;
+    let Document { application: id, unsigned, signed } = document;
+    for step in people.steps(id, unsigned, day) {
+        step.submit().await?;
+    }
+    timed(begun, people.decision_maker.certificate_grant(id, signed)).await
+}
+
+impl People {
+    /// From the application to the decision.
+    fn steps(&self, id: Code, document: String, day: &str) -> [Update; 6] {
+        [
+            self.applicant.application_submit(&setup::application(id)),
+            self.evaluator.application_accept(id),
+            self.laboratory.application_report(id, &setup::report(day)),
+            self.evaluator.application_evaluate(id, "benchmark", Recommendation::Grant),
+            self.reviewer.application_review(id, "benchmark"),
+            self.decision_maker.application_decide(id, document),
+        ]
+    }
+}
+
+async fn timed(begun: Instant, update: Update) -> Result<Times, CallError> {
+    let transaction = update.endorse().await?;
     let endorsed = Instant::now();
     Committed::of(&transaction).await?;
     Ok(Times { whole: begun.elapsed(), commit: endorsed.elapsed() })

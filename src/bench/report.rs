@@ -22,6 +22,7 @@ pub fn print(rounds: Vec<Round>, operation: Operation, as_json: bool) -> Result<
     }
     let (what, measured) = match operation {
         Operation::Issue => ("committed/s", "submit to commit, ms"),
+        Operation::Path => ("granted/s", "grant: submit to commit, ms"),
         Operation::Evaluate => ("answers/s", "answer, ms"),
     };
     output::line(format!("{:>9}  {what:>11}  {measured:^26}  {:^26}  CPU, ms each", "", "whole, ms"))?;

@@ -97,6 +97,21 @@ fn a_certificate_lives_from_application_to_withdrawal() {
     assert_eq!(bodies.scanned(code, &format!("?at={while_valid}")).0, "valid", "at {while_valid}");
 }
 
+#[test]
+fn a_load_takes_certificates_the_whole_path() {
+    let bodies = Bodies::start();
+    let load = "bench --operation path --in-flight 1,4 --count 10 --warm-up 0s";
+    let measured = bodies.done(load);
+    assert_eq!(measured["operation"], "path");
+    for round in measured["rounds"].as_array().unwrap() {
+        assert_eq!((&round["transactions"], &round["failures"]), (&json!(10), &json!(0)), "{round}");
+    }
+    let granted = bodies.done("application list --state granted");
+    // What was under way when a round ended is granted too; and the first start's.
+    let granted = granted.as_array().unwrap().len();
+    assert!((21..=26).contains(&granted), "{granted}");
+}
+
 /// By the accreditation body alone; by the page, the JSON and the command line.
 #[test]
 fn a_certificate_of_a_compromised_key_is_not_valid() {
