@@ -10,6 +10,7 @@ use std::time::Instant;
 
 use bytes::Bytes;
 use certificate::DateTime;
+use design::{ICON, STYLE};
 use http::request::Parts;
 use http::{Method, Response, StatusCode, header};
 use http_body_util::Full;
@@ -30,8 +31,6 @@ use crate::routes::{self, Route};
 use crate::served::ServedModel;
 use crate::sync_status::AsOf;
 
-const STYLE: &str = include_str!("../assets/style.css");
-const ICON: &str = include_str!("../assets/icon.svg");
 const SCHEMA: &str = include_str!("../../chaincode/certificate/schema/certificate-v1.json");
 const CONTEXT: &str = include_str!("../../chaincode/certificate/schema/context-v1.json");
 const SVG: &str = "image/svg+xml";
