@@ -69,6 +69,7 @@ enum Command {
     Body(body::Args),
     Chaincode(chaincode::Args),
     Verifier(verifier::Args),
+    Portal(portal::command::Args),
     Replay(replay::Args),
     Ledger(ledger::Args),
     Demo(demo::Args),
@@ -147,6 +148,14 @@ async fn run(command: Command) -> Result<Exit, Failure> {
         Command::Body(args) => body::run(args).await,
         Command::Chaincode(args) => chaincode::run(args).await,
         Command::Verifier(args) => verifier::run(args, metrics()?).await,
+        Command::Portal(args) => {
+            privacy::keep_files_private();
+            let stopped = || {
+                let mut signals = signals::Signals::listen()?;
+                Ok(async move { signals.received().await })
+            };
+            portal::command::run(args, stopped).await
+        }
         Command::Replay(args) => replay::run(args),
         Command::Ledger(args) => ledger::run(args),
         Command::Cert(args) => cert::run(args).await,

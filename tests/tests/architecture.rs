@@ -144,6 +144,15 @@ fn a_client_links_no_node() {
     );
 }
 
+#[test]
+fn a_portal_links_no_node() {
+    none_reaches(
+        &["portal"],
+        &["endorsement", "follower", "ledger", "node", "ordering", "rocksdb", "validation", "verifier"],
+    );
+    none_reaches(&["design"], &["tokio", "verifier", "portal"]);
+}
+
 /// The sources under these folders of a crate, without those of crates that lie within.
 fn sources(folder: &Path, folders: &[&str]) -> String {
     let mut text = fs::read_to_string(folder.join("build.rs")).unwrap_or_default();

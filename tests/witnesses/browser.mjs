@@ -1,6 +1,6 @@
 // Opens pages in headless Chromium, keeps screenshots, and lets axe-core look for accessibility defects.
 // Arguments: a folder for the screenshots, then name=url pairs. Prints one JSON line a page and width;
-// exit 0 if nothing was found and no page needed more width than it had.
+// exit 0 if nothing was found and no page needed more width than it had. COOKIE=name=value logs the browser in.
 import { readFileSync, mkdirSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import puppeteer from 'puppeteer-core';
@@ -24,6 +24,10 @@ for (const pair of pages) {
     await page.setBypassCSP(true);
     await page.setViewport({ width, height: 900 });
     await page.emulateMediaFeatures([{ name: 'prefers-color-scheme', value: scheme }]);
+    if (process.env.COOKIE) {
+      const [name, value] = process.env.COOKIE.split('=');
+      await page.setCookie({ name, value, url });
+    }
     const response = await page.goto(url, { waitUntil: 'load' });
     await page.screenshot({ path: `${folder}/${name}-${form}.png`, fullPage: true });
     await page.evaluate(axe);

@@ -1,0 +1,176 @@
+//! `nanotrace portal`: the pages where people work, and what its operator does at the command line.
+
+use std::net::SocketAddr;
+
+use commands::{
+    exit::{Exit, Failure},
+    output,
+};
+
+use crate::{BaseUrl, Config, Database, InviteError, Post, Server, Verdict};
+
+/// Serve the portal, where people register, log in and are administrated in a browser.
+///
+/// It speaks plain HTTP on a loopback address alone. For people elsewhere, a reverse proxy on this machine answers with
+/// TLS at the address of --url, and names its client last in X-Forwarded-For. Mails go into a folder unless --mail names a
+/// server. Nothing is decided here: decisions about certificates are the ledger's.
+///
+/// It runs until Ctrl-C or SIGTERM. Exit codes: 0 stopped, 2 wrong usage or input, 4 anything else, such as a port in use
+/// or a database that does not answer.
+#[derive(clap::Args)]
+#[command(args_conflicts_with_subcommands = true)]
+pub struct Args {
+    #[command(subcommand)]
+    command: Option<Command>,
+    #[command(flatten)]
+    serve: ServeArgs,
+}
+
+#[derive(clap::Subcommand)]
+enum Command {
+    /// The administrators of organisations.
+    #[command(subcommand)]
+    Admin(AdminCommand),
+    /// The log of who did what.
+    #[command(subcommand)]
+    Audit(AuditCommand),
+}
+
+#[derive(clap::Subcommand)]
+enum AdminCommand {
+    Create(CreateArgs),
+}
+
+#[derive(clap::Subcommand)]
+enum AuditCommand {
+    Verify(VerifyArgs),
+}
+
+#[derive(clap::Args)]
+struct ServeArgs {
+    #[command(flatten)]
+    database: DatabaseArgs,
+    /// Where to listen: a loopback address. Port 0 is any free one.
+    #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:8090")]
+    listen: SocketAddr,
+    /// The address under which people reach the portal: https://…, or http:// for this machine alone. [default:
+    /// http://localhost and the port of --listen]
+    #[arg(long, value_name = "URL")]
+    url: Option<BaseUrl>,
+    /// Where mails go: smtps://USER:PASSWORD@HOST, smtp://HOST?tls=required, or a folder, for a demonstration.
+    #[arg(
+        long,
+        value_name = "URL|FOLDER",
+        env = "NANOTRACE_PORTAL_MAIL",
+        hide_env_values = true,
+        default_value = "portal-data/mails"
+    )]
+    mail: String,
+    /// The address that mails come from.
+    #[arg(long, value_name = "ADDRESS", default_value = "portal@localhost")]
+    sender: String,
+}
+
+#[derive(clap::Args)]
+struct DatabaseArgs {
+    /// The database: the path of a SQLite file, which is made where it is missing, or postgres://USER:PASSWORD@HOST/NAME.
+    #[arg(
+        long,
+        value_name = "PATH|URL",
+        env = "NANOTRACE_PORTAL_DATABASE",
+        hide_env_values = true,
+        default_value = "portal-data/portal.db"
+    )]
+    database: String,
+}
+
+/// Invite an administrator of an organisation, and print the link.
+///
+/// Whoever opens the link makes the account: once, and within a week. The administrator then invites colleagues. Exit
+/// codes: 0 done, 1 the address has an account already, 2 wrong usage or input, 4 anything else.
+#[derive(clap::Args)]
+struct CreateArgs {
+    #[command(flatten)]
+    database: DatabaseArgs,
+    /// The organisation, by its MSP id.
+    #[arg(long, value_name = "MSP-ID")]
+    organisation: String,
+    /// The administrator's e-mail address.
+    #[arg(long, value_name = "ADDRESS")]
+    email: String,
+    /// The address under which people reach the portal.
+    #[arg(long, value_name = "URL", default_value = "http://localhost:8090")]
+    url: BaseUrl,
+}
+
+/// Check that no entry of the audit log was changed or removed.
+///
+/// Prints how many entries there are and the hash of the newest. Keep it: whoever can write the whole database could write
+/// the whole log anew, and only an earlier number and hash would tell. Exit codes: 0 intact, 1 changed, 4 anything else.
+#[derive(clap::Args)]
+struct VerifyArgs {
+    #[command(flatten)]
+    database: DatabaseArgs,
+}
+
+/// `shutdown` is asked for where a server runs, and completes when it has to stop.
+pub async fn run<S: Future<Output = ()>>(
+    args: Args,
+    shutdown: impl FnOnce() -> Result<S, Failure>,
+) -> Result<Exit, Failure> {
+    match args.command {
+        None => serve(args.serve, shutdown()?).await,
+        Some(Command::Admin(AdminCommand::Create(args))) => create(args).await,
+        Some(Command::Audit(AuditCommand::Verify(args))) => verify(args).await,
+    }
+}
+
+async fn open(args: &DatabaseArgs) -> Result<Database, Failure> {
+    let opened = Database::open(&args.database).await;
+    opened.map_err(|error| Failure::during("opening the portal's database", error))
+}
+
+async fn serve(args: ServeArgs, shutdown: impl Future<Output = ()>) -> Result<Exit, Failure> {
+    if !args.listen.ip().is_loopback() {
+        let text = "--listen: the portal speaks plain HTTP, so it listens on a loopback address alone; let a reverse proxy \
+                    on this machine answer with TLS, and give its address with --url";
+        return Err(Failure::usage(text));
+    }
+    let post = Post::new(&args.sender, &args.mail).map_err(|error| Failure::usage(error.to_string()))?;
+    let database = open(&args.database).await?;
+    let config = Config { listen: args.listen, base: args.url, database, post };
+    let server = Server::bind(config).await.map_err(|error| Failure::during("starting the portal", error))?;
+    output::line(format!("The portal answers at {}.\nCtrl-C stops it.", server.base()))?;
+    server.run(shutdown).await;
+    Ok(Exit::Ok)
+}
+
+async fn create(args: CreateArgs) -> Result<Exit, Failure> {
+    let database = open(&args.database).await?;
+    let invited = crate::invite_administrator(&database, &args.url, &args.organisation, &args.email).await;
+    let link = invited.map_err(|error| {
+        let exit = match &error {
+            InviteError::Taken(_) => Exit::No,
+            InviteError::Email(_) | InviteError::Organisation(_) => Exit::Usage,
+            InviteError::Failed(_) => Exit::Failure,
+        };
+        Failure::new(exit, error.to_string())
+    })?;
+    output::line(format!("This link makes the account, once and within a week:\n{link}"))?;
+    Ok(Exit::Ok)
+}
+
+async fn verify(args: VerifyArgs) -> Result<Exit, Failure> {
+    let database = open(&args.database).await?;
+    let verdict = crate::verify_audit(&database).await;
+    match verdict.map_err(|error| Failure::during("reading the audit log", error))? {
+        Verdict::Intact { entries, hash } => {
+            output::line(format!("Intact: {entries} entries, the newest has the hash {hash}."))?;
+            Ok(Exit::Ok)
+        }
+        Verdict::Broken { seq } => Err(Failure::new(
+            Exit::No,
+            format!("the audit log was changed: entry {seq} does not follow from the one before"),
+        )),
+    }
+}

@@ -1,0 +1,179 @@
+//! The portal's database: SQLite in a file or PostgreSQL by URL, with the same statements. Reads go to the pool; whatever
+//! changes something is one [`Change`], which carries what the audit log says of it.
+
+use std::{fs, io, path::Path, str::FromStr};
+
+use sqlx::{
+    Any, AnyConnection, AnyPool, Transaction,
+    any::AnyPoolOptions,
+    postgres::{PgConnectOptions, PgSslMode},
+};
+
+use crate::{
+    audit::{Entry, Head},
+    limits,
+};
+
+/// What each version of the schema adds: for both, for SQLite, for PostgreSQL. A version is never changed once it is out.
+const MIGRATIONS: &[[&str; 3]] = &[[
+    include_str!("../migrations/0001-people.sql"),
+    include_str!("../migrations/0001-people.sqlite.sql"),
+    include_str!("../migrations/0001-people.postgres.sql"),
+]];
+
+/// Why a database cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum DatabaseError {
+    #[error("{0}")]
+    Database(#[from] sqlx::Error),
+    #[error("the folder of the database: {0}")]
+    Folder(io::Error),
+    #[error("the path of the database is no text in UTF-8")]
+    Path,
+    #[error(
+        "the PostgreSQL server is on another machine: say sslmode=verify-full in the URL (and sslrootcert=FILE where \
+         its certificate is of an authority of your own)"
+    )]
+    NoTls,
+    #[error(
+        "the database was written by a newer version of nanotrace (its schema is {0}, this program knows {1})"
+    )]
+    Newer(i64, i64),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    Sqlite,
+    Postgres,
+}
+
+/// An open database with the schema that this program knows.
+#[derive(Clone)]
+pub struct Database {
+    pool: AnyPool,
+    kind: Kind,
+}
+
+impl Database {
+    /// `location` is a `postgres://` URL, or the path of a SQLite file, which is made where it is missing.
+    pub async fn open(location: &str) -> Result<Self, DatabaseError> {
+        sqlx::any::install_default_drivers();
+        let kind = match location.split_once("://") {
+            Some(("postgres" | "postgresql", _)) => Kind::Postgres,
+            _ => Kind::Sqlite,
+        };
+        let url = match kind {
+            Kind::Sqlite => sqlite_url(location)?,
+            Kind::Postgres => postgres_url(location)?,
+        };
+        let options = AnyPoolOptions::new()
+            .max_connections(limits::DATABASE_CONNECTIONS)
+            .acquire_timeout(limits::DATABASE_TIME);
+        let database = Self { pool: options.connect(&url).await?, kind };
+        database.migrate().await?;
+        Ok(database)
+    }
+
+    pub(crate) fn pool(&self) -> &AnyPool {
+        &self.pool
+    }
+
+    /// Begins a change. It holds the lock of the audit log's head: changes come one after another, in both databases.
+    pub(crate) async fn change(&self) -> Result<Change, sqlx::Error> {
+        let mut transaction = match self.kind {
+            // A transaction that takes its lock only at its first write is refused where another one wrote meanwhile.
+            Kind::Sqlite => self.pool.begin_with("BEGIN IMMEDIATE").await?,
+            Kind::Postgres => self.pool.begin().await?,
+        };
+        let lock = sqlx::query_as("UPDATE audit_head SET seq = seq RETURNING seq, hash");
+        let (seq, hash) = lock.fetch_one(&mut *transaction).await?;
+        Ok(Change { transaction, head: Head { seq, hash } })
+    }
+
+    async fn migrate(&self) -> Result<(), DatabaseError> {
+        if self.kind == Kind::Sqlite {
+            // Readers go on while somebody writes. The file remembers it.
+            sqlx::query("PRAGMA journal_mode = WAL").execute(&self.pool).await?;
+        }
+        sqlx::query("CREATE TABLE IF NOT EXISTS schema_versions (version BIGINT NOT NULL PRIMARY KEY)")
+            .execute(&self.pool)
+            .await?;
+        let newest = sqlx::query_as("SELECT coalesce(max(version), 0) FROM schema_versions");
+        let (newest,): (i64,) = newest.fetch_one(&self.pool).await?;
+        let known = i64::try_from(MIGRATIONS.len()).unwrap_or(i64::MAX);
+        if newest > known {
+            return Err(DatabaseError::Newer(newest, known));
+        }
+        for (version, steps) in (1..).zip(MIGRATIONS).filter(|(version, _)| *version > newest) {
+            self.migrate_to(version, steps).await?;
+        }
+        Ok(())
+    }
+
+    /// One version in one transaction: it is there whole or not at all.
+    async fn migrate_to(
+        &self,
+        version: i64,
+        [both, sqlite, postgres]: &[&'static str; 3],
+    ) -> Result<(), sqlx::Error> {
+        let own = match self.kind {
+            Kind::Sqlite => sqlite,
+            Kind::Postgres => postgres,
+        };
+        let mut transaction = self.pool.begin().await?;
+        sqlx::raw_sql(*both).execute(&mut *transaction).await?;
+        sqlx::raw_sql(*own).execute(&mut *transaction).await?;
+        sqlx::query("INSERT INTO schema_versions (version) VALUES ($1)")
+            .bind(version)
+            .execute(&mut *transaction)
+            .await?;
+        transaction.commit().await
+    }
+}
+
+fn sqlite_url(location: &str) -> Result<String, DatabaseError> {
+    let path = std::path::absolute(Path::new(location)).map_err(DatabaseError::Folder)?;
+    if let Some(folder) = path.parent() {
+        fs::create_dir_all(folder).map_err(DatabaseError::Folder)?;
+    }
+    let path = path.to_str().ok_or(DatabaseError::Path)?;
+    let path = path.replace('%', "%25").replace('?', "%3F").replace('#', "%23");
+    Ok(format!("sqlite://{path}?mode=rwc"))
+}
+
+/// Passwords cross no network in the clear: a server elsewhere proves who it is.
+fn postgres_url(location: &str) -> Result<String, DatabaseError> {
+    let options = PgConnectOptions::from_str(location)?;
+    let host = options.get_host();
+    let address = host.trim_matches(['[', ']']).parse();
+    let is_here = options.get_socket().is_some()
+        || host == "localhost"
+        || address.is_ok_and(|address: std::net::IpAddr| address.is_loopback());
+    match options.get_ssl_mode() {
+        PgSslMode::VerifyFull => Ok(location.to_owned()),
+        _ if is_here => Ok(location.to_owned()),
+        _ => Err(DatabaseError::NoTls),
+    }
+}
+
+/// A change under way: a transaction, undone unless it is committed.
+pub(crate) struct Change {
+    transaction: Transaction<'static, Any>,
+    head: Head,
+}
+
+impl Change {
+    pub fn connection(&mut self) -> &mut AnyConnection {
+        &mut self.transaction
+    }
+
+    /// Writes what happened into the audit log, as part of the change.
+    pub async fn record(&mut self, entry: &Entry) -> Result<(), sqlx::Error> {
+        self.head = self.head.append(entry, &mut self.transaction).await?;
+        Ok(())
+    }
+
+    pub async fn commit(self) -> Result<(), sqlx::Error> {
+        self.transaction.commit().await
+    }
+}

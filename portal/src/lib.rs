@@ -1,0 +1,44 @@
+//! The portal: people register, log in and are administrated in a browser. What they decide, the ledger decides; nothing here
+//! does.
+//!
+//! # What holds here
+//! - Every page is in one list ([`routes`]), with who may see it; who may not see an administrators' page gets the answer of a
+//!   page that is not there (test `administrators_pages_are_not_there_for_others`).
+//! - A form is taken from the browser that loaded it alone, and holds the fields of the page and no other (tests
+//!   `forms_of_other_sites_are_refused`, `fields_that_a_form_does_not_have_are_refused`).
+//! - Of passwords, sessions and links the database holds hashes (test `the_database_holds_no_secret`).
+//! - Whether an address has an account is told to its owner alone (test `known_and_unknown_addresses_look_the_same`).
+//! - What changes something, and its entry in the audit log, are one transaction (`database::Change`); the log is hash-chained
+//!   (test `a_changed_log_is_found_out`).
+//! - A party always has an administrator (test `the_last_administrator_stays`).
+
+mod audit;
+mod base_url;
+pub mod command;
+mod database;
+mod limits;
+mod mail;
+mod passwords;
+mod people;
+mod roles;
+mod secret;
+mod server;
+mod store;
+mod web;
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+pub use audit::{Verdict, verify as verify_audit};
+pub use base_url::{BaseUrl, BaseUrlError};
+pub use database::{Database, DatabaseError};
+pub use limits::{FORM_BYTES, REQUESTS, TRIES};
+pub use mail::{Post, PostError};
+pub use roles::{ADMINISTRATOR, PartyKind};
+pub use server::{Config, Server};
+pub use web::{Access, InviteError, RouteOf, invite_administrator, routes};
+
+/// Seconds since 1970.
+pub(crate) fn now() -> i64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_secs()).unwrap_or(i64::MAX)
+}

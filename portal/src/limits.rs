@@ -1,0 +1,46 @@
+//! Every limit that the portal sets on what comes from outside, in one place.
+
+use std::time::Duration;
+
+/// Requests of one account in a minute; of those who are not logged in, of one address.
+pub const REQUESTS: u32 = 100;
+/// Tries at one e-mail address in a minute, whoever makes them: passwords, recoveries, registrations.
+pub const TRIES: u32 = 5;
+/// Accounts and addresses that are counted at once; further ones wait for the next minute.
+pub(crate) const COUNTED: usize = 100_000;
+/// Bytes of a form.
+pub const FORM_BYTES: usize = 64 * 1024;
+/// Bytes of a request's head.
+pub(crate) const HEAD_BYTES: usize = 16 * 1024;
+/// Header fields in a request.
+pub(crate) const HEADERS: usize = 64;
+/// Time for a whole request head to arrive; also how long an idle connection stays open.
+pub(crate) const HEAD_TIME: Duration = Duration::from_secs(15);
+/// Time for a request to be answered, its form read included.
+pub(crate) const REQUEST_TIME: Duration = Duration::from_secs(30);
+/// Time that open connections get to finish when the server stops.
+pub(crate) const DRAIN_TIME: Duration = Duration::from_secs(5);
+/// Connections served at once; further ones wait.
+pub(crate) const CONNECTIONS: usize = 512;
+/// Connections to the database.
+pub(crate) const DATABASE_CONNECTIONS: u32 = 8;
+/// Time to wait for one of them.
+pub(crate) const DATABASE_TIME: Duration = Duration::from_secs(10);
+/// Passwords that are hashed at once, each in 19 MiB of memory; further ones wait.
+pub(crate) const HASHES: usize = 2;
+/// Characters of a password, at least; those who use a manager of passwords do not notice it.
+pub(crate) const PASSWORD_CHARACTERS: usize = 12;
+/// Bytes of a password, at most.
+pub(crate) const PASSWORD_BYTES: usize = 1024;
+/// Characters of a name, of a person or a company.
+pub(crate) const NAME_CHARACTERS: usize = 100;
+/// Bytes of an e-mail address (RFC 5321 §4.5.3.1.3, less the brackets).
+pub(crate) const EMAIL_BYTES: usize = 254;
+/// Seconds that a session lasts.
+pub(crate) const SESSION_SECONDS: i64 = 12 * 60 * 60;
+/// Seconds that a link in a mail works.
+pub(crate) const LINK_SECONDS: i64 = 60 * 60;
+/// Seconds that an invitation works.
+pub(crate) const INVITATION_SECONDS: i64 = 7 * 24 * 60 * 60;
+/// Entries of the audit log on a page.
+pub(crate) const AUDIT_PAGE: i64 = 100;

@@ -1,0 +1,114 @@
+//! Mails leave from the outbox, each at least once: to a server, or into a folder for a demonstration.
+
+use std::{path::PathBuf, sync::Arc, time::Duration};
+
+use lettre::{
+    Address, AsyncFileTransport, AsyncSmtpTransport, AsyncTransport, Message, Tokio1Executor,
+    message::{Mailbox, header::ContentType},
+};
+use tokio::sync::Notify;
+use url::Url;
+
+use crate::{
+    database::Database,
+    now,
+    store::{self, Mail},
+};
+
+/// How long the outbox is left alone where nobody says that there is something in it.
+const IDLE: Duration = Duration::from_secs(5);
+/// Seconds until the next try after the first failure; twice as many after each further one, up to an hour.
+const FIRST_PAUSE: i64 = 10;
+const LONGEST_PAUSE: i64 = 60 * 60;
+
+/// Why mails cannot be sent so.
+#[derive(Debug, thiserror::Error)]
+pub enum PostError {
+    #[error("the sender {0:?} is no e-mail address")]
+    Sender(String),
+    #[error("the mail server's address: {0}")]
+    Server(String),
+    #[error("mails cross a network encrypted or not at all: smtps://… or smtp://…?tls=required")]
+    NoTls,
+    #[error("the folder of mails: {0}")]
+    Folder(std::io::Error),
+}
+
+enum Way {
+    Folder(AsyncFileTransport<Tokio1Executor>),
+    Server(Box<AsyncSmtpTransport<Tokio1Executor>>),
+}
+
+/// How mails leave.
+pub struct Post {
+    sender: Mailbox,
+    way: Way,
+}
+
+impl Post {
+    /// `to` is the URL of a mail server, or a folder into which mails are written.
+    pub fn new(sender: &str, to: &str) -> Result<Self, PostError> {
+        let address: Address = sender.parse().map_err(|_| PostError::Sender(sender.to_owned()))?;
+        let way = match Url::parse(to) {
+            Ok(url) if matches!(url.scheme(), "smtp" | "smtps") => server(&url)?,
+            _ => folder(PathBuf::from(to))?,
+        };
+        Ok(Self { sender: Mailbox::new(Some("NanoTrace portal".to_owned()), address), way })
+    }
+
+    async fn send(&self, mail: &Mail) -> Result<(), String> {
+        let to: Address = mail.recipient.parse().map_err(|_| "no address".to_owned())?;
+        let message = Message::builder()
+            .from(self.sender.clone())
+            .to(Mailbox::new(None, to))
+            .subject(mail.subject.clone())
+            .header(ContentType::TEXT_PLAIN)
+            .body(mail.body.clone())
+            .map_err(|error| error.to_string())?;
+        match &self.way {
+            Way::Folder(folder) => folder.send(message).await.map(drop).map_err(|error| error.to_string()),
+            Way::Server(server) => server.send(message).await.map(drop).map_err(|error| error.to_string()),
+        }
+    }
+}
+
+fn folder(path: PathBuf) -> Result<Way, PostError> {
+    std::fs::create_dir_all(&path).map_err(PostError::Folder)?;
+    Ok(Way::Folder(AsyncFileTransport::new(path)))
+}
+
+fn server(url: &Url) -> Result<Way, PostError> {
+    let is_encrypted = url.scheme() == "smtps" || url.query().is_some_and(|query| query == "tls=required");
+    if !is_encrypted && !crate::base_url::is_loopback(url) {
+        return Err(PostError::NoTls);
+    }
+    let server = AsyncSmtpTransport::<Tokio1Executor>::from_url(url.as_str())
+        .map_err(|error| PostError::Server(error.to_string()))?;
+    Ok(Way::Server(Box::new(server.build())))
+}
+
+/// Sends what waits, and forgets what has expired, for as long as it is polled.
+pub(crate) async fn run(database: Database, post: Post, posted: Arc<Notify>) {
+    loop {
+        if let Err(error) = work(&database, &post).await {
+            tracing::error!(%error, "the outbox cannot be read; it is tried again");
+        }
+        let _ = tokio::time::timeout(IDLE, posted.notified()).await;
+    }
+}
+
+async fn work(database: &Database, post: &Post) -> Result<(), sqlx::Error> {
+    store::forget_expired(database, now()).await?;
+    for mail in store::due_mails(database, now()).await? {
+        match post.send(&mail).await {
+            Ok(()) => store::mark_sent(database, &mail.id).await?,
+            Err(error) => {
+                tracing::warn!(mail = mail.id, error, "a mail could not be sent; it is tried again");
+                let doubled = FIRST_PAUSE.checked_shl(u32::try_from(mail.tries).unwrap_or(0).min(20));
+                let pause = doubled.unwrap_or(LONGEST_PAUSE).clamp(FIRST_PAUSE, LONGEST_PAUSE);
+                store::mark_failed(database, &mail.id, now().saturating_add(pause)).await?;
+            }
+        }
+    }
+    Ok(())
+}

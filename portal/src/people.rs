@@ -1,0 +1,365 @@
+//! Accounts and what they may do. What an administrator reads or changes goes through [`Scope`], which knows one party alone.
+
+use sqlx::AnyConnection;
+
+use crate::{
+    database::{Change, Database},
+    roles::{ADMINISTRATOR, PartyKind},
+    secret,
+    store::StoreError,
+};
+
+/// Who is logged in.
+#[derive(Clone, Debug)]
+pub(crate) struct Account {
+    pub id: String,
+    pub party: String,
+    pub party_kind: PartyKind,
+    pub party_name: String,
+    pub email: String,
+    pub name: String,
+    pub roles: Vec<String>,
+}
+
+impl Account {
+    pub fn is_administrator(&self) -> bool {
+        self.roles.iter().any(|role| role == ADMINISTRATOR)
+    }
+}
+
+/// What a login looks at.
+#[derive(Clone, Debug)]
+pub(crate) struct Credentials {
+    pub account: String,
+    pub party: String,
+    pub name: String,
+    pub password: String,
+    pub is_disabled: bool,
+}
+
+pub(crate) async fn credentials(
+    database: &Database,
+    email: &str,
+) -> Result<Option<Credentials>, sqlx::Error> {
+    type Columns = (String, String, String, String, Option<i64>);
+    let select =
+        sqlx::query_as("SELECT id, party, name, password, disabled_at FROM accounts WHERE email = $1");
+    let found: Option<Columns> = select.bind(email).fetch_optional(database.pool()).await?;
+    Ok(found.map(|(account, party, name, password, disabled)| Credentials {
+        account,
+        party,
+        name,
+        password,
+        is_disabled: disabled.is_some(),
+    }))
+}
+
+/// The account, unless it is disabled.
+pub(crate) async fn account(database: &Database, id: &str) -> Result<Option<Account>, sqlx::Error> {
+    type Columns = (String, String, String, String, String, String);
+    let select = sqlx::query_as(
+        "SELECT accounts.id, party, parties.kind, parties.name, email, accounts.name \
+         FROM accounts JOIN parties ON parties.id = party \
+         WHERE accounts.id = $1 AND disabled_at IS NULL",
+    );
+    let found: Option<Columns> = select.bind(id).fetch_optional(database.pool()).await?;
+    let Some((id, party, kind, party_name, email, name)) = found else { return Ok(None) };
+    let roles = sqlx::query_as("SELECT role FROM roles WHERE account = $1 ORDER BY role");
+    let roles: Vec<(String,)> = roles.bind(&id).fetch_all(database.pool()).await?;
+    Ok(Some(Account {
+        id,
+        party,
+        party_kind: PartyKind::from_name(&kind),
+        party_name,
+        email,
+        name,
+        roles: roles.into_iter().map(|(role,)| role).collect(),
+    }))
+}
+
+/// Who joins.
+pub(crate) struct NewAccount<'a> {
+    pub party: &'a str,
+    pub email: &'a str,
+    pub name: &'a str,
+    /// Its hash.
+    pub password: &'a str,
+    pub role: Option<&'a str>,
+    pub granted_by: &'a str,
+}
+
+/// Returns the new account's id.
+pub(crate) async fn create(
+    change: &mut Change,
+    new: &NewAccount<'_>,
+    now: i64,
+) -> Result<String, StoreError> {
+    let id = secret::random_id()?;
+    sqlx::query(
+        "INSERT INTO accounts (id, party, email, name, password, created_at) \
+         VALUES ($1, $2, $3, $4, $5, $6)",
+    )
+    .bind(&id)
+    .bind(new.party)
+    .bind(new.email)
+    .bind(new.name)
+    .bind(new.password)
+    .bind(now)
+    .execute(change.connection())
+    .await?;
+    if let Some(role) = new.role {
+        grant(change.connection(), &id, role, new.granted_by, now).await?;
+    }
+    Ok(id)
+}
+
+pub(crate) async fn create_party(
+    change: &mut Change,
+    id: &str,
+    kind: PartyKind,
+    name: &str,
+    now: i64,
+) -> Result<(), sqlx::Error> {
+    sqlx::query("INSERT INTO parties (id, kind, name, created_at) VALUES ($1, $2, $3, $4)")
+        .bind(id)
+        .bind(kind.name())
+        .bind(name)
+        .bind(now)
+        .execute(change.connection())
+        .await?;
+    Ok(())
+}
+
+pub(crate) async fn party_kind(change: &mut Change, id: &str) -> Result<Option<PartyKind>, sqlx::Error> {
+    let select = sqlx::query_as("SELECT kind FROM parties WHERE id = $1").bind(id);
+    let found: Option<(String,)> = select.fetch_optional(change.connection()).await?;
+    Ok(found.map(|(kind,)| PartyKind::from_name(&kind)))
+}
+
+/// Id and party of the account with this address.
+pub(crate) async fn holder(
+    change: &mut Change,
+    email: &str,
+) -> Result<Option<(String, String)>, sqlx::Error> {
+    let select = sqlx::query_as("SELECT id, party FROM accounts WHERE email = $1").bind(email);
+    select.fetch_optional(change.connection()).await
+}
+
+/// Address and party of an account.
+pub(crate) async fn address_of(
+    change: &mut Change,
+    account: &str,
+) -> Result<Option<(String, String)>, sqlx::Error> {
+    let select = sqlx::query_as("SELECT email, party FROM accounts WHERE id = $1").bind(account);
+    select.fetch_optional(change.connection()).await
+}
+
+pub(crate) async fn set_password(change: &mut Change, account: &str, hash: &str) -> Result<(), sqlx::Error> {
+    let update = sqlx::query("UPDATE accounts SET password = $1 WHERE id = $2").bind(hash).bind(account);
+    update.execute(change.connection()).await?;
+    Ok(())
+}
+
+pub(crate) async fn set_email(change: &mut Change, account: &str, email: &str) -> Result<(), sqlx::Error> {
+    let update = sqlx::query("UPDATE accounts SET email = $1 WHERE id = $2").bind(email).bind(account);
+    update.execute(change.connection()).await?;
+    Ok(())
+}
+
+async fn grant(
+    connection: &mut AnyConnection,
+    account: &str,
+    role: &str,
+    granted_by: &str,
+    now: i64,
+) -> Result<(), sqlx::Error> {
+    sqlx::query(
+        "INSERT INTO roles (account, role, granted_by, granted_at) VALUES ($1, $2, $3, $4) \
+         ON CONFLICT (account, role) DO NOTHING",
+    )
+    .bind(account)
+    .bind(role)
+    .bind(granted_by)
+    .bind(now)
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+/// A person on the administrators' page.
+#[derive(Clone, Debug)]
+pub(crate) struct Person {
+    pub id: String,
+    pub email: String,
+    pub name: String,
+    pub is_disabled: bool,
+    pub roles: Vec<String>,
+}
+
+/// What an administrator wants changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Step {
+    Grant(&'static str),
+    Revoke(&'static str),
+    Disable,
+    Enable,
+}
+
+/// How it ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    Done,
+    /// Nobody could administrate the party any more.
+    LastAdministrator,
+    /// There is no such person in the party.
+    Nobody,
+}
+
+/// The people and the log of one party: each statement here names the party, and nothing else is open to administrators.
+pub(crate) struct Scope<'a> {
+    party: &'a str,
+}
+
+impl<'a> Scope<'a> {
+    pub fn of(account: &'a Account) -> Self {
+        Self { party: &account.party }
+    }
+
+    pub async fn people(&self, database: &Database) -> Result<Vec<Person>, sqlx::Error> {
+        type Columns = (String, String, String, Option<i64>);
+        let select = sqlx::query_as(
+            "SELECT id, email, name, disabled_at FROM accounts WHERE party = $1 ORDER BY email",
+        );
+        let accounts: Vec<Columns> = select.bind(self.party).fetch_all(database.pool()).await?;
+        let select = sqlx::query_as(
+            "SELECT account, role FROM roles JOIN accounts ON accounts.id = account WHERE party = $1 ORDER BY role",
+        );
+        let roles: Vec<(String, String)> = select.bind(self.party).fetch_all(database.pool()).await?;
+        let person = |(id, email, name, disabled): Columns| {
+            let own = roles.iter().filter(|(account, _)| *account == id).map(|(_, role)| role.clone());
+            let roles = own.collect();
+            Person { id, email, name, is_disabled: disabled.is_some(), roles }
+        };
+        Ok(accounts.into_iter().map(person).collect())
+    }
+
+    /// Takes a step. Changes come one after another, so two administrators who demote each other at once do not both
+    /// succeed.
+    pub async fn take(
+        &self,
+        change: &mut Change,
+        person: &str,
+        step: Step,
+        actor: &str,
+        now: i64,
+    ) -> Result<Outcome, sqlx::Error> {
+        // Who acts may have lost its role since its page was asked for.
+        if !self.holds(change, person).await? || !self.is_administrator(change, actor).await? {
+            return Ok(Outcome::Nobody);
+        }
+        match step {
+            Step::Grant(role) => grant(change.connection(), person, role, actor, now).await?,
+            Step::Revoke(role) => self.revoke(change, person, role).await?,
+            Step::Disable => self.disable(change, person, now).await?,
+            Step::Enable => self.enable(change, person).await?,
+        }
+        let has_one = self.administrators(change).await? > 0;
+        Ok(if has_one { Outcome::Done } else { Outcome::LastAdministrator })
+    }
+
+    async fn holds(&self, change: &mut Change, person: &str) -> Result<bool, sqlx::Error> {
+        let select = sqlx::query("SELECT id FROM accounts WHERE id = $1 AND party = $2");
+        let found = select.bind(person).bind(self.party).fetch_optional(change.connection()).await?;
+        Ok(found.is_some())
+    }
+
+    async fn is_administrator(&self, change: &mut Change, person: &str) -> Result<bool, sqlx::Error> {
+        let select = sqlx::query(
+            "SELECT id FROM roles JOIN accounts ON accounts.id = account \
+             WHERE id = $1 AND party = $2 AND role = $3 AND disabled_at IS NULL",
+        );
+        let select = select.bind(person).bind(self.party).bind(ADMINISTRATOR);
+        Ok(select.fetch_optional(change.connection()).await?.is_some())
+    }
+
+    async fn revoke(&self, change: &mut Change, person: &str, role: &str) -> Result<(), sqlx::Error> {
+        sqlx::query(
+            "DELETE FROM roles WHERE account = $1 AND role = $2 \
+             AND account IN (SELECT id FROM accounts WHERE party = $3)",
+        )
+        .bind(person)
+        .bind(role)
+        .bind(self.party)
+        .execute(change.connection())
+        .await?;
+        Ok(())
+    }
+
+    /// Sessions end with it, and so do links: invitations that it sent among them.
+    async fn disable(&self, change: &mut Change, person: &str, now: i64) -> Result<(), sqlx::Error> {
+        sqlx::query("UPDATE accounts SET disabled_at = $1 WHERE id = $2 AND party = $3")
+            .bind(now)
+            .bind(person)
+            .bind(self.party)
+            .execute(change.connection())
+            .await?;
+        sqlx::query(
+            "DELETE FROM sessions WHERE account = $1 AND account IN (SELECT id FROM accounts WHERE party = $2)",
+        )
+        .bind(person)
+        .bind(self.party)
+        .execute(change.connection())
+        .await?;
+        sqlx::query(
+            "DELETE FROM links WHERE account = $1 AND account IN (SELECT id FROM accounts WHERE party = $2)",
+        )
+        .bind(person)
+        .bind(self.party)
+        .execute(change.connection())
+        .await?;
+        Ok(())
+    }
+
+    async fn enable(&self, change: &mut Change, person: &str) -> Result<(), sqlx::Error> {
+        let update = sqlx::query("UPDATE accounts SET disabled_at = NULL WHERE id = $1 AND party = $2");
+        update.bind(person).bind(self.party).execute(change.connection()).await?;
+        Ok(())
+    }
+
+    /// How many can administrate the party now.
+    async fn administrators(&self, change: &mut Change) -> Result<i64, sqlx::Error> {
+        let count = sqlx::query_as(
+            "SELECT count(*) FROM roles JOIN accounts ON accounts.id = account \
+             WHERE party = $1 AND role = $2 AND disabled_at IS NULL",
+        );
+        let (count,): (i64,) =
+            count.bind(self.party).bind(ADMINISTRATOR).fetch_one(change.connection()).await?;
+        Ok(count)
+    }
+
+    /// The newest entries of the log about this party that say `search` somewhere, before the entry `before`.
+    pub async fn audit(
+        &self,
+        database: &Database,
+        search: &str,
+        before: i64,
+        limit: i64,
+    ) -> Result<Vec<crate::audit::Row>, sqlx::Error> {
+        let escaped = search.to_lowercase().replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_");
+        let select = sqlx::query_as(
+            "SELECT seq, at, party, actor, action, object, address, result FROM audit \
+             WHERE party = $1 AND seq < $2 \
+             AND lower(actor || ' ' || action || ' ' || object || ' ' || address || ' ' || result) \
+                 LIKE $3 ESCAPE '\\' \
+             ORDER BY seq DESC LIMIT $4",
+        );
+        let rows: Vec<crate::audit::Columns> = select
+            .bind(self.party)
+            .bind(before)
+            .bind(format!("%{escaped}%"))
+            .bind(limit)
+            .fetch_all(database.pool())
+            .await?;
+        Ok(rows.into_iter().map(Into::into).collect())
+    }
+}

@@ -1,0 +1,276 @@
+//! Sessions, links in mails, and mails that wait: what is kept for a while.
+
+use crate::{
+    database::{Change, Database},
+    limits, secret,
+};
+
+/// Why something could not be kept.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum StoreError {
+    #[error("the database: {0}")]
+    Database(#[from] sqlx::Error),
+    #[error("no randomness: {0}")]
+    Random(#[from] getrandom::Error),
+    #[error(transparent)]
+    Hash(#[from] crate::passwords::HashError),
+}
+
+/// A session as its owner sees it.
+#[derive(Clone, Debug)]
+pub(crate) struct Session {
+    pub id: String,
+    pub browser: String,
+    pub address: String,
+    pub created_at: i64,
+    pub seen_at: i64,
+}
+
+/// Begins a session and returns its secret. It never takes one that a browser brings.
+pub(crate) async fn begin_session(
+    change: &mut Change,
+    account: &str,
+    browser: &str,
+    address: &str,
+    now: i64,
+) -> Result<String, StoreError> {
+    let session = secret::random()?;
+    sqlx::query(
+        "INSERT INTO sessions (secret, id, account, browser, address, created_at, seen_at, expires_at) \
+         VALUES ($1, $2, $3, $4, $5, $6, $6, $7)",
+    )
+    .bind(secret::hashed(&session))
+    .bind(secret::random_id()?)
+    .bind(account)
+    .bind(browser)
+    .bind(address)
+    .bind(now)
+    .bind(now.saturating_add(limits::SESSION_SECONDS))
+    .execute(change.connection())
+    .await?;
+    Ok(session)
+}
+
+/// Id and account of the session with this secret.
+pub(crate) async fn session(
+    database: &Database,
+    session: &str,
+    now: i64,
+) -> Result<Option<(String, String)>, sqlx::Error> {
+    let select =
+        sqlx::query_as("SELECT id, account, seen_at FROM sessions WHERE secret = $1 AND expires_at > $2");
+    let found: Option<(String, String, i64)> =
+        select.bind(secret::hashed(session)).bind(now).fetch_optional(database.pool()).await?;
+    let Some((id, account, seen_at)) = found else { return Ok(None) };
+    // Once a minute is enough for its owner, and spares a write at each request.
+    if now.saturating_sub(seen_at) >= 60 {
+        let update = sqlx::query("UPDATE sessions SET seen_at = $1 WHERE id = $2").bind(now).bind(&id);
+        update.execute(database.pool()).await?;
+    }
+    Ok(Some((id, account)))
+}
+
+pub(crate) async fn sessions_of(
+    database: &Database,
+    account: &str,
+    now: i64,
+) -> Result<Vec<Session>, sqlx::Error> {
+    let select = sqlx::query_as(
+        "SELECT id, browser, address, created_at, seen_at FROM sessions \
+         WHERE account = $1 AND expires_at > $2 ORDER BY seen_at DESC",
+    );
+    let rows: Vec<(String, String, String, i64, i64)> =
+        select.bind(account).bind(now).fetch_all(database.pool()).await?;
+    let session =
+        |(id, browser, address, created_at, seen_at)| Session { id, browser, address, created_at, seen_at };
+    Ok(rows.into_iter().map(session).collect())
+}
+
+/// Ends a session of this account; whether there was one.
+pub(crate) async fn end_session(change: &mut Change, account: &str, id: &str) -> Result<bool, sqlx::Error> {
+    let delete = sqlx::query("DELETE FROM sessions WHERE id = $1 AND account = $2").bind(id).bind(account);
+    Ok(delete.execute(change.connection()).await?.rows_affected() > 0)
+}
+
+/// Ends all sessions of an account but the one with this id.
+pub(crate) async fn end_other_sessions(
+    change: &mut Change,
+    account: &str,
+    id: &str,
+) -> Result<(), sqlx::Error> {
+    let delete = sqlx::query("DELETE FROM sessions WHERE account = $1 AND id <> $2").bind(account).bind(id);
+    delete.execute(change.connection()).await?;
+    Ok(())
+}
+
+/// What a link in a mail is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Purpose {
+    Register,
+    Invite,
+    Recover,
+    Email,
+}
+
+impl Purpose {
+    const ALL: [Purpose; 4] = [Purpose::Register, Purpose::Invite, Purpose::Recover, Purpose::Email];
+
+    fn name(self) -> &'static str {
+        match self {
+            Purpose::Register => "register",
+            Purpose::Invite => "invite",
+            Purpose::Recover => "recover",
+            Purpose::Email => "email",
+        }
+    }
+
+    fn seconds(self) -> i64 {
+        match self {
+            Purpose::Invite => limits::INVITATION_SECONDS,
+            _ => limits::LINK_SECONDS,
+        }
+    }
+}
+
+/// A link that works once.
+#[derive(Clone, Debug)]
+pub(crate) struct Link {
+    pub purpose: Purpose,
+    /// Whose it is; of an invitation, who sent it.
+    pub account: Option<String>,
+    /// The address that it proves.
+    pub email: String,
+    /// Of a registration: what was typed.
+    pub name: Option<String>,
+    pub company: Option<String>,
+    /// Of an invitation: where to, and as what.
+    pub party: Option<String>,
+    pub role: Option<String>,
+}
+
+/// Returns the secret of a new link.
+pub(crate) async fn create_link(change: &mut Change, link: &Link, now: i64) -> Result<String, StoreError> {
+    let token = secret::random()?;
+    sqlx::query(
+        "INSERT INTO links (secret, purpose, account, email, name, company, party, role, expires_at) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+    )
+    .bind(secret::hashed(&token))
+    .bind(link.purpose.name())
+    .bind(link.account.as_deref())
+    .bind(&link.email)
+    .bind(link.name.as_deref())
+    .bind(link.company.as_deref())
+    .bind(link.party.as_deref())
+    .bind(link.role.as_deref())
+    .bind(now.saturating_add(link.purpose.seconds()))
+    .execute(change.connection())
+    .await?;
+    Ok(token)
+}
+
+type LinkColumns =
+    (String, Option<String>, String, Option<String>, Option<String>, Option<String>, Option<String>);
+
+fn read_link((purpose, account, email, name, company, party, role): LinkColumns) -> Option<Link> {
+    let purpose = Purpose::ALL.into_iter().find(|it| it.name() == purpose)?;
+    Some(Link { purpose, account, email, name, company, party, role })
+}
+
+/// A link that still works, and goes on to.
+pub(crate) async fn link(database: &Database, token: &str, now: i64) -> Result<Option<Link>, sqlx::Error> {
+    let select = sqlx::query_as(
+        "SELECT purpose, account, email, name, company, party, role FROM links WHERE secret = $1 AND expires_at > $2",
+    );
+    let found: Option<LinkColumns> =
+        select.bind(secret::hashed(token)).bind(now).fetch_optional(database.pool()).await?;
+    Ok(found.and_then(read_link))
+}
+
+/// Takes a link that still works out of the database: it works once.
+pub(crate) async fn use_link(
+    change: &mut Change,
+    token: &str,
+    now: i64,
+) -> Result<Option<Link>, sqlx::Error> {
+    let delete = sqlx::query_as(
+        "DELETE FROM links WHERE secret = $1 AND expires_at > $2 \
+         RETURNING purpose, account, email, name, company, party, role",
+    );
+    let found: Option<LinkColumns> =
+        delete.bind(secret::hashed(token)).bind(now).fetch_optional(change.connection()).await?;
+    Ok(found.and_then(read_link))
+}
+
+/// Ends what else was sent to an account for this purpose.
+pub(crate) async fn end_links(
+    change: &mut Change,
+    account: &str,
+    purpose: Purpose,
+) -> Result<(), sqlx::Error> {
+    let delete = sqlx::query("DELETE FROM links WHERE account = $1 AND purpose = $2");
+    delete.bind(account).bind(purpose.name()).execute(change.connection()).await?;
+    Ok(())
+}
+
+/// A mail that waits.
+#[derive(Clone, Debug)]
+pub(crate) struct Mail {
+    pub id: String,
+    pub recipient: String,
+    pub subject: String,
+    pub body: String,
+    pub tries: i64,
+}
+
+/// Puts a mail into the outbox, as part of the change that it tells of.
+pub(crate) async fn post(
+    change: &mut Change,
+    recipient: &str,
+    subject: &str,
+    body: &str,
+    now: i64,
+) -> Result<(), StoreError> {
+    sqlx::query(
+        "INSERT INTO outbox (id, recipient, subject, body, created_at, tries, due_at) \
+         VALUES ($1, $2, $3, $4, $5, 0, $5)",
+    )
+    .bind(secret::random_id()?)
+    .bind(recipient)
+    .bind(subject)
+    .bind(body)
+    .bind(now)
+    .execute(change.connection())
+    .await?;
+    Ok(())
+}
+
+pub(crate) async fn due_mails(database: &Database, now: i64) -> Result<Vec<Mail>, sqlx::Error> {
+    let select = sqlx::query_as(
+        "SELECT id, recipient, subject, body, tries FROM outbox WHERE due_at <= $1 ORDER BY created_at LIMIT 50",
+    );
+    let rows: Vec<(String, String, String, String, i64)> =
+        select.bind(now).fetch_all(database.pool()).await?;
+    let mail = |(id, recipient, subject, body, tries)| Mail { id, recipient, subject, body, tries };
+    Ok(rows.into_iter().map(mail).collect())
+}
+
+/// A mail that is sent is kept without its text: a link in it is a secret.
+pub(crate) async fn mark_sent(database: &Database, id: &str) -> Result<(), sqlx::Error> {
+    let update = sqlx::query("UPDATE outbox SET due_at = NULL, body = '', tries = tries + 1 WHERE id = $1");
+    update.bind(id).execute(database.pool()).await?;
+    Ok(())
+}
+
+pub(crate) async fn mark_failed(database: &Database, id: &str, due_at: i64) -> Result<(), sqlx::Error> {
+    let update = sqlx::query("UPDATE outbox SET due_at = $1, tries = tries + 1 WHERE id = $2");
+    update.bind(due_at).bind(id).execute(database.pool()).await?;
+    Ok(())
+}
+
+/// Forgets what has expired.
+pub(crate) async fn forget_expired(database: &Database, now: i64) -> Result<(), sqlx::Error> {
+    sqlx::query("DELETE FROM sessions WHERE expires_at <= $1").bind(now).execute(database.pool()).await?;
+    sqlx::query("DELETE FROM links WHERE expires_at <= $1").bind(now).execute(database.pool()).await?;
+    Ok(())
+}

@@ -1,0 +1,151 @@
+//! The pages, and who may see which: one list of routes, one guard before all of them.
+
+mod administration;
+mod entrance;
+mod forms;
+mod guard;
+mod own;
+mod pages;
+mod rates;
+mod reply;
+mod visitor;
+
+use std::sync::Arc;
+
+use axum::{
+    Router,
+    handler::Handler,
+    http::Method,
+    middleware::from_fn_with_state,
+    routing::{MethodRouter, get, post},
+};
+use tokio::sync::Notify;
+
+use crate::{
+    base_url::BaseUrl,
+    database::Database,
+    passwords::{HashError, Passwords},
+};
+use rates::Rates;
+
+pub use administration::{InviteError, invite_administrator};
+
+/// Everything that answering needs.
+pub(crate) struct Site {
+    base: BaseUrl,
+    database: Database,
+    passwords: Passwords,
+    requests: Rates,
+    tries: Rates,
+    posted: Arc<Notify>,
+}
+
+impl Site {
+    pub fn new(base: BaseUrl, database: Database) -> Result<Self, HashError> {
+        Ok(Self {
+            base,
+            database,
+            passwords: Passwords::new()?,
+            requests: Rates::new(crate::limits::REQUESTS),
+            tries: Rates::new(crate::limits::TRIES),
+            posted: Arc::new(Notify::new()),
+        })
+    }
+
+    pub fn base(&self) -> &BaseUrl {
+        &self.base
+    }
+
+    pub fn database(&self) -> &Database {
+        &self.database
+    }
+
+    /// Told when a mail waits.
+    pub fn posted(&self) -> &Arc<Notify> {
+        &self.posted
+    }
+}
+
+/// Who may see a page. To others than these, an administrators' page is not there; who is not logged in is led to the login.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Access {
+    Everybody,
+    Account,
+    Administrator,
+}
+
+/// A page as a list shows it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RouteOf {
+    pub method: Method,
+    pub path: &'static str,
+    pub access: Access,
+}
+
+struct Route {
+    of: RouteOf,
+    handler: MethodRouter<Arc<Site>>,
+}
+
+fn shown<T: 'static, H: Handler<T, Arc<Site>>>(path: &'static str, access: Access, handler: H) -> Route {
+    Route { of: RouteOf { method: Method::GET, path, access }, handler: get(handler) }
+}
+
+fn sent<T: 'static, H: Handler<T, Arc<Site>>>(path: &'static str, access: Access, handler: H) -> Route {
+    Route { of: RouteOf { method: Method::POST, path, access }, handler: post(handler) }
+}
+
+/// Every page there is.
+fn table() -> Vec<Route> {
+    use Access::{Account, Administrator, Everybody};
+    vec![
+        shown("/", Everybody, entrance::front),
+        shown("/register", Everybody, entrance::show_registration),
+        sent("/register", Everybody, entrance::register),
+        shown("/join", Everybody, entrance::show_joining),
+        sent("/join", Everybody, entrance::join),
+        shown("/login", Everybody, entrance::show_login),
+        sent("/login", Everybody, entrance::log_in),
+        shown("/recover", Everybody, entrance::show_recovery),
+        sent("/recover", Everybody, entrance::recover),
+        shown("/reset", Everybody, entrance::show_reset),
+        sent("/reset", Everybody, entrance::reset),
+        shown("/account", Account, own::show),
+        sent("/account/email", Account, own::change_email),
+        shown("/confirm", Everybody, own::show_confirmation),
+        sent("/confirm", Everybody, own::confirm_email),
+        sent("/account/password", Account, own::change_password),
+        sent("/account/sessions/end", Account, own::end_session),
+        sent("/logout", Account, own::log_out),
+        shown("/admin/people", Administrator, administration::people),
+        sent("/admin/people/{person}/grant", Administrator, administration::grant),
+        sent("/admin/people/{person}/revoke", Administrator, administration::revoke),
+        sent("/admin/people/{person}/disable", Administrator, administration::disable),
+        sent("/admin/people/{person}/enable", Administrator, administration::enable),
+        sent("/admin/invitations", Administrator, administration::invite),
+        shown("/admin/audit", Administrator, administration::audit),
+        shown("/admin/audit/export", Administrator, administration::export),
+    ]
+}
+
+/// Every page there is, for who checks that each is guarded.
+pub fn routes() -> Vec<RouteOf> {
+    table().into_iter().map(|route| route.of).collect()
+}
+
+pub(crate) fn router(site: Arc<Site>) -> Router {
+    let mut router = Router::new();
+    for Route { of, handler } in table() {
+        let guard = from_fn_with_state((site.clone(), of.access), guard::guard);
+        router = router.route(of.path, handler.layer(guard));
+    }
+    let guard = from_fn_with_state((site.clone(), Access::Everybody), guard::guard);
+    let nothing = reply::not_there.layer(guard);
+    router
+        .route("/style.css", get(reply::style))
+        .route("/portal.css", get(reply::portal_style))
+        .route("/icon.svg", get(reply::icon))
+        .method_not_allowed_fallback(nothing.clone())
+        .fallback(nothing)
+        .with_state(site)
+}

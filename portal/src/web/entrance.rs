@@ -1,0 +1,442 @@
+//! Pages for who is not logged in: registration, joining, login, recovery. None of them tells whether an address has an
+//! account.
+
+use std::sync::Arc;
+
+use axum::{
+    Extension,
+    extract::{Query, State},
+    http::{StatusCode, header},
+    response::{IntoResponse, Redirect, Response},
+};
+
+use super::{
+    Site,
+    forms::{self, Back, Joining, Login, Recovery, Registration, Reset, Sent, Token},
+    pages::{self, Field, FormOf, FormPage, Frame, FrontPage},
+    reply,
+    visitor::{self, Visitor},
+};
+use crate::{
+    audit::Entry,
+    database::Change,
+    passwords,
+    people::{self, NewAccount},
+    roles::{ADMINISTRATOR, PartyKind},
+    secret,
+    store::{self, Link, Purpose, StoreError},
+};
+
+pub(crate) type Answer = Result<Response, StoreError>;
+
+impl IntoResponse for StoreError {
+    fn into_response(self) -> Response {
+        reply::failure(&self)
+    }
+}
+
+/// An entry of the audit log about a request.
+pub(crate) fn entry(
+    visitor: &Visitor,
+    party: &str,
+    action: &'static str,
+    object: &str,
+    result: &'static str,
+) -> Entry {
+    Entry {
+        at: visitor.now,
+        party: party.to_owned(),
+        actor: visitor.actor().to_owned(),
+        action,
+        object: object.to_owned(),
+        address: visitor.address.clone(),
+        result,
+    }
+}
+
+fn message(visitor: &Visitor, title: &str, text: &str) -> Response {
+    reply::page(StatusCode::OK, &pages::message(Frame::of(visitor), title, text))
+}
+
+/// A link that was used, has expired, or never was one.
+pub(crate) fn spent_link(visitor: &Visitor) -> Response {
+    let text = "This link was used already, or its time is over. Ask for a new one.";
+    reply::page(StatusCode::GONE, &pages::message(Frame::of(visitor), "This link does not work", text))
+}
+
+impl Site {
+    /// Whether somebody has tried this address too often this minute. It counts whether or not there is an account.
+    pub(super) fn is_tried_too_often(&self, email: &str, now: i64) -> bool {
+        self.tries.count(email, now).is_exceeded
+    }
+}
+
+const TOO_OFTEN: &str = "This address was tried too often. Wait a minute, then try again.";
+
+pub(crate) async fn front(Extension(visitor): Extension<Visitor>) -> Response {
+    let account = visitor.account.clone();
+    reply::page(StatusCode::OK, &FrontPage { frame: Frame::of(&visitor), account })
+}
+
+fn registration_page(visitor: &Visitor, typed: &Registration, problem: Option<&str>) -> Response {
+    let page = FormPage {
+        frame: Frame::of(visitor),
+        title: "Register a company",
+        lead: "For companies that apply for certificates. Colleagues of a company that is here already, and the staff of \
+               organisations, are invited by their administrators."
+            .to_owned(),
+        problem: problem.map(str::to_owned),
+        form: FormOf {
+            action: "/register",
+            fields: vec![
+                Field::email(&typed.email),
+                Field::text("name", "Your name", "name", &typed.name),
+                Field::text("company", "Company", "organization", &typed.company),
+            ],
+            button: "Send me a link",
+        },
+        links: vec![("/login", "Log in")],
+    };
+    reply::page(status(problem), &page)
+}
+
+fn status(problem: Option<&str>) -> StatusCode {
+    if problem.is_some() { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK }
+}
+
+pub(crate) async fn show_registration(Extension(visitor): Extension<Visitor>) -> Response {
+    let empty = Registration { email: String::new(), name: String::new(), company: String::new() };
+    registration_page(&visitor, &empty, None)
+}
+
+/// Sends a link to the address. The account is made when the link is used: nobody holds an address that is not theirs.
+pub(crate) async fn register(
+    State(site): State<Arc<Site>>,
+    Extension(visitor): Extension<Visitor>,
+    Sent(typed): Sent<Registration>,
+) -> Answer {
+    let Some(email) = forms::email(&typed.email) else {
+        return Ok(registration_page(&visitor, &typed, Some("This is no e-mail address.")));
+    };
+    let (Some(name), Some(company)) = (forms::name(&typed.name), forms::name(&typed.company)) else {
+        return Ok(registration_page(&visitor, &typed, Some("A name has 1 to 100 characters.")));
+    };
+    if site.is_tried_too_often(&email, visitor.now) {
+        return Ok(registration_page(&visitor, &typed, Some(TOO_OFTEN)));
+    }
+    let mut change = site.database.change().await?;
+    let holder = people::holder(&mut change, &email).await?;
+    let link = Link {
+        purpose: Purpose::Register,
+        account: None,
+        email: email.clone(),
+        name: Some(name),
+        company: Some(company),
+        party: None,
+        role: None,
+    };
+    let token = store::create_link(&mut change, &link, visitor.now).await?;
+    let base = &site.base;
+    let text = match holder {
+        None => format!(
+            "Somebody, probably you, registered this address with the NanoTrace portal.\n\nTo go on, open this link \
+             within an hour:\n{base}/join?token={token}\n\nIf it was not you, do nothing: no account is made.\n"
+        ),
+        Some(_) => format!(
+            "Somebody, probably you, registered this address with the NanoTrace portal. It has an account already.\n\n\
+             Log in: {base}/login\nForgot the password? {base}/recover\n"
+        ),
+    };
+    store::post(&mut change, &email, "Your registration", &text, visitor.now).await?;
+    change.record(&entry(&visitor, "", "registration asked", "", "mail sent")).await?;
+    change.commit().await?;
+    site.posted.notify_one();
+    let text = "If the address is right, a mail with a link is on its way to it. The link works for an hour.";
+    Ok(message(&visitor, "Look into your mail", text))
+}
+
+fn joining_page(visitor: &Visitor, token: &str, link: &Link, name: &str, problem: Option<&str>) -> Response {
+    let mut name = Field::text("name", "Your name", "name", name);
+    name.hint = "As your colleagues and the log of the portal shall know you.";
+    let page = FormPage {
+        frame: Frame::of(visitor),
+        title: "Make your account",
+        lead: format!("Your address {} is proven. Choose a password.", link.email),
+        problem: problem.map(str::to_owned),
+        form: FormOf {
+            action: "/join",
+            fields: vec![Field::hidden("token", token), name, Field::new_password("password", "Password")],
+            button: "Make the account",
+        },
+        links: Vec::new(),
+    };
+    reply::page(status(problem), &page)
+}
+
+fn is_for_joining(link: &Link) -> bool {
+    matches!(link.purpose, Purpose::Register | Purpose::Invite)
+}
+
+pub(crate) async fn show_joining(
+    State(site): State<Arc<Site>>,
+    Extension(visitor): Extension<Visitor>,
+    Query(Token { token }): Query<Token>,
+) -> Answer {
+    let link = store::link(&site.database, &token, visitor.now).await?.filter(is_for_joining);
+    let Some(link) = link else { return Ok(spent_link(&visitor)) };
+    let name = link.name.clone().unwrap_or_default();
+    Ok(joining_page(&visitor, &token, &link, &name, None))
+}
+
+pub(crate) async fn join(
+    State(site): State<Arc<Site>>,
+    Extension(visitor): Extension<Visitor>,
+    Sent(Joining { token, name: typed, password }): Sent<Joining>,
+) -> Answer {
+    let link = store::link(&site.database, &token, visitor.now).await?.filter(is_for_joining);
+    let Some(link) = link else { return Ok(spent_link(&visitor)) };
+    let Some(name) = forms::name(&typed) else {
+        return Ok(joining_page(&visitor, &token, &link, &typed, Some("A name has 1 to 100 characters.")));
+    };
+    if let Some(reason) = passwords::refusal(&password, &link.email, &name) {
+        return Ok(joining_page(&visitor, &token, &link, &name, Some(&reason)));
+    }
+    let hash = site.passwords.hash(password).await?;
+    let mut change = site.database.change().await?;
+    let link = store::use_link(&mut change, &token, visitor.now).await?;
+    let is_taken = people::holder(&mut change, link.as_ref().map_or("", |link| &link.email)).await?.is_some();
+    let Some(link) = link.filter(|_| !is_taken) else { return Ok(spent_link(&visitor)) };
+    let account = create_account(&mut change, &link, &name, &hash, &visitor).await?;
+    log_in_as(&site, change, &account, &visitor, "/account").await
+}
+
+/// Makes the account that a link promises, and a company's where it is the first of one. Returns its id.
+async fn create_account(
+    change: &mut Change,
+    link: &Link,
+    name: &str,
+    hash: &str,
+    visitor: &Visitor,
+) -> Result<String, StoreError> {
+    let party = match &link.party {
+        Some(party) => party.clone(),
+        None => {
+            let company = secret::random_id()?;
+            let name = link.company.as_deref().unwrap_or_default();
+            people::create_party(change, &company, PartyKind::Company, name, visitor.now).await?;
+            company
+        }
+    };
+    // Who registers a company is the first to administrate it.
+    let role = if link.purpose == Purpose::Register { Some(ADMINISTRATOR) } else { link.role.as_deref() };
+    let new = NewAccount {
+        party: &party,
+        email: &link.email,
+        name,
+        password: hash,
+        role,
+        granted_by: link.account.as_deref().unwrap_or_default(),
+    };
+    let account = people::create(change, &new, visitor.now).await?;
+    let mut entry = entry(visitor, &party, "account made", role.unwrap_or_default(), "done");
+    entry.actor.clone_from(&account);
+    change.record(&entry).await?;
+    Ok(account)
+}
+
+/// Ends the change with a session of its own: whatever session the browser had ends.
+async fn log_in_as(site: &Site, mut change: Change, account: &str, visitor: &Visitor, next: &str) -> Answer {
+    if let (Some(before), Some(session)) = (&visitor.account, &visitor.session) {
+        store::end_session(&mut change, &before.id, session).await?;
+    }
+    let (browser, address) = (&visitor.browser, &visitor.address);
+    let session = store::begin_session(&mut change, account, browser, address, visitor.now).await?;
+    change.commit().await?;
+    let mut response = Redirect::to(next).into_response();
+    if let Some(cookie) = visitor::session_cookie(&site.base, Some(&session)) {
+        response.headers_mut().append(header::SET_COOKIE, cookie);
+    }
+    Ok(response)
+}
+
+fn login_page(visitor: &Visitor, email: &str, next: &str, problem: Option<&str>) -> Response {
+    let page = FormPage {
+        frame: Frame::of(visitor),
+        title: "Log in",
+        lead: String::new(),
+        problem: problem.map(str::to_owned),
+        form: FormOf {
+            action: "/login",
+            fields: vec![
+                Field::email(email),
+                Field::password("password", "Password"),
+                Field::hidden("next", next),
+            ],
+            button: "Log in",
+        },
+        links: vec![("/recover", "Forgot the password?"), ("/register", "Register a company")],
+    };
+    reply::page(status(problem), &page)
+}
+
+pub(crate) async fn show_login(
+    Extension(visitor): Extension<Visitor>,
+    Query(Back { next }): Query<Back>,
+) -> Response {
+    login_page(&visitor, "", forms::next(&next), None)
+}
+
+pub(crate) async fn log_in(
+    State(site): State<Arc<Site>>,
+    Extension(visitor): Extension<Visitor>,
+    Sent(Login { email: typed, password, next }): Sent<Login>,
+) -> Answer {
+    let next = forms::next(&next);
+    let email = forms::email(&typed).unwrap_or_default();
+    if site.is_tried_too_often(&email, visitor.now) {
+        return Ok(login_page(&visitor, &typed, next, Some(TOO_OFTEN)));
+    }
+    let found = people::credentials(&site.database, &email).await?;
+    let hash = found.as_ref().map(|found| found.password.as_str());
+    let is_right = site.passwords.is_right(password, hash).await;
+    let mut change = site.database.change().await?;
+    let party = found.as_ref().map_or("", |found| &found.party);
+    let account = found.as_ref().map_or("", |found| &found.account);
+    let may = is_right && found.as_ref().is_some_and(|found| !found.is_disabled);
+    let mut entry = entry(&visitor, party, "login", account, if may { "done" } else { "refused" });
+    if may {
+        entry.actor = account.to_owned();
+        change.record(&entry).await?;
+        return log_in_as(&site, change, account, &visitor, next).await;
+    }
+    change.record(&entry).await?;
+    change.commit().await?;
+    Ok(login_page(
+        &visitor,
+        &typed,
+        next,
+        Some("Address or password is not right, or the account is disabled."),
+    ))
+}
+
+fn recovery_page(visitor: &Visitor, email: &str, problem: Option<&str>) -> Response {
+    let page = FormPage {
+        frame: Frame::of(visitor),
+        title: "Forgot the password?",
+        lead: "We send a link to your address, with which you choose another one.".to_owned(),
+        problem: problem.map(str::to_owned),
+        form: FormOf { action: "/recover", fields: vec![Field::email(email)], button: "Send me a link" },
+        links: vec![("/login", "Log in")],
+    };
+    reply::page(status(problem), &page)
+}
+
+pub(crate) async fn show_recovery(Extension(visitor): Extension<Visitor>) -> Response {
+    recovery_page(&visitor, "", None)
+}
+
+pub(crate) async fn recover(
+    State(site): State<Arc<Site>>,
+    Extension(visitor): Extension<Visitor>,
+    Sent(Recovery { email: typed }): Sent<Recovery>,
+) -> Answer {
+    let Some(email) = forms::email(&typed) else {
+        return Ok(recovery_page(&visitor, &typed, Some("This is no e-mail address.")));
+    };
+    if site.is_tried_too_often(&email, visitor.now) {
+        return Ok(recovery_page(&visitor, &typed, Some(TOO_OFTEN)));
+    }
+    let mut change = site.database.change().await?;
+    let holder = people::holder(&mut change, &email).await?;
+    let (account, party) = holder.map_or((None, String::new()), |(account, party)| (Some(account), party));
+    let link = Link {
+        purpose: Purpose::Recover,
+        account: account.clone(),
+        email: email.clone(),
+        name: None,
+        company: None,
+        party: None,
+        role: None,
+    };
+    // Without an account the same is written, and leads nowhere: it takes the same time.
+    let token = store::create_link(&mut change, &link, visitor.now).await?;
+    let base = &site.base;
+    let text = match &account {
+        Some(_) => format!(
+            "Somebody, probably you, asked for another password at the NanoTrace portal.\n\nTo choose one, open this \
+             link within an hour:\n{base}/reset?token={token}\n\nIf it was not you, do nothing: the password stays.\n"
+        ),
+        None => format!(
+            "Somebody, probably you, asked for another password at the NanoTrace portal. There is no account with this \
+             address.\n\nRegister a company: {base}/register\n"
+        ),
+    };
+    store::post(&mut change, &email, "Your password", &text, visitor.now).await?;
+    let object = account.unwrap_or_default();
+    change.record(&entry(&visitor, &party, "recovery asked", &object, "mail sent")).await?;
+    change.commit().await?;
+    site.posted.notify_one();
+    let text = "If the address is right, a mail is on its way to it. A link in it works for an hour.";
+    Ok(message(&visitor, "Look into your mail", text))
+}
+
+fn reset_page(visitor: &Visitor, token: &str, problem: Option<&str>) -> Response {
+    let page = FormPage {
+        frame: Frame::of(visitor),
+        title: "Choose another password",
+        lead: "You are then logged out everywhere.".to_owned(),
+        problem: problem.map(str::to_owned),
+        form: FormOf {
+            action: "/reset",
+            fields: vec![Field::hidden("token", token), Field::new_password("password", "New password")],
+            button: "Take this password",
+        },
+        links: Vec::new(),
+    };
+    reply::page(status(problem), &page)
+}
+
+/// Whose password a link lets somebody choose.
+fn recovered(link: &Link) -> Option<&str> {
+    link.account.as_deref().filter(|_| link.purpose == Purpose::Recover)
+}
+
+pub(crate) async fn show_reset(
+    State(site): State<Arc<Site>>,
+    Extension(visitor): Extension<Visitor>,
+    Query(Token { token }): Query<Token>,
+) -> Answer {
+    let link = store::link(&site.database, &token, visitor.now).await?;
+    let works = link.as_ref().and_then(recovered).is_some();
+    Ok(if works { reset_page(&visitor, &token, None) } else { spent_link(&visitor) })
+}
+
+pub(crate) async fn reset(
+    State(site): State<Arc<Site>>,
+    Extension(visitor): Extension<Visitor>,
+    Sent(Reset { token, password }): Sent<Reset>,
+) -> Answer {
+    let link = store::link(&site.database, &token, visitor.now).await?;
+    let Some(link) = link.filter(|link| recovered(link).is_some()) else { return Ok(spent_link(&visitor)) };
+    let found = people::credentials(&site.database, &link.email).await?;
+    // An address that was changed meanwhile is no longer the account's.
+    let Some(found) = found.filter(|found| recovered(&link) == Some(&found.account)) else {
+        return Ok(spent_link(&visitor));
+    };
+    if let Some(reason) = passwords::refusal(&password, &link.email, &found.name) {
+        return Ok(reset_page(&visitor, &token, Some(&reason)));
+    }
+    let hash = site.passwords.hash(password).await?;
+    let mut change = site.database.change().await?;
+    if store::use_link(&mut change, &token, visitor.now).await?.is_none() {
+        return Ok(spent_link(&visitor));
+    }
+    people::set_password(&mut change, &found.account, &hash).await?;
+    store::end_links(&mut change, &found.account, Purpose::Recover).await?;
+    store::end_other_sessions(&mut change, &found.account, "").await?;
+    let mut entry = entry(&visitor, &found.party, "password recovered", &found.account, "done");
+    entry.actor.clone_from(&found.account);
+    change.record(&entry).await?;
+    change.commit().await?;
+    Ok(message(&visitor, "Done", "Your password is changed. Log in with it."))
+}

@@ -1,0 +1,204 @@
+//! What people type: each form's fields, and what is right in them.
+
+use axum::{
+    Form,
+    extract::{FromRequest, Request},
+    http::StatusCode,
+    response::Response,
+};
+use lettre::Address;
+use serde::{Deserialize, de::DeserializeOwned};
+
+use super::{
+    pages::{self, Frame},
+    reply,
+};
+use crate::limits;
+
+/// A form's fields. A field that the form does not have (`role`, `is_admin`) refuses the whole.
+pub(crate) struct Sent<T>(pub T);
+
+impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Sent<T> {
+    type Rejection = Response;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Response> {
+        match Form::<T>::from_request(request, state).await {
+            Ok(Form(fields)) => Ok(Self(fields)),
+            Err(error) => {
+                tracing::debug!(%error, "a form that is none of ours");
+                let text = "These are not the fields of the form. Go back and load the page again.";
+                Err(reply::page(StatusCode::BAD_REQUEST, &pages::message(Frame::plain(), "Not sent", text)))
+            }
+        }
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Registration {
+    pub email: String,
+    pub name: String,
+    pub company: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Joining {
+    pub token: String,
+    pub name: String,
+    pub password: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Login {
+    pub email: String,
+    pub password: String,
+    #[serde(default)]
+    pub next: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Recovery {
+    pub email: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Reset {
+    pub token: String,
+    pub password: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Confirmation {
+    pub token: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct NewEmail {
+    pub email: String,
+    pub password: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct NewPassword {
+    pub old: String,
+    pub new: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct EndedSession {
+    pub session: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Nothing {}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct RoleOf {
+    pub role: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Invitation {
+    pub email: String,
+    pub role: String,
+}
+
+/// What a link in a mail carries in its query.
+#[derive(Deserialize)]
+pub(crate) struct Token {
+    #[serde(default)]
+    pub token: String,
+}
+
+#[derive(Deserialize)]
+pub(crate) struct Back {
+    #[serde(default)]
+    pub next: String,
+}
+
+#[derive(Deserialize)]
+pub(crate) struct Search {
+    #[serde(default)]
+    pub search: String,
+    pub before: Option<i64>,
+}
+
+/// An e-mail address in its one spelling. Mail servers tell no upper from lower case, whatever they may.
+pub(crate) fn email(typed: &str) -> Option<String> {
+    let email = typed.trim().to_ascii_lowercase();
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b".!#$%&'*+-/=?^_`{|}~@".contains(&byte);
+    let is_right = email.len() <= limits::EMAIL_BYTES && email.bytes().all(is_plain);
+    (is_right && email.parse::<Address>().is_ok()).then_some(email)
+}
+
+/// A name as it is shown, in any script: no control characters, and none that turn the direction of what follows.
+pub(crate) fn name(typed: &str) -> Option<String> {
+    let name = typed.split_whitespace().collect::<Vec<_>>().join(" ");
+    let is_odd = |it: char| {
+        it.is_control()
+            || matches!(it, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
+    };
+    let length = name.chars().count();
+    ((1..=limits::NAME_CHARACTERS).contains(&length) && !name.chars().any(is_odd)).then_some(name)
+}
+
+/// A page of ours to go back to; anything else is the front page.
+pub(crate) fn next(typed: &str) -> &str {
+    let is_ours = typed.starts_with('/') && !typed.starts_with("//");
+    let is_plain = typed.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'\\');
+    if is_ours && is_plain { typed } else { "/" }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_has_one_spelling() {
+        assert_eq!(email(" Ada@Example.COM ").as_deref(), Some("ada@example.com"));
+        for wrong in [
+            "",
+            "ada",
+            "@b",
+            "a@",
+            "a b@c.example",
+            "a@b.example\r\nBcc: c@d.example",
+            "\"a\"@b.example",
+            "a@b@c",
+        ] {
+            assert_eq!(email(wrong), None, "{wrong}");
+        }
+    }
+
+    #[test]
+    fn names_are_of_any_script_and_turn_nothing_around() {
+        for right in ["Ada Lovelace", "李明", "Þórdís O’Brien-Š", "محمد"] {
+            assert_eq!(name(right).as_deref(), Some(right));
+        }
+        assert_eq!(name(" Ada \n Lovelace ").as_deref(), Some("Ada Lovelace"));
+        for wrong in ["", "  ", "a\u{202e}b", "a\u{0}b", "a\u{200b}b", &"a".repeat(101)] {
+            assert_eq!(name(wrong), None, "{wrong:?}");
+        }
+    }
+
+    #[test]
+    fn the_way_back_leads_to_this_site() {
+        assert_eq!(next("/admin/audit?search=a%20b"), "/admin/audit?search=a%20b");
+        for elsewhere in
+            ["", "https://elsewhere.example", "//elsewhere.example", "/\\elsewhere.example", "/a\r\nb"]
+        {
+            assert_eq!(next(elsewhere), "/", "{elsewhere:?}");
+        }
+    }
+}

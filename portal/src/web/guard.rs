@@ -1,0 +1,189 @@
+//! Before every page: who asks, how often, whether they may, and whether a form is of this site.
+
+use std::{net::SocketAddr, sync::Arc};
+
+use axum::{
+    Extension,
+    body::Body,
+    extract::{ConnectInfo, Request, State},
+    http::{HeaderMap, HeaderValue, Method, StatusCode, header},
+    middleware::Next,
+    response::{IntoResponse, Redirect, Response},
+};
+use http_body_util::{BodyExt, Limited};
+use tokio::time::timeout;
+use url::form_urlencoded;
+
+use super::{
+    Access, Site,
+    pages::{self, Frame},
+    rates::Rate,
+    reply,
+    visitor::{self, Cookies, Visitor},
+};
+use crate::{limits, now, people, secret, store, store::StoreError};
+
+/// The field by which a form is known; pages' handlers never see it.
+pub(crate) const FORM_TOKEN: &str = "form_token";
+
+pub(crate) async fn guard(
+    State((site, access)): State<(Arc<Site>, Access)>,
+    Extension(ConnectInfo(peer)): Extension<ConnectInfo<SocketAddr>>,
+    request: Request,
+    next: Next,
+) -> Response {
+    let cookies = Cookies::read(request.headers(), &site.base);
+    let (visitor, new_secret) = match visitor(&site, &cookies, request.headers(), peer).await {
+        Ok(found) => found,
+        Err(error) => return reply::secured(reply::failure(&error), &site.base),
+    };
+    let who = match &visitor.account {
+        Some(account) => account.id.clone(),
+        None => visitor::network(visitor::address(request.headers(), peer, &site.base)),
+    };
+    let rate = site.requests.count(&who, visitor.now);
+    let answer = if rate.is_exceeded {
+        too_many()
+    } else {
+        let answer = answer(&site, access, visitor, request, next);
+        timeout(limits::REQUEST_TIME, answer)
+            .await
+            .unwrap_or_else(|_| StatusCode::REQUEST_TIMEOUT.into_response())
+    };
+    let mut answer = reply::secured(answer, &site.base);
+    write_rate(answer.headers_mut(), rate);
+    if let Some(cookie) = new_secret.and_then(|secret| visitor::form_cookie(&site.base, &secret)) {
+        answer.headers_mut().append(header::SET_COOKIE, cookie);
+    }
+    answer
+}
+
+/// Who asks, and the form secret that its browser does not have yet.
+async fn visitor(
+    site: &Site,
+    cookies: &Cookies,
+    headers: &HeaderMap,
+    peer: SocketAddr,
+) -> Result<(Visitor, Option<String>), StoreError> {
+    let now = now();
+    let session = match &cookies.session {
+        Some(secret) => store::session(&site.database, secret, now).await?,
+        None => None,
+    };
+    let account = match &session {
+        Some((_, account)) => people::account(&site.database, account).await?,
+        None => None,
+    };
+    let session = session.filter(|_| account.is_some()).map(|(id, _)| id);
+    let (form_secret, is_new) = visitor::form_secret(cookies)?;
+    let session_secret = session.as_ref().and(cookies.session.as_deref());
+    let visitor = Visitor {
+        account,
+        session,
+        form_token: secret::form_token(&form_secret, session_secret),
+        address: visitor::address(headers, peer, &site.base).to_string(),
+        browser: visitor::browser(headers),
+        now,
+    };
+    Ok((visitor, is_new.then_some(form_secret)))
+}
+
+async fn answer(
+    site: &Arc<Site>,
+    access: Access,
+    visitor: Visitor,
+    request: Request,
+    next: Next,
+) -> Response {
+    match (access, &visitor.account) {
+        (Access::Account | Access::Administrator, None) => return to_login(&request),
+        (Access::Administrator, Some(account)) if !account.is_administrator() => {
+            return reply::not_there().await.into_response();
+        }
+        _ => {}
+    }
+    let request = match request.method() {
+        &Method::POST => match own_form(site, &visitor, request).await {
+            Ok(request) => request,
+            Err(refusal) => return refusal,
+        },
+        _ => request,
+    };
+    let mut request = request;
+    if let Some(account) = visitor.account.clone() {
+        request.extensions_mut().insert(account);
+    }
+    request.extensions_mut().insert(visitor);
+    next.run(request).await
+}
+
+/// To the login, and back to the page that was asked for.
+fn to_login(request: &Request) -> Response {
+    let asked = request.uri().path_and_query().map_or("/", |it| it.as_str());
+    let back: String = form_urlencoded::byte_serialize(asked.as_bytes()).collect();
+    match *request.method() {
+        Method::GET => Redirect::to(&format!("/login?next={back}")).into_response(),
+        _ => Redirect::to("/login").into_response(),
+    }
+}
+
+/// The request, without its form token, where the form was loaded from here by this browser.
+async fn own_form(site: &Site, visitor: &Visitor, request: Request) -> Result<Request, Response> {
+    let (parts, body) = request.into_parts();
+    if is_of_other_site(&parts.headers, site) {
+        return Err(stale(visitor));
+    }
+    let body =
+        Limited::new(body, limits::FORM_BYTES).collect().await.map_err(|_| too_large(visitor))?.to_bytes();
+    let mut fields = form_urlencoded::Serializer::new(String::new());
+    let mut tokens = Vec::new();
+    for (name, value) in form_urlencoded::parse(&body) {
+        if name == FORM_TOKEN {
+            tokens.push(value.into_owned());
+        } else {
+            fields.append_pair(&name, &value);
+        }
+    }
+    match tokens.as_slice() {
+        [token] if secret::equal(token, &visitor.form_token) => {
+            let fields = fields.finish();
+            let mut request = Request::from_parts(parts, Body::from(fields.clone()));
+            request.headers_mut().insert(header::CONTENT_LENGTH, HeaderValue::from(fields.len()));
+            Ok(request)
+        }
+        _ => Err(stale(visitor)),
+    }
+}
+
+/// What a browser itself says of where a form comes from.
+fn is_of_other_site(headers: &HeaderMap, site: &Site) -> bool {
+    let says =
+        |name: &str, right: &str| headers.get(name).is_none_or(|value| value.as_bytes() == right.as_bytes());
+    !says("sec-fetch-site", "same-origin") || !says("origin", site.base.origin())
+}
+
+fn stale(visitor: &Visitor) -> Response {
+    let text = "This form is out of date: it was loaded before you logged in or out, or in another browser. Go back, load \
+                the page again, and send it once more.";
+    reply::page(StatusCode::FORBIDDEN, &pages::message(Frame::of(visitor), "Not sent", text))
+}
+
+fn too_large(visitor: &Visitor) -> Response {
+    let text = "The form is larger than any of ours can be.";
+    reply::page(StatusCode::PAYLOAD_TOO_LARGE, &pages::message(Frame::of(visitor), "Too large", text))
+}
+
+fn too_many() -> Response {
+    let text = "You asked more often than people do. Wait a minute, then go on.";
+    reply::page(StatusCode::TOO_MANY_REQUESTS, &pages::message(Frame::plain(), "Too many requests", text))
+}
+
+/// The fields of draft-ietf-httpapi-ratelimit-headers as most clients know them, and RFC 9110's `Retry-After`.
+fn write_rate(headers: &mut HeaderMap, rate: Rate) {
+    headers.insert("ratelimit-limit", HeaderValue::from(rate.limit));
+    headers.insert("ratelimit-remaining", HeaderValue::from(rate.remaining));
+    headers.insert("ratelimit-reset", HeaderValue::from(rate.reset));
+    if rate.is_exceeded {
+        headers.insert(header::RETRY_AFTER, HeaderValue::from(rate.reset));
+    }
+}

@@ -1,0 +1,217 @@
+//! What the templates are filled with. Rendered on the server, complete without scripts.
+
+use askama::Template;
+use time::{OffsetDateTime, macros::format_description};
+
+use super::visitor::Visitor;
+use crate::{
+    audit::Row,
+    people::{Account, Person},
+    store::Session,
+};
+
+/// What every page shows around its content.
+#[derive(Clone, Default)]
+pub(crate) struct Frame {
+    pub who: Option<Who>,
+    pub form_token: String,
+}
+
+#[derive(Clone)]
+pub(crate) struct Who {
+    pub name: String,
+    pub is_administrator: bool,
+}
+
+impl Frame {
+    pub fn of(visitor: &Visitor) -> Self {
+        let who = |account: &Account| Who {
+            name: account.name.clone(),
+            is_administrator: account.is_administrator(),
+        };
+        Self { who: visitor.account.as_ref().map(who), form_token: visitor.form_token.clone() }
+    }
+
+    /// Of a page that is the same for everybody.
+    pub fn plain() -> Self {
+        Self::default()
+    }
+}
+
+#[derive(Template)]
+#[template(path = "front.html")]
+pub(crate) struct FrontPage {
+    pub frame: Frame,
+    pub account: Option<Account>,
+}
+
+/// A page that says one thing.
+#[derive(Template)]
+#[template(path = "message.html")]
+pub(crate) struct MessagePage {
+    pub frame: Frame,
+    pub title: String,
+    pub text: String,
+}
+
+pub(crate) fn message(frame: Frame, title: &str, text: &str) -> MessagePage {
+    MessagePage { frame, title: title.to_owned(), text: text.to_owned() }
+}
+
+/// A page with one form.
+#[derive(Template)]
+#[template(path = "form.html")]
+pub(crate) struct FormPage {
+    pub frame: Frame,
+    pub title: &'static str,
+    pub lead: String,
+    pub problem: Option<String>,
+    pub form: FormOf,
+    pub links: Vec<(&'static str, &'static str)>,
+}
+
+/// A form: where it is sent, what is typed into it, and what its button says.
+pub(crate) struct FormOf {
+    pub action: &'static str,
+    pub fields: Vec<Field>,
+    pub button: &'static str,
+}
+
+/// A field of a form, with what was typed.
+pub(crate) struct Field {
+    pub name: &'static str,
+    pub label: &'static str,
+    pub kind: &'static str,
+    pub value: String,
+    /// What a browser may fill in (the HTML standard's autofill names).
+    pub autocomplete: &'static str,
+    pub hint: &'static str,
+}
+
+impl Field {
+    pub fn text(name: &'static str, label: &'static str, autocomplete: &'static str, value: &str) -> Self {
+        Self { name, label, kind: "text", value: value.to_owned(), autocomplete, hint: "" }
+    }
+
+    pub fn email(value: &str) -> Self {
+        let value = value.to_owned();
+        Self {
+            name: "email",
+            label: "E-mail address",
+            kind: "email",
+            value,
+            autocomplete: "username",
+            hint: "",
+        }
+    }
+
+    pub fn password(name: &'static str, label: &'static str) -> Self {
+        Self {
+            name,
+            label,
+            kind: "password",
+            value: String::new(),
+            autocomplete: "current-password",
+            hint: "",
+        }
+    }
+
+    pub fn new_password(name: &'static str, label: &'static str) -> Self {
+        let hint = "12 characters or more. A sentence or a password manager's choice is good.";
+        Self { name, label, kind: "password", value: String::new(), autocomplete: "new-password", hint }
+    }
+
+    pub fn hidden(name: &'static str, value: &str) -> Self {
+        Self { name, label: "", kind: "hidden", value: value.to_owned(), autocomplete: "off", hint: "" }
+    }
+}
+
+#[derive(Template)]
+#[template(path = "account.html")]
+pub(crate) struct AccountPage {
+    pub frame: Frame,
+    pub account: Account,
+    pub notice: Option<String>,
+    pub sessions: Vec<ShownSession>,
+    pub email: FormOf,
+    pub password: FormOf,
+}
+
+pub(crate) struct ShownSession {
+    pub id: String,
+    pub browser: String,
+    pub address: String,
+    pub since: String,
+    pub seen: String,
+    pub is_this: bool,
+}
+
+impl ShownSession {
+    pub fn of(session: Session, this: Option<&str>) -> Self {
+        Self {
+            is_this: this == Some(session.id.as_str()),
+            browser: if session.browser.is_empty() { "unknown browser".to_owned() } else { session.browser },
+            id: session.id,
+            address: session.address,
+            since: moment(session.created_at),
+            seen: moment(session.seen_at),
+        }
+    }
+}
+
+#[derive(Template)]
+#[template(path = "people.html")]
+pub(crate) struct PeoplePage {
+    pub frame: Frame,
+    pub party: String,
+    pub notice: Option<String>,
+    pub people: Vec<Person>,
+    pub roles: Vec<&'static str>,
+}
+
+impl PeoplePage {
+    /// The roles that a person does not have.
+    pub fn others(&self, person: &Person) -> Vec<&'static str> {
+        self.roles.iter().copied().filter(|role| !person.roles.iter().any(|own| own == role)).collect()
+    }
+}
+
+#[derive(Template)]
+#[template(path = "audit.html")]
+pub(crate) struct AuditPage {
+    pub frame: Frame,
+    pub party: String,
+    pub search: String,
+    pub entries: Vec<ShownEntry>,
+    pub older: Option<i64>,
+}
+
+pub(crate) struct ShownEntry {
+    pub at: String,
+    pub row: Row,
+}
+
+impl ShownEntry {
+    pub fn of(mut row: Row, people: &[Person]) -> Self {
+        row.actor = with_addresses(&row.actor, people);
+        row.object = with_addresses(&row.object, people);
+        Self { at: moment(row.at), row }
+    }
+}
+
+/// A text with addresses in place of these people's ids.
+fn with_addresses(text: &str, people: &[Person]) -> String {
+    let mut words = Vec::new();
+    for word in text.split(' ') {
+        let person = people.iter().find(|person| person.id == word);
+        words.push(person.map_or(word, |person| &person.email));
+    }
+    words.join(" ")
+}
+
+/// A time as pages show it, in UTC.
+pub(crate) fn moment(seconds: i64) -> String {
+    let format = format_description!("[day padding:none] [month repr:long] [year], [hour]:[minute] UTC");
+    let time = OffsetDateTime::from_unix_timestamp(seconds).ok();
+    time.and_then(|time| time.format(&format).ok()).unwrap_or_default()
+}

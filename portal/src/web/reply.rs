@@ -1,0 +1,77 @@
+//! What every reply carries, and the replies that are no page of their own.
+
+use askama::Template;
+use axum::{
+    http::{HeaderName, HeaderValue, StatusCode, header},
+    response::{Html, IntoResponse, Response},
+};
+
+use super::pages::{self, Frame};
+use crate::{base_url::BaseUrl, store::StoreError};
+
+const PORTAL_STYLE: &str = include_str!("../../assets/portal.css");
+
+pub(crate) async fn style() -> Response {
+    asset("text/css; charset=utf-8", design::STYLE)
+}
+
+pub(crate) async fn portal_style() -> Response {
+    asset("text/css; charset=utf-8", PORTAL_STYLE)
+}
+
+pub(crate) async fn icon() -> Response {
+    asset("image/svg+xml", design::ICON)
+}
+
+fn asset(content_type: &'static str, text: &'static str) -> Response {
+    let headers = [
+        (header::CONTENT_TYPE, content_type),
+        (header::CACHE_CONTROL, "public, max-age=3600"),
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+    ];
+    (headers, text).into_response()
+}
+
+pub(crate) fn page(status: StatusCode, page: &impl Template) -> Response {
+    match page.render() {
+        Ok(text) => (status, Html(text)).into_response(),
+        Err(error) => {
+            tracing::error!(%error, "a page could not be rendered");
+            StatusCode::INTERNAL_SERVER_ERROR.into_response()
+        }
+    }
+}
+
+/// The same for everybody and every reason.
+pub(crate) async fn not_there() -> Response {
+    let text = "There is no such page here.";
+    page(StatusCode::NOT_FOUND, &pages::message(Frame::plain(), "Not found", text))
+}
+
+pub(crate) fn failure(error: &StoreError) -> Response {
+    tracing::error!(%error, "a request could not be answered");
+    let text = "Something failed here, and nothing was changed. Try again in a moment.";
+    page(StatusCode::SERVICE_UNAVAILABLE, &pages::message(Frame::plain(), "Not now", text))
+}
+
+/// Nothing may be run, framed, kept or fetched from elsewhere, and no address leaks to another site.
+pub(crate) fn secured(mut response: Response, base: &BaseUrl) -> Response {
+    const POLICY: &str = "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; \
+                          base-uri 'none'; frame-ancestors 'none'";
+    let fixed: [(HeaderName, &'static str); 5] = [
+        (header::CONTENT_SECURITY_POLICY, POLICY),
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        // With `no-referrer` a browser would not say of a form where it comes from.
+        (header::REFERRER_POLICY, "same-origin"),
+        (header::CACHE_CONTROL, "no-store"),
+        (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
+    ];
+    for (name, value) in fixed {
+        response.headers_mut().insert(name, HeaderValue::from_static(value));
+    }
+    if base.is_https() {
+        let value = HeaderValue::from_static("max-age=31536000");
+        response.headers_mut().insert(header::STRICT_TRANSPORT_SECURITY, value);
+    }
+    response
+}

@@ -1,0 +1,107 @@
+//! Who asks: what cookies and connection say.
+
+use std::net::{IpAddr, SocketAddr};
+
+use axum::http::{HeaderMap, HeaderValue, header};
+
+use crate::{base_url::BaseUrl, people::Account, secret};
+
+/// Who asks, as every page sees it.
+#[derive(Clone, Debug)]
+pub(crate) struct Visitor {
+    pub account: Option<Account>,
+    /// The id of the session.
+    pub session: Option<String>,
+    pub form_token: String,
+    pub address: String,
+    pub browser: String,
+    pub now: i64,
+}
+
+impl Visitor {
+    /// The account's id; empty for somebody who is not logged in.
+    pub fn actor(&self) -> &str {
+        self.account.as_ref().map_or("", |account| &account.id)
+    }
+}
+
+/// What a browser keeps for us.
+pub(crate) struct Cookies {
+    pub session: Option<String>,
+    pub form: Option<String>,
+}
+
+/// The names of our cookies. With `__Host-`, a browser takes them from this very host alone, and over TLS.
+fn names(base: &BaseUrl) -> [&'static str; 2] {
+    if base.is_https() {
+        ["__Host-nanotrace-session", "__Host-nanotrace-form"]
+    } else {
+        ["nanotrace-session", "nanotrace-form"]
+    }
+}
+
+impl Cookies {
+    pub fn read(headers: &HeaderMap, base: &BaseUrl) -> Self {
+        let [session, form] = names(base);
+        let find = |name: &str| {
+            let lines = headers.get_all(header::COOKIE).into_iter().filter_map(|line| line.to_str().ok());
+            let mut pairs =
+                lines.flat_map(|line| line.split(';')).filter_map(|pair| pair.trim().split_once('='));
+            pairs.find(|(it, _)| *it == name).map(|(_, value)| value.to_owned()).filter(|it| is_secret(it))
+        };
+        Self { session: find(session), form: find(form) }
+    }
+}
+
+fn is_secret(text: &str) -> bool {
+    text.len() == 64 && text.bytes().all(|byte| byte.is_ascii_hexdigit())
+}
+
+/// Gives a browser its session, or takes it away.
+pub(crate) fn session_cookie(base: &BaseUrl, session: Option<&str>) -> Option<HeaderValue> {
+    let [name, _] = names(base);
+    let secure = if base.is_https() { "; Secure" } else { "" };
+    // Lax: who comes by a link in a mail is logged in. Forms of other sites come without it, and are refused besides.
+    let text = match session {
+        Some(secret) => format!("{name}={secret}; Path=/; HttpOnly; SameSite=Lax{secure}"),
+        None => format!("{name}=; Path=/; Max-Age=0; HttpOnly; SameSite=Lax{secure}"),
+    };
+    HeaderValue::try_from(text).ok()
+}
+
+/// By which a browser's forms are known.
+pub(crate) fn form_cookie(base: &BaseUrl, form_secret: &str) -> Option<HeaderValue> {
+    let [_, name] = names(base);
+    let secure = if base.is_https() { "; Secure" } else { "" };
+    HeaderValue::try_from(format!("{name}={form_secret}; Path=/; HttpOnly; SameSite=Lax{secure}")).ok()
+}
+
+/// Where a request comes from. Who is reached over TLS has a reverse proxy on this machine, which names its client last.
+pub(crate) fn address(headers: &HeaderMap, peer: SocketAddr, base: &BaseUrl) -> IpAddr {
+    let lines = headers.get_all("x-forwarded-for").into_iter();
+    let last = lines.filter_map(|line| line.to_str().ok()).flat_map(|line| line.split(',')).next_back();
+    let named = last.and_then(|text| text.trim().parse().ok());
+    named.filter(|_| base.is_https()).unwrap_or(peer.ip())
+}
+
+/// The network that one customer has: an IPv4 address, or an IPv6 network of 64 bits.
+pub(crate) fn network(address: IpAddr) -> String {
+    match address {
+        IpAddr::V4(address) => address.to_string(),
+        IpAddr::V6(address) => format!("{:016x}", u128::from(address) >> 64),
+    }
+}
+
+/// What a browser says of itself, as far as it is shown.
+pub(crate) fn browser(headers: &HeaderMap) -> String {
+    let said = headers.get(header::USER_AGENT).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    said.chars().filter(|it| !it.is_control()).take(200).collect()
+}
+
+/// The form secret of a browser, and whether it is new.
+pub(crate) fn form_secret(cookies: &Cookies) -> Result<(String, bool), getrandom::Error> {
+    match &cookies.form {
+        Some(secret) => Ok((secret.clone(), false)),
+        None => Ok((secret::random()?, true)),
+    }
+}

@@ -1,0 +1,387 @@
+//! A portal that answers over real HTTP, browsers without a screen, and PostgreSQL as Debian has it.
+
+use std::{
+    collections::BTreeMap,
+    fs,
+    net::SocketAddr,
+    os::unix::fs::{PermissionsExt, chown},
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+    time::{Duration, Instant},
+};
+
+use portal::{BaseUrl, Config, Database, Post, Server};
+use sqlx::AnyPool;
+use tempfile::TempDir;
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+    sync::oneshot,
+};
+use url::form_urlencoded;
+
+pub const PASSWORD: &str = "correct battery, horse";
+
+/// A portal and its folders. It ends with the value.
+pub struct Portal {
+    pub address: SocketAddr,
+    pub base: BaseUrl,
+    pub database: Database,
+    /// For statements that the portal itself never makes.
+    pub pool: AnyPool,
+    folder: TempDir,
+    _stop: oneshot::Sender<()>,
+}
+
+impl Portal {
+    pub async fn on_sqlite() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a portal?.db");
+        let url = format!("sqlite://{}?mode=rwc", path.to_str().unwrap().replace('?', "%3F"));
+        Self::start(folder, path.to_str().unwrap(), &url, None).await
+    }
+
+    pub async fn on_postgres(cluster: &Postgres, name: &str) -> Self {
+        let url = cluster.create(name).await;
+        Self::start(tempfile::tempdir().unwrap(), &url, &url, None).await
+    }
+
+    /// Behind a proxy that answers at `https://portal.example`.
+    pub async fn behind_tls() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("portal.db");
+        let url = format!("sqlite://{}?mode=rwc", path.to_str().unwrap());
+        let base = Some("https://portal.example".parse().unwrap());
+        Self::start(folder, path.to_str().unwrap(), &url, base).await
+    }
+
+    async fn start(folder: TempDir, location: &str, url: &str, base: Option<BaseUrl>) -> Self {
+        let database = Database::open(location).await.unwrap();
+        let post = Post::new("portal@example.com", folder.path().join("mails").to_str().unwrap()).unwrap();
+        let listen = "127.0.0.1:0".parse().unwrap();
+        let server = Server::bind(Config { listen, base, database: database.clone(), post }).await.unwrap();
+        let (address, base) = (server.address().unwrap(), server.base().clone());
+        let (stop, stopped) = oneshot::channel();
+        tokio::spawn(server.run(async move { drop(stopped.await) }));
+        let pool = AnyPool::connect(url).await.unwrap();
+        Self { address, base, database, pool, folder, _stop: stop }
+    }
+
+    pub fn browser(&self) -> Browser {
+        Browser { address: self.address, cookies: BTreeMap::new(), headers: Vec::new(), form_token: None }
+    }
+
+    /// The newest mail to this address whose text has `word`, waited for.
+    pub async fn mail(&self, to: &str, word: &str) -> String {
+        let until = Instant::now() + Duration::from_secs(20);
+        loop {
+            let mut mails = self.mails();
+            mails.retain(|(_, text)| text.contains(&format!("To: {to}\r\n")) && text.contains(word));
+            mails.sort();
+            if let Some((_, text)) = mails.pop() {
+                return text;
+            }
+            assert!(Instant::now() < until, "no mail to {to} with {word:?}");
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    }
+
+    fn mails(&self) -> Vec<(std::time::SystemTime, String)> {
+        let files = fs::read_dir(self.folder.path().join("mails")).unwrap();
+        let files = files
+            .map(|file| file.unwrap().path())
+            .filter(|path| path.extension().is_some_and(|it| it == "eml"));
+        files
+            .map(|path| {
+                (
+                    fs::metadata(&path).unwrap().modified().unwrap(),
+                    decoded(&fs::read_to_string(path).unwrap()),
+                )
+            })
+            .collect()
+    }
+
+    /// The path of the newest link to `page` in a mail to this address.
+    pub async fn link(&self, to: &str, page: &str) -> String {
+        let start = format!("{}{page}?token=", self.base);
+        let mail = self.mail(to, &start).await;
+        let at = mail.find(&start).unwrap() + start.len();
+        format!("{page}?token={}", &mail[at..at + 64])
+    }
+
+    /// A browser of somebody who has just registered a company.
+    pub async fn company(&self, email: &str, company: &str) -> Browser {
+        let mut browser = self.browser();
+        let fields = [("email", email), ("name", "Ada Lovelace"), ("company", company)];
+        assert_eq!(browser.post("/register", &fields).await.status, 200);
+        let link = self.link(email, "/join").await;
+        browser.join(&link).await;
+        browser
+    }
+
+    /// A browser of an organisation's first administrator.
+    pub async fn administrator(&self, email: &str, organisation: &str) -> Browser {
+        let link =
+            portal::invite_administrator(&self.database, &self.base, organisation, email).await.unwrap();
+        let mut browser = self.browser();
+        browser.join(link.strip_prefix(&self.base.to_string()).unwrap()).await;
+        browser
+    }
+
+    /// A browser of somebody whom `administrator` invites.
+    pub async fn colleague(&self, administrator: &mut Browser, email: &str, role: &str) -> Browser {
+        let invited = administrator.post("/admin/invitations", &[("email", email), ("role", role)]).await;
+        assert_eq!(invited.status, 200, "{}", invited.body);
+        let link = self.link(email, "/join").await;
+        let mut browser = self.browser();
+        browser.join(&link).await;
+        browser
+    }
+
+    /// The id of the account with this address.
+    pub async fn id(&self, email: &str) -> String {
+        let select = sqlx::query_as("SELECT id FROM accounts WHERE email = $1").bind(email);
+        let (id,): (String,) = select.fetch_one(&self.pool).await.unwrap();
+        id
+    }
+
+    pub async fn count(&self, table: &'static str) -> i64 {
+        let statement = sqlx::AssertSqlSafe(format!("SELECT count(*) FROM {table}"));
+        let (count,): (i64,) = sqlx::query_as(statement).fetch_one(&self.pool).await.unwrap();
+        count
+    }
+}
+
+/// What came back.
+pub struct Reply {
+    pub status: u16,
+    pub headers: Vec<(String, String)>,
+    pub body: String,
+}
+
+impl Reply {
+    pub fn header(&self, name: &str) -> &str {
+        self.headers.iter().find(|(it, _)| it == name).map_or("", |(_, value)| value)
+    }
+
+    /// The body without what differs from one browser to the next.
+    pub fn text(&self) -> String {
+        let mut text = self.body.clone();
+        while let Some(at) = text.find("name=\"form_token\" value=\"") {
+            let end = at + "name=\"form_token\" value=\"".len() + 64;
+            text.replace_range(at..end, "");
+        }
+        text
+    }
+}
+
+/// A browser without a screen: it keeps cookies, and loads a form before it sends it.
+#[derive(Clone)]
+pub struct Browser {
+    address: SocketAddr,
+    pub cookies: BTreeMap<String, String>,
+    pub headers: Vec<(String, String)>,
+    form_token: Option<String>,
+}
+
+impl Browser {
+    pub async fn get(&mut self, path: &str) -> Reply {
+        self.ask("GET", path, None).await
+    }
+
+    /// Sends a form, as it was loaded.
+    pub async fn post(&mut self, path: &str, fields: &[(&str, &str)]) -> Reply {
+        let token = self.form_token().await;
+        let mut all = fields.to_vec();
+        all.push(("form_token", &token));
+        self.post_as_it_is(path, &all).await
+    }
+
+    pub async fn post_as_it_is(&mut self, path: &str, fields: &[(&str, &str)]) -> Reply {
+        let body = form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
+        self.ask("POST", path, Some(body)).await
+    }
+
+    /// The token of the forms that this browser loads.
+    pub async fn form_token(&mut self) -> String {
+        if let Some(token) = &self.form_token {
+            return token.clone();
+        }
+        let page = self.get("/login").await;
+        let (_, rest) = page.body.split_once("name=\"form_token\" value=\"").unwrap();
+        let token = rest[..64].to_owned();
+        self.form_token = Some(token.clone());
+        token
+    }
+
+    pub fn session(&self) -> Option<&String> {
+        self.cookies.iter().find(|(name, _)| name.ends_with("nanotrace-session")).map(|(_, value)| value)
+    }
+
+    pub async fn join(&mut self, link: &str) {
+        let token = link.split_once("token=").unwrap().1;
+        let fields = [("token", token), ("name", "Ada Lovelace"), ("password", PASSWORD)];
+        let joined = self.post("/join", &fields).await;
+        assert_eq!((joined.status, joined.header("location")), (303, "/account"), "{}", joined.body);
+    }
+
+    pub async fn log_in(&mut self, email: &str, password: &str) -> Reply {
+        self.post("/login", &[("email", email), ("password", password), ("next", "/account")]).await
+    }
+
+    async fn ask(&mut self, method: &str, path: &str, body: Option<String>) -> Reply {
+        let mut head = format!("{method} {path} HTTP/1.1\r\nHost: portal\r\nConnection: close\r\n");
+        for (name, value) in &self.headers {
+            head += &format!("{name}: {value}\r\n");
+        }
+        let cookies = self.cookies.iter().map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>();
+        if !cookies.is_empty() {
+            head += &format!("Cookie: {}\r\n", cookies.join("; "));
+        }
+        if let Some(body) = &body {
+            let length = body.len();
+            head +=
+                &format!("Content-Type: application/x-www-form-urlencoded\r\nContent-Length: {length}\r\n");
+        }
+        let mut stream = TcpStream::connect(self.address).await.unwrap();
+        stream.write_all(format!("{head}\r\n{}", body.unwrap_or_default()).as_bytes()).await.unwrap();
+        let mut bytes = Vec::new();
+        stream.read_to_end(&mut bytes).await.unwrap();
+        let reply = parse(&String::from_utf8(bytes).unwrap());
+        for (_, cookie) in reply.headers.iter().filter(|(name, _)| name == "set-cookie") {
+            let (name, value) = cookie.split(';').next().unwrap().split_once('=').unwrap();
+            if name.ends_with("session") {
+                self.form_token = None;
+            }
+            match value {
+                "" => drop(self.cookies.remove(name)),
+                _ => drop(self.cookies.insert(name.to_owned(), value.to_owned())),
+            }
+        }
+        reply
+    }
+}
+
+/// A mail without the encoding of its text (RFC 2045 §6.7): all of it is ASCII.
+fn decoded(mail: &str) -> String {
+    if !mail.contains("quoted-printable") {
+        return mail.to_owned();
+    }
+    mail.replace("=\r\n", "").replace("=3D", "=")
+}
+
+fn parse(text: &str) -> Reply {
+    let (head, body) = text.split_once("\r\n\r\n").unwrap();
+    let mut lines = head.lines();
+    let status = lines.next().unwrap().split(' ').nth(1).unwrap().parse().unwrap();
+    let header =
+        |line: &str| line.split_once(": ").map(|(name, value)| (name.to_lowercase(), value.to_owned()));
+    Reply { status, headers: lines.filter_map(header).collect(), body: body.to_owned() }
+}
+
+/// A PostgreSQL server of its own, at a socket in its own folder. It ends with the value.
+pub struct Postgres {
+    server: Child,
+    folder: TempDir,
+}
+
+impl Postgres {
+    pub async fn start() -> Self {
+        let programs = programs();
+        let folder = tempfile::tempdir().unwrap();
+        let data = folder.path().join("data");
+        fs::create_dir(&data).unwrap();
+        give_to_postgres(folder.path());
+        give_to_postgres(&data);
+        let mut command = as_postgres(&programs.join("initdb"));
+        command.args([
+            "--no-sync",
+            "--auth=trust",
+            "--username=portal",
+            "--encoding=UTF8",
+            "--locale=C",
+            "-D",
+        ]);
+        let made = command.arg(&data).output().unwrap();
+        assert!(made.status.success(), "initdb: {}", String::from_utf8_lossy(&made.stderr));
+        let mut command = as_postgres(&programs.join("postgres"));
+        command.arg("-D").arg(&data).arg("-k").arg(folder.path()).args([
+            "-c",
+            "listen_addresses=",
+            "-c",
+            "fsync=off",
+        ]);
+        let log = fs::File::create(folder.path().join("log")).unwrap();
+        let server = command.stdout(Stdio::null()).stderr(log).spawn().unwrap();
+        let cluster = Self { server, folder };
+        cluster.wait().await;
+        cluster
+    }
+
+    fn url(&self, database: &str) -> String {
+        let socket = self.folder.path().to_str().unwrap();
+        format!("postgres://portal@localhost/{database}?host={socket}")
+    }
+
+    async fn wait(&self) {
+        sqlx::any::install_default_drivers();
+        let until = Instant::now() + Duration::from_secs(60);
+        while let Err(error) = AnyPool::connect(&self.url("postgres")).await {
+            let log = || fs::read_to_string(self.folder.path().join("log")).unwrap_or_default();
+            assert!(Instant::now() < until, "PostgreSQL does not answer: {error}\n{}", log());
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+
+    /// The URL of a new database.
+    async fn create(&self, name: &str) -> String {
+        let pool = AnyPool::connect(&self.url("postgres")).await.unwrap();
+        let statement = sqlx::AssertSqlSafe(format!("CREATE DATABASE {name}"));
+        sqlx::query(statement).execute(&pool).await.unwrap();
+        self.url(name)
+    }
+}
+
+impl Drop for Postgres {
+    fn drop(&mut self) {
+        let _ = self.server.kill();
+        let _ = self.server.wait();
+    }
+}
+
+/// The folder of the newest PostgreSQL.
+fn programs() -> PathBuf {
+    let version =
+        |path: &PathBuf| path.file_name().and_then(|it| it.to_str()).and_then(|it| it.parse::<u32>().ok());
+    let found = fs::read_dir("/usr/lib/postgresql").into_iter().flatten().map(|it| it.unwrap().path());
+    let newest = found.filter(|path| version(path).is_some()).max_by_key(version);
+    newest
+        .expect("PostgreSQL is not installed: apt-get install postgresql (scripts/test does so)")
+        .join("bin")
+}
+
+/// PostgreSQL refuses to run as root: Debian's package brings a user for it.
+fn as_postgres(program: &Path) -> Command {
+    if !is_root() {
+        return Command::new(program);
+    }
+    let mut command = Command::new("setpriv");
+    command.args(["--reuid=postgres", "--regid=postgres", "--clear-groups", "--"]).arg(program);
+    // Killed with the test, whatever becomes of it.
+    command
+}
+
+fn give_to_postgres(folder: &Path) {
+    fs::set_permissions(folder, fs::Permissions::from_mode(0o700)).unwrap();
+    if is_root() {
+        let users = fs::read_to_string("/etc/passwd").unwrap();
+        let line = users.lines().find(|line| line.starts_with("postgres:")).expect("Debian's user postgres");
+        let ids = line.split(':').collect::<Vec<_>>();
+        chown(folder, Some(ids[2].parse().unwrap()), Some(ids[3].parse().unwrap())).unwrap();
+    }
+}
+
+fn is_root() -> bool {
+    let status = fs::read_to_string("/proc/self/status").unwrap();
+    status.lines().any(|line| line.starts_with("Uid:\t0\t"))
+}

