@@ -13,7 +13,7 @@ use sha2::{Digest, Sha256};
 
 use crate::bodies::METHODS;
 
-/// `data/README.md` says whose figures these are.
+/// `demonstration/data/README.md` says whose figures these are.
 const MATERIALS: &str = include_str!("../data/materials.json");
 /// The SHA-256 of the file that the figures are taken from.
 const SOURCE: &str = "cec086dccf4ae56f40a42b2106536b48f4effa13ae72fa804cbf51621a6829d8";

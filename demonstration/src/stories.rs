@@ -2,7 +2,7 @@
 
 /// One application, and what becomes of its certificate.
 pub struct Story {
-    /// The material's name in `data/materials.json`, or that of the first certificate.
+    /// The material's name in `demonstration/data/materials.json`, or that of the first certificate.
     pub material: &'static str,
     /// Unlike every other story's: what the application's id is drawn from.
     pub name: &'static str,
