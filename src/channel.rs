@@ -59,6 +59,7 @@ enum Command {
     Fetch(governance::Fetch),
     Sign(governance::Sign),
     Submit(governance::Submit),
+    Revocations(governance::Revocations),
 }
 
 pub async fn run(args: Args) -> Result<Exit, Failure> {
@@ -66,6 +67,7 @@ pub async fn run(args: Args) -> Result<Exit, Failure> {
         Command::Fetch(args) => governance::fetch(args).await,
         Command::Sign(args) => governance::sign(&args),
         Command::Submit(args) => governance::submit(&args).await,
+        Command::Revocations(args) => governance::revocations(&args).await,
         Command::Genesis { config, profile, channel, output: out, force } => {
             let block = genesis::from_configtx_yaml(&config, &profile, &channel, stamp()?)
                 .map_err(|error| Failure::usage(error.to_string()))?;

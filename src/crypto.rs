@@ -46,6 +46,26 @@ enum Command {
         renew: Option<String>,
     },
     Enroll(Enroll),
+    Revoke(Revoke),
+}
+
+/// Put a certificate on the organisation's revocation list, signed by its authority, in its MSP folder (msp/crls). It counts
+/// from the moment on at which the channel has the list: nanotrace channel revocations.
+///
+/// A list names certificates, not keys: of a key whose certificate was renewed, revoke each.
+#[derive(clap::Args)]
+struct Revoke {
+    #[command(flatten)]
+    place: Place,
+    /// The organisation, by name or domain.
+    #[arg(long)]
+    org: String,
+    /// The user or node whose certificate it is, such as User1 or peer0.
+    #[arg(long, required_unless_present = "certificate", conflicts_with = "certificate")]
+    name: Option<String>,
+    /// The certificate, as PEM: of a person, or one that was renewed.
+    #[arg(long, value_name = "FILE")]
+    certificate: Option<PathBuf>,
 }
 
 /// Certify a person's key with the organisation's authority. The key itself stays with the person: make a request with
@@ -154,6 +174,7 @@ pub fn run(args: Args) -> Result<Exit, Failure> {
             }
         }
         Command::Enroll(order) => enroll(&order)?,
+        Command::Revoke(order) => revoke(&order)?,
     }
     Ok(Exit::Ok)
 }
@@ -177,6 +198,27 @@ fn enroll(order: &Enroll) -> Result<(), Failure> {
         person.roles,
         organization.name,
         order.out.display()
+    ))
+}
+
+fn revoke(order: &Revoke) -> Result<(), Failure> {
+    let config = order.place.config()?;
+    let organization = organization(&config, &order.org)?;
+    let dir = &order.place.output;
+    let certificate = match (&order.certificate, &order.name) {
+        (Some(file), _) => files::read(file)
+            .map_err(|error| Failure::usage(format!("cannot read {}: {error}", file.display())))?,
+        (None, name) => {
+            let name = name.as_deref().unwrap_or_default();
+            material::certificate_of(organization, dir, name).map_err(failure)?
+        }
+    };
+    let now = verifier::now().seconds();
+    let list = material::revoke(organization, dir, &certificate, now).map_err(failure)?;
+    let (list, name) = (list.display(), &organization.name);
+    output::line(format!(
+        "{list}\nIt counts once the channel has it. Prepare that, sign it as administrator of {name}, and submit it:\n  \
+         nanotrace channel revocations {name} --crl {list} --out revoke.update"
     ))
 }
 

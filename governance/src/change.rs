@@ -9,6 +9,7 @@ use fabric::proto::{
     msp::MspConfig,
     protos::{AnchorPeer, AnchorPeers},
 };
+use msp::{Msp, MspVersion};
 use prost::Message;
 
 use crate::{
@@ -106,11 +107,12 @@ pub fn leave(config: &ChannelConfig, accreditation: &str, body: &str) -> Result<
     govern(config, config.root.clone(), mspid, now, then)
 }
 
-/// An organisation's revocation lists (PEM), in place of those that its membership definition has.
-pub fn replace_revocation_lists(
+/// Revocation lists come into an organisation's membership definition: beside those that it has, or in their place.
+pub fn revoke(
     config: &ChannelConfig,
     asked: &str,
     lists: Vec<Bytes>,
+    replace: bool,
 ) -> Result<Change, GovernanceError> {
     let (name, mspid) = config.organisation(asked)?;
     let mut root = config.root.clone();
@@ -118,9 +120,20 @@ pub fn replace_revocation_lists(
         && let Some(mut definition) = msp(group)
         && let Some(value) = group.values.get_mut(MSP)
     {
-        definition.revocation_list = lists;
-        value.value =
-            MspConfig { r#type: 0, config: definition.encode_to_vec().into() }.encode_to_vec().into();
+        if replace {
+            definition.revocation_list.clear();
+        }
+        for list in lists {
+            if definition.revocation_list.contains(&list) {
+                return Err(GovernanceError::IsListed(mspid));
+            }
+            definition.revocation_list.push(list);
+        }
+        let definition = MspConfig { r#type: 0, config: definition.encode_to_vec().into() };
+        let msp = Msp::from_config(&definition, MspVersion::V1_4_3);
+        msp.and_then(|msp| msp.check_revocation_lists())
+            .map_err(|error| GovernanceError::RevocationList(mspid.clone(), error))?;
+        value.value = definition.encode_to_vec().into();
     }
     let update = Update::new(&config.update_to(&root)?);
     Ok(Change { update, mspid: mspid.clone(), signers: Signers::Itself(mspid) })

@@ -20,7 +20,7 @@ mod rule;
 mod update;
 
 pub use self::{
-    change::{Change, Joining, Signers, join, leave, replace_revocation_lists},
+    change::{Change, Joining, Signers, join, leave, revoke},
     config::ChannelConfig,
     rule::Governance,
     update::Update,
@@ -61,6 +61,10 @@ pub enum GovernanceError {
     NoOrganisation { asked: String, known: String },
     #[error("the channel has the organisation {0} already: leave out --msp-dir")]
     IsOrganisation(String),
+    #[error("what is given is no revocation list for {0}: {1}")]
+    RevocationList(String, msp::MspError),
+    #[error("the channel has this revocation list of {0} already")]
+    IsListed(String),
     #[error("{0:?} is no MSP id or name of an organisation: letters, digits, dots and dashes")]
     Name(String),
     #[error("{0:?} is no anchor peer: give its host and port, such as peer0.lab.example:7051")]

@@ -6,7 +6,7 @@ use std::{fs, path::PathBuf, sync::Arc};
 
 use channel::{Bundle, ConfigError};
 use fabric::proto::common::Block;
-use governance::{ChannelConfig, GovernanceError, Joining, Signers, Update, join, leave};
+use governance::{ChannelConfig, GovernanceError, Joining, Signers, Update, join, leave, revoke};
 use material::{
     CryptoConfig, Validity,
     genesis::{Stamp, from_configtx_yaml},
@@ -270,4 +270,48 @@ fn copies_that_were_signed_apart_are_put_together() {
 
     let other = join(&channel.config, ACCREDITATION, &member("Industry")).unwrap().update;
     assert!(matches!(together.merge(other), Err(GovernanceError::OtherUpdate)));
+}
+
+#[test]
+fn an_organisation_alone_puts_its_revocation_list_into_the_channel() {
+    let mut channel = Channel::new();
+    let crypto = CryptoConfig::parse(include_str!("../../crypto-config/crypto-config.yaml")).unwrap();
+    let dir = channel.folder.path().join("crypto-config");
+    let list = |organisation: &str, user: &str| -> bytes::Bytes {
+        let organisation = crypto.organization(organisation).unwrap();
+        let certificate = material::certificate_of(organisation, &dir, user).unwrap();
+        fs::read(material::revoke(organisation, &dir, &certificate, 1_800_000_000).unwrap()).unwrap().into()
+    };
+    let is_valid = |channel: &Channel, user: &str| {
+        let folder = channel.msp("Lab").join(format!("users/{user}@lab.nanotrace.example/msp"));
+        let identity = SigningIdentity::from_msp_dir(&folder, "LabMSP").unwrap().serialized();
+        let msps = channel.bundle.msps();
+        msps.deserialize(&identity).is_ok_and(|identity| msps.validate(&identity).is_ok())
+    };
+    let first = list("Lab", "User1");
+    let change = revoke(&channel.config, "Lab", vec![first.clone()], false).unwrap();
+    assert_eq!(change.signers, Signers::Itself("LabMSP".to_owned()));
+    assert_eq!(
+        change.update.changes(),
+        ["value /Channel/Application/Lab/MSP: the membership definition of LabMSP, with 1 revocation lists"]
+    );
+    channel.refuses(&change.update, &["CertBody", "Accreditation"]);
+    assert!(is_valid(&channel, "User1"));
+    channel.apply(&change.update, &["Lab"]);
+    assert!(!is_valid(&channel, "User1") && is_valid(&channel, "User2"));
+
+    // A longer list in place of the shorter one.
+    let second = revoke(&channel.config, "Lab", vec![list("Lab", "User2")], true).unwrap();
+    channel.apply(&second.update, &["Lab"]);
+    assert!(!is_valid(&channel, "User1") && !is_valid(&channel, "User2") && is_valid(&channel, "Admin"));
+
+    let foreign = list("CertBody", "User1");
+    for (lists, expected) in [
+        (vec![foreign], "a revocation list is by no authority of LabMSP"),
+        (vec![list("Lab", "User2")], "has this revocation list of LabMSP already"),
+        (vec!["hello".into()], "no revocation list for LabMSP"),
+    ] {
+        let error = revoke(&channel.config, "Lab", lists, false).unwrap_err().to_string();
+        assert!(error.contains(expected), "{error}");
+    }
 }

@@ -73,6 +73,16 @@ impl Msp {
         identity.validate()
     }
 
+    /// Whether each revocation list is one of this MSP's authorities, and signed by it. Fabric passes over those that are not,
+    /// which then revoke nothing: a question for somebody who is about to put a list into a configuration.
+    pub fn check_revocation_lists(&self) -> Result<(), MspError> {
+        let authorities = || self.authorities.roots.iter().chain(&self.authorities.intermediates);
+        match self.revocation_lists.iter().all(|list| authorities().any(|it| list.is_of(it))) {
+            true => Ok(()),
+            false => Err(MspError::Config(format!("a revocation list is by no authority of {}", self.name))),
+        }
+    }
+
     pub(super) fn check_own(&self, identity: &Identity) -> Result<(), MspError> {
         match identity.mspid() == self.name {
             true => Ok(()),

@@ -49,7 +49,18 @@ impl RevocationList {
         })?;
         let listed =
             authority == key_id && self.serials.iter().any(|serial| *serial == certificate.serial[..]);
-        Ok(listed && signature::check(self.algorithm, &self.signed, &self.signature, issuer).is_ok())
+        Ok(listed && self.is_signed_by(issuer))
+    }
+
+    /// Whether this authority signed the list, and the list says so.
+    pub fn is_of(&self, authority: &Certificate) -> bool {
+        self.authority_key_id.is_some()
+            && self.authority_key_id == authority.extensions.subject_key_id.as_ref().map(|id| id.to_vec())
+            && self.is_signed_by(authority)
+    }
+
+    fn is_signed_by(&self, authority: &Certificate) -> bool {
+        signature::check(self.algorithm, &self.signed, &self.signature, authority).is_ok()
     }
 
     fn parse_der(der: &[u8]) -> Result<Self, DerError> {

@@ -1,17 +1,16 @@
 //! `nanotrace body`: a certification body joins or leaves.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use certificate::{contract, parties};
 use commands::{
     exit::{Exit, Failure},
-    files,
     network::Network,
     output,
 };
 
-use super::channel::{configuration, show};
-use crate::{Change, Joining, Signers, join, leave};
+use super::channel::{Prepared, configuration, write};
+use crate::{Joining, join, leave};
 
 /// Certification bodies join and leave. What is prepared here, the organisations then sign, each with its own key:
 /// `nanotrace channel sign` and `submit`.
@@ -45,7 +44,7 @@ struct Join {
     #[arg(long = "anchor-peer", value_name = "HOST:PORT", requires = "msp_dir")]
     anchor_peers: Vec<String>,
     #[command(flatten)]
-    prepared: Prepared,
+    decided: Decided,
 }
 
 /// Prepare the update by which an organisation is no certification body any more: those that remain decide without it. It stays
@@ -55,69 +54,42 @@ struct Leave {
     /// The certification body, by name or MSP id.
     body: String,
     #[command(flatten)]
-    prepared: Prepared,
+    decided: Decided,
 }
 
 #[derive(clap::Args)]
-struct Prepared {
+struct Decided {
     /// The accreditation body, by its MSP id.
     #[arg(long, value_name = "MSP-ID", default_value = parties::ACCREDITATION_BODY)]
     accreditation: String,
-    /// The channel's config block, where it is not asked of the network (peer channel fetch config).
-    #[arg(long, value_name = "FILE")]
-    config_block: Option<PathBuf>,
-    /// Where to write the update.
-    #[arg(long, short, value_name = "FILE")]
-    out: PathBuf,
-    /// Replace a file that is there.
-    #[arg(long)]
-    force: bool,
+    #[command(flatten)]
+    prepared: Prepared,
 }
 
 /// Prepares an update, and says what comes next.
 pub async fn run(args: Args) -> Result<Exit, Failure> {
     let Args { network, command } = args;
     match command {
-        Command::Join(Join { body, msp_dir, msp_id, anchor_peers, prepared }) => {
+        Command::Join(Join { body, msp_dir, msp_id, anchor_peers, decided }) => {
             let joining = match (&msp_dir, &msp_id) {
                 (Some(msp), Some(mspid)) => {
                     Joining::New { name: &body, mspid, msp, anchor_peers: &anchor_peers }
                 }
                 _ => Joining::Member(&body),
             };
+            let Decided { accreditation, prepared } = &decided;
             let config = configuration(&network, prepared.config_block.as_deref()).await?;
-            let change = join(&config, &prepared.accreditation, &joining)?;
-            write(&change, &prepared)?;
-            output::line(after_joining(&change.mspid, &body, &prepared.accreditation))?;
+            let change = join(&config, accreditation, &joining)?;
+            write(&change, prepared)?;
+            output::line(after_joining(&change.mspid, &body, accreditation))?;
         }
-        Command::Leave(Leave { body, prepared }) => {
+        Command::Leave(Leave { body, decided }) => {
+            let Decided { accreditation, prepared } = &decided;
             let config = configuration(&network, prepared.config_block.as_deref()).await?;
-            write(&leave(&config, &prepared.accreditation, &body)?, &prepared)?;
+            write(&leave(&config, accreditation, &body)?, prepared)?;
         }
     }
     Ok(Exit::Ok)
-}
-
-fn write(change: &Change, prepared: &Prepared) -> Result<(), Failure> {
-    show(&change.update)?;
-    files::write(Some(&prepared.out), &change.update.to_bytes(), prepared.force)?;
-    output::line(format!("\nwritten to {}", prepared.out.display()))?;
-    output::line(signing(&change.signers, &prepared.out))
-}
-
-/// Who signs, and how.
-pub(super) fn signing(signers: &Signers, file: &Path) -> String {
-    let who = match signers {
-        Signers::Bodies { now, then } => {
-            format!("administrators of {now} sign it; after it, {then} decide")
-        }
-        Signers::Itself(mspid) => format!("an administrator of {mspid} signs it"),
-    };
-    let file = file.display();
-    format!(
-        "{who}. Each with its own key:\n  nanotrace channel sign {file} --org ORGANISATION\nand with all signatures, one of them:\n  \
-         nanotrace channel submit {file} --org ORGANISATION"
-    )
 }
 
 /// What a body that has joined still needs before it certifies.

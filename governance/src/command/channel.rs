@@ -16,7 +16,7 @@ use peer_client::{ConnectionProfile, Error, Gateway, certificate::CallError, ord
 use tokio::time::{Instant, sleep};
 
 use super::read;
-use crate::{ChannelConfig, Update};
+use crate::{Change, ChannelConfig, Signers, Update, revoke};
 
 /// How long the peers may take to have what the orderer took.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -62,6 +62,47 @@ pub struct Submit {
     /// The update; several files are copies of one.
     #[arg(required = true)]
     updates: Vec<PathBuf>,
+}
+
+/// Prepare the update that puts revocation lists into an organisation's membership definition on the channel. Its own
+/// administrator signs it, and nobody else.
+#[derive(clap::Args)]
+pub struct Revocations {
+    #[command(flatten)]
+    network: Network,
+    /// The organisation, by name or MSP id.
+    organisation: String,
+    /// A revocation list, as `nanotrace crypto revoke` or `fabric-ca-client gencrl` writes it (PEM). May be given several times.
+    #[arg(long = "crl", value_name = "FILE", required = true)]
+    lists: Vec<PathBuf>,
+    /// In place of the lists that the channel has. What they revoke and the new ones do not is valid again.
+    #[arg(long)]
+    replace: bool,
+    #[command(flatten)]
+    prepared: Prepared,
+}
+
+/// Where a prepared update comes from, and where it goes.
+#[derive(clap::Args)]
+pub(super) struct Prepared {
+    /// The channel's config block, where it is not asked of the network (peer channel fetch config).
+    #[arg(long, value_name = "FILE")]
+    pub config_block: Option<PathBuf>,
+    /// Where to write the update.
+    #[arg(long, short, value_name = "FILE")]
+    pub out: PathBuf,
+    /// Replace a file that is there.
+    #[arg(long)]
+    pub force: bool,
+}
+
+/// Prepares an update of revocation lists.
+pub async fn revocations(args: &Revocations) -> Result<Exit, Failure> {
+    let Revocations { network, organisation, lists, replace, prepared } = args;
+    let lists = lists.iter().map(|path| Ok(read(path)?.into())).collect::<Result<_, Failure>>()?;
+    let config = configuration(network, prepared.config_block.as_deref()).await?;
+    write(&revoke(&config, organisation, lists, *replace)?, prepared)?;
+    Ok(Exit::Ok)
 }
 
 /// Writes the config block.
@@ -170,7 +211,25 @@ pub(super) async fn configuration(network: &Network, file: Option<&Path>) -> Res
     ChannelConfig::from_block(&block).map_err(named)
 }
 
-pub(super) fn show(update: &Update) -> Result<(), Failure> {
+/// Writes a prepared update, and says who signs it, and how.
+pub(super) fn write(change: &Change, prepared: &Prepared) -> Result<(), Failure> {
+    let Prepared { out, force, .. } = prepared;
+    show(&change.update)?;
+    files::write(Some(out), &change.update.to_bytes(), *force)?;
+    let file = out.display();
+    let who = match &change.signers {
+        Signers::Bodies { now, then } => {
+            format!("administrators of {now} sign it; after it, {then} decide")
+        }
+        Signers::Itself(mspid) => format!("an administrator of {mspid} signs it"),
+    };
+    output::line(format!(
+        "\nwritten to {file}\n{who}. Each with its own key:\n  nanotrace channel sign {file} --org ORGANISATION\nand with all \
+         signatures, one of them:\n  nanotrace channel submit {file} --org ORGANISATION"
+    ))
+}
+
+fn show(update: &Update) -> Result<(), Failure> {
     output::line(format!("changes of channel {}:", update.channel))?;
     update.changes().into_iter().try_for_each(|line| output::line(format!("  {line}")))
 }

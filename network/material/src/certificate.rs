@@ -252,7 +252,7 @@ where
     (true, value).to_extension(&Name::default(), &[]).map_err(failed)
 }
 
-fn plain<'a, T>(value: &'a T) -> Result<Extension, CryptoConfigError>
+pub(super) fn plain<'a, T>(value: &'a T) -> Result<Extension, CryptoConfigError>
 where
     (bool, &'a T): ToExtension<Error = x509_cert::der::Error>,
 {
@@ -278,14 +278,15 @@ fn general_name(name: &str) -> Result<GeneralName, CryptoConfigError> {
     })
 }
 
+/// Unix seconds as a certificate writes them.
+pub(super) fn to_time(seconds: i64) -> Result<Time, CryptoConfigError> {
+    let seconds = std::time::Duration::from_secs(u64::try_from(seconds).map_err(failed)?);
+    x509_cert::der::DateTime::from_unix_duration(seconds).map(Time::from).map_err(failed)
+}
+
 impl Validity {
     fn to_x509(self) -> Result<x509_cert::time::Validity, CryptoConfigError> {
-        let time = |seconds: i64| {
-            let seconds = u64::try_from(seconds).map_err(failed)?;
-            let date = x509_cert::der::DateTime::from_unix_duration(std::time::Duration::from_secs(seconds));
-            date.map(Time::from).map_err(failed)
-        };
-        Ok(x509_cert::time::Validity::new(time(self.not_before)?, time(self.not_after)?))
+        Ok(x509_cert::time::Validity::new(to_time(self.not_before)?, to_time(self.not_after)?))
     }
 }
 

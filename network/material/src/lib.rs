@@ -13,6 +13,8 @@
 //! - No certificate outlives its authority (test `no_certificate_outlives_its_authority`).
 //! - An authority certifies a key of which its owner has shown the private half (test
 //!   `a_request_is_certified_and_a_strangers_is_not`).
+//! - What an organisation revokes is refused by its MSP, and OpenSSL accepts the list (test
+//!   `a_revoked_certificate_is_refused_and_openssl_accepts_the_list`).
 //! - The genesis block is configtxgen's (test `a_genesis_block_is_configtxgens`), and wrong input is named by its key (test
 //!   `wrong_input_is_told_by_its_key`).
 
@@ -26,6 +28,7 @@ mod folder;
 pub mod genesis;
 pub mod inspect;
 mod layout;
+mod revoke;
 mod template;
 
 pub use self::{
@@ -35,4 +38,5 @@ pub use self::{
     error::CryptoConfigError,
     extend::{add_user, extend, renew},
     layout::{Validity, generate},
+    revoke::{certificate_of, revoke},
 };

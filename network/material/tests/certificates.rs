@@ -20,8 +20,8 @@ use fabric::{
     },
 };
 use material::{
-    CryptoConfig, CryptoConfigError, Organization, Person, Validity, add_user, enroll, extend, generate,
-    renew,
+    CryptoConfig, CryptoConfigError, Organization, Person, Validity, add_user, certificate_of, enroll,
+    extend, generate, renew, revoke,
 };
 use msp::{Msp, MspVersion, SigningIdentity, config_from_dir};
 use prost::Message;
@@ -455,4 +455,45 @@ fn times_are_whole_minutes_and_begin_a_little_before_now() {
     assert_eq!(validity.not_before % 60, 0);
     assert!((300..360).contains(&(NOW + 59 - validity.not_before)));
     assert_eq!(validity.not_after - validity.not_before, 365 * 86_400);
+}
+
+#[test]
+fn a_revoked_certificate_is_refused_and_openssl_accepts_the_list() {
+    let config = our_network();
+    let (_temporary, dir) = generated(&config);
+    let lab = config.organization("Lab").unwrap();
+    let is_valid = |user: &str| {
+        let msp =
+            Msp::from_config(&config_from_dir(&lab.msp_folder(&dir), "LabMSP").unwrap(), MspVersion::V1_4_3);
+        let folder = lab.user_folder(&dir, user).join("msp");
+        let identity = SigningIdentity::from_msp_dir(&folder, "LabMSP").unwrap().serialized();
+        msp.unwrap().deserialize(&identity).is_ok_and(|identity| identity.validate().is_ok())
+    };
+    let revoked = |user: &str| revoke(lab, &dir, &certificate_of(lab, &dir, user).unwrap(), NOW).unwrap();
+    assert!(is_valid("User1") && is_valid("User2"));
+    let list = revoked("User2");
+    assert!(is_valid("User1") && !is_valid("User2"));
+    let first = fs::read(&list).unwrap();
+    // Once is enough, and what was revoked before stays so.
+    assert_eq!(fs::read(revoked("User2")).unwrap(), first);
+    revoked("User1");
+    assert!(!is_valid("User1") && !is_valid("User2") && is_valid("Admin"));
+
+    let authority = lab.folder(&dir).join("ca").join(format!("{}-cert.pem", lab.ca_name));
+    let openssl = |arguments: &[&str]| {
+        let mut command = Command::new("openssl");
+        command.args(["crl", "-noout", "-in"]).arg(&list).args(arguments).arg("-CAfile").arg(&authority);
+        let output = command.output().unwrap();
+        String::from_utf8([output.stdout, output.stderr].concat()).unwrap()
+    };
+    assert!(openssl(&["-verify"]).contains("verify OK"), "{}", openssl(&["-verify"]));
+    let text = openssl(&["-text"]);
+    assert_eq!(text.matches("Serial Number").count(), 2, "{text}");
+    assert!(text.contains("X509v3 CRL Number: \n                2"), "{text}");
+
+    let body = config.organization("CertBody").unwrap();
+    let foreign = certificate_of(body, &dir, "User1").unwrap();
+    let error = revoke(lab, &dir, &foreign, NOW).unwrap_err().to_string();
+    assert!(error.contains("not issued by") && error.contains("the authority of Lab"), "{error}");
+    assert!(certificate_of(lab, &dir, "Nobody").is_err() && revoke(lab, &dir, b"x", NOW).is_err());
 }
