@@ -108,7 +108,7 @@ fn what_judges_reaches_no_network() {
 #[test]
 fn the_contract_reaches_neither_disk_nor_ledger() {
     none_reaches(
-        &["credential", "certificate"],
+        &["credential", "records", "certificate"],
         &["durable", "fabric", "ledger", "lifecycle", "rocksdb", "tempfile"],
     );
 }

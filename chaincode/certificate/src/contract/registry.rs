@@ -3,7 +3,7 @@
 use bytes::Bytes;
 
 use super::call::Call;
-use crate::record::{Field, decode, encode};
+use crate::record::codec::{Field, decode, encode};
 use crate::refusal::Refusal;
 use crate::state::{State, StateError};
 

@@ -5,7 +5,7 @@
 mod accreditation;
 mod application;
 mod certificate;
-mod codec;
+pub mod codec;
 mod compromise;
 mod confidential;
 mod event;
@@ -25,7 +25,6 @@ pub use application::{
 };
 pub use certificate::Certificate;
 pub use codec::RecordError;
-pub(crate) use codec::{Field, Input, decode, encode, since};
 pub use compromise::{Compromise, Declaration};
 pub use confidential::{Confidential, FieldHash};
 pub use event::{Event, MAXIMUM_REASON};

@@ -10,8 +10,8 @@ use bytes::Bytes;
 use crate::code::Code;
 use crate::date_time::DateTime;
 use crate::ledger_time::LedgerTime;
+use crate::record::codec::{Field, Input, decode, encode, since};
 use crate::record::{Accreditation, Compromise, Effect, Event, RecordError, Stop, Superseded, Withdrawal};
-use crate::record::{Field, Input, decode, encode, since};
 
 const VERSION: u8 = 3;
 

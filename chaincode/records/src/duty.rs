@@ -3,7 +3,7 @@
 use std::fmt;
 
 /// A duty of the caller, from the attribute `nanotrace.role` of its certificate (Fabric's attribute extension,
-/// OID 1.2.3.4.5.6.7.8.1). The four roles of NodeOUs are another thing: [`Role`](crate::Role).
+/// OID 1.2.3.4.5.6.7.8.1). The four roles of NodeOUs are another thing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Duty {
     /// Applies for certification.
