@@ -6,7 +6,6 @@
 // A closed pipe makes them panic; `cert::output` prints.
 #![deny(clippy::print_stdout, clippy::print_stderr)]
 
-mod application;
 mod bench;
 mod cert;
 mod chaincode;
@@ -14,7 +13,6 @@ mod channel;
 mod crypto;
 mod demo;
 mod expiry;
-mod laboratory;
 mod ledger;
 mod listen;
 mod privacy;
@@ -28,6 +26,7 @@ mod verifier;
 use std::{io::IsTerminal, process::ExitCode, time::Duration};
 
 use cert::output;
+use certification::{application, audit, complaint, laboratory, surveillance};
 use clap::{
     CommandFactory, Parser, Subcommand,
     error::{ContextKind, ContextValue, ErrorKind},
@@ -64,6 +63,9 @@ enum Command {
     Cert(cert::Args),
     Application(application::Args),
     Lab(laboratory::Args),
+    Surveillance(surveillance::Args),
+    Complaint(complaint::Args),
+    Audit(audit::Args),
     Crypto(crypto::Args),
     Channel(channel::Args),
     Body(body::Args),
@@ -161,6 +163,9 @@ async fn run(command: Command) -> Result<Exit, Failure> {
         Command::Cert(args) => cert::run(args).await,
         Command::Application(args) => application::run(args).await,
         Command::Lab(args) => laboratory::run(args).await,
+        Command::Surveillance(args) => surveillance::run(args).await,
+        Command::Complaint(args) => complaint::run(args).await,
+        Command::Audit(args) => audit::run(args).await,
         Command::Demo(args) => demo::run(args).await,
         Command::Bench(args) => bench::run(args).await,
     }

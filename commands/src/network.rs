@@ -65,6 +65,8 @@ pub const BODY_ADMIN: Caller = Caller { organisation: "CertBody", user: "Admin" 
 /// The accreditation body's administrator: schemes, accreditations, approval of keys.
 pub const ACCREDITOR: Caller = Caller { organisation: "Accreditation", user: "Admin" };
 
+/// A person of the accreditation body who has no part in applications: decides on complaints.
+pub const UNINVOLVED: Caller = Caller { organisation: "Accreditation", user: "User1" };
 /// The certification body's evaluator: accepts applications, and evaluates.
 pub const EVALUATOR: Caller = Caller { organisation: "CertBody", user: "User2" };
 /// The certification body's reviewer of evaluations.

@@ -2,7 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use certificate::{Code, canonical, code::CodeError};
+use certificate::{Code, DateTime, canonical, code::CodeError};
+use issuing::background;
 use peer_client::certificate::Contract;
 use serde_json::Value;
 
@@ -33,6 +34,18 @@ pub fn parse_code(text: &str) -> Result<Code, String> {
     // The addresses in QR codes end in the code.
     let typed = text.rsplit_once("?c=").or_else(|| text.rsplit_once('/')).map_or(text, |(_, code)| code);
     typed.parse().map_err(|error: CodeError| error.to_string())
+}
+
+/// Clap's reader of a moment: midnight where it is a date alone.
+pub fn parse_date_time(text: &str) -> Result<DateTime, String> {
+    let date_time = DateTime::parse(text).or_else(|| DateTime::parse_date(text));
+    date_time.ok_or_else(|| "write it as 2026-01-31T12:00:00Z or 2026-01-31".into())
+}
+
+/// The code of a new certificate, application or complaint.
+pub fn random_code() -> Result<Code, Failure> {
+    background::random_code()
+        .map_err(|error| Failure::during("asking the operating system for randomness", error))
 }
 
 /// A signed document from a file, or from the ledger.

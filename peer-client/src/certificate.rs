@@ -48,7 +48,7 @@ use certificate::{
     Code, DateTime, Part,
     chaincode::REGISTRY,
     contract::part_of,
-    record::{Effect, Recommendation},
+    record::{Conclusion, Effect, Recommendation},
     refusal::Violation,
 };
 use serde::{Deserialize, de::DeserializeOwned};
@@ -335,6 +335,60 @@ impl Contract {
     pub fn application_list(&self, state: Option<&str>, bookmark: Option<Code>) -> Query {
         let arguments = [Some(state.unwrap_or_default().to_owned()), bookmark.map(|code| code.to_string())];
         self.query("application:list", arguments.into_iter().flatten())
+    }
+
+    /// No later than the scheme of the certificate asks for.
+    pub fn surveillance_plan(&self, certificate: Code, due: DateTime, reason: &str) -> Update {
+        self.update("surveillance:plan", [&certificate.to_string(), &due.to_string(), reason])
+    }
+
+    pub fn surveillance_record(&self, certificate: Code, findings: &str, conclusion: Conclusion) -> Update {
+        let conclusion = match conclusion {
+            Conclusion::Conforming => "conforming",
+            Conclusion::Nonconforming => "nonconforming",
+        };
+        self.update("surveillance:record", [&certificate.to_string(), findings, conclusion])
+    }
+
+    pub fn surveillance_get(&self, certificate: Code) -> Query {
+        self.query("surveillance:get", [certificate.to_string()])
+    }
+
+    pub fn complaint_file(&self, request: &Value) -> Update {
+        self.update("complaint:file", [request.to_string()])
+    }
+
+    pub fn complaint_acknowledge(&self, complaint: Code, reason: &str) -> Update {
+        self.update("complaint:acknowledge", [&complaint.to_string(), reason])
+    }
+
+    /// Upheld, or else dismissed.
+    pub fn complaint_decide(&self, complaint: Code, upheld: bool, reason: &str) -> Update {
+        let outcome = if upheld { "upheld" } else { "dismissed" };
+        self.update("complaint:decide", [&complaint.to_string(), outcome, reason])
+    }
+
+    pub fn complaint_withdraw(&self, complaint: Code, reason: &str) -> Update {
+        self.update("complaint:withdraw", [&complaint.to_string(), reason])
+    }
+
+    pub fn complaint_get(&self, complaint: Code) -> Query {
+        self.query("complaint:get", [complaint.to_string()])
+    }
+
+    /// As [`Contract::application_list`].
+    pub fn complaint_list(&self, state: Option<&str>, bookmark: Option<Code>) -> Query {
+        let arguments = [Some(state.unwrap_or_default().to_owned()), bookmark.map(|code| code.to_string())];
+        self.query("complaint:list", arguments.into_iter().flatten())
+    }
+
+    /// `head` is a SHA-256 in hex; `count` is more than at the last anchor.
+    pub fn audit_anchor(&self, log: &str, head: &str, count: u64) -> Update {
+        self.update("audit:anchor", [log, head, &count.to_string()])
+    }
+
+    pub fn audit_get(&self, organisation: &str, log: &str) -> Query {
+        self.query("audit:get", [organisation, log])
     }
 
     fn query(&self, function: &'static str, arguments: impl IntoIterator<Item: AsRef<str>>) -> Query {

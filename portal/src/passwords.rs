@@ -8,7 +8,7 @@ use tokio::{sync::Semaphore, task::spawn_blocking};
 
 use crate::limits;
 
-/// Leaked passwords of at least ten characters, most of them of the list in zxcvbn (assets/README.md).
+/// Leaked passwords of at least ten characters, most of them of the list in zxcvbn (portal/assets/README.md).
 const LEAKED: &str = include_str!("../assets/leaked-passwords.txt");
 
 /// Why a password could not be hashed: no randomness, or the runtime is ending.

@@ -8,7 +8,7 @@ use super::{
     contract,
     network::{ACCREDITOR, Network, OFFICER},
     output::{self, text_at},
-    show::parse_date_time,
+    subject::parse_date_time,
 };
 use crate::exit::{Exit, Failure};
 

@@ -10,7 +10,7 @@ use super::{
     contract, files,
     network::{ACCREDITOR, BODY_ADMIN, Network, OFFICER},
     output::{self, text_at},
-    show::parse_date_time,
+    subject::parse_date_time,
 };
 use crate::exit::{Exit, Failure};
 

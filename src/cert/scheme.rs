@@ -35,15 +35,35 @@ pub struct Register {
     /// Whether who reviewed an application may decide on it.
     #[arg(long, value_name = "BOOL", default_value_t = true, action = clap::ArgAction::Set)]
     reviewer_may_decide: bool,
+    /// A surveillance is due so many days after the issue, and after each surveillance.
+    #[arg(long, value_name = "DAYS")]
+    surveillance_days: Option<u32>,
+    /// After so many days overdue a certificate holds no more. [default: it is only shown]
+    #[arg(long, value_name = "DAYS", requires = "surveillance_days")]
+    grace_days: Option<u32>,
+}
+
+impl Register {
+    fn request(self) -> Value {
+        let mut request = json!({
+            "id": self.id, "version": self.version, "title": self.title, "standards": self.standards,
+            "directIssue": self.direct_issue, "reviewerMayDecide": self.reviewer_may_decide,
+        });
+        let surveillance = self.surveillance_days.map(|days| match self.grace_days {
+            Some(grace) => json!({"everyDays": days, "graceDays": grace}),
+            None => json!({"everyDays": days}),
+        });
+        if let (Some(surveillance), Some(members)) = (surveillance, request.as_object_mut()) {
+            members.insert("surveillance".into(), surveillance);
+        }
+        request
+    }
 }
 
 pub async fn run(command: Command, network: &Network, json: bool) -> Result<Exit, Failure> {
     match command {
-        Command::Register(Register { id, version, title, standards, direct_issue, reviewer_may_decide }) => {
-            let request = json!({
-                "id": id, "version": version, "title": title, "standards": standards,
-                "directIssue": direct_issue, "reviewerMayDecide": reviewer_may_decide,
-            });
+        Command::Register(register) => {
+            let request = register.request();
             let register = network.contract(ACCREDITOR).await?.scheme_register(&request);
             let committed = contract::submit(register).await?;
             output::committed("registered", &committed, json)?;

@@ -6,7 +6,7 @@ use serde_json::Value;
 use super::{
     network::{Network, OFFICER},
     output::{self, text_at},
-    subject::parse_code,
+    subject::{parse_code, parse_date_time},
 };
 use crate::exit::{Exit, Failure};
 
@@ -79,6 +79,12 @@ fn happening(entry: &Value) -> Option<String> {
             superseded,
         );
     }
+    if let Some(activities) = record.get("surveillance").and_then(Value::as_array) {
+        let last = activities.last()?;
+        let conclusion = text_at(last, "/conclusion");
+        let what = if conclusion.is_empty() { "planned".to_owned() } else { format!("done ({conclusion})") };
+        return act(&format!("surveillance {what}"), last);
+    }
     match (record.get("suspensions").and_then(Value::as_array), record.get("withdrawn")) {
         (Some(suspensions), _) => {
             match (suspensions.last()?.get("lifted"), suspensions.last()?.get("placed")) {
@@ -125,6 +131,7 @@ fn reason(reason: &Value) -> String {
         "expired" => "expired on",
         "suspended" => "suspended since",
         "superseded" => "superseded on",
+        "surveillanceOverdue" => "its surveillance is overdue since",
         "issuerKeyCompromised" => "signed with a compromised key, as declared on",
         // A cause that this program does not know stops the certificate no less.
         _ => "not valid since",
@@ -160,14 +167,10 @@ fn print(code: Code, record: &Value) -> Result<(), Failure> {
         ("issuer", text_at(record, "/document/issuer/name")),
         ("body", text_at(record, "/body")),
         ("valid", format!("{} to {}", text_at(record, "/validFrom"), text_at(record, "/validUntil"))),
+        ("surveillance due", text_at(record, "/surveillanceDue")),
         ("issued", text_at(record, "/issued/effectiveAt")),
         ("transaction", text_at(record, "/issued/transactionId")),
     ])
-}
-
-pub fn parse_date_time(text: &str) -> Result<DateTime, String> {
-    let date_time = DateTime::parse(text).or_else(|| DateTime::parse_date(text));
-    date_time.ok_or_else(|| "write it as 2026-01-31T12:00:00Z or 2026-01-31".into())
 }
 
 /// The verifier asks the same of its `?at=`.
@@ -196,6 +199,9 @@ mod tests {
         let lifted = json!({"suspensions": [{"placed": act, "lifted": act}]});
         assert_eq!(told(lifted), "suspension lifted by LabMSP: why");
         assert_eq!(told(json!({"withdrawn": act})), "withdrawn by LabMSP: why");
+        let done = json!({"surveillance": [{"conclusion": "conforming", "by": "LabMSP", "reason": "fine"}]});
+        assert_eq!(told(done), "surveillance done (conforming) by LabMSP: fine");
+        assert_eq!(told(json!({"surveillance": [act]})), "surveillance planned by LabMSP: why");
         assert_eq!(told(json!({"unreadable": "00"})), r#"{"unreadable":"00"}"#);
     }
 

@@ -2,8 +2,8 @@
 
 use std::path::PathBuf;
 
-use certificate::{Code, demo, document::LedgerBinding, draft};
-use issuing::background::{self, Background, BackgroundError};
+use certificate::{demo, document::LedgerBinding, draft};
+use issuing::background::{Background, BackgroundError};
 
 use super::{
     files,
@@ -64,10 +64,6 @@ async fn read(network: &Network, issuer: Option<&str>) -> Result<Background, Fai
         BackgroundError::Call(error) => error.into(),
         error => Failure::usage(error.to_string()),
     })
-}
-
-pub fn random_code() -> Result<Code, Failure> {
-    background::random_code().map_err(no_randomness)
 }
 
 fn no_randomness(error: getrandom::Error) -> Failure {

@@ -112,6 +112,45 @@ fn a_load_takes_certificates_the_whole_path() {
     assert!((21..=26).contains(&granted), "{granted}");
 }
 
+/// By the command line; the page says what is due.
+#[test]
+fn a_certificate_is_surveilled_complained_of_and_decided_on_by_an_uninvolved_person() {
+    let bodies = Bodies::start();
+    let code = bodies.network.code().to_string();
+    let page = || get(&bodies.network.verifier(), &format!("/c/{code}"));
+    assert!(page().contains("none is due"), "{}", page());
+    bodies.refused(&format!("surveillance plan {code} --due 2026-01-31 --reason late"), "/due");
+    bodies.refused(
+        &format!("surveillance plan {code} --due 2090-01-31 --reason x --user User4"),
+        "nanotrace.role",
+    );
+    bodies.done(&format!("surveillance plan {code} --due 2090-01-31 --reason complaint"));
+    assert_eq!(bodies.done(&format!("surveillance show {code}"))["due"], "2090-01-31T00:00:00Z");
+    assert!(page().contains("due on 31 January 2090"), "{}", page());
+    let record = format!("surveillance record {code} --findings unchanged --conclusion conforming");
+    bodies.refused(&format!("{record} --org Accreditation --user User1"), "CertBodyMSP");
+    bodies.done(&record);
+    assert!(page().contains("Surveillance done by"), "{}", page());
+    let history = bodies.ended(&format!("cert history {code}")).1;
+    assert!(history.contains("surveillance done (conforming) by CertBodyMSP: unchanged"), "{history}");
+
+    let filed = bodies.done(&format!("complaint file --certificate {code} --summary size --appeal"));
+    let id = filed["complaint"].as_str().unwrap();
+    bodies.done(&format!("complaint acknowledge {id} --reason received"));
+    // The officer of the demonstration issued the certificate.
+    let decide = format!("complaint decide {id} --outcome upheld --reason measured");
+    bodies.refused(&format!("{decide} --org CertBody --user User1"), "had no part in the case");
+    bodies.done(&decide);
+    assert_eq!(bodies.done(&format!("complaint show {id}"))["state"], "upheld");
+    assert_eq!(bodies.done("complaint list --state upheld")[0]["complaint"], id);
+    bodies.refused(&format!("complaint withdraw {id} --reason settled"), "is upheld");
+
+    let head = "ab".repeat(32);
+    bodies.done(&format!("audit anchor portal --head {head} --count 3"));
+    bodies.refused(&format!("audit anchor portal --head {head} --count 3"), "/count");
+    assert_eq!(bodies.done("audit show CertBodyMSP portal")["count"], 3);
+}
+
 /// By the accreditation body alone; by the page, the JSON and the command line.
 #[test]
 fn a_certificate_of_a_compromised_key_is_not_valid() {

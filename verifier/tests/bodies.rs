@@ -43,6 +43,7 @@ fn issue(world: &World, chaincode: &str, body: &str, scheme_id: &str, number: u8
         valid_until: start().plus_days(365),
         issued: event(world.now(), "why"),
         application: None,
+        surveillance: None,
         document: world.document(number, |_| {}).into(),
     };
     let code = code(number);

@@ -209,6 +209,7 @@ fn certificate_record(world: &World, number: u8) -> certificate::record::Certifi
         valid_until: start().plus_days(365),
         issued: event(world.now(), ""),
         application: None,
+        surveillance: None,
         document: world.document(number, |_| {}).into(),
     }
 }

@@ -5,7 +5,7 @@
 mod common;
 
 use certificate::parties::CERTIFICATION_BODY;
-use certificate::{DateTime, demo};
+use certificate::{Creator, DateTime, Role, demo};
 use common::*;
 use metrics_exporter_prometheus::PrometheusBuilder;
 use serde_json::json;
@@ -146,6 +146,51 @@ async fn a_suspended_accreditation_shows_on_every_certificate_that_rests_on_it()
     world.submit(accreditor(), "accreditation:suspend", &suspend("allCertificates"));
     let (_, answer) = site.json(&path).await;
     assert_eq!(answer["reasons"][0]["cause"], "accreditationSuspended");
+}
+
+/// Day and second at which it is overdue come from the records and the clock: nothing is written for it.
+#[tokio::test]
+async fn an_overdue_surveillance_shows_and_may_end_a_certificate() {
+    let mut world = World::new();
+    let mut scheme = demo::scheme();
+    scheme["version"] = "2".into();
+    scheme["surveillance"] = json!({"everyDays": 365, "graceDays": 30});
+    world.submit(
+        Creator::new("AccreditationMSP", Some(Role::Admin)),
+        "scheme:register",
+        &[&scheme.to_string()],
+    );
+    let code = world.issue(1, |document| document["credentialSubject"]["scheme"]["version"] = "2".into());
+    let site =
+        world.serve_with(|config| config.max_age = std::time::Duration::from_secs(u32::MAX.into())).await;
+    let path = format!("/api/v1/certificates/{code}");
+    let due = start().plus_days(365);
+    let expected = |due: DateTime, overdue| json!({"due": due, "overdue": overdue});
+
+    world.set_time(due.plus_seconds(-1));
+    assert_eq!(site.json(&path).await.1["surveillance"], expected(due, false));
+    world.set_time(due);
+    let (_, answer) = site.json(&path).await;
+    assert_eq!((&answer["result"], &answer["surveillance"]), (&json!("valid"), &expected(due, true)));
+    world.set_time(due.plus_days(30).plus_seconds(-1));
+    assert_eq!(site.json(&path).await.1["result"], "valid");
+    world.set_time(due.plus_days(30));
+    let (_, answer) = site.json(&path).await;
+    let reason = json!({"cause": "surveillanceOverdue", "since": due.plus_days(30)});
+    assert_eq!((&answer["result"], &answer["reasons"]), (&json!("notValid"), &json!([reason])));
+    let page = site.get(&format!("/c/{code}")).await;
+    page.says("Not valid").says("Its surveillance is overdue").says("overdue");
+
+    // Done late, it holds again from then on, and not for the time before.
+    world.set_time(due.plus_days(40));
+    let evaluator = Creator::new("CertBodyMSP", Some(Role::Client)).with_attributes("evaluator", "e-1");
+    world.submit(evaluator, "surveillance:record", &[&code.to_string(), "all as certified", "conforming"]);
+    let (_, answer) = site.json(&path).await;
+    let next = due.plus_days(405);
+    assert_eq!((&answer["result"], &answer["surveillance"]), (&json!("valid"), &expected(next, false)));
+    let before = due.plus_days(35);
+    assert_eq!(site.json(&format!("{path}?at={before}")).await.1["result"], "notValid");
+    site.get(&format!("/c/{code}")).await.says("Surveillance done by").says("all as certified");
 }
 
 #[tokio::test]

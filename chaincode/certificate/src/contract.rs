@@ -4,8 +4,10 @@
 
 mod accreditation;
 mod application;
+mod audit;
 mod call;
 mod certificate;
+mod complaint;
 mod compromise;
 mod confidential;
 mod issue;
@@ -17,6 +19,7 @@ mod rules;
 mod scheme;
 mod stop;
 mod supersede;
+mod surveillance;
 
 use bytes::Bytes;
 
@@ -130,6 +133,17 @@ async fn of_body<S: State>(call: Call<'_, S>, function: &str) -> Result<Vec<u8>,
         "certificate:lift" => stop::lift(call).await,
         "certificate:withdraw" => stop::withdraw(call).await,
         "certificate:supersede" => supersede::supersede(call).await,
+        "surveillance:plan" => surveillance::plan(call).await,
+        "surveillance:record" => surveillance::record(call).await,
+        "surveillance:get" => surveillance::get(call).await,
+        "complaint:file" => complaint::file(call).await,
+        "complaint:acknowledge" => complaint::acknowledge(call).await,
+        "complaint:decide" => complaint::decide(call).await,
+        "complaint:withdraw" => complaint::withdraw(call).await,
+        "complaint:get" => complaint::get(call).await,
+        "complaint:list" => complaint::list(call).await,
+        "audit:anchor" => audit::anchor(call).await,
+        "audit:get" => audit::get(call).await,
         _ => Err(Refusal::Unknown(no_such_function(function))),
     }
 }

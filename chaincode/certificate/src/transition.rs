@@ -121,12 +121,12 @@ pub const REVIEW: Transition = uninvolved(step(
     "ApplicationReviewed",
 ));
 
-/// 7.6.
+/// 7.6; anew where a decision became too old to be granted.
 pub const DECIDE: Transition = uninvolved(step(
     "application:decide",
     Side::Body,
     &[Duty::DecisionMaker],
-    &[Reviewed],
+    &[Reviewed, Decided],
     Some(Decided),
     "ApplicationDecided",
 ));

@@ -207,7 +207,7 @@ fn each_step_in_each_state_by_each_caller() {
             }
         }
     }
-    assert_eq!((refused + taken, taken), (9 * 11 * 5 * 9, 49));
+    assert_eq!((refused + taken, taken), (9 * 11 * 5 * 9, 50));
 }
 
 /// Attributes of a node's certificate count for nothing, and a person needs a pseudonym.

@@ -8,9 +8,10 @@ mod common;
 use bytes::Bytes;
 use certificate::document::{check_draft, check_signed};
 use certificate::record::{
-    Accreditation, Application, Certificate, Compromise, Confidential, IssuerKey, Laboratory, Ledger,
+    Accreditation, Anchor, Application, Certificate, Complaint, Compromise, Confidential, IssuerKey,
+    Laboratory, Ledger,
 };
-use certificate::record::{Reservation, Scheme, Status, Stop, Superseded, Withdrawal};
+use certificate::record::{Reservation, Scheme, Status, Stop, Superseded, Surveillance, Withdrawal};
 use certificate::state::State;
 use certificate::{canonical, demo, keys, parties};
 use common::*;
@@ -105,7 +106,7 @@ fn collect(value: &Value, here: String, pointers: &mut Vec<String>) {
     pointers.push(here);
 }
 
-const FUNCTIONS: [&str; 49] = [
+const FUNCTIONS: [&str; 60] = [
     "ledger:bind",
     "ledger:get",
     "ledger:tick",
@@ -155,6 +156,17 @@ const FUNCTIONS: [&str; 49] = [
     "certificate:lift",
     "certificate:withdraw",
     "certificate:supersede",
+    "surveillance:plan",
+    "surveillance:record",
+    "surveillance:get",
+    "complaint:file",
+    "complaint:acknowledge",
+    "complaint:decide",
+    "complaint:withdraw",
+    "complaint:get",
+    "complaint:list",
+    "audit:anchor",
+    "audit:get",
 ];
 
 proptest! {
@@ -245,6 +257,7 @@ proptest! {
             let _ = (Ledger::decode(&bytes), Scheme::decode(&bytes), Accreditation::decode(&bytes, "A"), IssuerKey::decode(&bytes));
             let _ = (Application::decode(&bytes), Laboratory::decode(&bytes), Reservation::decode(&bytes), Superseded::decode(&bytes));
             let _ = (Confidential::decode(&bytes), Compromise::decode(&bytes, "A"));
+            let _ = (Surveillance::decode(&bytes), Complaint::decode(&bytes), Anchor::decode(&bytes));
             ledger.begin(certification_client(), now());
             ledger.enter(part_of_key(&keys[which]));
             ledger.put(&keys[which], record);

@@ -8,9 +8,11 @@ mod common;
 use bytes::Bytes;
 use certificate::parties::{ACCREDITATION_BODY, CERTIFICATION_BODY};
 use certificate::record::{
-    Accreditation, AccreditationSuspension, Act, Application, ApplicationState, Certificate, Compromise,
+    About, Accreditation, AccreditationSuspension, Act, Activity, Anchor, Application, ApplicationState,
+    Certificate, Complaint, ComplaintKind, ComplaintState, ComplaintStep, Compromise, Conclusion,
     Confidential, Decision, Declaration, Effect, Event, FieldHash, Hold, IssuerKey, Laboratory, Ledger,
-    Recommendation, RecordError, Reservation, Scheme, Status, Step, Stop, Suspension, TestReport, Withdrawal,
+    Recommendation, RecordError, Reservation, Scheme, Status, Step, Stop, Surveillance, SurveillanceRule,
+    Suspension, TestReport, Withdrawal,
 };
 use certificate::{Code, DateTime};
 use proptest::prelude::*;
@@ -44,6 +46,7 @@ proptest! {
         let certificate = Certificate {
             body: a.clone(), scheme_id: b.clone(), valid_from: from, valid_until: until, issued: event.clone(), document: document.into(),
             application: list.first().map(|_| Code::from_random([7; 16])),
+            surveillance: list.first().map(|_| SurveillanceRule { every_days: 365, grace_days: Some(30) }),
         };
         prop_assert_eq!(Certificate::decode(&certificate.encode().into()), Ok(certificate));
         let accreditation = Accreditation {
@@ -59,6 +62,7 @@ proptest! {
         let scheme = Scheme {
             id: a.clone(), version: b.clone(), title: c.clone(), standards: list, registered: event.clone(),
             direct_issue: seconds[0] > 0, reviewer_may_decide: seconds[1] > 0,
+            surveillance: (seconds[0] > 0).then_some(SurveillanceRule { every_days: 365, grace_days: None }),
         };
         prop_assert_eq!(Scheme::decode(&scheme.encode().into()), Ok(scheme));
         let key = IssuerKey {
@@ -98,6 +102,7 @@ fn certificate(issued: Event) -> Certificate {
         valid_until: DateTime::from_seconds(-1),
         issued,
         application: None,
+        surveillance: None,
         document: Bytes::from_static(b"{}"),
     }
 }
@@ -107,7 +112,7 @@ fn certificate_hex() -> String {
     ["0000000141", "0000000173", &format!("{:016x}", 1), &"f".repeat(16)].concat()
 }
 
-/// Version 2, byte for byte.
+/// The newest version, byte for byte.
 #[test]
 fn the_form_is_frozen() {
     let event = recorded("lab", "p1");
@@ -126,8 +131,13 @@ fn the_form_is_frozen() {
     assert_eq!(hex::encode(Withdrawal::default().encode()), "0200");
     let withdrawal = Withdrawal { withdrawn: Some(event.clone()) };
     assert_eq!(hex::encode(withdrawal.encode()), format!("0201{event_hex}"));
-    let expected = format!("02{}{event_hex}00{}", certificate_hex(), "000000027b7d");
+    let expected = format!("03{}{event_hex}0000{}", certificate_hex(), "000000027b7d");
     assert_eq!(hex::encode(certificate(event.clone()).encode()), expected);
+    let rule = Some(SurveillanceRule { every_days: 10, grace_days: Some(11) });
+    let surveilled = Certificate { surveillance: rule, ..certificate(event.clone()) };
+    let rule_hex = "010000000a010000000b";
+    let expected = format!("03{}{event_hex}00{rule_hex}{}", certificate_hex(), "000000027b7d");
+    assert_eq!(hex::encode(surveilled.encode()), expected);
     let code = Code::from_bytes([0x11; 16]);
     for (hold, hex) in [(Hold::Issued, "01"), (Hold::Reserved, "02"), (Hold::Released, "03")] {
         let status = Status { certificate: code, hold };
@@ -149,6 +159,26 @@ fn the_form_is_frozen() {
     let expected = format!("02{}0001000000017800{}{event_hex}01{event_hex}", "11".repeat(16), "01");
     assert_eq!(hex::encode(confidential.encode()), expected);
     assert_eq!(Confidential::decode(&confidential.encode().into()), Ok(confidential));
+    let planned = Activity { conclusion: None, due: Some(DateTime::from_seconds(3)), event: event.clone() };
+    let found = |conclusion| Activity { conclusion: Some(conclusion), due: None, event: event.clone() };
+    let activities = vec![planned, found(Conclusion::Conforming), found(Conclusion::Nonconforming)];
+    let surveillance = Surveillance { activities };
+    let expected = format!("0200030001{:016x}{event_hex}010100{event_hex}010200{event_hex}", 3);
+    assert_eq!(hex::encode(surveillance.encode()), expected);
+    assert_eq!(Surveillance::decode(&surveillance.encode().into()), Ok(surveillance));
+    let anchor = Anchor { log: "x".into(), head: "x".into(), count: 5, anchored: event.clone() };
+    let expected = format!("0200000001780000000178{:016x}{event_hex}", 5);
+    assert_eq!(hex::encode(anchor.encode()), expected);
+    assert_eq!(Anchor::decode(&anchor.encode().into()), Ok(anchor));
+    for (state, hex) in ComplaintState::ALL.into_iter().zip(["01", "02", "03", "04", "05"]) {
+        let steps = vec![ComplaintStep { state, event: event.clone() }];
+        let (kind, about) = (ComplaintKind::Appeal, About::Certificate(code));
+        let complaint = Complaint { complaint: code, kind, about, filed_by: "x".into(), state, steps };
+        let ones = "11".repeat(16);
+        let expected = format!("02{ones}0202{ones}0000000178{hex}0001{hex}{event_hex}");
+        assert_eq!(hex::encode(complaint.encode()), expected);
+        assert_eq!(Complaint::decode(&complaint.encode().into()), Ok(complaint));
+    }
     let application = application(Vec::new());
     let text = "0000000178";
     let expected = [
@@ -230,6 +260,10 @@ fn version_1_is_read() {
     assert_eq!(withdrawal(format!("0101{event_hex}")), Withdrawal { withdrawn: Some(event) });
     let record = bytes(format!("01{}{event_hex}{}", certificate_hex(), "000000027b7d"));
     assert_eq!(Certificate::decode(&record), Ok(certificate(recorded("", ""))));
+    // The second had no surveillance.
+    let second = "0000000000000102".to_owned() + "00000004414d5350" + &"00000000".repeat(3) + "000000026666";
+    let second = bytes(format!("02{}{second}00{}", certificate_hex(), "000000027b7d"));
+    assert_eq!(Certificate::decode(&second), Ok(certificate(recorded("", ""))));
     let status = bytes(format!("01{}", "11".repeat(16)));
     let held = Status { certificate: Code::from_bytes([0x11; 16]), hold: Hold::Issued };
     assert_eq!(Status::decode(&status), Ok(held));

@@ -11,9 +11,12 @@ use crate::code::Code;
 use crate::date_time::DateTime;
 use crate::ledger_time::LedgerTime;
 use crate::record::codec::{Field, Input, decode, encode, since};
-use crate::record::{Accreditation, Compromise, Effect, Event, RecordError, Stop, Superseded, Withdrawal};
+use crate::record::{
+    Accreditation, Activity, Compromise, Effect, Event, RecordError, Stop, Superseded, Surveillance,
+    Withdrawal,
+};
 
-const VERSION: u8 = 3;
+const VERSION: u8 = 4;
 
 /// Periods of one kind in a log. The contract allows fewer suspensions; past this many, which only a dishonest owner
 /// reaches, the last one stays open.
@@ -44,6 +47,8 @@ pub struct Period {
     pub successor: Option<Code>,
     /// Of a compromise: it is about certificates whose issue counts from then on.
     pub compromised_from: Option<DateTime>,
+    /// Of a surveillance: when the next one is due.
+    pub due: Option<DateTime>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -60,6 +65,10 @@ pub enum Kind {
     AllCertificatesSuspended,
     /// Of an issuer key; never ends.
     Compromised,
+    /// Of a certificate: it was done.
+    Surveillance,
+    /// Of a certificate: the next is due on another day.
+    SurveillancePlanned,
     /// The record could not be read: deleted, or written past the contract.
     Unreadable,
 }
@@ -71,6 +80,7 @@ struct Shown {
     ended: Option<Event>,
     successor: Option<Code>,
     compromised_from: Option<DateTime>,
+    due: Option<DateTime>,
 }
 
 /// When a question is about.
@@ -127,6 +137,22 @@ impl EventLog {
         self.see(shown, time)
     }
 
+    pub fn see_surveillance(&mut self, value: Option<&Bytes>, time: LedgerTime) -> bool {
+        let shown = readable(value, Surveillance::decode).map(|record| {
+            let activities = record.activities.into_iter();
+            let kind = |activity: &Activity| match activity.conclusion {
+                Some(_) => Kind::Surveillance,
+                None => Kind::SurveillancePlanned,
+            };
+            let shown = activities.map(|activity| Shown {
+                due: activity.due,
+                ..Shown::new(kind(&activity), activity.event, None)
+            });
+            shown.collect()
+        });
+        self.see(shown, time)
+    }
+
     pub fn see_accreditation(&mut self, value: Option<&Bytes>, owner: &str, time: LedgerTime) -> bool {
         let shown = readable(value, |value| Accreditation::decode(value, owner)).map(|accreditation| {
             let suspensions = accreditation.suspensions.into_iter();
@@ -152,6 +178,12 @@ impl EventLog {
     pub fn compromised(&self, issued: DateTime, moment: Moment) -> Option<&Period> {
         let concerns = |period: &&Period| period.compromised_from.is_some_and(|from| from <= issued);
         self.periods.iter().filter(concerns).find(|period| period.in_force(moment))
+    }
+
+    /// The newest surveillance that counts at that moment, done or planned: it says when the next one is due, if there is one.
+    pub fn surveillance(&self, moment: Moment) -> Option<&Period> {
+        let mut activities = self.periods.iter().filter(|period| period.kind.is_surveillance()).rev();
+        activities.find(|period| period.in_force(moment))
     }
 
     fn see(&mut self, shown: Option<Vec<Shown>>, time: LedgerTime) -> bool {
@@ -192,9 +224,11 @@ impl EventLog {
             // A beginning that is shown without its end again has begun anew.
             shown.ended.is_some() || self.periods.get(*index).is_some_and(|period| period.until.is_none())
         });
-        let from = time.of_stop(shown.began.effective_at);
-        let Shown { kind, began, ended, successor, compromised_from } = shown;
-        let period = Period { successor, compromised_from, ..Period::new(kind, Some(began), from) };
+        let Shown { kind, began, ended, successor, compromised_from, due } = shown;
+        let claimed = began.effective_at;
+        // What lets a certificate hold on counts as a grant does.
+        let from = if kind == Kind::Surveillance { time.of_grant(claimed) } else { time.of_stop(claimed) };
+        let period = Period { successor, compromised_from, due, ..Period::new(kind, Some(began), from) };
         let index = known.or_else(|| self.open(period));
         if let (Some(index), Some(ended)) = (index, ended) {
             let until = time.of_grant(ended.effective_at);
@@ -236,7 +270,16 @@ impl EventLog {
 
 impl Period {
     fn new(kind: Kind, began: Option<Event>, from: DateTime) -> Period {
-        Period { kind, began, from, ended: None, until: None, successor: None, compromised_from: None }
+        Period {
+            kind,
+            began,
+            from,
+            ended: None,
+            until: None,
+            successor: None,
+            compromised_from: None,
+            due: None,
+        }
     }
 
     /// Half-open: in force from the second it began to the second before it ended.
@@ -260,7 +303,13 @@ impl Period {
 
 impl Shown {
     fn new(kind: Kind, began: Event, ended: Option<Event>) -> Shown {
-        Shown { kind, began, ended, successor: None, compromised_from: None }
+        Shown { kind, began, ended, successor: None, compromised_from: None, due: None }
+    }
+}
+
+impl Kind {
+    fn is_surveillance(self) -> bool {
+        matches!(self, Kind::Surveillance | Kind::SurveillancePlanned)
     }
 }
 
@@ -295,6 +344,7 @@ impl Field for Period {
         self.until.write(out);
         self.successor.write(out);
         self.compromised_from.write(out);
+        self.due.write(out);
     }
 
     fn read(input: &mut Input) -> Result<Period, RecordError> {
@@ -306,6 +356,7 @@ impl Field for Period {
             until: Field::read(input)?,
             successor: since(2, input, None, Field::read)?,
             compromised_from: since(3, input, None, Field::read)?,
+            due: since(4, input, None, Field::read)?,
         })
     }
 }
@@ -320,6 +371,8 @@ impl Field for Kind {
             Kind::Unreadable => 5,
             Kind::Superseded => 6,
             Kind::Compromised => 7,
+            Kind::Surveillance => 8,
+            Kind::SurveillancePlanned => 9,
         });
     }
 
@@ -332,6 +385,8 @@ impl Field for Kind {
             5 => Ok(Kind::Unreadable),
             6 => Ok(Kind::Superseded),
             7 => Ok(Kind::Compromised),
+            8 => Ok(Kind::Surveillance),
+            9 => Ok(Kind::SurveillancePlanned),
             _ => Err(RecordError::Content),
         }
     }

@@ -15,6 +15,9 @@ pub const CERTIFICATE: &str = "certificate/";
 pub const STOP: &str = "stop/";
 pub const WITHDRAWAL: &str = "withdrawal/";
 pub const SUPERSEDED: &str = "superseded/";
+pub const SURVEILLANCE: &str = "surveillance/";
+pub const COMPLAINT: &str = "complaint/";
+pub const AUDIT: &str = "audit/";
 pub const STATUS: &str = "status/";
 pub const SCHEME: &str = "scheme/";
 pub const ACCREDITATION: &str = "accreditation/";
@@ -61,6 +64,19 @@ pub fn superseded(code: Code) -> String {
     format!("{SUPERSEDED}{code}")
 }
 
+pub fn surveillance(code: Code) -> String {
+    format!("{SURVEILLANCE}{code}")
+}
+
+pub fn complaint(complaint: Code) -> String {
+    format!("{COMPLAINT}{complaint}")
+}
+
+/// The anchor of a log that an organisation keeps elsewhere.
+pub fn anchor(organisation: &str, log: &str) -> String {
+    format!("{AUDIT}{}/{}", escaped(organisation), escaped(log))
+}
+
 /// A position in a bitstring status list: list number and index of a certification body.
 pub fn status(body: &str, list: u32, index: u32) -> String {
     format!("{STATUS}{}/{list}/{index}", escaped(body))
@@ -95,6 +111,7 @@ pub enum Subject {
     Stop { certificate: Code, owner: String },
     Withdrawal { certificate: Code, owner: String },
     Superseded { certificate: Code },
+    Surveillance { certificate: Code },
     Accreditation { body: String },
     Compromise { owner: String },
     Other,
@@ -112,6 +129,9 @@ pub fn subject(key: &str) -> Subject {
     }
     if let Some(certificate) = key.strip_prefix(SUPERSEDED).and_then(whole_code) {
         return Subject::Superseded { certificate };
+    }
+    if let Some(certificate) = key.strip_prefix(SURVEILLANCE).and_then(whole_code) {
+        return Subject::Surveillance { certificate };
     }
     if let Some((_, owner)) = key.strip_prefix(COMPROMISE).and_then(|rest| rest.rsplit_once('/')) {
         return Subject::Compromise { owner: unescaped(owner) };
@@ -159,6 +179,7 @@ mod tests {
             assert_eq!(subject(&withdrawal(code, &owner)), Subject::Withdrawal { certificate: code, owner });
         }
         assert_eq!(subject(&superseded(code)), Subject::Superseded { certificate: code });
+        assert_eq!(subject(&surveillance(code)), Subject::Surveillance { certificate: code });
         let owner = "a/b".to_owned();
         assert_eq!(subject(&compromise("CertBodyMSP", "z6Mk", &owner)), Subject::Compromise { owner });
         for body in ["CertBodyMSP", "a/b"] {

@@ -3,9 +3,11 @@
 //! Readers of the ledger (the contract, the verifier's read model) decode them with the same functions.
 
 mod accreditation;
+mod anchor;
 mod application;
 mod certificate;
 pub mod codec;
+mod complaint;
 mod compromise;
 mod confidential;
 mod event;
@@ -17,14 +19,17 @@ mod scheme;
 mod status;
 mod stop;
 mod superseded;
+mod surveillance;
 
 pub use accreditation::{Accreditation, AccreditationSuspension, Effect, MAXIMUM_NUMBER};
+pub use anchor::{Anchor, MAXIMUM_LOG_NAME};
 pub use application::{
     Act, Application, ApplicationState, Decision, MAXIMUM_REPORTS, MAXIMUM_STEPS, MAXIMUM_TITLE,
     Recommendation, Step, TestReport,
 };
 pub use certificate::Certificate;
 pub use codec::RecordError;
+pub use complaint::{About, Complaint, ComplaintKind, ComplaintState, ComplaintStep};
 pub use compromise::{Compromise, Declaration};
 pub use confidential::{Confidential, FieldHash};
 pub use event::{Event, MAXIMUM_REASON};
@@ -36,3 +41,4 @@ pub use scheme::{MAXIMUM_NAME, Scheme};
 pub use status::{Hold, Status};
 pub use stop::{MAXIMUM_SUSPENSIONS, Stop, Suspension, Withdrawal};
 pub use superseded::Superseded;
+pub use surveillance::{Activity, Conclusion, MAXIMUM_ACTIVITIES, Surveillance, SurveillanceRule};

@@ -6,6 +6,7 @@ use serde::Serialize;
 use crate::code::Code;
 use crate::date_time::DateTime;
 use crate::event_log::{EventLog, Kind, Moment, Period};
+use crate::record::SurveillanceRule;
 
 /// What decides about one certificate.
 #[derive(Debug, Clone, Copy)]
@@ -16,6 +17,8 @@ pub struct Case<'a> {
     pub issued: DateTime,
     /// Whether the issue counts from within the term of the accreditation on which the certificate rests.
     pub within_accreditation: bool,
+    /// What its scheme asks for.
+    pub surveillance: Option<SurveillanceRule>,
     /// What was done to the certificate, to its accreditation and to the key that signed it: MSP id of who did it, and its log.
     pub logs: &'a [(&'a str, &'a EventLog)],
 }
@@ -66,6 +69,8 @@ pub enum Cause {
     Expired,
     Suspended,
     AccreditationSuspended,
+    /// A surveillance that its scheme asks for is overdue by more than it allows.
+    SurveillanceOverdue,
     NotYetValid,
 }
 
@@ -75,6 +80,7 @@ pub enum Cause {
 /// decision: until then no ledger vouched for it.
 pub fn verdict(case: Case<'_>, moment: Moment) -> Verdict {
     let mut reasons: Vec<Reason> = dates(case, moment.time())
+        .chain(overdue(case, moment))
         .chain(case.logs.iter().flat_map(|(by, log)| stops(by, log, case.issued, moment)))
         .collect();
     reasons.sort_by_key(|reason| (reason.cause, reason.since));
@@ -116,6 +122,28 @@ fn reason(cause: Cause, by: &str, period: &Period, moment: Moment) -> Reason {
     // A stop that a fast clock dated ahead is in force already.
     let since = period.from.min(moment.time());
     Reason { cause, since, by: Some(by.to_owned()), why, superseded_by: period.successor }
+}
+
+impl Case<'_> {
+    /// When the next surveillance is due, as was known at that moment: the newest one says so, before the first the scheme.
+    pub fn surveillance_due(&self, moment: Moment) -> Option<DateTime> {
+        let newest = self.logs.iter().find_map(|(_, log)| log.surveillance(moment));
+        match newest {
+            Some(surveillance) => surveillance.due,
+            None => self.surveillance.map(|rule| rule.due(self.issued)),
+        }
+    }
+
+    /// From when it would hold no more, were no surveillance done.
+    pub fn surveillance_overdue(&self, moment: Moment) -> Option<DateTime> {
+        let grace = self.surveillance?.grace_days?;
+        self.surveillance_due(moment).map(|due| due.plus_days(grace.into()))
+    }
+}
+
+fn overdue(case: Case<'_>, moment: Moment) -> Option<Reason> {
+    let since = case.surveillance_overdue(moment).filter(|since| *since <= moment.time())?;
+    Some(Reason { cause: Cause::SurveillanceOverdue, since, by: None, why: None, superseded_by: None })
 }
 
 fn dates(case: Case<'_>, at: DateTime) -> impl Iterator<Item = Reason> {

@@ -47,6 +47,9 @@ struct Body<'a> {
     certificate: Option<Certificate>,
     #[serde(skip_serializing_if = "Option::is_none")]
     accreditation: Option<AccreditationAt<'a>>,
+    /// Where one is due.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    surveillance: Option<SurveillanceAt>,
     #[serde(skip_serializing_if = "Option::is_none")]
     confidential: Option<Confidential<'a>>,
     ledger: Ledger<'a>,
@@ -82,6 +85,14 @@ struct AccreditationAt<'a> {
     valid_until: DateTime,
     /// Whether it covered decisions at that moment.
     in_force: bool,
+}
+
+/// The next surveillance, as was known at the moment of the answer.
+#[derive(Debug, Serialize)]
+struct SurveillanceAt {
+    due: DateTime,
+    /// Whether it was due by then. `reasons` say whether that stops the certificate.
+    overdue: bool,
 }
 
 /// What a disclosed field is compared with; absent where the record cannot be read.
@@ -177,6 +188,7 @@ impl<'a> Body<'a> {
             settled: answer.is_settled(),
             certificate: None,
             accreditation: entry.and_then(|entry| AccreditationAt::new(entry, answer.moment)),
+            surveillance: entry.and_then(|entry| SurveillanceAt::new(entry, answer.moment)),
             confidential: entry.and_then(Confidential::new),
             ledger: Ledger::new(shared.channel, entry),
             links: Links::new(answer.question.code, entry.is_some(), shared.base),
@@ -222,6 +234,13 @@ impl<'a> AccreditationAt<'a> {
             valid_until: accreditation.valid_until,
             in_force: entry.accreditation_in_force(moment),
         })
+    }
+}
+
+impl SurveillanceAt {
+    fn new(entry: &Entry, moment: Moment) -> Option<Self> {
+        let due = entry.surveillance_due(moment)?;
+        Some(Self { due, overdue: due <= moment.time() })
     }
 }
 

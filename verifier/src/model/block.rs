@@ -220,6 +220,9 @@ impl<'a> BlockChanges<'a> {
                 self.note(chaincode, key, |log| log.see_compromise(value, &owner, time))
             }
             Subject::Superseded { .. } => self.note(chaincode, key, |log| log.see_superseded(value, time)),
+            Subject::Surveillance { .. } => {
+                self.note(chaincode, key, |log| log.see_surveillance(value, time))
+            }
             Subject::Accreditation { .. } | Subject::Other => Ok(()),
         }
     }

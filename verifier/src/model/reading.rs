@@ -95,9 +95,10 @@ impl<'a> Reading<'a> {
                 logs.push((body.to_owned(), self.log(&chaincode, &key, issued_at)?));
             }
         }
-        // There is no such record before there is a successor.
+        // There is no such record before there is a successor, or a surveillance.
         let log = |key: String| read_log(&chaincode, &key, |key| self.snapshot.get_pinned(key));
         logs.push((certificate.body.clone(), log(keys::superseded(code))?));
+        logs.push((certificate.body.clone(), log(keys::surveillance(code))?));
         // Keys that were approved before there were such records have none.
         let public_key = certificate.public_key().unwrap_or_default();
         for body in [certificate.body.as_str(), owner] {
@@ -256,15 +257,25 @@ impl<'a> Reading<'a> {
 impl Entry {
     /// Whether the certificate held at that moment, from what this reading has.
     pub fn verdict(&self, moment: Moment) -> Verdict {
+        self.case(|case| verdict(case, moment))
+    }
+
+    /// When the next surveillance is due, as was known at that moment.
+    pub fn surveillance_due(&self, moment: Moment) -> Option<DateTime> {
+        self.case(|case| case.surveillance_due(moment))
+    }
+
+    /// What decides about it.
+    fn case<T>(&self, ask: impl FnOnce(Case<'_>) -> T) -> T {
         let logs: Vec<(&str, &EventLog)> = self.logs.iter().map(|(by, log)| (by.as_str(), log)).collect();
-        let case = Case {
+        ask(Case {
             valid_from: self.certificate.valid_from,
             valid_until: self.certificate.valid_until,
             issued: self.issued_at,
             within_accreditation: self.within_accreditation,
+            surveillance: self.certificate.surveillance,
             logs: &logs,
-        };
-        verdict(case, moment)
+        })
     }
 
     /// Whether the accreditation let its body decide at that moment.
@@ -285,6 +296,9 @@ impl Entry {
         let certificate = &self.certificate;
         let dates = [certificate.valid_from, certificate.valid_until, self.issued_at];
         let events = self.periods().flat_map(|(_, period)| [Some(period.from), period.until]);
-        dates.into_iter().chain(events.flatten()).filter(|moment| *moment > now).min()
+        let at = Moment::Now(now);
+        let surveillance = self.case(|case| [case.surveillance_due(at), case.surveillance_overdue(at)]);
+        let events = events.flatten().chain(surveillance.into_iter().flatten());
+        dates.into_iter().chain(events).filter(|moment| *moment > now).min()
     }
 }

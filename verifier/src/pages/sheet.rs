@@ -173,8 +173,15 @@ fn grant(entry: &Entry, document: &Document, extras: &Extras, at: Moment) -> Vec
         Row::moment("Decided on", facts.text("/decisionDate")),
         Row::moment("Valid from", document.text("/validFrom")),
         Row::moment("Valid until, not including", document.text("/validUntil")),
+        Row::new("Next surveillance", Some(surveillance(entry, at))),
         Row::text("Listing", facts.text("/listing")),
     ]
+}
+
+fn surveillance(entry: &Entry, at: Moment) -> Fact {
+    let Some(due) = entry.surveillance_due(at) else { return Fact::new("none is due") };
+    let overdue = (due <= at.time()).then(|| "overdue".to_owned());
+    Fact::new(&format!("due on {}", moment(due))).noted([overdue])
 }
 
 fn accreditation(entry: &Entry, at: Moment) -> Option<Fact> {
@@ -243,6 +250,8 @@ fn words(kind: Kind) -> (&'static str, &'static str) {
         Kind::Suspended => ("Suspended", "Suspension lifted"),
         Kind::Withdrawn => ("Withdrawn", ""),
         Kind::Superseded => ("Superseded", ""),
+        Kind::Surveillance => ("Surveillance done", "Surveillance taken back"),
+        Kind::SurveillancePlanned => ("Surveillance planned", "Plan taken back"),
         Kind::Compromised => ("The signing key declared compromised", ""),
         Kind::NewGrantsSuspended => {
             ("Accreditation suspended for new certificates", "Accreditation restored")

@@ -125,6 +125,7 @@ fn reason_words(reason: &Reason) -> ReasonWords {
         Cause::AccreditationSuspended => {
             ("The accreditation behind it is suspended", format!("since {since}{by}."))
         }
+        Cause::SurveillanceOverdue => ("Its surveillance is overdue", format!("since {since}.")),
         Cause::NotYetValid => ("Not yet in force", format!("before {since}.")),
     };
     ReasonWords { what, since, why: reason.why.clone() }

@@ -8,7 +8,7 @@ mod evaluation;
 use serde::Serialize;
 use serde_json::json;
 
-use super::call::{Call, answer, code};
+use super::call::{Call, answer, code, page, state_of};
 use crate::code::Code;
 use crate::keys;
 use crate::record::{Act, Application, ApplicationState, Event, MAXIMUM_STEPS, Step};
@@ -19,9 +19,6 @@ use crate::transition::{Side, Transition, functions_from};
 pub use applicant::{change, complete, submit, withdraw};
 pub use decision::{decide, grant, refuse};
 pub use evaluation::{accept, evaluate, give_back, report, review};
-
-/// Applications that one answer of `application:list` looks at.
-const PAGE: usize = 100;
 
 /// What a step answers, and its event.
 #[derive(Serialize)]
@@ -169,31 +166,16 @@ pub async fn get<S: State>(mut call: Call<'_, S>) -> Result<Vec<u8>, Refusal> {
 /// looks at a bounded number of applications, so that it may have few of the state asked for, and a bookmark to go on.
 pub async fn list<S: State>(call: Call<'_, S>) -> Result<Vec<u8>, Refusal> {
     let [state, bookmark] = call.options(["state", "bookmark"])?;
-    let state = state.filter(|text| !text.is_empty()).map(state_of).transpose()?;
-    let (first, end) = keys::range_of(keys::APPLICATION);
-    let start = match bookmark {
-        // The key after that of the application named.
-        Some(id) => format!("{}\u{1}", keys::application(code(id)?)),
-        None => first,
-    };
-    let page = call.state.range(&start, &end, PAGE).await?;
-    let read: Vec<Application> =
-        page.iter().map(|(_, value)| Application::decode(value)).collect::<Result<_, _>>()?;
-    let bookmark = read.last().filter(|_| read.len() == PAGE).map(|last| last.application);
+    let state = state_of(state, ApplicationState::ALL, ApplicationState::name)?;
+    let key = bookmark.map(|id| code(id).map(keys::application)).transpose()?;
+    let (read, more) = page(call, keys::APPLICATION, key, Application::decode).await?;
+    let bookmark = read.last().filter(|_| more).map(|last| last.application);
     let wanted = read.into_iter().filter(|application| state.is_none_or(|state| application.state == state));
     let mut found = json!({"applications": wanted.map(summary).collect::<Vec<_>>()});
     if let (Some(bookmark), Some(members)) = (bookmark, found.as_object_mut()) {
         members.insert("bookmark".into(), bookmark.to_string().into());
     }
     answer(&found)
-}
-
-fn state_of(text: &str) -> Result<ApplicationState, Refusal> {
-    let known = ApplicationState::ALL.into_iter().find(|state| state.name() == text);
-    known.ok_or_else(|| {
-        let names = ApplicationState::ALL.map(ApplicationState::name).join(", ");
-        Refusal::Arguments(format!("state is {text:?}, must be one of {names}, or empty"))
-    })
 }
 
 fn summary(application: Application) -> Summary {

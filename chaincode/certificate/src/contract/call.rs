@@ -14,7 +14,7 @@ use crate::json::Json;
 use crate::keys;
 use crate::record::{Event, Ledger, MAXIMUM_REASON, RecordError};
 use crate::refusal::Refusal;
-use crate::state::{Creator, Role, State};
+use crate::state::{Creator, KeyPolicy, Role, State};
 
 const MAXIMUM_ARGUMENTS: usize = 8;
 
@@ -166,6 +166,24 @@ impl<'a, S: State> Call<'a, S> {
         }
     }
 
+    /// Refuses a caller that is no person with a pseudonym, of whichever duty.
+    pub fn person(&mut self) -> Result<(), Refusal> {
+        let creator = self.state.creator();
+        if !is_client(creator) || creator.duties.contains(&Duty::Service) || creator.person.is_none() {
+            return Err(Refusal::Forbidden(format!(
+                "takes a person whose certificate has the attribute nanotrace.person, the caller is {}",
+                described(creator)
+            )));
+        }
+        self.acting.clone_from(&creator.duties);
+        Ok(())
+    }
+
+    /// Refuses a caller of another organisation.
+    pub fn organisation(&self, organisations: &[&str]) -> Result<(), Refusal> {
+        self.caller_of_any(organisations, &[Role::Admin, Role::Client])
+    }
+
     /// Refuses a caller that is neither an accreditor nor an administrator of the accreditation body.
     pub fn accreditor(&mut self) -> Result<(), Refusal> {
         self.caller_of_accreditation_body(&[Role::Admin, Role::Client])?;
@@ -278,6 +296,44 @@ impl<'a, S: State> Call<'a, S> {
     }
 }
 
+/// Writes a record that takes the endorsement of `body` and of the accreditation body.
+pub fn put_of_both<S: State>(call: &mut Call<'_, S>, key: &str, value: Vec<u8>, body: &str) {
+    call.state.put(key, value);
+    call.state.set_policy(key, &KeyPolicy::all(&[body, &call.accreditation_body]));
+}
+
+/// Records that one answer of a list looks at.
+const PAGE: usize = 100;
+
+/// The records below a prefix, those behind the key `after`; and whether there may be more.
+pub async fn page<S: State, T>(
+    call: Call<'_, S>,
+    prefix: &str,
+    after: Option<String>,
+    decode: impl Fn(&Bytes) -> Result<T, RecordError>,
+) -> Result<(Vec<T>, bool), Refusal> {
+    let (first, end) = keys::range_of(prefix);
+    let start = after.map_or(first, |key| format!("{key}\u{1}"));
+    let page = call.state.range(&start, &end, PAGE).await?;
+    let read: Vec<T> = page.iter().map(|(_, value)| decode(value)).collect::<Result<_, _>>()?;
+    let more = read.len() == PAGE;
+    Ok((read, more))
+}
+
+/// The state that a list is asked for, by its name; none or an empty text is any.
+pub fn state_of<T: Copy, const COUNT: usize>(
+    text: Option<&str>,
+    all: [T; COUNT],
+    name: impl Fn(T) -> &'static str,
+) -> Result<Option<T>, Refusal> {
+    let Some(text) = text.filter(|text| !text.is_empty()) else { return Ok(None) };
+    let known = all.into_iter().find(|state| name(*state) == text);
+    known.map(Some).ok_or_else(|| {
+        let names = all.map(name).join(", ");
+        Refusal::Arguments(format!("state is {text:?}, must be one of {names}, or empty"))
+    })
+}
+
 pub fn unbound() -> Refusal {
     Refusal::Unknown("the contract is not bound to its ledger yet".into())
 }
@@ -348,7 +404,7 @@ pub fn certificate(fields: &Object<'_>, report: &mut Report) -> Option<Code> {
 /// A field that is the code of a certificate or of an application: of `what`.
 pub fn code_of(fields: &Object<'_>, name: &str, what: &str, report: &mut Report) -> Option<Code> {
     let node = fields.required(report, name)?;
-    match parse(node.value.as_text()?) {
+    match parse(node.text(report, LINE)?) {
         Ok(code) => Some(code),
         Err(error) => {
             report.refuse(&node, &format!("is no {what}: {error}"));
@@ -377,6 +433,20 @@ pub fn flag(fields: &Object<'_>, name: &str, absent: bool, report: &mut Report) 
             None
         }
     }
+}
+
+/// A field that is a whole number of 1 to `maximum`.
+pub fn whole_number(fields: &Object<'_>, name: &str, maximum: u32, report: &mut Report) -> Option<u32> {
+    let node = fields.required(report, name)?;
+    let number = match node.value {
+        Json::Number(number) => number.as_u64().and_then(|number| u32::try_from(number).ok()),
+        _ => None,
+    };
+    let number = number.filter(|number| (1..=maximum).contains(number));
+    if number.is_none() {
+        report.refuse(&node, &format!("must be a whole number of 1 to {maximum}"));
+    }
+    number
 }
 
 /// A field that is a text for which `holds`; `rule` says in words what that means.

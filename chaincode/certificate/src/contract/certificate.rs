@@ -9,7 +9,7 @@ use crate::date_time::DateTime;
 use crate::event_log::{EventLog, Kind, Moment};
 use crate::keys;
 use crate::ledger_time::LedgerTime;
-use crate::record::{Accreditation, Certificate, RecordError, Stop, Superseded, Withdrawal};
+use crate::record::{Accreditation, Certificate, RecordError, Stop, Superseded, Surveillance, Withdrawal};
 use crate::refusal::Refusal;
 use crate::state::State;
 use crate::verdict::{Case, verdict};
@@ -27,19 +27,18 @@ pub async fn get<S: State>(mut call: Call<'_, S>) -> Result<Vec<u8>, Refusal> {
     let code = code(text)?;
     let certificate = existing(&mut call, code).await?;
     let accreditation_body = call.accreditation_body.clone();
-    let Background { accreditation, superseded, logs } =
+    let Background { accreditation, superseded, surveillance, logs } =
         background(&mut call, code, &certificate, &accreditation_body).await?;
     let issued = certificate.issued.effective_at;
-    let verdict = verdict(
-        Case {
-            valid_from: certificate.valid_from,
-            valid_until: certificate.valid_until,
-            issued,
-            within_accreditation: accreditation.as_ref().is_none_or(|term| term.covers(issued)),
-            logs: &logs.iter().map(|(party, log)| (*party, log)).collect::<Vec<_>>(),
-        },
-        moment,
-    );
+    let logged: Vec<_> = logs.iter().map(|(party, log)| (*party, log)).collect();
+    let case = Case {
+        valid_from: certificate.valid_from,
+        valid_until: certificate.valid_until,
+        issued,
+        within_accreditation: accreditation.as_ref().is_none_or(|term| term.covers(issued)),
+        surveillance: certificate.surveillance,
+        logs: &logged,
+    };
     let periods = |kind| {
         let periods = logs.iter().flat_map(|(_, log)| log.periods());
         periods.filter(move |period| period.kind == kind)
@@ -52,7 +51,7 @@ pub async fn get<S: State>(mut call: Call<'_, S>) -> Result<Vec<u8>, Refusal> {
         "certificate": code,
         "at": moment.time(),
         "times": "claimed",
-        "verdict": verdict,
+        "verdict": verdict(case, moment),
         "body": certificate.body,
         "issued": certificate.issued,
         "validFrom": certificate.valid_from,
@@ -63,6 +62,8 @@ pub async fn get<S: State>(mut call: Call<'_, S>) -> Result<Vec<u8>, Refusal> {
         "document": json_of(&certificate.document)?,
     });
     add(&mut found, "application", certificate.application.map(|application| json!(application)));
+    add(&mut found, "surveillanceDue", case.surveillance_due(moment).map(|due| json!(due)));
+    add(&mut found, "surveillance", surveillance.map(|surveillance| json!(surveillance.activities)));
     add(&mut found, "superseded", superseded.map(|superseded| json!(superseded)));
     answer(&found)
 }
@@ -71,6 +72,7 @@ pub async fn get<S: State>(mut call: Call<'_, S>) -> Result<Vec<u8>, Refusal> {
 struct Background<'a> {
     accreditation: Option<Accreditation>,
     superseded: Option<Superseded>,
+    surveillance: Option<Surveillance>,
     /// What was done, by whom, over claimed times.
     logs: Vec<(&'a str, EventLog)>,
 }
@@ -90,9 +92,19 @@ async fn background<'a, S: State>(
         [keys::stop(code, party), keys::withdrawal(code, party), compromise]
     };
     let ([one, two, three], [four, five, six]) = (of(body), of(accreditation_body));
-    let keys = [accreditation, one, two, three, four, five, six, keys::superseded(code)];
-    let [earlier, stop, withdrawal, compromise, other_stop, other_withdrawal, other_compromise, superseded] =
-        call.values(keys.each_ref().map(String::as_str)).await?;
+    let keys =
+        [accreditation, one, two, three, four, five, six, keys::superseded(code), keys::surveillance(code)];
+    let [
+        earlier,
+        stop,
+        withdrawal,
+        compromise,
+        other_stop,
+        other_withdrawal,
+        other_compromise,
+        superseded,
+        surveillance,
+    ] = call.values(keys.each_ref().map(String::as_str)).await?;
 
     let (claimed, mut logs) = (LedgerTime::CLAIMED, Vec::new());
     let mut add = |party, see: &dyn Fn(&mut EventLog) -> bool| {
@@ -122,10 +134,14 @@ async fn background<'a, S: State>(
     if superseded.is_some() {
         add(body, &|log| log.see_superseded(superseded.as_ref(), claimed));
     }
+    if surveillance.is_some() {
+        add(body, &|log| log.see_surveillance(surveillance.as_ref(), claimed));
+    }
     let accreditation =
         accreditations.first().and_then(|it| Accreditation::decode(it, accreditation_body).ok());
     let superseded = superseded.and_then(|record| Superseded::decode(&record).ok());
-    Ok(Background { accreditation, superseded, logs })
+    let surveillance = surveillance.and_then(|record| Surveillance::decode(&record).ok());
+    Ok(Background { accreditation, superseded, surveillance, logs })
 }
 
 /// A member that some certificates have.
@@ -157,6 +173,8 @@ pub async fn history<S: State>(mut call: Call<'_, S>) -> Result<Vec<u8>, Refusal
     }
     let superseded = |value: &Bytes| Ok(json!({"superseded": Superseded::decode(value)?}));
     entries.extend(modifications(&mut call, keys::superseded(code), superseded).await?);
+    let surveillance = |value: &Bytes| Ok(json!({"surveillance": Surveillance::decode(value)?.activities}));
+    entries.extend(modifications(&mut call, keys::surveillance(code), surveillance).await?);
     entries.sort_by_key(|(timestamp, _)| *timestamp);
     answer(&entries.into_iter().map(|(_, entry)| entry).collect::<Vec<_>>())
 }

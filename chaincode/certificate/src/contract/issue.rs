@@ -11,7 +11,7 @@ use crate::date_time::DateTime;
 use crate::document::{Document, SignedDocument};
 use crate::duty::Duty;
 use crate::keys;
-use crate::record::{Certificate, Hold, Status, Stop, Withdrawal};
+use crate::record::{Certificate, Hold, Status, Stop, SurveillanceRule, Withdrawal};
 use crate::refusal::{Refusal, Violation};
 use crate::state::{KeyPolicy, Role, State};
 
@@ -60,7 +60,7 @@ pub async fn issue<S: State>(mut call: Call<'_, S>) -> Result<Vec<u8>, Refusal> 
     if !violations.is_empty() {
         return Err(Refusal::Rules(violations));
     }
-    store(&mut call, &body, &signed.document, text, None)
+    store(&mut call, &body, &signed.document, text, background.surveillance(), None)
 }
 
 fn violations<S: State>(
@@ -83,6 +83,7 @@ pub fn store<S: State>(
     body: &str,
     document: &Document,
     text: &str,
+    surveillance: Option<SurveillanceRule>,
     application: Option<Code>,
 ) -> Result<Vec<u8>, Refusal> {
     let code = document.code;
@@ -95,6 +96,7 @@ pub fn store<S: State>(
         valid_until: document.validity.until,
         issued: call.event(""),
         application,
+        surveillance,
         document: Bytes::copy_from_slice(text.as_bytes()),
     };
     put(call, &keys::certificate(code), certificate.encode(), &both);

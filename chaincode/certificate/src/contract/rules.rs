@@ -9,6 +9,7 @@ use crate::document::{Document, SignedDocument};
 use crate::keys;
 use crate::record::{
     Accreditation, Compromise, Hold, IssuerKey, Ledger, RecordError, Reservation, Scheme, Status,
+    SurveillanceRule,
 };
 use crate::refusal::{Refusal, Violation};
 use crate::state::State;
@@ -82,8 +83,14 @@ impl Background {
 
     /// Neither issued nor reserved by a decision.
     pub fn check_code_is_free(&self, code: Code) -> Result<(), Refusal> {
+        self.check_code_is_free_for(code, None)
+    }
+
+    /// Neither issued nor reserved by a decision on another application.
+    pub fn check_code_is_free_for(&self, code: Code, application: Option<Code>) -> Result<(), Refusal> {
         self.check_is_not_issued(code)?;
-        match self.reservation.filter(|reservation| reservation.stands) {
+        let of_another = |held: &Reservation| held.stands && Some(held.application) != application;
+        match self.reservation.filter(of_another) {
             Some(Reservation { application, .. }) => Err(Refusal::Conflict(format!(
                 "certificate {code} is reserved for application {application}"
             ))),
@@ -103,6 +110,11 @@ impl Background {
         accreditation(document, self.accreditation.as_ref(), &mut found);
         found.extend(self.status.and_then(|status| taken(document, status)));
         found
+    }
+
+    /// What the scheme asks for.
+    pub fn surveillance(&self) -> Option<SurveillanceRule> {
+        self.scheme.as_ref().and_then(|scheme| scheme.surveillance)
     }
 
     pub fn direct_issue_violation(&self) -> Option<Violation> {

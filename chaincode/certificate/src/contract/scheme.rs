@@ -1,10 +1,10 @@
 //! The certification schemes under which certificates can be granted (ISO/IEC 17067).
 
-use super::call::{Call, answer, flag, line, text_that};
+use super::call::{Call, answer, flag, line, text_that, whole_number};
 use crate::document::identifiers::is_uri;
-use crate::document::report::{Object, Report};
+use crate::document::report::{Node, Object, Report};
 use crate::keys;
-use crate::record::{MAXIMUM_NAME, Scheme};
+use crate::record::{MAXIMUM_NAME, Scheme, SurveillanceRule};
 use crate::refusal::Refusal;
 use crate::state::{KeyPolicy, Role, State};
 
@@ -20,20 +20,25 @@ struct Registration {
     standards: Vec<String>,
     direct_issue: bool,
     reviewer_may_decide: bool,
+    surveillance: Option<SurveillanceRule>,
 }
+
+/// The longest that a certificate holds.
+const MAXIMUM_DAYS: u32 = 3 * 366;
 
 /// `scheme:register(request)`: an administrator of the accreditation body.
 pub async fn register<S: State>(mut call: Call<'_, S>) -> Result<Vec<u8>, Refusal> {
     call.caller_of_accreditation_body(&[Role::Admin])?;
-    let members = ["id", "version", "title", "standards", "directIssue", "reviewerMayDecide"];
-    let Registration { id, version, title, standards, direct_issue, reviewer_may_decide } =
+    let members = ["id", "version", "title", "standards", "directIssue", "reviewerMayDecide", "surveillance"];
+    let Registration { id, version, title, standards, direct_issue, reviewer_may_decide, surveillance } =
         call.request(&members, registration)?;
     let key = keys::scheme(&id, &version);
     if call.record(&key, Scheme::decode).await?.is_some() {
         return Err(Refusal::Conflict(format!("scheme {id} version {version} is registered")));
     }
     let registered = call.event("");
-    let scheme = Scheme { id, version, title, standards, registered, direct_issue, reviewer_may_decide };
+    let scheme =
+        Scheme { id, version, title, standards, registered, direct_issue, reviewer_may_decide, surveillance };
     call.state.put(&key, scheme.encode());
     call.state.set_policy(&key, &KeyPolicy::all(&[&call.accreditation_body]));
     call.emit("SchemeRegistered", &scheme)
@@ -49,6 +54,10 @@ fn registration(request: &Object<'_>, report: &mut Report) -> Option<Registratio
     // Clients that know no applications register schemes without the two, and issue under them.
     let direct_issue = flag(request, "directIssue", true, report);
     let reviewer_may_decide = flag(request, "reviewerMayDecide", true, report);
+    let surveillance = match request.optional("surveillance") {
+        Some(node) => Some(rule(&node, report)?),
+        None => None,
+    };
     Some(Registration {
         id: id?,
         version: version?,
@@ -56,7 +65,18 @@ fn registration(request: &Object<'_>, report: &mut Report) -> Option<Registratio
         standards,
         direct_issue: direct_issue?,
         reviewer_may_decide: reviewer_may_decide?,
+        surveillance,
     })
+}
+
+fn rule(node: &Node<'_>, report: &mut Report) -> Option<SurveillanceRule> {
+    let fields = node.object(report, &["everyDays", "graceDays"])?;
+    let every_days = whole_number(&fields, "everyDays", MAXIMUM_DAYS, report);
+    let grace_days = match fields.optional("graceDays") {
+        Some(_) => Some(whole_number(&fields, "graceDays", MAXIMUM_DAYS, report)?),
+        None => None,
+    };
+    Some(SurveillanceRule { every_days: every_days?, grace_days })
 }
 
 /// `scheme:get(id, version)`: anyone.

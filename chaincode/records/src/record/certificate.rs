@@ -4,14 +4,15 @@ use bytes::Bytes;
 
 use super::codec::{Field, RecordError, decode, encode, since};
 use super::event::Event;
+use super::surveillance::SurveillanceRule;
 use crate::code::Code;
 use crate::date_time::DateTime;
 
-const VERSION: u8 = 2;
+const VERSION: u8 = 3;
 
 /// Written once, by issue or grant; never changed.
 ///
-/// The fields beside the document repeat what stands in it, so that a verdict needs no JSON.
+/// The fields beside the document repeat what stands in it and in its scheme, so that a verdict needs neither.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Certificate {
     /// MSP id of the certification body that issued it.
@@ -24,6 +25,8 @@ pub struct Certificate {
     pub issued: Event,
     /// The application that it was granted on; `None` for one that was issued in one step.
     pub application: Option<Code>,
+    /// As its scheme says.
+    pub surveillance: Option<SurveillanceRule>,
     /// The signed document, canonical JSON, byte for byte as it was submitted.
     pub document: Bytes,
 }
@@ -45,6 +48,7 @@ impl Certificate {
             self.valid_until.write(out);
             self.issued.write(out);
             self.application.write(out);
+            self.surveillance.write(out);
             self.document.write(out);
         })
     }
@@ -58,6 +62,7 @@ impl Certificate {
                 valid_until: Field::read(input)?,
                 issued: Field::read(input)?,
                 application: since(2, input, None, Field::read)?,
+                surveillance: since(3, input, None, Field::read)?,
                 document: Field::read(input)?,
             })
         })

@@ -99,6 +99,16 @@ impl Field for u32 {
     }
 }
 
+impl Field for u64 {
+    fn write(&self, out: &mut Vec<u8>) {
+        out.extend_from_slice(&self.to_be_bytes());
+    }
+
+    fn read(input: &mut Input) -> Result<u64, RecordError> {
+        input.bytes.try_get_u64().map_err(|_| RecordError::Short)
+    }
+}
+
 impl Field for Bytes {
     /// A record is far smaller than the four gigabytes that a length can say.
     fn write(&self, out: &mut Vec<u8>) {

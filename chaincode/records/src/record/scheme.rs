@@ -5,9 +5,10 @@ use serde::Serialize;
 
 use super::codec::{Field, RecordError, decode, encode, line, since};
 use super::event::Event;
+use super::surveillance::SurveillanceRule;
 use crate::document::MAXIMUM_BYTES;
 
-const VERSION: u8 = 2;
+const VERSION: u8 = 3;
 
 /// Characters of a scheme's version and of its title.
 pub const MAXIMUM_NAME: usize = 200;
@@ -27,6 +28,9 @@ pub struct Scheme {
     pub direct_issue: bool,
     /// Whether who reviewed an evaluation may decide on it (ISO/IEC 17065, 7.6.2).
     pub reviewer_may_decide: bool,
+    /// The surveillance of certificates under it, where it asks for one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub surveillance: Option<SurveillanceRule>,
 }
 
 impl Scheme {
@@ -39,6 +43,7 @@ impl Scheme {
             self.registered.write(out);
             self.direct_issue.write(out);
             self.reviewer_may_decide.write(out);
+            self.surveillance.write(out);
         })
     }
 
@@ -52,6 +57,7 @@ impl Scheme {
                 registered: Field::read(input)?,
                 direct_issue: since(2, input, true, Field::read)?,
                 reviewer_may_decide: since(2, input, true, Field::read)?,
+                surveillance: since(3, input, None, Field::read)?,
             })
         })
     }

@@ -31,14 +31,15 @@ pub async fn refuse<S: State>(mut call: Call<'_, S>) -> Result<Vec<u8>, Refusal>
     take(&mut call, application, transition, Act::Refuse, &why)
 }
 
-/// `application:decide(application, document)`: to grant this very document, which is signed afterwards.
+/// `application:decide(application, document)`: to grant this very document, which is signed afterwards. A decision that is too
+/// old to be granted is taken anew, and what the former reserved is free again.
 pub async fn decide<S: State>(mut call: Call<'_, S>) -> Result<Vec<u8>, Refusal> {
     let [id, text] = call.arguments(["application", "document"])?;
     let (application, transition) = enter(&mut call, id, &[&DECIDE]).await?;
     check_reviewer(&mut call, &application).await?;
     let document = check_unsigned(text.as_bytes()).map_err(Refusal::Rules)?;
     let background = Background::read(&mut call, &application.body, &document, None).await?;
-    background.check_code_is_free(document.code)?;
+    background.check_code_is_free_for(document.code, Some(application.application))?;
     let mut found = background.violations(&document, call.state.channel_id(), call.state.timestamp());
     found.extend(of_application(&application, &document, call.state.timestamp()));
     if !found.is_empty() {
@@ -50,6 +51,7 @@ pub async fn decide<S: State>(mut call: Call<'_, S>) -> Result<Vec<u8>, Refusal>
         status_list: document.status.list,
         status_index: document.status.index,
     };
+    release(&mut call, &application);
     hold(&mut call, &application, &decision, true);
     let application = Application { decision: Some(decision), ..application };
     take(&mut call, application, transition, Act::Decide, "")
@@ -109,7 +111,8 @@ pub async fn grant<S: State>(mut call: Call<'_, S>) -> Result<Vec<u8>, Refusal> 
         return Err(Refusal::Rules(found));
     }
     record(&mut call, &mut application, transition, Act::Grant, "");
-    store(&mut call, &application.body, document, text, Some(application.application))
+    let surveillance = background.surveillance();
+    store(&mut call, &application.body, document, text, surveillance, Some(application.application))
 }
 
 /// The document is the one decided on, and the decision is not stale.

@@ -7,11 +7,15 @@ use crate::document::identifiers::is_sha256;
 use crate::document::report::{Object, Report};
 use crate::keys;
 use crate::record::{
-    Act, Application, Laboratory, MAXIMUM_REASON, MAXIMUM_REPORTS, MAXIMUM_TITLE, Recommendation, TestReport,
+    Act, Application, Laboratory, MAXIMUM_REASON, MAXIMUM_REPORTS, MAXIMUM_TITLE, Recommendation, Step,
+    TestReport,
 };
 use crate::refusal::{Refusal, Violation};
 use crate::state::State;
 use crate::transition::{ACCEPT, EVALUATE, REPORT, RETURN, REVIEW, Transition};
+
+/// Reports of one laboratory in one application.
+const MAXIMUM_REPORTS_OF_ONE: usize = 16;
 
 /// `application:return(application, reason)`: to the applicant, for more.
 pub async fn give_back<S: State>(call: Call<'_, S>) -> Result<Vec<u8>, Refusal> {
@@ -47,7 +51,7 @@ pub async fn report<S: State>(mut call: Call<'_, S>) -> Result<Vec<u8>, Refusal>
     let [id, request] = call.arguments(["application", "request"])?;
     let test = call.json(request, &["sha256", "method", "number", "date"], test_report)?;
     let (application, transition) = enter(&mut call, id, &[&REPORT]).await?;
-    check_new(&application, &test)?;
+    check_new(&application, &test, &call.state.creator().msp_id)?;
     check_scope(&mut call, &test).await?;
     take(&mut call, application, transition, Act::Report(test), "")
 }
@@ -61,9 +65,15 @@ fn test_report(request: &Object<'_>, report: &mut Report) -> Option<TestReport> 
     Some(TestReport { sha256: sha256?, method: method?, number: number?, date: date? })
 }
 
-fn check_new(application: &Application, test: &TestReport) -> Result<(), Refusal> {
+/// New, and not too many: one laboratory cannot take the place of all others.
+fn check_new(application: &Application, test: &TestReport, laboratory: &str) -> Result<(), Refusal> {
     if application.reports().any(|known| known.sha256 == test.sha256) {
         return Err(Refusal::Conflict(format!("the application has the report {}", test.sha256)));
+    }
+    let is_own = |step: &&Step| step.event.by == laboratory && matches!(step.act, Act::Report(_));
+    if application.steps.iter().filter(is_own).count() >= MAXIMUM_REPORTS_OF_ONE {
+        let text = format!("the application has {MAXIMUM_REPORTS_OF_ONE} reports of {laboratory}");
+        return Err(Refusal::Conflict(text));
     }
     if application.reports().count() >= MAXIMUM_REPORTS {
         return Err(Refusal::Conflict(format!("the application has {MAXIMUM_REPORTS} reports")));

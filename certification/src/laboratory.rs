@@ -4,14 +4,12 @@ use certificate::DateTime;
 use peer_client::certificate::Contract;
 use serde_json::{Value, json};
 
-use crate::{
-    cert::{
-        contract,
-        network::{ACCREDITOR, Common},
-        output::{self, text_at},
-        show::parse_date_time,
-    },
+use commands::{
+    contract,
     exit::{Exit, Failure},
+    network::{ACCREDITOR, Common},
+    output::{self, text_at},
+    subject::parse_date_time,
 };
 
 /// Laboratories (ISO/IEC 17025): which organisations may anchor test reports, by which methods.

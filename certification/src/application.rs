@@ -14,15 +14,13 @@ use peer_client::certificate::Update;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
-use crate::{
-    cert::{
-        contract, files,
-        network::{APPLICANT, Common, EVALUATOR, LABORATORY, Network, OFFICER, REVIEWER},
-        output::{self, text_at},
-        subject::{self, parse_code},
-        template::random_code,
-    },
+use commands::{
+    contract,
     exit::{Exit, Failure},
+    files,
+    network::{APPLICANT, Common, EVALUATOR, LABORATORY, Network, OFFICER, REVIEWER},
+    output::{self, text_at},
+    subject::{self, parse_code, random_code},
 };
 
 /// Applications for certification (ISO/IEC 17065, clause 7): submit, evaluate, review and decide on them.

@@ -7,13 +7,12 @@ use durable::Access;
 use serde_json::Value;
 
 use super::{Which, WithReason};
-use crate::{
-    cert::{
-        contract, files,
-        network::{APPLICANT, EVALUATOR, Network, OFFICER},
-        output::{self, text_at},
-    },
+use commands::{
+    contract,
     exit::Failure,
+    files,
+    network::{APPLICANT, EVALUATOR, Network, OFFICER},
+    output::{self, text_at},
 };
 
 /// Bytes of a salt.

@@ -1,0 +1,15 @@
+//! The command line of the certification process (ISO/IEC 17065, clause 7), one file a subcommand of `nanotrace`: applications, the
+//! laboratories whose reports count, surveillance, complaints and appeals, and anchors of logs kept elsewhere. The certificates
+//! themselves are the subcommand `cert` of the binary.
+//!
+//! # What holds here
+//! Each command makes one call of the contract, or prints what one answers: nothing is decided here, and a client links no node
+//! (test `a_client_links_no_node`).
+
+#![deny(clippy::print_stdout, clippy::print_stderr)]
+
+pub mod application;
+pub mod audit;
+pub mod complaint;
+pub mod laboratory;
+pub mod surveillance;
