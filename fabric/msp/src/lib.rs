@@ -17,6 +17,7 @@
 //!   `fabric/channel/tests/fuzz_targets.rs`).
 
 mod alternative_names;
+mod asn1;
 mod attributes;
 mod certificate;
 mod chain;

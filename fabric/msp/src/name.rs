@@ -42,7 +42,12 @@ pub(super) fn parse(der: &[u8]) -> Result<Name, DerError> {
     Ok(name)
 }
 
-fn text(tag: u8, content: &[u8]) -> Option<String> {
+/// Whether [`text`] knows this kind of string.
+pub(super) fn is_string(tag: u8) -> bool {
+    matches!(tag, UTF8_STRING | PRINTABLE_STRING | IA5_STRING | NUMERIC_STRING | T61_STRING | BMP_STRING)
+}
+
+pub(super) fn text(tag: u8, content: &[u8]) -> Option<String> {
     match tag {
         UTF8_STRING => String::from_utf8(content.to_vec()).ok(),
         PRINTABLE_STRING => ascii(content, is_printable),
@@ -70,7 +75,13 @@ fn is_printable(byte: u8) -> bool {
 fn ucs2(content: &[u8]) -> Option<String> {
     let (pairs, []) = content.as_chunks::<2>() else { return None };
     let pairs = pairs.strip_suffix(&[[0, 0]]).unwrap_or(pairs);
-    String::from_utf16(&pairs.iter().map(|pair| u16::from_be_bytes(*pair)).collect::<Vec<_>>()).ok()
+    let points = pairs.iter().map(|pair| u16::from_be_bytes(*pair));
+    points.map(|point| char::from_u32(u32::from(point)).filter(|_| !is_no_character(point))).collect()
+}
+
+/// Code points that stand for nothing; halves of surrogate pairs are no characters to begin with.
+fn is_no_character(point: u16) -> bool {
+    point >= 0xfffe || (0xfdd0..=0xfdef).contains(&point)
 }
 
 #[cfg(test)]
@@ -104,9 +115,17 @@ mod tests {
 
     #[test]
     fn refuses_strings_that_go_refuses() {
-        for (tag, value) in
-            [(0x0c, &[0xff][..]), (0x13, b"@"), (0x16, &[0x80]), (0x12, b"x"), (0x1e, b"x"), (2, b"x")]
-        {
+        for (tag, value) in [
+            (0x0c, &[0xff][..]),
+            (0x13, b"@"),
+            (0x16, &[0x80]),
+            (0x12, b"x"),
+            (0x1e, b"x"),
+            (2, b"x"),
+            (0x1e, &[0xd8, 0x3d, 0xde, 0]),
+            (0x1e, &[0xff, 0xfe]),
+            (0x1e, &[0xfd, 0xd0]),
+        ] {
             assert!(parse(&name(&[(3, tag, value)])).is_err(), "{tag:#x} {value:?}");
         }
     }

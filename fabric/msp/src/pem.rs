@@ -11,6 +11,11 @@ const DASHES: &[u8] = b"-----";
 
 /// The content of the first block; none if there is none.
 pub(super) fn first_block(text: &[u8]) -> Option<Vec<u8>> {
+    first_labelled(text).map(|(_, content)| content)
+}
+
+/// Label and content of the first block.
+pub(super) fn first_labelled(text: &[u8]) -> Option<(&[u8], Vec<u8>)> {
     let mut rest = text;
     loop {
         let end = find(rest, END)?;
@@ -21,7 +26,7 @@ pub(super) fn first_block(text: &[u8]) -> Option<Vec<u8>> {
             continue;
         };
         match block(rest, start, end) {
-            Parsed::Block(content) => return Some(content),
+            Parsed::Block(label, content) => return Some((label, content)),
             Parsed::GiveUp => return None,
             Parsed::Skip(more) => rest = after.get(more..)?,
         }
@@ -34,8 +39,8 @@ pub(super) fn encode(label: &str, content: &[u8]) -> String {
     pem::encode_config(&pem::Pem::new(label, content), config)
 }
 
-enum Parsed {
-    Block(Vec<u8>),
+enum Parsed<'a> {
+    Block(&'a [u8], Vec<u8>),
     /// No block here: go on behind the END, and this many bytes further.
     Skip(usize),
     /// Go looks no further.
@@ -49,7 +54,7 @@ fn last_begin(before: &[u8]) -> Option<usize> {
 }
 
 /// Reads the block that begins at `start` and whose `"\n-----END "` is at `end`.
-fn block(text: &[u8], start: usize, end: usize) -> Parsed {
+fn block(text: &[u8], start: usize, end: usize) -> Parsed<'_> {
     let mut position = start + BEGIN.len();
     let (label, length) = line(from(text, position));
     let Some(label) = label.strip_suffix(DASHES) else {
@@ -75,7 +80,7 @@ fn block(text: &[u8], start: usize, end: usize) -> Parsed {
     }
     // An END right after the BEGIN line shares its line break: nothing lies between them.
     let base64 = text.get(position..end).unwrap_or_default();
-    decode_base64(base64).map_or(Parsed::Skip(0), Parsed::Block)
+    decode_base64(base64).map_or(Parsed::Skip(0), |content| Parsed::Block(label, content))
 }
 
 fn from(text: &[u8], position: usize) -> &[u8] {

@@ -2,17 +2,18 @@
 
 use fabric::crypto::{
     canonical_ecdsa,
-    der::{DerError, GENERALIZED_TIME, INTEGER, Reader, SEQUENCE, UTC_TIME},
+    der::{self, BIT_STRING, BOOLEAN, DerError, INTEGER, OCTET_STRING, Reader, SEQUENCE},
 };
 
 use super::{
     MspError,
+    asn1::{self, Fields},
     certificate::Certificate,
-    extensions::Extension,
     pem,
     signature::{self, SignatureAlgorithm},
-    validity,
 };
+
+const EXPLICIT_0: u8 = 0xa0;
 
 /// A revocation list. Its times are not looked at: what it lists is revoked from the moment on at which the
 /// channel's configuration holds it.
@@ -22,16 +23,16 @@ pub(super) struct RevocationList {
     algorithm: SignatureAlgorithm,
     signature: Vec<u8>,
     serials: Vec<Vec<u8>>,
-    /// None if the list does not say, which makes every identity of the MSP invalid.
+    /// None if the list does not say, or says it malformed, which makes every identity of the MSP invalid.
     authority_key_id: Option<Vec<u8>>,
 }
 
 impl RevocationList {
     /// Reads PEM if the text begins with it, DER otherwise (Go's `x509.ParseCRL`).
     pub fn parse(bytes: &[u8]) -> Result<Self, DerError> {
-        match bytes.starts_with(b"-----BEGIN X509 CRL").then(|| pem::first_block(bytes)).flatten() {
-            Some(der) => Self::parse_der(&der),
-            None => Self::parse_der(bytes),
+        match bytes.starts_with(b"-----BEGIN X509 CRL").then(|| pem::first_labelled(bytes)).flatten() {
+            Some((b"X509 CRL", der)) => Self::parse_der(&der),
+            _ => Self::parse_der(bytes),
         }
     }
 
@@ -64,60 +65,100 @@ impl RevocationList {
     }
 
     fn parse_der(der: &[u8]) -> Result<Self, DerError> {
-        let mut input = Reader(der);
-        let mut outer = input.enter(SEQUENCE, "revocation list")?;
-        if !input.is_empty() {
+        let what = "revocation list";
+        let mut whole = Fields(der);
+        let mut outer = whole.enter(SEQUENCE, what)?;
+        if !whole.is_empty() {
             return Err(DerError("revocation list: trailing data"));
         }
-        let signed = outer.element(SEQUENCE, "revocation list")?;
-        let algorithm = SignatureAlgorithm::parse(outer.content(SEQUENCE, "signature algorithm")?)?;
-        let signature = outer.bit_string("signature")?;
-        let mut list = Reader(signed.content);
-        if list.peek(INTEGER) {
-            list.integer("version")?;
-        }
-        list.content(SEQUENCE, "signature algorithm")?;
-        list.content(SEQUENCE, "issuer")?;
-        validity::read(&mut list)?;
-        if list.peek(UTC_TIME) || list.peek(GENERALIZED_TIME) {
-            validity::read(&mut list)?;
-        }
+        let (signed, content) = outer.whole(SEQUENCE, what)?;
+        let mut list = Fields(content);
+        check_version(&mut list)?;
+        algorithm(&mut list)?;
+        asn1::check_name(list.enter(SEQUENCE, "issuer")?)?;
+        list.time("this update")?;
+        list.optional_time("next update")?;
         let serials = match list.optional(SEQUENCE, "revoked certificates")? {
-            Some(revoked) => serials(revoked)?,
+            Some(revoked) => serials(Fields(revoked))?,
             None => Vec::new(),
         };
+        let extensions = match list.optional_explicit_list(EXPLICIT_0, "extensions")? {
+            Some(list) => extensions(list)?,
+            None => Vec::new(),
+        };
+        let algorithm = algorithm(&mut outer)?;
+        let (signature, _) = outer.whole(BIT_STRING, "signature")?;
+        let signature = Reader(signature).bit_string("signature")?;
         Ok(Self {
-            signed: signed.full.to_vec(),
+            signed: signed.to_vec(),
             algorithm,
             signature: canonical(algorithm, signature)?,
             serials,
-            authority_key_id: authority_key_id(&mut list)?,
+            authority_key_id: authority_key_id(&extensions),
         })
     }
 }
 
-fn serials(mut revoked: Reader<'_>) -> Result<Vec<Vec<u8>>, DerError> {
+fn check_version(list: &mut Fields<'_>) -> Result<(), DerError> {
+    match list.optional(INTEGER, "version")? {
+        Some(version) if der::minimal_integer(version, "version")?.len() > 8 => Err(DerError("version")),
+        _ => Ok(()),
+    }
+}
+
+fn algorithm(fields: &mut Fields<'_>) -> Result<SignatureAlgorithm, DerError> {
+    let what = "signature algorithm";
+    let content = fields.field(SEQUENCE, what)?;
+    let mut parts = Fields(content);
+    let oid = parts.oid(what)?;
+    let has_parameters = !parts.is_empty();
+    parts.optional_any(what)?;
+    Ok(SignatureAlgorithm::named(&oid, has_parameters))
+}
+
+fn serials(revoked: Fields<'_>) -> Result<Vec<Vec<u8>>, DerError> {
+    let what = "revoked certificate";
     let mut serials = Vec::new();
-    while !revoked.is_empty() {
-        let mut entry = revoked.enter(SEQUENCE, "revoked certificate")?;
-        serials.push(entry.integer("serial number")?.to_vec());
-        validity::read(&mut entry)?;
+    for mut entry in revoked.list(SEQUENCE, what)? {
+        serials.push(entry.integer(what)?.to_vec());
+        entry.time(what)?;
+        if let Some(list) = entry.optional(SEQUENCE, what)? {
+            extensions(Fields(list))?;
+        }
     }
     Ok(serials)
 }
 
-fn authority_key_id(list: &mut Reader<'_>) -> Result<Option<Vec<u8>>, DerError> {
-    let Some(mut explicit) = list.optional(0xa0, "extensions")? else { return Ok(None) };
-    let mut extensions = explicit.enter(SEQUENCE, "extensions")?;
-    while !extensions.is_empty() {
-        let extension = Extension::read(&mut extensions)?;
-        if extension.oid == [2, 5, 29, 35] {
-            let mut id = Reader(extension.value).enter(SEQUENCE, "authority key identifier")?;
-            let key = id.optional(0x80, "authority key identifier")?;
-            return Ok(Some(key.map(|key| key.0.to_vec()).unwrap_or_default()));
+/// An extension's identifier and value.
+type NamedValue<'a> = (Vec<u32>, &'a [u8]);
+
+/// Whether an extension is critical is not asked.
+fn extensions(list: Fields<'_>) -> Result<Vec<NamedValue<'_>>, DerError> {
+    let what = "extension";
+    let mut extensions = Vec::new();
+    for mut extension in list.list(SEQUENCE, what)? {
+        let oid = extension.oid(what)?;
+        if !matches!(extension.optional(BOOLEAN, what)?, None | Some([0 | 0xff])) {
+            return Err(DerError(what));
         }
+        extensions.push((oid, extension.field(OCTET_STRING, what)?));
     }
-    Ok(None)
+    Ok(extensions)
+}
+
+/// None too if the first of the identifiers is malformed. Whose list it is, Fabric asks as it validates an identity, and not before.
+fn authority_key_id(extensions: &[NamedValue<'_>]) -> Option<Vec<u8>> {
+    let (_, value) = extensions.iter().find(|(oid, _)| *oid == [2, 5, 29, 35])?;
+    let what = "authority key identifier";
+    let mut id = Fields(value).enter(SEQUENCE, what).ok()?;
+    let key = id.optional(0x80, what).ok()?;
+    id.optional(0x81, what).ok()?;
+    // Fabric has the serial number in a type that Go reads as a structure: the INTEGER of real lists counts as absent, and a structure
+    // is an error.
+    match id.optional(0xa2, what) {
+        Ok(None) => Some(key.unwrap_or_default().to_vec()),
+        _ => None,
+    }
 }
 
 /// Fabric reads an ECDSA signature with Go's tolerance and writes it anew before it is checked.

@@ -37,7 +37,12 @@ impl SignatureAlgorithm {
             true => None,
             false => Some(reader.any("signature algorithm")?),
         };
-        Ok(match oid.as_slice() {
+        Ok(Self::named(&oid, parameters.is_some()))
+    }
+
+    /// Ed25519 alone must have no parameters.
+    pub fn named(oid: &[u32], has_parameters: bool) -> Self {
+        match oid {
             [1, 2, 840, 10045, 4, 1] => Self::Ecdsa(Hash::Sha1),
             [1, 2, 840, 10045, 4, 3, 2] => Self::Ecdsa(Hash::Sha256),
             [1, 2, 840, 10045, 4, 3, 3] => Self::Ecdsa(Hash::Sha384),
@@ -46,9 +51,9 @@ impl SignatureAlgorithm {
             [1, 2, 840, 113549, 1, 1, 11] => Self::Rsa(Hash::Sha256),
             [1, 2, 840, 113549, 1, 1, 12] => Self::Rsa(Hash::Sha384),
             [1, 2, 840, 113549, 1, 1, 13] => Self::Rsa(Hash::Sha512),
-            [1, 3, 101, 112] if parameters.is_none() => Self::Ed25519,
+            [1, 3, 101, 112] if !has_parameters => Self::Ed25519,
             _ => Self::Unknown,
-        })
+        }
     }
 
     pub fn is_ecdsa(self) -> bool {
