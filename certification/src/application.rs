@@ -10,10 +10,6 @@ use std::{
 
 use certificate::{Code, record::Recommendation};
 use clap::builder::NonEmptyStringValueParser;
-use peer_client::certificate::Update;
-use serde_json::{Value, json};
-use sha2::{Digest, Sha256};
-
 use commands::{
     contract,
     exit::{Exit, Failure},
@@ -22,6 +18,11 @@ use commands::{
     output::{self, text_at},
     subject::{self, parse_code, random_code},
 };
+use peer_client::certificate::Update;
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+
+use crate::pages;
 
 /// Applications for certification (ISO/IEC 17065, clause 7): submit, evaluate, review and decide on them.
 ///
@@ -380,18 +381,10 @@ fn told(step: &Value) -> String {
     parts.iter().filter(|part| !part.is_empty()).cloned().collect::<Vec<_>>().join("  ")
 }
 
-/// Asks page after page.
 async fn print_list(order: &List, network: &Network, json: bool) -> Result<(), Failure> {
     let contract = network.contract(OFFICER).await?;
-    let (mut found, mut bookmark): (Vec<Value>, _) = (Vec::new(), None);
-    loop {
-        let page: Value = contract.application_list(order.state.as_deref(), bookmark).read().await?;
-        found.extend(page.pointer("/applications").and_then(Value::as_array).cloned().unwrap_or_default());
-        match page.pointer("/bookmark").and_then(Value::as_str) {
-            Some(next) => bookmark = Some(parse_code(next).map_err(Failure::usage)?),
-            None => break,
-        }
-    }
+    let ask = |bookmark| contract.application_list(order.state.as_deref(), bookmark);
+    let found = pages::all("applications", ask).await?;
     if json {
         return output::json(&found);
     }

@@ -9,8 +9,9 @@ use commands::{
     output::{self, text_at},
     subject::{parse_code, random_code},
 };
-use peer_client::certificate::Contract;
 use serde_json::{Value, json};
+
+use crate::pages;
 
 /// Complaints and appeals about applications and certificates (ISO/IEC 17065, 7.13).
 ///
@@ -169,7 +170,7 @@ async fn show(id: Code, network: &Network, json: bool) -> Result<(), Failure> {
 
 async fn list(state: Option<&str>, network: &Network, json: bool) -> Result<(), Failure> {
     let contract = network.contract(OFFICER).await?;
-    let found = all(&contract, state).await?;
+    let found = pages::all("complaints", |bookmark| contract.complaint_list(state, bookmark)).await?;
     if json {
         return output::json(&found);
     }
@@ -179,17 +180,4 @@ async fn list(state: Option<&str>, network: &Network, json: bool) -> Result<(), 
         parts.retain(|part| !part.is_empty());
         output::line(parts.join("  "))
     })
-}
-
-/// Asks page after page.
-async fn all(contract: &Contract, state: Option<&str>) -> Result<Vec<Value>, Failure> {
-    let (mut found, mut bookmark): (Vec<Value>, _) = (Vec::new(), None);
-    loop {
-        let page: Value = contract.complaint_list(state, bookmark).read().await?;
-        found.extend(page.pointer("/complaints").and_then(Value::as_array).cloned().unwrap_or_default());
-        match page.pointer("/bookmark").and_then(Value::as_str) {
-            Some(next) => bookmark = Some(parse_code(next).map_err(Failure::usage)?),
-            None => return Ok(found),
-        }
-    }
 }

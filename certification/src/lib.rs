@@ -12,4 +12,5 @@ pub mod application;
 pub mod audit;
 pub mod complaint;
 pub mod laboratory;
+mod pages;
 pub mod surveillance;

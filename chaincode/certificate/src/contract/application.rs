@@ -6,9 +6,8 @@ mod decision;
 mod evaluation;
 
 use serde::Serialize;
-use serde_json::json;
 
-use super::call::{Call, answer, code, page, state_of};
+use super::call::{self, Call, answer, code, state_of};
 use crate::code::Code;
 use crate::keys;
 use crate::record::{Act, Application, ApplicationState, Event, MAXIMUM_STEPS, Step};
@@ -167,15 +166,10 @@ pub async fn get<S: State>(mut call: Call<'_, S>) -> Result<Vec<u8>, Refusal> {
 pub async fn list<S: State>(call: Call<'_, S>) -> Result<Vec<u8>, Refusal> {
     let [state, bookmark] = call.options(["state", "bookmark"])?;
     let state = state_of(state, ApplicationState::ALL, ApplicationState::name)?;
-    let key = bookmark.map(|id| code(id).map(keys::application)).transpose()?;
-    let (read, more) = page(call, keys::APPLICATION, key, Application::decode).await?;
-    let bookmark = read.last().filter(|_| more).map(|last| last.application);
-    let wanted = read.into_iter().filter(|application| state.is_none_or(|state| application.state == state));
-    let mut found = json!({"applications": wanted.map(summary).collect::<Vec<_>>()});
-    if let (Some(bookmark), Some(members)) = (bookmark, found.as_object_mut()) {
-        members.insert("bookmark".into(), bookmark.to_string().into());
-    }
-    answer(&found)
+    let is_wanted = |found: &Application| state.is_none_or(|state| found.state == state);
+    let show = |found| Some(found).filter(is_wanted).map(summary);
+    let place = ("applications", keys::APPLICATION);
+    call::list(call, place, bookmark, Application::decode, |found| found.application, show).await
 }
 
 fn summary(application: Application) -> Summary {

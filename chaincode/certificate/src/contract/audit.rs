@@ -1,6 +1,6 @@
 //! Logs that are kept elsewhere: where they stood at a time, so that they cannot be changed unseen.
 
-use super::call::{Call, answer, put_of_both, text_that};
+use super::call::{Call, answer, line, put_of_both, text_that};
 use crate::document::identifiers::is_sha256;
 use crate::document::report::{Object, Report};
 use crate::duty::Duty;
@@ -35,7 +35,7 @@ pub async fn get<S: State>(mut call: Call<'_, S>) -> Result<Vec<u8>, Refusal> {
 }
 
 fn anchored(fields: &Object<'_>, report: &mut Report) -> Option<(String, String, u64)> {
-    let log = super::call::line(fields, "log", MAXIMUM_LOG_NAME, report);
+    let log = line(fields, "log", MAXIMUM_LOG_NAME, report);
     let rule = "must be a SHA-256, 64 lower-case hex digits";
     let head = text_that(fields, "head", is_sha256, rule, report);
     let is_count = |text: &str| count(text).is_some();

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use serde::Serialize;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::canonical::to_canonical;
 use crate::code::{Code, CodeError};
@@ -305,19 +305,30 @@ pub fn put_of_both<S: State>(call: &mut Call<'_, S>, key: &str, value: Vec<u8>, 
 /// Records that one answer of a list looks at.
 const PAGE: usize = 100;
 
-/// The records below a prefix, those behind the key `after`; and whether there may be more.
-pub async fn page<S: State, T>(
+/// Answers with one page of the records below a prefix, whose keys end in their codes: those behind `bookmark`, each as `show` has
+/// it, under `name`; and a bookmark where there may be more.
+pub async fn list<S: State, T, Shown: Serialize>(
     call: Call<'_, S>,
-    prefix: &str,
-    after: Option<String>,
+    (name, prefix): (&str, &str),
+    bookmark: Option<&str>,
     decode: impl Fn(&Bytes) -> Result<T, RecordError>,
-) -> Result<(Vec<T>, bool), Refusal> {
+    code_of: impl Fn(&T) -> Code,
+    show: impl Fn(T) -> Option<Shown>,
+) -> Result<Vec<u8>, Refusal> {
     let (first, end) = keys::range_of(prefix);
-    let start = after.map_or(first, |key| format!("{key}\u{1}"));
+    let start = match bookmark {
+        // The key after that of the record named.
+        Some(text) => format!("{prefix}{}\u{1}", code(text)?),
+        None => first,
+    };
     let page = call.state.range(&start, &end, PAGE).await?;
     let read: Vec<T> = page.iter().map(|(_, value)| decode(value)).collect::<Result<_, _>>()?;
-    let more = read.len() == PAGE;
-    Ok((read, more))
+    let bookmark = read.last().filter(|_| read.len() == PAGE).map(code_of);
+    let mut found = json!({name: read.into_iter().filter_map(show).collect::<Vec<_>>()});
+    if let (Some(bookmark), Some(members)) = (bookmark, found.as_object_mut()) {
+        members.insert("bookmark".into(), bookmark.to_string().into());
+    }
+    answer(&found)
 }
 
 /// The state that a list is asked for, by its name; none or an empty text is any.

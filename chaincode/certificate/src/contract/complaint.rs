@@ -2,10 +2,9 @@
 //! by those whose power it is.
 
 use serde::Serialize;
-use serde_json::json;
 
 use super::application;
-use super::call::{Call, answer, code, code_of, line, page, put_of_both, reason, state_of};
+use super::call::{self, Call, answer, code, code_of, line, put_of_both, reason, state_of};
 use crate::code::Code;
 use crate::document::report::{Object, Report};
 use crate::duty::Duty;
@@ -60,7 +59,8 @@ pub async fn file<S: State>(mut call: Call<'_, S>) -> Result<Vec<u8>, Refusal> {
     let filed_by = call.state.creator().msp_id.clone();
     let state = ComplaintState::Filed;
     let complaint = Complaint { complaint, kind, about, filed_by, state, steps: Vec::new() };
-    take(&mut call, complaint, state, &summary, "ComplaintFiled").await
+    let body = call.ledger().await?.body;
+    take(&mut call, &body, complaint, state, &summary, "ComplaintFiled")
 }
 
 /// `complaint:acknowledge(complaint, reason)`: the body has it, and says who looks into it (7.13.3).
@@ -70,7 +70,7 @@ pub async fn acknowledge<S: State>(mut call: Call<'_, S>) -> Result<Vec<u8>, Ref
     let body = call.ledger().await?.body;
     responsible(&mut call, &body, &[Duty::Evaluator, Duty::Reviewer, Duty::DecisionMaker])?;
     check_state(&complaint, &[ComplaintState::Filed])?;
-    take(&mut call, complaint, ComplaintState::Acknowledged, &why, "ComplaintAcknowledged").await
+    take(&mut call, &body, complaint, ComplaintState::Acknowledged, &why, "ComplaintAcknowledged")
 }
 
 /// `complaint:decide(complaint, outcome, reason)`: a person who had no part in what it is about (7.13.6).
@@ -88,7 +88,7 @@ pub async fn decide<S: State>(mut call: Call<'_, S>) -> Result<Vec<u8>, Refusal>
     responsible(&mut call, &body, &[Duty::DecisionMaker])?;
     check_state(&complaint, &[ComplaintState::Filed, ComplaintState::Acknowledged])?;
     check_uninvolved(&mut call, &complaint).await?;
-    take(&mut call, complaint, outcome, &why, "ComplaintDecided").await
+    take(&mut call, &body, complaint, outcome, &why, "ComplaintDecided")
 }
 
 /// `complaint:withdraw(complaint, reason)`: the person who filed it.
@@ -103,7 +103,8 @@ pub async fn withdraw<S: State>(mut call: Call<'_, S>) -> Result<Vec<u8>, Refusa
         return Err(Refusal::Forbidden("is for the person who filed it".into()));
     }
     check_state(&complaint, &[ComplaintState::Filed, ComplaintState::Acknowledged])?;
-    take(&mut call, complaint, ComplaintState::Withdrawn, &why, "ComplaintWithdrawn").await
+    let body = call.ledger().await?.body;
+    take(&mut call, &body, complaint, ComplaintState::Withdrawn, &why, "ComplaintWithdrawn")
 }
 
 /// `complaint:get(complaint)`: anyone.
@@ -117,15 +118,10 @@ pub async fn get<S: State>(mut call: Call<'_, S>) -> Result<Vec<u8>, Refusal> {
 pub async fn list<S: State>(call: Call<'_, S>) -> Result<Vec<u8>, Refusal> {
     let [state, bookmark] = call.options(["state", "bookmark"])?;
     let state = state_of(state, ComplaintState::ALL, ComplaintState::name)?;
-    let key = bookmark.map(|id| code(id).map(keys::complaint)).transpose()?;
-    let (read, more) = page(call, keys::COMPLAINT, key, Complaint::decode).await?;
-    let bookmark = read.last().filter(|_| more).map(|last| last.complaint);
-    let wanted = read.into_iter().filter(|complaint| state.is_none_or(|state| complaint.state == state));
-    let mut found = json!({"complaints": wanted.collect::<Vec<_>>()});
-    if let (Some(bookmark), Some(members)) = (bookmark, found.as_object_mut()) {
-        members.insert("bookmark".into(), bookmark.to_string().into());
-    }
-    answer(&found)
+    let is_wanted = |found: &Complaint| state.is_none_or(|state| found.state == state);
+    let show = |found| Some(found).filter(is_wanted);
+    let place = ("complaints", keys::COMPLAINT);
+    call::list(call, place, bookmark, Complaint::decode, |found| found.complaint, show).await
 }
 
 fn filing(request: &Object<'_>, report: &mut Report) -> Option<Filing> {
@@ -223,18 +219,18 @@ fn of_application(application: Application) -> impl Iterator<Item = Event> {
     application.steps.into_iter().filter(move |step| !by_applicant(&step.act)).map(|step| step.event)
 }
 
-async fn take<S: State>(
+fn take<S: State>(
     call: &mut Call<'_, S>,
+    body: &str,
     mut complaint: Complaint,
     state: ComplaintState,
     why: &str,
     name: &str,
 ) -> Result<Vec<u8>, Refusal> {
-    let body = call.ledger().await?.body;
     let event = call.event(why);
     complaint.state = state;
     complaint.steps.push(ComplaintStep { state, event: event.clone() });
-    put_of_both(call, &keys::complaint(complaint.complaint), complaint.encode(), &body);
+    put_of_both(call, &keys::complaint(complaint.complaint), complaint.encode(), body);
     let Complaint { complaint, kind, about, filed_by, .. } = &complaint;
     let taken = Taken { complaint: *complaint, kind: *kind, about: *about, filed_by, state, event: &event };
     call.emit(name, &taken)

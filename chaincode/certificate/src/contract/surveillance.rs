@@ -3,7 +3,7 @@
 
 use serde::Serialize;
 
-use super::call::{Call, certificate, code, line, put_of_both, reason};
+use super::call::{Call, answer, certificate, code, line, put_of_both, reason};
 use crate::code::Code;
 use crate::date_time::DateTime;
 use crate::document::report::{Object, Report};
@@ -59,7 +59,7 @@ pub async fn get<S: State>(mut call: Call<'_, S>) -> Result<Vec<u8>, Refusal> {
         Some(activity) => activity.due,
         None => certificate.surveillance.map(|rule| rule.due(certificate.issued.effective_at)),
     };
-    super::call::answer(&Overview { certificate: code, due, surveillance: &surveillance })
+    answer(&Overview { certificate: code, due, surveillance: &surveillance })
 }
 
 fn planned(fields: &Object<'_>, report: &mut Report) -> Option<(Code, DateTime, String)> {
