@@ -59,7 +59,7 @@ use self::{
 };
 use crate::policy::{Policy, PolicyError, PolicyManager};
 
-/// A configuration that Fabric would not accept, or a change that is not authorised.
+/// A configuration that Fabric would not accept, or a change that is not authorised: of an update, in Fabric's words.
 #[derive(Debug, Error)]
 pub enum ConfigError {
     #[error("the configuration is no protobuf message: {0}")]
@@ -96,19 +96,33 @@ pub enum ConfigError {
     UnsupportedCapability { group: &'static str, name: String },
     #[error("{group} capabilities are below V2_0: such channels are not served")]
     OldCapability { group: &'static str },
-    #[error("the update is for channel '{found}', this is '{expected}'")]
+    #[error(
+        "error authorizing update: ConfigUpdate for channel '{found}' but envelope for channel '{expected}'"
+    )]
     OtherChannel { found: String, expected: String },
-    #[error("{0} is in the read set, but the configuration has no such element")]
+    #[error(
+        "error authorizing update: error validating ReadSet: existing config does not contain element for {0} but was in the read set"
+    )]
     ReadSetMissing(String),
-    #[error("the update expects {key} at version {expected}, it is at version {found}")]
+    #[error(
+        "error authorizing update: error validating ReadSet: proposed update requires that key {key} be at version {expected}, but it is currently at version {found}"
+    )]
     ReadSetVersion { key: String, expected: u64, found: u64 },
-    #[error("the update changes nothing")]
+    #[error(
+        "error authorizing update: error validating DeltaSet: delta set was empty -- update would have no effect"
+    )]
     NoChange,
     #[error("the mod_policy of {0} is empty or has an illegal name in it")]
     ModPolicy(String),
-    #[error("{key} is set to version {version}, expected {expected}")]
-    WriteSetVersion { key: String, version: u64, expected: u64 },
-    #[error("the change of {key} is not authorised: {error}")]
+    #[error(
+        "error authorizing update: error validating DeltaSet: attempt to set key {key} to version {version}, but key is at version {found}"
+    )]
+    WriteSetVersion { key: String, version: u64, found: u64 },
+    #[error(
+        "error authorizing update: error validating DeltaSet: attempted to set key {key} to version {version}, but key does not exist"
+    )]
+    NewElementVersion { key: String, version: u64 },
+    #[error("error authorizing update: error validating DeltaSet: policy for {key} not satisfied: {error}")]
     NotAuthorised { key: String, error: PolicyError },
     #[error("the configuration is at sequence {current}, it cannot go to {proposed}")]
     Sequence { current: u64, proposed: u64 },
@@ -248,12 +262,20 @@ impl Bundle {
     /// The policy that guards a channel resource such as "peer/Propose". Resources of the peer itself have
     /// none here, whatever the channel says about them: see [`local_policy`].
     pub fn policy_for_acl(&self, resource: &str) -> Result<&Arc<Policy>, PolicyError> {
-        let configured = self.application.as_ref().and_then(|application| application.acls.get(resource));
-        let configured = configured.filter(|_| local_policy(resource).is_none());
-        match configured.map(String::as_str).or_else(|| acl::channel_policy(resource)) {
+        match self.configured_acl(resource).or_else(|| acl::channel_policy(resource)) {
             Some(policy) => self.policies.get(policy),
             None => Err(PolicyError::NoSuchPolicy(resource.to_owned())),
         }
+    }
+
+    /// The name of the policy that guards a channel resource where the channel's ACLs say nothing of it.
+    pub fn default_acl(&self, resource: &str) -> Option<&'static str> {
+        acl::channel_policy(resource).filter(|_| self.configured_acl(resource).is_none())
+    }
+
+    fn configured_acl(&self, resource: &str) -> Option<&str> {
+        let configured = self.application.as_ref().and_then(|application| application.acls.get(resource));
+        configured.filter(|_| local_policy(resource).is_none()).map(String::as_str)
     }
 
     /// A resource guarded by a name that makes peers panic would make them panic at each request.

@@ -73,7 +73,9 @@ pub struct SignedData {
 pub enum PolicyError {
     #[error("signature set did not satisfy policy")]
     NotSatisfied,
-    #[error("{satisfied} of the '{sub_policy}' sub-policies were satisfied, but {needed} are needed")]
+    #[error(
+        "implicit policy evaluation failed - {satisfied} sub-policies were satisfied, but this policy requires {needed} of the '{sub_policy}' sub-policies to be satisfied"
+    )]
     ImplicitMetaNotSatisfied { sub_policy: String, satisfied: usize, needed: usize },
     #[error("no such policy: '{0}'")]
     NoSuchPolicy(String),

@@ -146,12 +146,17 @@ impl Bundle {
     ) -> Result<(), ConfigError> {
         check_mod_policy(key, &element.mod_policy)?;
         let current = self.elements.0.get(key);
-        let expected = current.map_or(0, |current| current.version.wrapping_add(1));
-        if element.version != expected {
-            let version = element.version;
-            return Err(ConfigError::WriteSetVersion { key: key.to_string(), version, expected });
+        let version = element.version;
+        let Some(current) = current else {
+            return match version {
+                0 => Ok(()),
+                _ => Err(ConfigError::NewElementVersion { key: key.to_string(), version }),
+            };
+        };
+        if version != current.version.wrapping_add(1) {
+            let found = current.version;
+            return Err(ConfigError::WriteSetVersion { key: key.to_string(), version, found });
         }
-        let Some(current) = current else { return Ok(()) };
         self.check_authorised(key, &current.mod_policy, signers)
             .map_err(|error| ConfigError::NotAuthorised { key: key.to_string(), error })
     }

@@ -188,7 +188,7 @@ fn some_changes_nobody_can_make() {
         },
         "this orderer does not migrate to another consensus type",
     );
-    refused(&|_| {}, "the update changes nothing");
+    refused(&|_| {}, "delta set was empty -- update would have no effect");
 }
 
 fn new_group() -> ConfigGroup {

@@ -205,12 +205,12 @@ fn versions_and_names_are_checked() {
         group.values.get_mut("BatchTimeout").unwrap().version = 2;
         write.groups.insert("Orderer".to_owned(), group);
     });
-    assert!(matches!(error, ConfigError::WriteSetVersion { version: 2, expected: 1, .. }), "{error}");
+    assert!(matches!(error, ConfigError::WriteSetVersion { version: 2, found: 0, .. }), "{error}");
     let error = propose(&|_, write| {
         let policy = ConfigPolicy { version: 1, mod_policy: "Admins".to_owned(), policy: None };
         write.policies.insert("New".to_owned(), policy);
     });
-    assert!(matches!(error, ConfigError::WriteSetVersion { version: 1, expected: 0, .. }), "{error}");
+    assert!(matches!(error, ConfigError::NewElementVersion { version: 1, .. }), "{error}");
     for mod_policy in ["", "/", "a//b", "a b"] {
         let error = propose(&|_, write| {
             let policy = ConfigPolicy { mod_policy: mod_policy.to_owned(), ..Default::default() };

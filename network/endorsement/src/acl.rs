@@ -3,7 +3,7 @@
 //! A resource of the channel is guarded by a policy of the channel configuration. A resource of the peer is
 //! guarded by membership or administration of the peer's own organisation, and the channel has no say.
 
-use std::{slice, sync::Arc};
+use std::sync::Arc;
 
 use channel::{Bundle, LocalPolicy, local_policy};
 use fabric::proto::common::{MspPrincipal, MspRole, msp_principal::Classification, msp_role::MspRoleType};
@@ -40,10 +40,19 @@ impl Access<'_> {
         let policy = channel
             .policy_for_acl(resource)
             .map_err(|_| Denied(format!("Unmapped policy for {resource}")))?;
-        policy.evaluate(slice::from_ref(self.creator), channel.msps()).map_err(|error| {
-            Denied(format!(
-                "failed evaluating policy on signed data during check policy [{resource}]: [{error}]"
-            ))
+        // Of a proposal that names no channel the creator is known by the peer's own folder alone. What the channel thinks of it,
+        // which may have revoked its certificate, is another question.
+        let creator = channel.msps().deserialize(self.creator.serialized()).ok();
+        policy.evaluate(creator.as_slice(), channel.msps()).map_err(|error| {
+            Denied(match channel.default_acl(resource) {
+                Some(policy) => format!(
+                    "Failed evaluating policy on signed data during check policy on channel [{channel_id}] with policy \
+                     [{policy}]: [{error}]"
+                ),
+                None => format!(
+                    "failed evaluating policy on signed data during check policy [{resource}]: [{error}]"
+                ),
+            })
         })
     }
 

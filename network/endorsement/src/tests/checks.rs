@@ -112,9 +112,32 @@ async fn writers_alone_propose() {
     let proposed = Proposed::new(peer, NAME, &contract::args(RUN, &[]));
     let refused = refusal(&network, &proposed.signed).await;
     assert!(
-        refused.starts_with("failed evaluating policy on signed data during check policy ["),
+        refused.starts_with(
+            "Failed evaluating policy on signed data during check policy on channel [test-channel] with policy \
+             [/Channel/Application/Writers]: [implicit policy evaluation failed - 0 sub-policies were satisfied, but this \
+             policy requires 1 of the 'Writers' sub-policies to be satisfied]"
+        ),
         "{refused}"
     );
+}
+
+/// The peer's own folder does not know whom the channel's configuration has revoked.
+#[tokio::test]
+async fn who_is_no_member_of_the_channel_any_more_reads_nothing_of_it_without_naming_it_either() {
+    let mut network = Network::start();
+    let args = [Bytes::from("GetChainInfo"), Bytes::from(CHANNEL)];
+    let before = call(&network, "", "qscc", ("CertBody", "User1"), &args).await;
+    assert_eq!(before.status, 200);
+    network.revoke_all_of("CertBody");
+    let after = call(&network, "", "qscc", ("CertBody", "User1"), &args).await;
+    assert_eq!(
+        after.message,
+        "access denied for [GetChainInfo][test-channel]: [Failed evaluating policy on signed data during check policy on \
+         channel [test-channel] with policy [/Channel/Application/Readers]: [implicit policy evaluation failed - 0 \
+         sub-policies were satisfied, but this policy requires 1 of the 'Readers' sub-policies to be satisfied]]"
+    );
+    let channels = call(&network, "", "cscc", ("CertBody", "User1"), &[Bytes::from("GetChannels")]).await;
+    assert_eq!(channels.status, 200, "the peer itself still knows it");
 }
 
 async fn call(

@@ -13,7 +13,8 @@ use channel::Bundle;
 use fabric::{
     crypto::VerifiedSignatureCache,
     proto::{
-        common::{ChannelHeader, Envelope, Header, HeaderType, Payload, SignatureHeader},
+        common::{ChannelHeader, ConfigEnvelope, Envelope, Header, HeaderType, Payload, SignatureHeader},
+        msp::{FabricMspConfig, MspConfig},
         protos::{
             ChaincodeActionPayload, ChaincodeEndorsedAction, ChaincodeHeaderExtension, ChaincodeId,
             ChaincodeInput, ChaincodeInvocationSpec, ChaincodeProposalPayload, ChaincodeSpec, Proposal,
@@ -119,6 +120,29 @@ impl Network {
         }
         assert!(responses.windows(2).all(|pair| pair[0].payload == pair[1].payload), "endorsers disagree");
         responses
+    }
+
+    /// Gives the channel a configuration in which no certificate of the organisation is valid: its revocation list names no
+    /// authority.
+    pub fn revoke_all_of(&mut self, organisation: &str) {
+        const LIST: &[u8] = b"\x30\x22\x30\x17\x30\x04\x06\x02\x2a\x03\x30\x00\x17\x0d260101000000Z\x30\x04\x06\x02\x2a\x03\x03\x01\x00";
+        let mut block = self.ledger.block(0).unwrap().unwrap().into_message();
+        let envelope = &mut block.data.as_mut().unwrap().data[0];
+        let mut signed: Envelope = decode(envelope.clone()).unwrap();
+        let mut payload: Payload = decode(signed.payload).unwrap();
+        let mut config: ConfigEnvelope = decode(payload.data).unwrap();
+        let channel = config.config.as_mut().unwrap().channel_group.as_mut().unwrap();
+        let organisations = &mut channel.groups.get_mut("Application").unwrap().groups;
+        let msp = organisations.get_mut(organisation).unwrap().values.get_mut("MSP").unwrap();
+        let mut definition: MspConfig = decode(msp.value.clone()).unwrap();
+        let mut rules: FabricMspConfig = decode(definition.config).unwrap();
+        rules.revocation_list = vec![Bytes::from_static(LIST)];
+        definition.config = encode(&rules);
+        msp.value = encode(&definition);
+        payload.data = encode(&config);
+        signed.payload = encode(&payload);
+        *envelope = encode(&signed);
+        self.bundle = Bundle::from_block(&block).unwrap();
     }
 
     /// Puts transactions into a block, validates and commits it.
