@@ -151,6 +151,9 @@ struct Submit {
     /// The certificate that the one applied for is to replace.
     #[arg(long, value_name = "CODE", value_parser = parse_code)]
     replaces: Option<Code>,
+    /// The category of the product, as the body's accreditation names it where it is limited to some.
+    #[arg(long, value_name = "NAME")]
+    category: Option<String>,
     /// The application's id. The same one again makes no second application. [default: a new random one]
     #[arg(long, value_parser = parse_code)]
     id: Option<Code>,
@@ -327,6 +330,9 @@ async fn apply(order: Submit, network: &Network, json: bool) -> Result<(), Failu
     if let (Some(replaced), Some(members)) = (order.replaces, request.as_object_mut()) {
         members.insert("replaces".into(), json!(replaced));
     }
+    if let (Some(category), Some(members)) = (&order.category, request.as_object_mut()) {
+        members.insert("category".into(), json!(category));
+    }
     let submit = network.contract(APPLICANT).await?.application_submit(&request);
     let committed = contract::submit(submit).await?;
     if json {
@@ -356,6 +362,7 @@ async fn show(id: Code, network: &Network, json: bool) -> Result<(), Failure> {
         ("body", text("/body")),
         ("scheme", format!("{} version {}", text("/schemeId"), text("/schemeVersion"))),
         ("replaces", text("/replaces")),
+        ("category", text("/category")),
         ("dossier", text("/dossier")),
         ("certificate", text("/decision/certificate")),
         ("decided on", text("/decision/document")),

@@ -28,6 +28,7 @@ enum Command {
     Suspend(Act),
     /// Restore a suspended laboratory. By default as Admin of Accreditation.
     Restore(Act),
+    Scope(Scope),
     /// List all laboratories.
     List,
 }
@@ -50,6 +51,20 @@ struct Register {
     /// Until when it holds, not included.
     #[arg(long, value_name = "DATE-TIME", value_parser = parse_date_time)]
     until: DateTime,
+}
+
+/// Change a laboratory's methods: from now on they are those given here. Reports of a day count by the methods of that day.
+#[derive(clap::Args)]
+struct Scope {
+    /// The laboratory's organisation, by its MSP id.
+    #[arg(value_name = "MSP-ID")]
+    organisation: String,
+    /// A method within its scope; may be given more than once.
+    #[arg(long = "method", required = true)]
+    methods: Vec<String>,
+    /// Why, in a sentence.
+    #[arg(long)]
+    reason: String,
 }
 
 #[derive(clap::Args)]
@@ -79,6 +94,10 @@ pub async fn run(args: Args) -> Result<Exit, Failure> {
         }
         Command::Restore(Act { organisation, reason }) => {
             (contract.laboratory_restore(&organisation, &reason), "restored")
+        }
+        Command::Scope(Scope { organisation, methods, reason }) => {
+            let scope = json!({"methods": methods});
+            (contract.laboratory_change_scope(&organisation, &scope, &reason), "scope changed")
         }
     };
     let committed = contract::submit(update).await?;

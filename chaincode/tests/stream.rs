@@ -86,6 +86,7 @@ fn hold_confidential_field(peer: &mut Peer) {
         scheme_version: text(),
         dossier: text(),
         replaces: None,
+        category: None,
         state: ApplicationState::Refused,
         decision: None,
         steps: Vec::new(),

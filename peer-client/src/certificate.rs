@@ -161,6 +161,17 @@ impl Contract {
         self.update("accreditation:restore", [body, scheme_id, reason])
     }
 
+    /// `scope` is `{"standards", "categories"}`, of which one that is absent limits nothing.
+    pub fn accreditation_change_scope(
+        &self,
+        body: &str,
+        scheme_id: &str,
+        scope: &Value,
+        reason: &str,
+    ) -> Update {
+        self.update("accreditation:changeScope", [body, scheme_id, &scope.to_string(), reason])
+    }
+
     pub fn accreditation_get(&self, body: &str, scheme_id: &str) -> Query {
         self.query("accreditation:get", [body, scheme_id])
     }
@@ -262,6 +273,11 @@ impl Contract {
 
     pub fn laboratory_restore(&self, organisation: &str, reason: &str) -> Update {
         self.update("laboratory:restore", [organisation, reason])
+    }
+
+    /// `scope` is `{"methods"}`: all that it is accredited for from now on.
+    pub fn laboratory_change_scope(&self, organisation: &str, scope: &Value, reason: &str) -> Update {
+        self.update("laboratory:changeScope", [organisation, &scope.to_string(), reason])
     }
 
     pub fn laboratory_get(&self, organisation: &str) -> Query {

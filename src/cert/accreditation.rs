@@ -17,6 +17,7 @@ pub enum Command {
     Register(Register),
     Suspend(Suspend),
     Restore(Restore),
+    Scope(Scope),
     /// List all accreditations.
     List,
 }
@@ -46,6 +47,43 @@ pub struct Register {
     /// Until when it holds, not included.
     #[arg(long, value_name = "DATE-TIME", value_parser = parse_date_time)]
     until: DateTime,
+    #[command(flatten)]
+    limits: Limits,
+}
+
+/// What is within an accreditation; what is not given limits nothing.
+#[derive(clap::Args)]
+struct Limits {
+    /// A standard within its scope, by URI; may be given more than once.
+    #[arg(long = "standard", value_name = "URI")]
+    standards: Vec<String>,
+    /// A category of products within its scope, as applications name it; may be given more than once.
+    #[arg(long = "category", value_name = "NAME")]
+    categories: Vec<String>,
+}
+
+impl Limits {
+    fn is_empty(&self) -> bool {
+        self.standards.is_empty() && self.categories.is_empty()
+    }
+
+    fn request(&self) -> Value {
+        let lists = [("standards", &self.standards), ("categories", &self.categories)];
+        let given = lists.into_iter().filter(|(_, list)| !list.is_empty());
+        Value::Object(given.map(|(name, list)| (name.to_owned(), json!(list))).collect())
+    }
+}
+
+/// Change the scope of an accreditation: from now on it is what is given here. Certificates issued before stand.
+#[derive(clap::Args)]
+pub struct Scope {
+    #[command(flatten)]
+    which: Which,
+    #[command(flatten)]
+    limits: Limits,
+    /// Why, in a sentence; the public reads it.
+    #[arg(long)]
+    reason: String,
 }
 
 /// Suspend an accreditation, at once.
@@ -89,11 +127,14 @@ impl From<Effect> for record::Effect {
 pub async fn run(command: Command, network: &Network, json: bool) -> Result<Exit, Failure> {
     match command {
         Command::List => list(network, json).await?,
-        Command::Register(Register { which, number, from, until }) => {
-            let request = json!({
+        Command::Register(Register { which, number, from, until, limits }) => {
+            let mut request = json!({
                 "body": which.body, "schemeId": which.scheme, "number": number,
                 "validFrom": from, "validUntil": until,
             });
+            if let (Some(members), false) = (request.as_object_mut(), limits.is_empty()) {
+                members.insert("scope".into(), limits.request());
+            }
             let register = network.contract(ACCREDITOR).await?.accreditation_register(&request);
             output::committed("registered", &contract::submit(register).await?, json)?;
         }
@@ -110,6 +151,14 @@ pub async fn run(command: Command, network: &Network, json: bool) -> Result<Exit
             let committed = contract::submit_where_registered(&contract, restore).await?;
             output::committed("restored", &committed, json)?;
         }
+        Command::Scope(Scope { which: Which { body, scheme }, limits, reason }) => {
+            let contract = network.contract(ACCREDITOR).await?;
+            let scope = limits.request();
+            let change =
+                |contract: &Contract| contract.accreditation_change_scope(&body, &scheme, &scope, &reason);
+            let committed = contract::submit_where_registered(&contract, change).await?;
+            output::committed("scope changed", &committed, json)?;
+        }
     }
     Ok(Exit::Ok)
 }
@@ -125,14 +174,26 @@ async fn list(network: &Network, json: bool) -> Result<(), Failure> {
         let text = |pointer| text_at(held, pointer);
         let period = format!("{} to {}", text("/validFrom"), text("/validUntil"));
         output::line(format!(
-            "{}  {}  {}  {period}  {}",
+            "{}  {}  {}  {period}  {}{}",
             text("/number"),
             text("/body"),
             text("/schemeId"),
-            state(held)
+            state(held),
+            scope(held)
         ))?;
     }
     Ok(())
+}
+
+/// Nothing where it has no limits.
+fn scope(accreditation: &Value) -> String {
+    let names = |pointer: &str| {
+        let names = accreditation.pointer(pointer).and_then(Value::as_array).into_iter().flatten();
+        names.filter_map(Value::as_str).collect::<Vec<_>>().join(", ")
+    };
+    let limits = [("standards", names("/scope/standards")), ("categories", names("/scope/categories"))];
+    let given = limits.into_iter().filter(|(_, names)| !names.is_empty());
+    given.map(|(what, names)| format!("  {what}: {names}")).collect()
 }
 
 fn state(accreditation: &Value) -> &'static str {

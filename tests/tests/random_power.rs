@@ -13,8 +13,8 @@ use certificate::{
     ledger_time::TOLERANCE,
     parties::{ACCREDITATION_BODY, CERTIFICATION_BODY},
     record::{
-        Accreditation, AccreditationSuspension, Compromise, Declaration, Effect, Event, Stop, Suspension,
-        Withdrawal,
+        Accreditation, AccreditationSuspension, Compromise, Declaration, Effect, Event, Former, Scope, Stop,
+        Suspension, Withdrawal,
     },
     verdict::Reason,
 };
@@ -303,7 +303,7 @@ fn write(key: &str, now: DateTime, rng: &mut Rng) -> KvWrite {
             let declared = rng.bool().then_some(Declaration { compromised_from, event: placed });
             Some(Compromise { declared }.encode())
         }
-        _ => Some(accreditation(now, placed, lifted, registered, rng).encode()),
+        _ => Some(accreditation(now, placed, lifted, registered, other, rng).encode()),
     };
     KvWrite { key: key.to_owned(), is_delete: record.is_none(), value: record.unwrap_or_default().into() }
 }
@@ -313,6 +313,7 @@ fn accreditation(
     placed: Event,
     lifted: Option<Event>,
     registered: Event,
+    other: Event,
     rng: &mut Rng,
 ) -> Accreditation {
     let effect = if rng.bool() { Effect::AllCertificates } else { Effect::NewGrants };
@@ -328,7 +329,17 @@ fn accreditation(
         } else {
             Vec::new()
         },
+        scope: scope(rng),
+        former_scopes: vec![Former { scope: scope(rng), ended: other }; usize::from(rng.bool())],
     }
+}
+
+fn scope(rng: &mut Rng) -> Scope {
+    let some = |names: &[&str], rng: &mut Rng| match rng.bool() {
+        true => names.iter().map(|&name| name.to_owned()).collect(),
+        false => Vec::new(),
+    };
+    Scope { standards: some(&["urn:x:y"], rng), categories: some(&["paint", "glass"], rng) }
 }
 
 fn moment(now: DateTime, rng: &mut Rng) -> DateTime {

@@ -14,6 +14,7 @@ mod issue;
 mod product;
 mod reading;
 mod savepoint;
+mod scope;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

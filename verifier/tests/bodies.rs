@@ -7,7 +7,8 @@ mod common;
 use certificate::chaincode::REGISTRY;
 use certificate::parties::{ACCREDITATION_BODY, CERTIFICATION_BODY};
 use certificate::record::{
-    Accreditation, AccreditationSuspension, Certificate, Effect, Ledger, Stop, Suspension, Withdrawal,
+    Accreditation, AccreditationSuspension, Certificate, Effect, Former, Ledger, Scope, Stop, Suspension,
+    Withdrawal,
 };
 use certificate::{Code, demo, keys};
 use common::{BOTH, CHANNEL, Draft, World, code, event, put, start};
@@ -44,6 +45,7 @@ fn issue(world: &World, chaincode: &str, body: &str, scheme_id: &str, number: u8
         issued: event(world.now(), "why"),
         application: None,
         surveillance: None,
+        category: Some("paint".into()),
         document: world.document(number, |_| {}).into(),
     };
     let code = code(number);
@@ -68,6 +70,8 @@ fn accreditation(body: &str, scheme_id: &str, suspended: bool) -> Accreditation 
         valid_until: start().plus_days(365),
         registered: event(start(), "why"),
         suspensions: suspended.then_some(suspension).into_iter().collect(),
+        scope: Scope::default(),
+        former_scopes: Vec::new(),
     }
 }
 
@@ -180,4 +184,47 @@ async fn what_was_registered_before_there_was_a_registry_counts_on() {
     let earlier = accreditation(CERTIFICATION_BODY, demo::SCHEME_ID, true);
     register(&world, CHANNEL, &[ACCREDITATION_BODY], &earlier);
     assert_eq!(answer(&world, of_registry).await["reasons"][0]["cause"], "accreditationSuspended");
+}
+
+/// What both bodies' peers put on the ledger past the contract, outside the scope that the accreditation body has registered.
+#[tokio::test]
+async fn an_issue_outside_the_scope_is_not_valid() {
+    let world = World::new();
+    bind(&world, OTHER, OTHER_BODY, OTHER_BOTH);
+    let limited = |standards: &[&str], categories: &[&str]| {
+        let texts = |names: &[&str]| names.iter().map(|&name| name.to_owned()).collect();
+        let scope = Scope { standards: texts(standards), categories: texts(categories) };
+        Accreditation { scope, ..accreditation(OTHER_BODY, "urn:s", false) }
+    };
+    let standard = demo::scheme()["standards"][0].as_str().unwrap().to_owned();
+    let scopes = [
+        (limited(&[&standard], &["glass", "paint"]), "valid"),
+        (limited(&["urn:x:y"], &[]), "notValid"),
+        (limited(&[], &["glass"]), "notValid"),
+        (limited(&[], &[]), "valid"),
+    ];
+    for (number, (accreditation, result)) in (1..).zip(scopes) {
+        register(&world, REGISTRY, &[ACCREDITATION_BODY], &accreditation);
+        issue(&world, OTHER, OTHER_BODY, "urn:s", number);
+        let found = answer(&world, code(number)).await;
+        assert_eq!(found["result"], result, "{number}: {found}");
+        if result == "notValid" {
+            assert_eq!(found["reasons"][0]["cause"], "issuedOutsideAccreditation");
+        }
+    }
+
+    // A change of scope leaves what was issued, and is said by date.
+    world.set_time(start().plus_days(10));
+    let ended = event(start().plus_days(5), "narrower");
+    let former_scopes = vec![Former { scope: Scope::default(), ended }];
+    let narrower = Accreditation { former_scopes, ..limited(&[], &["glass"]) };
+    register(&world, REGISTRY, &[ACCREDITATION_BODY], &narrower);
+    let found = answer(&world, code(1)).await;
+    assert_eq!((found["result"].as_str(), found["category"].as_str()), (Some("valid"), Some("paint")));
+    let accreditation = |found: &Value, member: &str| found["accreditation"][member].as_bool();
+    assert_eq!([accreditation(&found, "inScope"), accreditation(&found, "inForce")], [Some(false); 2]);
+    let page = world.serve().await.get(&format!("/c/{}", code(1))).await;
+    page.says("in force for other products or standards").says("Product category").says("paint");
+    let then = world.serve().await.json(&format!("/c/{}?at={}", code(1), start().plus_days(4))).await.1;
+    assert_eq!([accreditation(&then, "inScope"), accreditation(&then, "inForce")], [Some(true); 2]);
 }

@@ -9,7 +9,7 @@ use std::fs;
 use bytes::Bytes;
 use certificate::chaincode::REGISTRY;
 use certificate::parties::{ACCREDITATION_BODY, CERTIFICATION_BODY};
-use certificate::record::{Accreditation, Stop, Suspension, Withdrawal};
+use certificate::record::{Accreditation, Scope, Stop, Suspension, Withdrawal};
 use certificate::{DateTime, Moment, Verdict, demo, keys};
 use common::*;
 use fabric::proto::kvrwset::{KvMetadataEntry, KvMetadataWrite, KvWrite, KvrwSet};
@@ -210,6 +210,7 @@ fn certificate_record(world: &World, number: u8) -> certificate::record::Certifi
         issued: event(world.now(), ""),
         application: None,
         surveillance: None,
+        category: None,
         document: world.document(number, |_| {}).into(),
     }
 }
@@ -366,6 +367,8 @@ async fn an_issue_that_was_held_back_until_the_accreditation_had_ended_is_not_va
         valid_until: start().plus_days(1),
         registered: event(start().plus_days(-60), ""),
         suspensions: Vec::new(),
+        scope: Scope::default(),
+        former_scopes: Vec::new(),
     };
     let key = keys::accreditation(CERTIFICATION_BODY, demo::SCHEME_ID);
     world.alone_in(REGISTRY, ACCREDITATION_BODY, world.now(), vec![put(key, accreditation.encode())]);
@@ -378,7 +381,7 @@ async fn an_issue_that_was_held_back_until_the_accreditation_had_ended_is_not_va
     let (_, answer) = site.json(&format!("/c/{}", code(1))).await;
     assert_eq!(answer["result"], "notValid", "{answer}");
     assert_eq!(answer["reasons"][0]["cause"], "issuedOutsideAccreditation");
-    site.get(&format!("/c/{}", code(1))).await.says("was not accredited when the ledger took it in");
+    site.get(&format!("/c/{}", code(1))).await.says("was not accredited for it when the ledger took it in");
     let (_, answer) = site.json(&format!("/c/{in_time}")).await;
     assert_eq!(answer["result"], "valid");
 }

@@ -10,6 +10,7 @@ use certificate::record::ApplicationState::{self, *};
 use certificate::transition::{SUBMIT, Side, TABLE, Transition, functions_from};
 use certificate::{Creator, Duty, Role, canonical, demo, keys};
 use common::*;
+use futures::executor::block_on;
 use serde_json::{Value, json};
 
 const LAB: &str = "LabMSP";
@@ -392,7 +393,7 @@ fn a_report_is_within_the_scope_of_its_laboratory() {
     anchor(
         &|report| report["method"] = "BET".into(),
         400,
-        "/method is BET: must be a method of the laboratory: TEM",
+        "/method is BET: must be a method of the laboratory on that day: TEM",
     );
     anchor(
         &|report| report["date"] = "2026-08-01".into(),
@@ -417,6 +418,83 @@ fn a_report_is_within_the_scope_of_its_laboratory() {
     let words = "has no test report";
     let evaluation = [&id(), FINDINGS, "grant"];
     refused(&mut ledger.clone(), evaluator(), "application:evaluate", &evaluation, 409, words);
+}
+
+/// A report counts by the methods of its day; on the day of a change by both.
+#[test]
+fn a_report_counts_by_the_methods_of_its_day() {
+    let mut ledger = after(&TO_DECISION[..2]);
+    let change = [LAB, "{\"methods\":[\"BET\"]}", "reassessed"];
+    let changed = now().plus_days(-10);
+    let response = block_on(ledger.submit(accreditor(), changed, "laboratory:changeScope", &change));
+    assert_eq!(response.status, 200, "{}", response.message);
+    for (method, day, is_taken) in [
+        ("TEM", "2026-11-10", true),
+        ("BET", "2026-11-10", false),
+        ("TEM", "2026-11-11", true),
+        ("BET", "2026-11-11", true),
+        ("TEM", "2026-11-12", false),
+        ("BET", "2026-11-12", true),
+    ] {
+        let mut report = report();
+        (report["method"], report["date"]) = (method.into(), day.into());
+        let arguments = [id(), report.to_string()];
+        let arguments = arguments.each_ref().map(String::as_str);
+        let response = submit(&mut ledger.clone(), lab(), "application:report", &arguments);
+        assert_eq!(response.status == 200, is_taken, "{method} on {day}: {}", response.message);
+    }
+}
+
+/// The category that an application names is within the scope at the decision, and at the grant.
+#[test]
+fn a_category_is_within_the_scope_at_decision_and_grant() {
+    let scope = |ledger: &mut Memory, categories: Value, days: i64| {
+        let scope = json!({"categories": categories}).to_string();
+        let arguments = [BODY, demo::SCHEME_ID, &scope, "assessed"];
+        let time = now().plus_days(days);
+        let response = block_on(ledger.submit(accreditor(), time, "accreditation:changeScope", &arguments));
+        assert_eq!(response.status, 200, "{}", response.message);
+    };
+    let reviewed = |category: Value| {
+        let mut ledger = open();
+        scope(&mut ledger, json!(["paint", "glass"]), -50);
+        let mut request = submission();
+        if category.is_string() {
+            request["category"] = category;
+        }
+        done(&mut ledger, applicant(), "application:submit", &[&request.to_string()]);
+        TO_DECISION[1..5].iter().for_each(|step| drop(act(&mut ledger, step)));
+        ledger
+    };
+    let document = unsigned(&document(1));
+    for (category, words) in [
+        (
+            json!("textiles"),
+            "/category is textiles: must be a category in the scope of the accreditation: paint",
+        ),
+        (json!("Paint"), "/category is Paint: must be"),
+        (Value::Null, "/category is absent: must be a category"),
+    ] {
+        let id = id();
+        let arguments = [&id, &document].map(String::as_str);
+        refused(&mut reviewed(category), decision_maker(), "application:decide", &arguments, 400, words);
+    }
+    let mut ledger = reviewed(json!("paint"));
+    act(&mut ledger, "application:decide");
+    // Between the decision and the grant.
+    let mut narrower = ledger.clone();
+    scope(&mut narrower, json!(["glass"]), 0);
+    let (caller, arguments) = call("certificate:grant");
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    refused(&mut narrower, caller, "certificate:grant", &arguments, 400, "/category is paint");
+    let granted = act(&mut ledger, "certificate:grant");
+    assert_eq!(granted["category"], "paint");
+    let code = granted["certificate"].as_str().unwrap();
+    scope(&mut ledger, json!(["glass"]), 0);
+    let shown = done(&mut ledger, applicant(), "certificate:get", &[code]);
+    assert_eq!((&shown["category"], &shown["verdict"]["result"]), (&json!("paint"), &json!("valid")));
+    let shown = done(&mut ledger, applicant(), "application:get", &[&id()]);
+    assert_eq!(shown["category"], "paint");
 }
 
 /// What a decision asks of a document beyond what an issue does.

@@ -106,7 +106,7 @@ fn collect(value: &Value, here: String, pointers: &mut Vec<String>) {
     pointers.push(here);
 }
 
-const FUNCTIONS: [&str; 60] = [
+const FUNCTIONS: [&str; 62] = [
     "ledger:bind",
     "ledger:get",
     "ledger:tick",
@@ -116,6 +116,7 @@ const FUNCTIONS: [&str; 60] = [
     "accreditation:register",
     "accreditation:suspend",
     "accreditation:restore",
+    "accreditation:changeScope",
     "accreditation:get",
     "accreditation:list",
     "issuerKey:propose",
@@ -127,6 +128,7 @@ const FUNCTIONS: [&str; 60] = [
     "laboratory:register",
     "laboratory:suspend",
     "laboratory:restore",
+    "laboratory:changeScope",
     "laboratory:get",
     "laboratory:list",
     "application:submit",

@@ -118,9 +118,12 @@ fn who_may_call_what() {
         "organisation": "LabMSP", "number": "1", "methods": ["TEM"], "validFrom": now(),
         "validUntil": now().plus_days(1),
     });
+    let lab_scope = ["LabMSP", r#"{"methods":["BET"]}"#, "why"].map(String::from).to_vec();
+    let scope = [CERTIFICATION_BODY, demo::SCHEME_ID, r#"{"categories":["paint"]}"#, "why"];
+    let scope = scope.map(String::from).to_vec();
     let about_laboratory = ["LabMSP", "why"].map(String::from).to_vec();
     let other = common::code(2).to_string();
-    let calls: [(&str, Vec<String>, Callers); 17] = [
+    let calls: [(&str, Vec<String>, Callers); 19] = [
         (
             "certificate:supersede",
             vec![code.clone(), other, "why".into()],
@@ -128,6 +131,8 @@ fn who_may_call_what() {
         ),
         ("laboratory:register", vec![laboratory.to_string()], ACCREDITOR),
         ("laboratory:suspend", about_laboratory.clone(), ACCREDITOR),
+        ("laboratory:changeScope", lab_scope, ACCREDITOR),
+        ("accreditation:changeScope", scope, ACCREDITOR),
         ("laboratory:restore", about_laboratory, ACCREDITOR),
         ("ledger:tick", vec![], RESPONSIBLE),
         ("ledger:bind", vec![genesis()], ADMIN),
@@ -568,7 +573,7 @@ fn every_broken_rule_of_a_request_is_named_in_the_order_of_its_fields() {
         &[r#"{"validUntil":"soon","number":"","remark":"","validFrom":"2026-01-01","body":7}"#],
         400,
         "accreditation:register: 6 rules broken\n\
-         /remark is \"\": is not a member here; members are body, schemeId, number, validFrom, validUntil\n\
+         /remark is \"\": is not a member here; members are body, schemeId, number, validFrom, validUntil, scope\n\
          /body is 7: must be an organisation's MSP id\n\
          /schemeId is absent: is required\n\
          /number is \"\": must be a text of 1 to 200 characters, none of them invisible\n\

@@ -10,9 +10,9 @@ use certificate::parties::{ACCREDITATION_BODY, CERTIFICATION_BODY};
 use certificate::record::{
     About, Accreditation, AccreditationSuspension, Act, Activity, Anchor, Application, ApplicationState,
     Certificate, Complaint, ComplaintKind, ComplaintState, ComplaintStep, Compromise, Conclusion,
-    Confidential, Decision, Declaration, Effect, Event, FieldHash, Hold, IssuerKey, Laboratory, Ledger,
-    Recommendation, RecordError, Reservation, Scheme, Status, Step, Stop, Surveillance, SurveillanceRule,
-    Suspension, TestReport, Withdrawal,
+    Confidential, Decision, Declaration, Effect, Event, FieldHash, Former, Hold, IssuerKey, Laboratory,
+    Ledger, Recommendation, RecordError, Reservation, Scheme, Scope, Status, Step, Stop, Surveillance,
+    SurveillanceRule, Suspension, TestReport, Withdrawal,
 };
 use certificate::{Code, DateTime};
 use proptest::prelude::*;
@@ -47,6 +47,7 @@ proptest! {
             body: a.clone(), scheme_id: b.clone(), valid_from: from, valid_until: until, issued: event.clone(), document: document.into(),
             application: list.first().map(|_| Code::from_random([7; 16])),
             surveillance: list.first().map(|_| SurveillanceRule { every_days: 365, grace_days: Some(30) }),
+            category: list.first().map(|_| c.clone()),
         };
         prop_assert_eq!(Certificate::decode(&certificate.encode().into()), Ok(certificate));
         let accreditation = Accreditation {
@@ -57,6 +58,8 @@ proptest! {
                 placed: suspension.placed.clone(),
                 lifted: suspension.lifted.clone(),
             }).collect(),
+            scope: Scope { standards: vec![a.clone()], categories: vec![b.clone(), c.clone()] },
+            former_scopes: other.iter().map(|ended| Former { scope: Scope::default(), ended: ended.clone() }).collect(),
         };
         prop_assert_eq!(Accreditation::decode(&accreditation.encode().into(), ACCREDITATION_BODY), Ok(accreditation));
         let scheme = Scheme {
@@ -73,6 +76,7 @@ proptest! {
         let laboratory = Laboratory {
             organisation: a.clone(), number: b.clone(), methods: vec![a.clone()], valid_from: from, valid_until: until,
             registered: event.clone(), suspensions: suspensions.clone(),
+            former_scopes: other.iter().map(|ended| Former { scope: vec![b.clone()], ended: ended.clone() }).collect(),
         };
         prop_assert_eq!(Laboratory::decode(&laboratory.encode().into()), Ok(laboratory));
         let ledger = Ledger { channel: a.clone(), genesis: b, bound: event, body: a };
@@ -103,6 +107,7 @@ fn certificate(issued: Event) -> Certificate {
         issued,
         application: None,
         surveillance: None,
+        category: None,
         document: Bytes::from_static(b"{}"),
     }
 }
@@ -131,12 +136,14 @@ fn the_form_is_frozen() {
     assert_eq!(hex::encode(Withdrawal::default().encode()), "0200");
     let withdrawal = Withdrawal { withdrawn: Some(event.clone()) };
     assert_eq!(hex::encode(withdrawal.encode()), format!("0201{event_hex}"));
-    let expected = format!("03{}{event_hex}0000{}", certificate_hex(), "000000027b7d");
+    let expected = format!("04{}{event_hex}000000{}", certificate_hex(), "000000027b7d");
     assert_eq!(hex::encode(certificate(event.clone()).encode()), expected);
     let rule = Some(SurveillanceRule { every_days: 10, grace_days: Some(11) });
-    let surveilled = Certificate { surveillance: rule, ..certificate(event.clone()) };
+    let category = Some("x".into());
+    let surveilled = Certificate { surveillance: rule, category, ..certificate(event.clone()) };
     let rule_hex = "010000000a010000000b";
-    let expected = format!("03{}{event_hex}00{rule_hex}{}", certificate_hex(), "000000027b7d");
+    let named = "010000000178";
+    let expected = format!("04{}{event_hex}00{rule_hex}{named}{}", certificate_hex(), "000000027b7d");
     assert_eq!(hex::encode(surveilled.encode()), expected);
     let code = Code::from_bytes([0x11; 16]);
     for (hold, hex) in [(Hold::Issued, "01"), (Hold::Reserved, "02"), (Hold::Released, "03")] {
@@ -166,6 +173,37 @@ fn the_form_is_frozen() {
     let expected = format!("0200030001{:016x}{event_hex}010100{event_hex}010200{event_hex}", 3);
     assert_eq!(hex::encode(surveillance.encode()), expected);
     assert_eq!(Surveillance::decode(&surveillance.encode().into()), Ok(surveillance));
+    let former = vec![Former { scope: Scope::default(), ended: event.clone() }];
+    let scope = Scope { standards: vec!["x".into()], categories: vec!["y".into(), "z".into()] };
+    let accreditation = Accreditation {
+        body: "x".into(),
+        scheme_id: "x".into(),
+        number: "x".into(),
+        valid_from: DateTime::from_seconds(1),
+        valid_until: DateTime::from_seconds(2),
+        registered: event.clone(),
+        suspensions: Vec::new(),
+        scope,
+        former_scopes: former,
+    };
+    let (texts, term) = ("0000000178".repeat(3), format!("{:016x}{:016x}", 1, 2));
+    let scopes = format!("00010000000178000200000001790000000{}0001{}{event_hex}", "17a", "00000000");
+    let expected = format!("03{texts}{term}{event_hex}0000{scopes}");
+    assert_eq!(hex::encode(accreditation.encode()), expected);
+    let laboratory = Laboratory {
+        organisation: "x".into(),
+        number: "x".into(),
+        methods: vec!["x".into()],
+        valid_from: DateTime::from_seconds(1),
+        valid_until: DateTime::from_seconds(2),
+        registered: event.clone(),
+        suspensions: Vec::new(),
+        former_scopes: vec![Former { scope: vec!["y".into()], ended: event.clone() }],
+    };
+    let texts = ["0000000178".repeat(2), "0001".into(), "0000000178".into()].concat();
+    let former = format!("000100010000000179{event_hex}");
+    let expected = format!("03{texts}{term}{event_hex}0000{former}");
+    assert_eq!(hex::encode(laboratory.encode()), expected);
     let anchor = Anchor { log: "x".into(), head: "x".into(), count: 5, anchored: event.clone() };
     let expected = format!("0200000001780000000178{:016x}{event_hex}", 5);
     assert_eq!(hex::encode(anchor.encode()), expected);
@@ -182,9 +220,10 @@ fn the_form_is_frozen() {
     let application = application(Vec::new());
     let text = "0000000178";
     let expected = [
-        "02",
+        "03",
         &"11".repeat(16),
         &text.repeat(6),
+        "00",
         "00",
         "07",
         "01",
@@ -215,6 +254,7 @@ fn application(steps: Vec<Step>) -> Application {
         scheme_version: text(),
         dossier: text(),
         replaces: None,
+        category: None,
         state: ApplicationState::Decided,
         decision: Some(decision),
         steps,
@@ -260,10 +300,14 @@ fn version_1_is_read() {
     assert_eq!(withdrawal(format!("0101{event_hex}")), Withdrawal { withdrawn: Some(event) });
     let record = bytes(format!("01{}{event_hex}{}", certificate_hex(), "000000027b7d"));
     assert_eq!(Certificate::decode(&record), Ok(certificate(recorded("", ""))));
-    // The second had no surveillance.
+    // The second had no surveillance, the third no category.
     let second = "0000000000000102".to_owned() + "00000004414d5350" + &"00000000".repeat(3) + "000000026666";
     let second = bytes(format!("02{}{second}00{}", certificate_hex(), "000000027b7d"));
     assert_eq!(Certificate::decode(&second), Ok(certificate(recorded("", ""))));
+    let third = recorded("lab", "p1");
+    let third_hex = hex::encode(&certificate(third.clone()).encode()[1..]);
+    let third_hex = third_hex.replace("000000000000027b7d", "0000000000027b7d");
+    assert_eq!(Certificate::decode(&bytes(format!("03{third_hex}"))), Ok(certificate(third)));
     let status = bytes(format!("01{}", "11".repeat(16)));
     let held = Status { certificate: Code::from_bytes([0x11; 16]), hold: Hold::Issued };
     assert_eq!(Status::decode(&status), Ok(held));
@@ -290,6 +334,8 @@ fn version_1_is_read() {
         accreditation.suspensions[0].placed,
         Event { by: ACCREDITATION_BODY.into(), ..recorded("", "") }
     );
+    // Before there were scopes, nothing was limited.
+    assert!(accreditation.scope.is_unlimited() && accreditation.former_scopes.is_empty());
 }
 
 #[test]

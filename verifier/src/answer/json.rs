@@ -45,6 +45,9 @@ struct Body<'a> {
     settled: Option<bool>,
     #[serde(skip_serializing_if = "Option::is_none")]
     certificate: Option<Certificate>,
+    /// Of the product, as its application named it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    category: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     accreditation: Option<AccreditationAt<'a>>,
     /// Where one is due.
@@ -83,7 +86,9 @@ struct AccreditationAt<'a> {
     number: &'a str,
     valid_from: DateTime,
     valid_until: DateTime,
-    /// Whether it covered decisions at that moment.
+    /// Whether its scope had the certificate's standards and its category at that moment.
+    in_scope: bool,
+    /// Whether it covered decisions on such a certificate at that moment.
     in_force: bool,
 }
 
@@ -187,6 +192,7 @@ impl<'a> Body<'a> {
             at: answer.question.at,
             settled: answer.is_settled(),
             certificate: None,
+            category: entry.and_then(|entry| entry.certificate.category.as_deref()),
             accreditation: entry.and_then(|entry| AccreditationAt::new(entry, answer.moment)),
             surveillance: entry.and_then(|entry| SurveillanceAt::new(entry, answer.moment)),
             confidential: entry.and_then(Confidential::new),
@@ -232,6 +238,7 @@ impl<'a> AccreditationAt<'a> {
             number: &accreditation.number,
             valid_from: accreditation.valid_from,
             valid_until: accreditation.valid_until,
+            in_scope: entry.is_in_scope(moment),
             in_force: entry.accreditation_in_force(moment),
         })
     }

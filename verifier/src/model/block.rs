@@ -23,7 +23,7 @@ use rocksdb::{DB, WriteBatch};
 
 use super::bodies::{Bodies, Body, follows};
 use super::issue::Issue;
-use super::{ModelError, log_key, product, split_version, state_key};
+use super::{ModelError, log_key, product, scope, split_version, state_key};
 use crate::limits;
 
 /// A block that this process validated, with its verdicts.
@@ -294,7 +294,7 @@ impl<'a> BlockChanges<'a> {
         self.rows.extend(product::rows(&certificate.document, code, version));
         let at = LedgerTime(body.ledger_time).of_grant(certificate.issued.effective_at);
         let key = keys::accreditation(&certificate.body, &certificate.scheme_id);
-        let covers = |accreditation: &Accreditation| accreditation.covers(at);
+        let covers = |held: &Accreditation| held.covers(at) && scope::covers(&held.scope, certificate);
         let within_accreditation = match self.accreditation(REGISTRY, &key)?.map(covers) {
             Some(covered) => covered,
             None => self.accreditation(chaincode, &key)?.is_none_or(covers),

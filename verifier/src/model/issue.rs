@@ -16,7 +16,7 @@ pub(super) struct Issue {
     pub version: Height,
     /// From when it counts.
     pub at: Option<DateTime>,
-    /// Whether that lay within the term of its accreditation, as the ledger had it in that block.
+    /// Whether that lay within the term and the scope of its accreditation, as the ledger had them in that block.
     pub within_accreditation: bool,
     /// The record cannot be read, or was written or deleted later, which the contract never does.
     pub spoilt: bool,

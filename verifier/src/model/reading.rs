@@ -15,7 +15,7 @@ use rocksdb::{Direction, IteratorMode, ReadOptions, SnapshotWithThreadMode};
 
 use super::block::read_log;
 use super::issue::Issue;
-use super::{ModelError, ReadModel, bodies, product, split_version, state_key};
+use super::{ModelError, ReadModel, bodies, product, scope, split_version, state_key};
 use crate::limits;
 use crate::link::DigitalLink;
 use crate::sync_status::{AsOf, Doubt, SyncStatus};
@@ -42,7 +42,7 @@ pub struct Entry {
     pub issued: Height,
     /// From when the issue counts: not from long before its block.
     pub issued_at: DateTime,
-    /// Whether that lay within the term of the accreditation, as the ledger had it then.
+    /// Whether that lay within the term and the scope of the accreditation, as the ledger had them then.
     pub within_accreditation: bool,
     /// `None` where the record cannot be read.
     pub accreditation: Option<Accreditation>,
@@ -278,12 +278,20 @@ impl Entry {
         })
     }
 
-    /// Whether the accreditation let its body decide at that moment.
+    /// Whether the accreditation let its body decide on such a certificate at that moment.
     pub fn accreditation_in_force(&self, moment: Moment) -> bool {
         let suspended = [Kind::NewGrantsSuspended, Kind::AllCertificatesSuspended]
             .iter()
             .any(|kind| self.logs.iter().any(|(_, log)| log.in_force(*kind, moment).is_some()));
-        !suspended && self.accreditation.as_ref().is_some_and(|term| term.covers(moment.time()))
+        !suspended
+            && self.accreditation.as_ref().is_some_and(|term| term.covers(moment.time()))
+            && self.is_in_scope(moment)
+    }
+
+    /// Whether the scope that the accreditation had at that moment has the certificate's standards and its category.
+    pub fn is_in_scope(&self, moment: Moment) -> bool {
+        let held = self.accreditation.as_ref();
+        held.is_some_and(|held| scope::covers(held.scope_at(moment.time()), &self.certificate))
     }
 
     /// Everything that was done, with who did it.

@@ -170,6 +170,7 @@ fn grant(entry: &Entry, document: &Document, extras: &Extras, at: Moment) -> Vec
         Row::new("Accreditation", accreditation(entry, at)),
         Row::new("Scheme", scheme),
         facts.standards(),
+        Row::text("Product category", entry.certificate.category.as_deref()),
         Row::moment("Decided on", facts.text("/decisionDate")),
         Row::moment("Valid from", document.text("/validFrom")),
         Row::moment("Valid until, not including", document.text("/validUntil")),
@@ -186,10 +187,12 @@ fn surveillance(entry: &Entry, at: Moment) -> Fact {
 
 fn accreditation(entry: &Entry, at: Moment) -> Option<Fact> {
     let accreditation = entry.accreditation.as_ref()?;
-    let state = match (entry.accreditation_in_force(at), accreditation.covers(at.time())) {
-        (true, _) => "in force",
-        (false, true) => "suspended",
-        (false, false) => "not in force",
+    let in_term = accreditation.covers(at.time());
+    let state = match (entry.accreditation_in_force(at), in_term, entry.is_in_scope(at)) {
+        (true, ..) => "in force",
+        (false, true, true) => "suspended",
+        (false, true, false) => "in force for other products or standards",
+        (false, false, _) => "not in force",
     };
     let term =
         format!("from {} until {}", moment(accreditation.valid_from), moment(accreditation.valid_until));

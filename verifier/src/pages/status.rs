@@ -117,9 +117,10 @@ fn reason_words(reason: &Reason) -> ReasonWords {
         Cause::IssuerKeyCompromised => {
             ("Signed when somebody else may have had the key", format!("as declared on {since}{by}."))
         }
-        Cause::IssuedOutsideAccreditation => {
-            ("The certification body was not accredited when the ledger took it in", format!("on {since}."))
-        }
+        Cause::IssuedOutsideAccreditation => (
+            "The certification body was not accredited for it when the ledger took it in",
+            format!("on {since}."),
+        ),
         Cause::Expired => ("Expired", format!("on {since}.")),
         Cause::Suspended => ("Suspended", format!("on {since}{by}.")),
         Cause::AccreditationSuspended => {

@@ -4,9 +4,12 @@
 use super::call::{Call, answer, line, msp_id, reason, term, text_that};
 use crate::date_time::DateTime;
 use crate::document::identifiers::is_uri;
-use crate::document::report::{Object, Report};
+use crate::document::report::{Node, Object, Report};
 use crate::keys;
-use crate::record::{Accreditation, AccreditationSuspension, Effect, MAXIMUM_NUMBER, MAXIMUM_SUSPENSIONS};
+use crate::record::{
+    Accreditation, AccreditationSuspension, Effect, Former, MAXIMUM_CATEGORY, MAXIMUM_NUMBER, MAXIMUM_SCOPE,
+    MAXIMUM_STANDARD, MAXIMUM_SUSPENSIONS, Scope, is_full,
+};
 use crate::refusal::Refusal;
 use crate::state::{KeyPolicy, Role, State};
 
@@ -16,13 +19,16 @@ struct Registration {
     number: String,
     valid_from: DateTime,
     valid_until: DateTime,
+    scope: Scope,
 }
+
+const SCOPE: [&str; 2] = ["standards", "categories"];
 
 /// `accreditation:register(request)`: an administrator of the accreditation body.
 pub async fn register<S: State>(mut call: Call<'_, S>) -> Result<Vec<u8>, Refusal> {
     call.caller_of_accreditation_body(&[Role::Admin])?;
-    let members = ["body", "schemeId", "number", "validFrom", "validUntil"];
-    let Registration { body, scheme_id, number, valid_from, valid_until } =
+    let members = ["body", "schemeId", "number", "validFrom", "validUntil", "scope"];
+    let Registration { body, scheme_id, number, valid_from, valid_until, scope } =
         call.request(&members, registration)?;
     let key = keys::accreditation(&body, &scheme_id);
     if call.values([&key]).await? != [None] {
@@ -37,6 +43,8 @@ pub async fn register<S: State>(mut call: Call<'_, S>) -> Result<Vec<u8>, Refusa
         valid_until,
         registered,
         suspensions: Vec::new(),
+        scope,
+        former_scopes: Vec::new(),
     };
     call.state.set_policy(&key, &KeyPolicy::all(&[&call.accreditation_body]));
     store(&mut call, &accreditation, "AccreditationRegistered")
@@ -47,13 +55,67 @@ fn registration(request: &Object<'_>, report: &mut Report) -> Option<Registratio
     let scheme_id = text_that(request, "schemeId", is_uri, "must be an absolute URI", report);
     let number = line(request, "number", MAXIMUM_NUMBER, report);
     let (valid_from, valid_until) = term(request, report);
+    // Clients that know no scopes register accreditations without limits.
+    let scope = match request.optional("scope") {
+        Some(node) => node.object(report, &SCOPE).and_then(|fields| scope(&fields, report)),
+        None => Some(Scope::default()),
+    };
     Some(Registration {
         body: body?,
         scheme_id: scheme_id?,
         number: number?,
         valid_from: valid_from?,
         valid_until: valid_until?,
+        scope: scope?,
     })
+}
+
+/// A scope that limits standards, categories, both or nothing.
+fn scope(fields: &Object<'_>, report: &mut Report) -> Option<Scope> {
+    let is_standard = |text: &str| is_uri(text) && text.chars().count() <= MAXIMUM_STANDARD;
+    let standard = |node: &Node<'_>, report: &mut Report| {
+        node.text_that(report, is_standard, "must be an absolute URI").map(str::to_owned)
+    };
+    let category =
+        |node: &Node<'_>, report: &mut Report| node.line(report, MAXIMUM_CATEGORY).map(str::to_owned);
+    let standards = limits(fields, "standards", standard, report);
+    let categories = limits(fields, "categories", category, report);
+    Some(Scope { standards: standards?, categories: categories? })
+}
+
+/// A list of one to [`MAXIMUM_SCOPE`]; where it is absent, nothing is limited.
+fn limits(
+    fields: &Object<'_>,
+    name: &str,
+    read: impl Fn(&Node<'_>, &mut Report) -> Option<String>,
+    report: &mut Report,
+) -> Option<Vec<String>> {
+    let Some(node) = fields.optional(name) else { return Some(Vec::new()) };
+    let nodes = node.list(report, 1, MAXIMUM_SCOPE)?;
+    nodes.iter().map(|node| read(node, report)).collect()
+}
+
+/// `accreditation:changeScope(body, schemeId, scope, reason)`: an accreditor or administrator of the accreditation body. It
+/// holds from now on: certificates issued before stand, whatever the scope becomes.
+pub async fn change_scope<S: State>(mut call: Call<'_, S>) -> Result<Vec<u8>, Refusal> {
+    call.accreditor()?;
+    let names = ["body", "schemeId", "scope", "reason"];
+    let [body, scheme_id, text, _] = call.arguments(names)?;
+    let why = call.fields(names, reason)?;
+    let scope = call.json(text, &SCOPE, scope)?;
+    let mut accreditation = existing(&mut call, body, scheme_id).await?;
+    if scope == accreditation.scope {
+        return Err(Refusal::Conflict("the accreditation has this scope".into()));
+    }
+    if let Some(last) = accreditation.former_scopes.last() {
+        call.not_before(last.ended.effective_at)?;
+    }
+    let former = std::mem::replace(&mut accreditation.scope, scope);
+    accreditation.former_scopes.push(Former { scope: former, ended: call.event(&why) });
+    if is_full(&accreditation.former_scopes, &accreditation.encode()) {
+        return Err(Refusal::Conflict("the accreditation has no room for another change of scope".into()));
+    }
+    store(&mut call, &accreditation, "AccreditationScopeChanged")
 }
 
 /// `accreditation:suspend(body, schemeId, effect, reason)`: an accreditor or administrator of the accreditation body. A

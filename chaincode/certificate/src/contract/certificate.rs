@@ -62,6 +62,7 @@ pub async fn get<S: State>(mut call: Call<'_, S>) -> Result<Vec<u8>, Refusal> {
         "document": json_of(&certificate.document)?,
     });
     add(&mut found, "application", certificate.application.map(|application| json!(application)));
+    add(&mut found, "category", certificate.category.as_ref().map(|category| json!(category)));
     add(&mut found, "surveillanceDue", case.surveillance_due(moment).map(|due| json!(due)));
     add(&mut found, "surveillance", surveillance.map(|surveillance| json!(surveillance.activities)));
     add(&mut found, "superseded", superseded.map(|superseded| json!(superseded)));

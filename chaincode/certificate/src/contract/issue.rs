@@ -29,6 +29,17 @@ struct Issued<'a> {
     demonstration: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     application: Option<Code>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    category: Option<&'a str>,
+}
+
+/// What a certificate's record takes from its scheme and its application.
+#[derive(Default)]
+pub struct Basis {
+    pub surveillance: Option<SurveillanceRule>,
+    /// `None` where it is issued in one step.
+    pub application: Option<Code>,
+    pub category: Option<String>,
 }
 
 /// `certificate:check(document)`: anyone; the broken rules as a list, for a dry run.
@@ -60,7 +71,8 @@ pub async fn issue<S: State>(mut call: Call<'_, S>) -> Result<Vec<u8>, Refusal> 
     if !violations.is_empty() {
         return Err(Refusal::Rules(violations));
     }
-    store(&mut call, &body, &signed.document, text, background.surveillance(), None)
+    let basis = Basis { surveillance: background.surveillance(), ..Basis::default() };
+    store(&mut call, &body, &signed.document, text, basis)
 }
 
 fn violations<S: State>(
@@ -70,7 +82,7 @@ fn violations<S: State>(
 ) -> Vec<Violation> {
     let now = call.state.timestamp();
     let mut found = rules::fresh(&signed.document, now);
-    found.extend(background.violations(&signed.document, call.state.channel_id(), now));
+    found.extend(background.violations(&signed.document, None, call.state.channel_id(), now));
     found.extend(background.direct_issue_violation());
     found.extend(background.issuer_violations(signed));
     found
@@ -83,10 +95,10 @@ pub fn store<S: State>(
     body: &str,
     document: &Document,
     text: &str,
-    surveillance: Option<SurveillanceRule>,
-    application: Option<Code>,
+    basis: Basis,
 ) -> Result<Vec<u8>, Refusal> {
     let code = document.code;
+    let Basis { surveillance, application, category } = basis;
     let accreditation_body = call.accreditation_body.clone();
     let both = KeyPolicy::all(&[body, &accreditation_body]);
     let certificate = Certificate {
@@ -97,6 +109,7 @@ pub fn store<S: State>(
         issued: call.event(""),
         application,
         surveillance,
+        category,
         document: Bytes::copy_from_slice(text.as_bytes()),
     };
     put(call, &keys::certificate(code), certificate.encode(), &both);
@@ -120,6 +133,7 @@ pub fn store<S: State>(
             transaction_id: &certificate.issued.transaction_id,
             demonstration: document.demonstration,
             application,
+            category: certificate.category.as_deref(),
         },
     )
 }

@@ -4,7 +4,9 @@ use super::call::{Call, answer, line, lines, msp_id, reason, term};
 use crate::date_time::DateTime;
 use crate::document::report::{Object, Report};
 use crate::keys;
-use crate::record::{Laboratory, MAXIMUM_METHODS, MAXIMUM_NUMBER, MAXIMUM_SUSPENSIONS, Suspension};
+use crate::record::{
+    Former, Laboratory, MAXIMUM_METHODS, MAXIMUM_NUMBER, MAXIMUM_SUSPENSIONS, Suspension, is_full,
+};
 use crate::refusal::Refusal;
 use crate::state::{KeyPolicy, State};
 
@@ -27,9 +29,16 @@ pub async fn register<S: State>(mut call: Call<'_, S>) -> Result<Vec<u8>, Refusa
         return Err(Refusal::Conflict(format!("{organisation} is registered as a laboratory")));
     }
     let registered = call.event("");
-    let suspensions = Vec::new();
-    let laboratory =
-        Laboratory { organisation, number, methods, valid_from, valid_until, registered, suspensions };
+    let laboratory = Laboratory {
+        organisation,
+        number,
+        methods,
+        valid_from,
+        valid_until,
+        registered,
+        suspensions: Vec::new(),
+        former_scopes: Vec::new(),
+    };
     call.state.set_policy(&key, &KeyPolicy::all(&[&call.accreditation_body]));
     store(&mut call, &laboratory, "LaboratoryRegistered")
 }
@@ -46,6 +55,30 @@ fn registration(request: &Object<'_>, report: &mut Report) -> Option<Registratio
         valid_from: valid_from?,
         valid_until: valid_until?,
     })
+}
+
+/// `laboratory:changeScope(organisation, scope, reason)`: an accreditor or administrator of the accreditation body; other
+/// methods from now on. Reports of a day count by the methods of that day.
+pub async fn change_scope<S: State>(mut call: Call<'_, S>) -> Result<Vec<u8>, Refusal> {
+    call.accreditor()?;
+    let names = ["organisation", "scope", "reason"];
+    let [organisation, text, _] = call.arguments(names)?;
+    let why = call.fields(names, reason)?;
+    let read = |fields: &Object<'_>, report: &mut Report| lines(fields, "methods", MAXIMUM_METHODS, report);
+    let methods = call.json(text, &["methods"], read)?;
+    let mut laboratory = existing(&mut call, organisation).await?;
+    if methods == laboratory.methods {
+        return Err(Refusal::Conflict("the laboratory has these methods".into()));
+    }
+    if let Some(last) = laboratory.former_scopes.last() {
+        call.not_before(last.ended.effective_at)?;
+    }
+    let former = std::mem::replace(&mut laboratory.methods, methods);
+    laboratory.former_scopes.push(Former { scope: former, ended: call.event(&why) });
+    if is_full(&laboratory.former_scopes, &laboratory.encode()) {
+        return Err(Refusal::Conflict("the laboratory has no room for another change of scope".into()));
+    }
+    store(&mut call, &laboratory, "LaboratoryScopeChanged")
 }
 
 /// `laboratory:suspend(organisation, reason)`: an accreditor or administrator of the accreditation body. Until it is

@@ -8,7 +8,7 @@ use crate::date_time::DateTime;
 use crate::document::{Document, SignedDocument};
 use crate::keys;
 use crate::record::{
-    Accreditation, Compromise, Hold, IssuerKey, Ledger, RecordError, Reservation, Scheme, Status,
+    Accreditation, Compromise, Hold, IssuerKey, Ledger, RecordError, Reservation, Scheme, Scope, Status,
     SurveillanceRule,
 };
 use crate::refusal::{Refusal, Violation};
@@ -99,7 +99,14 @@ impl Background {
     }
 
     /// The rules that hold with and without a proof, at the decision as well as later.
-    pub fn violations(&self, document: &Document, channel: &str, now: DateTime) -> Vec<Violation> {
+    /// `category` is the application's, if it names one.
+    pub fn violations(
+        &self,
+        document: &Document,
+        category: Option<&str>,
+        channel: &str,
+        now: DateTime,
+    ) -> Vec<Violation> {
         let mut found = Vec::new();
         if document.validity.until <= now {
             let rule = format!("must be after the transaction's timestamp {now}");
@@ -108,6 +115,14 @@ impl Background {
         ledger(document, self.ledger.as_ref(), channel, &mut found);
         scheme(document, self.scheme.as_ref(), &mut found);
         accreditation(document, self.accreditation.as_ref(), &mut found);
+        if let Some(held) = &self.accreditation {
+            // It neither decided nor issues outside: at both times the scope may be another.
+            let then = held.scope_at(document.decided);
+            within(document, category, then, &mut found);
+            if *then != held.scope {
+                within(document, category, &held.scope, &mut found);
+            }
+        }
         found.extend(self.status.and_then(|status| taken(document, status)));
         found
     }
@@ -227,6 +242,23 @@ fn accreditation(document: &Document, held: Option<&Accreditation>, found: &mut 
     }
     if let Some(suspension) = held.standing() {
         refuse(&format!("must not be suspended, but it is since {}", suspension.placed.effective_at));
+    }
+}
+
+/// ISO/IEC 17011, 7.8: the standards and the category are within the scope of the accreditation.
+fn within(document: &Document, category: Option<&str>, scope: &Scope, found: &mut Vec<Violation>) {
+    let rule = |what: &str, names: &[String]| {
+        format!("must be {what} in the scope of the accreditation: {}", names.join(", "))
+    };
+    for (index, standard) in document.scheme.standards.iter().enumerate() {
+        if !scope.has_standard(standard) {
+            let pointer = format!("/credentialSubject/standards/{index}");
+            found.push(Violation::new(&pointer, standard, &rule("a standard", &scope.standards)));
+        }
+    }
+    if !scope.has_category(category) {
+        let rule = rule("a category", &scope.categories) + "; the application names it";
+        found.push(Violation::new("/category", category.unwrap_or_default(), &rule));
     }
 }
 

@@ -3,13 +3,14 @@
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
-use super::codec::{Field, Input, RecordError, decode, encode, line, list};
+use super::codec::{Field, Input, RecordError, decode, encode, line, list, since};
 use super::event::Event;
+use super::scope::{Former, Scope, formers, scope_at};
 use super::stop::MAXIMUM_SUSPENSIONS;
 use crate::date_time::DateTime;
 use crate::document::MAXIMUM_BYTES;
 
-const VERSION: u8 = 2;
+const VERSION: u8 = 3;
 
 /// Characters of an accreditation's number.
 pub const MAXIMUM_NUMBER: usize = 200;
@@ -29,6 +30,10 @@ pub struct Accreditation {
     pub registered: Event,
     /// Oldest first.
     pub suspensions: Vec<AccreditationSuspension>,
+    /// What the body may certify, as of now. Accreditations of earlier versions limit nothing.
+    pub scope: Scope,
+    /// What it was before, oldest first.
+    pub former_scopes: Vec<Former<Scope>>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -59,6 +64,11 @@ impl Accreditation {
         self.valid_from <= at && at < self.valid_until
     }
 
+    /// The scope that held at that moment.
+    pub fn scope_at(&self, at: DateTime) -> &Scope {
+        scope_at(&self.scope, &self.former_scopes, at)
+    }
+
     pub fn encode(&self) -> Vec<u8> {
         encode(VERSION, |out| {
             self.body.write(out);
@@ -68,6 +78,8 @@ impl Accreditation {
             self.valid_until.write(out);
             self.registered.write(out);
             self.suspensions.write(out);
+            self.scope.write(out);
+            self.former_scopes.write(out);
         })
     }
 
@@ -79,6 +91,7 @@ impl Accreditation {
             placed.by = owner.to_owned();
             lifted.iter_mut().for_each(|lifted| lifted.by = owner.to_owned());
         }
+        accreditation.former_scopes.iter_mut().for_each(|former| former.ended.by = owner.to_owned());
         Ok(accreditation)
     }
 
@@ -92,6 +105,8 @@ impl Accreditation {
                 valid_until: Field::read(input)?,
                 registered: Field::read(input)?,
                 suspensions: list(input, MAXIMUM_SUSPENSIONS)?,
+                scope: since(3, input, Scope::default(), Field::read)?,
+                former_scopes: since(3, input, Vec::new(), formers)?,
             })
         })
     }

@@ -5,13 +5,14 @@ use std::fmt;
 use bytes::Bytes;
 use serde::Serialize;
 
-use super::codec::{Field, Input, RecordError, decode, encode, line, list};
+use super::codec::{Field, Input, RecordError, decode, encode, line, list, optional_line, since};
 use super::event::Event;
+use super::scope::MAXIMUM_CATEGORY;
 use crate::code::Code;
 use crate::date_time::DateTime;
 use crate::document::MAXIMUM_BYTES;
 
-const VERSION: u8 = 2;
+const VERSION: u8 = 3;
 
 /// Characters of an application's title, and of a report's number and method.
 pub const MAXIMUM_TITLE: usize = 200;
@@ -41,6 +42,9 @@ pub struct Application {
     /// The certificate that the one applied for is to replace.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub replaces: Option<Code>,
+    /// Of the product, as scopes of accreditation name it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub category: Option<String>,
     pub state: ApplicationState,
     /// The positive decision.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -145,6 +149,7 @@ impl Application {
             self.scheme_version.write(out);
             self.dossier.write(out);
             self.replaces.write(out);
+            self.category.write(out);
             self.state.write(out);
             self.decision.write(out);
             self.steps.write(out);
@@ -162,6 +167,7 @@ impl Application {
                 scheme_version: line(input, MAXIMUM_BYTES)?,
                 dossier: line(input, MAXIMUM_TITLE)?,
                 replaces: Field::read(input)?,
+                category: since(3, input, None, |input| optional_line(input, MAXIMUM_CATEGORY))?,
                 state: Field::read(input)?,
                 decision: Field::read(input)?,
                 // The one that ends it is beyond the bound.

@@ -2,13 +2,14 @@
 
 use bytes::Bytes;
 
-use super::codec::{Field, RecordError, decode, encode, since};
+use super::codec::{Field, RecordError, decode, encode, optional_line, since};
 use super::event::Event;
+use super::scope::MAXIMUM_CATEGORY;
 use super::surveillance::SurveillanceRule;
 use crate::code::Code;
 use crate::date_time::DateTime;
 
-const VERSION: u8 = 3;
+const VERSION: u8 = 4;
 
 /// Written once, by issue or grant; never changed.
 ///
@@ -27,6 +28,8 @@ pub struct Certificate {
     pub application: Option<Code>,
     /// As its scheme says.
     pub surveillance: Option<SurveillanceRule>,
+    /// Of its product, as its application named it.
+    pub category: Option<String>,
     /// The signed document, canonical JSON, byte for byte as it was submitted.
     pub document: Bytes,
 }
@@ -49,6 +52,7 @@ impl Certificate {
             self.issued.write(out);
             self.application.write(out);
             self.surveillance.write(out);
+            self.category.write(out);
             self.document.write(out);
         })
     }
@@ -63,6 +67,7 @@ impl Certificate {
                 issued: Field::read(input)?,
                 application: since(2, input, None, Field::read)?,
                 surveillance: since(3, input, None, Field::read)?,
+                category: since(4, input, None, |input| optional_line(input, MAXIMUM_CATEGORY))?,
                 document: Field::read(input)?,
             })
         })

@@ -150,6 +150,11 @@ pub fn line(input: &mut Input, maximum: usize) -> Result<String, RecordError> {
     if text.is_empty() || is_line(&text, maximum) { Ok(text) } else { Err(RecordError::Content) }
 }
 
+/// Reads such a text that may be absent.
+pub fn optional_line(input: &mut Input, maximum: usize) -> Result<Option<String>, RecordError> {
+    if bool::read(input)? { line(input, maximum).map(Some) } else { Ok(None) }
+}
+
 /// Reads a field that records have from this version on; earlier ones mean `before`.
 pub fn since<T>(
     version: u8,

@@ -3,12 +3,13 @@
 use bytes::Bytes;
 use serde::Serialize;
 
-use super::codec::{Field, RecordError, decode, encode, line, list};
+use super::codec::{Field, RecordError, decode, encode, line, list, since};
 use super::event::Event;
+use super::scope::{Former, formers, scope_at};
 use super::stop::{MAXIMUM_SUSPENSIONS, Suspension};
 use crate::date_time::DateTime;
 
-const VERSION: u8 = 2;
+const VERSION: u8 = 3;
 
 /// Methods in a laboratory's scope.
 pub const MAXIMUM_METHODS: usize = 32;
@@ -24,7 +25,7 @@ pub struct Laboratory {
     pub organisation: String,
     /// Of its accreditation.
     pub number: String,
-    /// Its scope: the test methods, as reports name them.
+    /// Its scope, as of now: the test methods, as reports name them.
     pub methods: Vec<String>,
     pub valid_from: DateTime,
     /// The first second at which its reports no longer count.
@@ -32,6 +33,8 @@ pub struct Laboratory {
     pub registered: Event,
     /// Oldest first.
     pub suspensions: Vec<Suspension>,
+    /// The methods of before, oldest first.
+    pub former_scopes: Vec<Former<Vec<String>>>,
 }
 
 impl Laboratory {
@@ -44,6 +47,11 @@ impl Laboratory {
         self.valid_from <= at && at < self.valid_until
     }
 
+    /// The methods that it was accredited for at that moment.
+    pub fn methods_at(&self, at: DateTime) -> &Vec<String> {
+        scope_at(&self.methods, &self.former_scopes, at)
+    }
+
     pub fn encode(&self) -> Vec<u8> {
         encode(VERSION, |out| {
             self.organisation.write(out);
@@ -53,6 +61,7 @@ impl Laboratory {
             self.valid_until.write(out);
             self.registered.write(out);
             self.suspensions.write(out);
+            self.former_scopes.write(out);
         })
     }
 
@@ -66,6 +75,7 @@ impl Laboratory {
                 valid_until: Field::read(input)?,
                 registered: Field::read(input)?,
                 suspensions: list(input, MAXIMUM_SUSPENSIONS)?,
+                former_scopes: since(3, input, Vec::new(), formers)?,
             })
         })
     }

@@ -7,7 +7,9 @@ use crate::contract::call::{Call, code_of, line, msp_id, reason, text_that};
 use crate::document::identifiers::{is_fingerprint, is_uri};
 use crate::document::report::{Object, Report};
 use crate::keys;
-use crate::record::{Act, Application, ApplicationState, Certificate, MAXIMUM_NAME, MAXIMUM_TITLE, Scheme};
+use crate::record::{
+    Act, Application, ApplicationState, Certificate, MAXIMUM_CATEGORY, MAXIMUM_NAME, MAXIMUM_TITLE, Scheme,
+};
 use crate::refusal::{Refusal, Violation};
 use crate::state::{KeyPolicy, State};
 use crate::transition::{CHANGE, COMPLETE, SUBMIT, WITHDRAW};
@@ -22,12 +24,13 @@ struct Submission {
     scheme_version: String,
     dossier: String,
     replaces: Option<Code>,
+    category: Option<String>,
 }
 
 /// `application:submit(request)`.
 pub async fn submit<S: State>(mut call: Call<'_, S>) -> Result<Vec<u8>, Refusal> {
     call.on_duty(SUBMIT.duties)?;
-    let members = ["id", "body", "title", "schemeId", "schemeVersion", "dossier", "replaces"];
+    let members = ["id", "body", "title", "schemeId", "schemeVersion", "dossier", "replaces", "category"];
     let submission = call.request(&members, submission)?;
     let own = call.ledger().await?.body;
     if submission.body != own {
@@ -41,7 +44,7 @@ pub async fn submit<S: State>(mut call: Call<'_, S>) -> Result<Vec<u8>, Refusal>
         )));
     }
     check_known(&mut call, &submission).await?;
-    let Submission { id, body, title, scheme_id, scheme_version, dossier, replaces } = submission;
+    let Submission { id, body, title, scheme_id, scheme_version, dossier, replaces, category } = submission;
     call.state.set_policy(&keys::application(id), &KeyPolicy::all(&[&body, &call.accreditation_body]));
     let application = Application {
         application: id,
@@ -52,6 +55,7 @@ pub async fn submit<S: State>(mut call: Call<'_, S>) -> Result<Vec<u8>, Refusal>
         scheme_version,
         dossier: dossier.clone(),
         replaces,
+        category,
         state: ApplicationState::Submitted,
         decision: None,
         steps: Vec::new(),
@@ -70,6 +74,10 @@ fn submission(request: &Object<'_>, report: &mut Report) -> Option<Submission> {
         Some(_) => Some(code_of(request, "replaces", "certificate", report)?),
         None => None,
     };
+    let category = match request.optional("category") {
+        Some(_) => Some(line(request, "category", MAXIMUM_CATEGORY, report)?),
+        None => None,
+    };
     Some(Submission {
         id: id?,
         body: body?,
@@ -78,6 +86,7 @@ fn submission(request: &Object<'_>, report: &mut Report) -> Option<Submission> {
         scheme_version: scheme_version?,
         dossier: dossier?,
         replaces,
+        category,
     })
 }
 

@@ -3,7 +3,7 @@
 use super::{enter, record, take};
 use crate::canonical::from_canonical;
 use crate::contract::call::{Call, reason};
-use crate::contract::issue::{put, store};
+use crate::contract::issue::{Basis, put, store};
 use crate::contract::rules::{self, Background, DECISION_DAYS};
 use crate::date_time::DateTime;
 use crate::document::{Document, check_unsigned};
@@ -40,7 +40,8 @@ pub async fn decide<S: State>(mut call: Call<'_, S>) -> Result<Vec<u8>, Refusal>
     let document = check_unsigned(text.as_bytes()).map_err(Refusal::Rules)?;
     let background = Background::read(&mut call, &application.body, &document, None).await?;
     background.check_code_is_free_for(document.code, Some(application.application))?;
-    let mut found = background.violations(&document, call.state.channel_id(), call.state.timestamp());
+    let (category, now) = (application.category.as_deref(), call.state.timestamp());
+    let mut found = background.violations(&document, category, call.state.channel_id(), now);
     found.extend(of_application(&application, &document, call.state.timestamp()));
     if !found.is_empty() {
         return Err(Refusal::Rules(found));
@@ -104,15 +105,20 @@ pub async fn grant<S: State>(mut call: Call<'_, S>) -> Result<Vec<u8>, Refusal> 
     let (document, key) = (&signed.document, &signed.proof.public_key);
     let background = Background::read(&mut call, &application.body, document, Some(key)).await?;
     background.check_is_not_issued(document.code)?;
-    let mut found = background.violations(document, call.state.channel_id(), call.state.timestamp());
+    let (category, now) = (application.category.as_deref(), call.state.timestamp());
+    let mut found = background.violations(document, category, call.state.channel_id(), now);
     found.extend(rules::fresh(document, call.state.timestamp()));
     found.extend(background.issuer_violations(&signed));
     if !found.is_empty() {
         return Err(Refusal::Rules(found));
     }
     record(&mut call, &mut application, transition, Act::Grant, "");
-    let surveillance = background.surveillance();
-    store(&mut call, &application.body, document, text, surveillance, Some(application.application))
+    let basis = Basis {
+        surveillance: background.surveillance(),
+        application: Some(application.application),
+        category: application.category,
+    };
+    store(&mut call, &application.body, document, text, basis)
 }
 
 /// The document is the one decided on, and the decision is not stale.

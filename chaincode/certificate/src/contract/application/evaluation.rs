@@ -98,8 +98,11 @@ async fn check_scope<S: State>(call: &mut Call<'_, S>, test: &TestReport) -> Res
 
 fn out_of_scope(laboratory: &Laboratory, test: &TestReport, now: DateTime) -> Vec<Violation> {
     let mut found = Vec::new();
-    if !laboratory.methods.contains(&test.method) {
-        let rule = format!("must be a method of the laboratory: {}", laboratory.methods.join(", "));
+    // A change of scope counts from its own moment on: on that day both scopes do.
+    let end_of_day = test.date.plus_days(1).plus_seconds(-1);
+    let (begun, ended) = (laboratory.methods_at(test.date), laboratory.methods_at(end_of_day));
+    if !begun.contains(&test.method) && !ended.contains(&test.method) {
+        let rule = format!("must be a method of the laboratory on that day: {}", begun.join(", "));
         found.push(Violation::new("/method", &test.method, &rule));
     }
     let date = test.date.to_string();
