@@ -8,6 +8,7 @@ use url::{Host, Url};
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BaseUrl {
     text: String,
+    host: String,
     is_https: bool,
 }
 
@@ -16,13 +17,20 @@ pub struct BaseUrl {
 pub enum BaseUrlError {
     #[error("expected scheme, host and port alone, such as https://portal.example")]
     MoreThanAuthority,
-    #[error("people log in here: https://… (http:// only for localhost and loopback addresses)")]
+    #[error("people log in here: https://… (http:// only for localhost)")]
     Plain,
+    #[error("passkeys belong to a name: write that of the host, such as localhost, instead of its address")]
+    Address,
 }
 
 impl BaseUrl {
     pub(crate) fn is_https(&self) -> bool {
         self.is_https
+    }
+
+    /// The name by which passkeys know the portal.
+    pub(crate) fn host(&self) -> &str {
+        &self.host
     }
 
     /// Scheme, host and port, as browsers write them into `Origin`.
@@ -58,7 +66,8 @@ impl FromStr for BaseUrl {
         if more || !url.username().is_empty() || url.password().is_some() {
             return Err(BaseUrlError::MoreThanAuthority);
         }
-        Ok(Self { text: url.origin().ascii_serialization(), is_https })
+        let Some(Host::Domain(host)) = url.host() else { return Err(BaseUrlError::Address) };
+        Ok(Self { text: url.origin().ascii_serialization(), host: host.to_owned(), is_https })
     }
 }
 
@@ -83,6 +92,9 @@ mod tests {
         }
         for wrong in ["", "portal.example", "ftp://localhost", "https://a/b", "https://u@a", "https://a/?q"] {
             assert_eq!(parse(wrong), Err(BaseUrlError::MoreThanAuthority), "{wrong}");
+        }
+        for address in ["http://127.0.0.1:8090", "https://192.0.2.1", "https://[2001:db8::1]"] {
+            assert_eq!(parse(address), Err(BaseUrlError::Address), "{address}");
         }
         assert_eq!(
             parse("HTTPS://Portal.example:443/").map(|it| it.to_string()),

@@ -15,11 +15,14 @@ use crate::{
 };
 
 /// What each version of the schema adds: for both, for SQLite, for PostgreSQL. A version is never changed once it is out.
-const MIGRATIONS: &[[&str; 3]] = &[[
-    include_str!("../migrations/0001-people.sql"),
-    include_str!("../migrations/0001-people.sqlite.sql"),
-    include_str!("../migrations/0001-people.postgres.sql"),
-]];
+const MIGRATIONS: &[[&str; 3]] = &[
+    [
+        include_str!("../migrations/0001-people.sql"),
+        include_str!("../migrations/0001-people.sqlite.sql"),
+        include_str!("../migrations/0001-people.postgres.sql"),
+    ],
+    [include_str!("../migrations/0002-passkeys.sql"), "", ""],
+];
 
 /// Why a database cannot be used.
 #[derive(Debug, thiserror::Error)]

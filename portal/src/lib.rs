@@ -4,6 +4,8 @@
 //! # What holds here
 //! - Every page is in one list ([`routes`]), with who may see it; who may not see an administrators' page gets the answer of a
 //!   page that is not there (test `administrators_pages_are_not_there_for_others`).
+//! - Who works for an organisation does nothing before showing a passkey (test `staff_do_nothing_before_showing_a_passkey`);
+//!   a challenge is answered once, by the browser that asked for it (test `a_challenge_is_answered_once_where_it_was_asked_for`).
 //! - A form is taken from the browser that loaded it alone, and holds the fields of the page and no other (tests
 //!   `forms_of_other_sites_are_refused`, `fields_that_a_form_does_not_have_are_refused`).
 //! - Of passwords, sessions and links the database holds hashes (test `the_database_holds_no_secret`).
@@ -18,6 +20,7 @@ pub mod command;
 mod database;
 mod limits;
 mod mail;
+mod passkeys;
 mod passwords;
 mod people;
 mod roles;

@@ -42,5 +42,9 @@ pub(crate) const SESSION_SECONDS: i64 = 12 * 60 * 60;
 pub(crate) const LINK_SECONDS: i64 = 60 * 60;
 /// Seconds that an invitation works.
 pub(crate) const INVITATION_SECONDS: i64 = 7 * 24 * 60 * 60;
+/// Seconds in which a browser answers with a passkey.
+pub(crate) const CHALLENGE_SECONDS: i64 = 5 * 60;
+/// Passkeys of one account.
+pub(crate) const PASSKEYS: i64 = 20;
 /// Entries of the audit log on a page.
 pub(crate) const AUDIT_PAGE: i64 = 100;

@@ -25,6 +25,11 @@ impl Account {
     pub fn is_administrator(&self) -> bool {
         self.roles.iter().any(|role| role == ADMINISTRATOR)
     }
+
+    /// Whether it works for an organisation, which holds power on the ledger.
+    pub fn is_staff(&self) -> bool {
+        self.party_kind == PartyKind::Organisation
+    }
 }
 
 /// What a login looks at.
@@ -154,6 +159,14 @@ pub(crate) async fn address_of(
     select.fetch_optional(change.connection()).await
 }
 
+/// The party of an account, unless it is disabled.
+pub(crate) async fn party_of(change: &mut Change, account: &str) -> Result<Option<String>, sqlx::Error> {
+    let select =
+        sqlx::query_as("SELECT party FROM accounts WHERE id = $1 AND disabled_at IS NULL").bind(account);
+    let found: Option<(String,)> = select.fetch_optional(change.connection()).await?;
+    Ok(found.map(|(party,)| party))
+}
+
 pub(crate) async fn set_password(change: &mut Change, account: &str, hash: &str) -> Result<(), sqlx::Error> {
     let update = sqlx::query("UPDATE accounts SET password = $1 WHERE id = $2").bind(hash).bind(account);
     update.execute(change.connection()).await?;
@@ -193,6 +206,7 @@ pub(crate) struct Person {
     pub email: String,
     pub name: String,
     pub is_disabled: bool,
+    pub has_passkey: bool,
     pub roles: Vec<String>,
 }
 
@@ -203,6 +217,33 @@ pub(crate) enum Step {
     Revoke(&'static str),
     Disable,
     Enable,
+    /// Its passkeys are lost: it logs in with its password, and makes another one.
+    ForgetPasskeys,
+}
+
+impl Step {
+    /// The step of this name, with a role that an administrator of such a party may grant.
+    pub fn read(name: &str, role: &str, kind: PartyKind) -> Option<Self> {
+        match name {
+            "grant" => kind.role(role).map(Step::Grant),
+            "revoke" => kind.role(role).map(Step::Revoke),
+            "disable" => Some(Step::Disable),
+            "enable" => Some(Step::Enable),
+            "forget-passkeys" => Some(Step::ForgetPasskeys),
+            _ => None,
+        }
+    }
+
+    /// As the audit log has it.
+    pub fn action(self) -> &'static str {
+        match self {
+            Step::Grant(_) => "role given",
+            Step::Revoke(_) => "role taken",
+            Step::Disable => "account disabled",
+            Step::Enable => "account enabled",
+            Step::ForgetPasskeys => "passkeys removed",
+        }
+    }
 }
 
 /// How it ended.
@@ -235,10 +276,15 @@ impl<'a> Scope<'a> {
             "SELECT account, role FROM roles JOIN accounts ON accounts.id = account WHERE party = $1 ORDER BY role",
         );
         let roles: Vec<(String, String)> = select.bind(self.party).fetch_all(database.pool()).await?;
+        let select = sqlx::query_as(
+            "SELECT DISTINCT account FROM passkeys JOIN accounts ON accounts.id = account WHERE party = $1",
+        );
+        let keys: Vec<(String,)> = select.bind(self.party).fetch_all(database.pool()).await?;
         let person = |(id, email, name, disabled): Columns| {
+            let has_passkey = keys.iter().any(|(account,)| *account == id);
             let own = roles.iter().filter(|(account, _)| *account == id).map(|(_, role)| role.clone());
             let roles = own.collect();
-            Person { id, email, name, is_disabled: disabled.is_some(), roles }
+            Person { id, email, name, is_disabled: disabled.is_some(), has_passkey, roles }
         };
         Ok(accounts.into_iter().map(person).collect())
     }
@@ -262,6 +308,7 @@ impl<'a> Scope<'a> {
             Step::Revoke(role) => self.revoke(change, person, role).await?,
             Step::Disable => self.disable(change, person, now).await?,
             Step::Enable => self.enable(change, person).await?,
+            Step::ForgetPasskeys => self.forget_passkeys(change, person).await?,
         }
         let has_one = self.administrators(change).await? > 0;
         Ok(if has_one { Outcome::Done } else { Outcome::LastAdministrator })
@@ -303,13 +350,7 @@ impl<'a> Scope<'a> {
             .bind(self.party)
             .execute(change.connection())
             .await?;
-        sqlx::query(
-            "DELETE FROM sessions WHERE account = $1 AND account IN (SELECT id FROM accounts WHERE party = $2)",
-        )
-        .bind(person)
-        .bind(self.party)
-        .execute(change.connection())
-        .await?;
+        self.end_sessions(change, person).await?;
         sqlx::query(
             "DELETE FROM links WHERE account = $1 AND account IN (SELECT id FROM accounts WHERE party = $2)",
         )
@@ -318,6 +359,29 @@ impl<'a> Scope<'a> {
         .execute(change.connection())
         .await?;
         Ok(())
+    }
+
+    async fn end_sessions(&self, change: &mut Change, person: &str) -> Result<(), sqlx::Error> {
+        sqlx::query(
+            "DELETE FROM sessions WHERE account = $1 AND account IN (SELECT id FROM accounts WHERE party = $2)",
+        )
+        .bind(person)
+        .bind(self.party)
+        .execute(change.connection())
+        .await?;
+        Ok(())
+    }
+
+    /// Sessions end with them: one may be of who has the lost passkey now.
+    async fn forget_passkeys(&self, change: &mut Change, person: &str) -> Result<(), sqlx::Error> {
+        sqlx::query(
+            "DELETE FROM passkeys WHERE account = $1 AND account IN (SELECT id FROM accounts WHERE party = $2)",
+        )
+        .bind(person)
+        .bind(self.party)
+        .execute(change.connection())
+        .await?;
+        self.end_sessions(change, person).await
     }
 
     async fn enable(&self, change: &mut Change, person: &str) -> Result<(), sqlx::Error> {

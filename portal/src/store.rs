@@ -14,6 +14,8 @@ pub(crate) enum StoreError {
     Random(#[from] getrandom::Error),
     #[error(transparent)]
     Hash(#[from] crate::passwords::HashError),
+    #[error("a passkey: {0}")]
+    Passkey(#[from] crate::passkeys::Refused),
 }
 
 /// A session as its owner sees it.
@@ -26,48 +28,63 @@ pub(crate) struct Session {
     pub seen_at: i64,
 }
 
+/// Who begins a session, and how.
+pub(crate) struct NewSession<'a> {
+    pub account: &'a str,
+    pub browser: &'a str,
+    pub address: &'a str,
+    pub by_passkey: bool,
+}
+
 /// Begins a session and returns its secret. It never takes one that a browser brings.
 pub(crate) async fn begin_session(
     change: &mut Change,
-    account: &str,
-    browser: &str,
-    address: &str,
+    new: &NewSession<'_>,
     now: i64,
 ) -> Result<String, StoreError> {
     let session = secret::random()?;
     sqlx::query(
-        "INSERT INTO sessions (secret, id, account, browser, address, created_at, seen_at, expires_at) \
-         VALUES ($1, $2, $3, $4, $5, $6, $6, $7)",
+        "INSERT INTO sessions (secret, id, account, browser, address, created_at, seen_at, expires_at, by_passkey) \
+         VALUES ($1, $2, $3, $4, $5, $6, $6, $7, $8)",
     )
     .bind(secret::hashed(&session))
     .bind(secret::random_id()?)
-    .bind(account)
-    .bind(browser)
-    .bind(address)
+    .bind(new.account)
+    .bind(new.browser)
+    .bind(new.address)
     .bind(now)
     .bind(now.saturating_add(limits::SESSION_SECONDS))
+    .bind(i64::from(new.by_passkey))
     .execute(change.connection())
     .await?;
     Ok(session)
 }
 
-/// Id and account of the session with this secret.
+/// A session that goes on.
+pub(crate) struct OpenSession {
+    pub id: String,
+    pub account: String,
+    pub by_passkey: bool,
+}
+
+/// The session with this secret.
 pub(crate) async fn session(
     database: &Database,
     session: &str,
     now: i64,
-) -> Result<Option<(String, String)>, sqlx::Error> {
-    let select =
-        sqlx::query_as("SELECT id, account, seen_at FROM sessions WHERE secret = $1 AND expires_at > $2");
-    let found: Option<(String, String, i64)> =
+) -> Result<Option<OpenSession>, sqlx::Error> {
+    let select = sqlx::query_as(
+        "SELECT id, account, seen_at, by_passkey FROM sessions WHERE secret = $1 AND expires_at > $2",
+    );
+    let found: Option<(String, String, i64, i64)> =
         select.bind(secret::hashed(session)).bind(now).fetch_optional(database.pool()).await?;
-    let Some((id, account, seen_at)) = found else { return Ok(None) };
+    let Some((id, account, seen_at, by_passkey)) = found else { return Ok(None) };
     // Once a minute is enough for its owner, and spares a write at each request.
     if now.saturating_sub(seen_at) >= 60 {
         let update = sqlx::query("UPDATE sessions SET seen_at = $1 WHERE id = $2").bind(now).bind(&id);
         update.execute(database.pool()).await?;
     }
-    Ok(Some((id, account)))
+    Ok(Some(OpenSession { id, account, by_passkey: by_passkey == 1 }))
 }
 
 pub(crate) async fn sessions_of(
@@ -272,5 +289,6 @@ pub(crate) async fn mark_failed(database: &Database, id: &str, due_at: i64) -> R
 pub(crate) async fn forget_expired(database: &Database, now: i64) -> Result<(), sqlx::Error> {
     sqlx::query("DELETE FROM sessions WHERE expires_at <= $1").bind(now).execute(database.pool()).await?;
     sqlx::query("DELETE FROM links WHERE expires_at <= $1").bind(now).execute(database.pool()).await?;
+    sqlx::query("DELETE FROM challenges WHERE expires_at <= $1").bind(now).execute(database.pool()).await?;
     Ok(())
 }

@@ -4,6 +4,7 @@ mod administration;
 mod entrance;
 mod forms;
 mod guard;
+mod keys;
 mod own;
 mod pages;
 mod rates;
@@ -24,6 +25,7 @@ use tokio::sync::Notify;
 use crate::{
     base_url::BaseUrl,
     database::Database,
+    passkeys::RelyingParty,
     passwords::{HashError, Passwords},
 };
 use rates::Rates;
@@ -35,6 +37,7 @@ pub(crate) struct Site {
     base: BaseUrl,
     database: Database,
     passwords: Passwords,
+    relying_party: RelyingParty,
     requests: Rates,
     tries: Rates,
     posted: Arc<Notify>,
@@ -43,6 +46,7 @@ pub(crate) struct Site {
 impl Site {
     pub fn new(base: BaseUrl, database: Database) -> Result<Self, HashError> {
         Ok(Self {
+            relying_party: RelyingParty::new(&base),
             base,
             database,
             passwords: Passwords::new()?,
@@ -70,6 +74,8 @@ impl Site {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Access {
     Everybody,
+    /// Who is logged in, though the passkey that people of organisations need was not shown yet.
+    Login,
     Account,
     Administrator,
 }
@@ -97,7 +103,7 @@ fn sent<T: 'static, H: Handler<T, Arc<Site>>>(path: &'static str, access: Access
 
 /// Every page there is.
 fn table() -> Vec<Route> {
-    use Access::{Account, Administrator, Everybody};
+    use Access::{Account, Administrator, Everybody, Login};
     vec![
         shown("/", Everybody, entrance::front),
         shown("/register", Everybody, entrance::show_registration),
@@ -106,6 +112,8 @@ fn table() -> Vec<Route> {
         sent("/join", Everybody, entrance::join),
         shown("/login", Everybody, entrance::show_login),
         sent("/login", Everybody, entrance::log_in),
+        sent("/login/passkey", Everybody, keys::log_in),
+        sent("/login/passkey/challenge", Everybody, keys::begin_login),
         shown("/recover", Everybody, entrance::show_recovery),
         sent("/recover", Everybody, entrance::recover),
         shown("/reset", Everybody, entrance::show_reset),
@@ -116,12 +124,14 @@ fn table() -> Vec<Route> {
         sent("/confirm", Everybody, own::confirm_email),
         sent("/account/password", Account, own::change_password),
         sent("/account/sessions/end", Account, own::end_session),
-        sent("/logout", Account, own::log_out),
+        shown("/passkey", Login, keys::show_gate),
+        sent("/passkeys", Login, keys::make),
+        sent("/passkeys/challenge", Login, keys::begin_making),
+        sent("/passkeys/{passkey}/name", Account, keys::rename),
+        sent("/passkeys/{passkey}/remove", Account, keys::remove),
+        sent("/logout", Login, own::log_out),
         shown("/admin/people", Administrator, administration::people),
-        sent("/admin/people/{person}/grant", Administrator, administration::grant),
-        sent("/admin/people/{person}/revoke", Administrator, administration::revoke),
-        sent("/admin/people/{person}/disable", Administrator, administration::disable),
-        sent("/admin/people/{person}/enable", Administrator, administration::enable),
+        sent("/admin/people/{person}", Administrator, administration::change),
         sent("/admin/invitations", Administrator, administration::invite),
         shown("/admin/audit", Administrator, administration::audit),
         shown("/admin/audit/export", Administrator, administration::export),
@@ -144,6 +154,7 @@ pub(crate) fn router(site: Arc<Site>) -> Router {
     router
         .route("/style.css", get(reply::style))
         .route("/portal.css", get(reply::portal_style))
+        .route("/passkey.js", get(reply::passkey_script))
         .route("/icon.svg", get(reply::icon))
         .method_not_allowed_fallback(nothing.clone())
         .fallback(nothing)

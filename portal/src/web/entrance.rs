@@ -13,7 +13,8 @@ use axum::{
 use super::{
     Site,
     forms::{self, Back, Joining, Login, Recovery, Registration, Reset, Sent, Token},
-    pages::{self, Field, FormOf, FormPage, Frame, FrontPage},
+    keys,
+    pages::{self, Field, FormOf, FormPage, Frame, FrontPage, LoginPage},
     reply,
     visitor::{self, Visitor},
 };
@@ -24,7 +25,7 @@ use crate::{
     people::{self, NewAccount},
     roles::{ADMINISTRATOR, PartyKind},
     secret,
-    store::{self, Link, Purpose, StoreError},
+    store::{self, Link, NewSession, Purpose, StoreError},
 };
 
 pub(crate) type Answer = Result<Response, StoreError>;
@@ -74,6 +75,9 @@ impl Site {
 const TOO_OFTEN: &str = "This address was tried too often. Wait a minute, then try again.";
 
 pub(crate) async fn front(Extension(visitor): Extension<Visitor>) -> Response {
+    if visitor.lacks_passkey() {
+        return Redirect::to("/passkey").into_response();
+    }
     let account = visitor.account.clone();
     reply::page(StatusCode::OK, &FrontPage { frame: Frame::of(&visitor), account })
 }
@@ -207,7 +211,7 @@ pub(crate) async fn join(
     let is_taken = people::holder(&mut change, link.as_ref().map_or("", |link| &link.email)).await?.is_some();
     let Some(link) = link.filter(|_| !is_taken) else { return Ok(spent_link(&visitor)) };
     let account = create_account(&mut change, &link, &name, &hash, &visitor).await?;
-    log_in_as(&site, change, &account, &visitor, "/account").await
+    log_in_as(&site, change, &account, &visitor, "/account", false).await
 }
 
 /// Makes the account that a link promises, and a company's where it is the first of one. Returns its id.
@@ -245,12 +249,19 @@ async fn create_account(
 }
 
 /// Ends the change with a session of its own: whatever session the browser had ends.
-async fn log_in_as(site: &Site, mut change: Change, account: &str, visitor: &Visitor, next: &str) -> Answer {
+pub(super) async fn log_in_as(
+    site: &Site,
+    mut change: Change,
+    account: &str,
+    visitor: &Visitor,
+    next: &str,
+    by_passkey: bool,
+) -> Answer {
     if let (Some(before), Some(session)) = (&visitor.account, &visitor.session) {
         store::end_session(&mut change, &before.id, session).await?;
     }
-    let (browser, address) = (&visitor.browser, &visitor.address);
-    let session = store::begin_session(&mut change, account, browser, address, visitor.now).await?;
+    let new = NewSession { account, browser: &visitor.browser, address: &visitor.address, by_passkey };
+    let session = store::begin_session(&mut change, &new, visitor.now).await?;
     change.commit().await?;
     let mut response = Redirect::to(next).into_response();
     if let Some(cookie) = visitor::session_cookie(&site.base, Some(&session)) {
@@ -259,13 +270,12 @@ async fn log_in_as(site: &Site, mut change: Change, account: &str, visitor: &Vis
     Ok(response)
 }
 
-fn login_page(visitor: &Visitor, email: &str, next: &str, problem: Option<&str>) -> Response {
-    let page = FormPage {
+pub(super) fn login_page(visitor: &Visitor, email: &str, next: &str, problem: Option<&str>) -> Response {
+    let page = LoginPage {
         frame: Frame::of(visitor),
-        title: "Log in",
-        lead: String::new(),
         problem: problem.map(str::to_owned),
-        form: FormOf {
+        passkey: keys::login_form(next),
+        password: FormOf {
             action: "/login",
             fields: vec![
                 Field::email(email),
@@ -274,9 +284,8 @@ fn login_page(visitor: &Visitor, email: &str, next: &str, problem: Option<&str>)
             ],
             button: "Log in",
         },
-        links: vec![("/recover", "Forgot the password?"), ("/register", "Register a company")],
     };
-    reply::page(status(problem), &page)
+    reply::with_script(reply::page(status(problem), &page))
 }
 
 pub(crate) async fn show_login(
@@ -307,7 +316,7 @@ pub(crate) async fn log_in(
     if may {
         entry.actor = account.to_owned();
         change.record(&entry).await?;
-        return log_in_as(&site, change, account, &visitor, next).await;
+        return log_in_as(&site, change, account, &visitor, next, false).await;
     }
     change.record(&entry).await?;
     change.commit().await?;

@@ -103,7 +103,9 @@ pub(crate) struct Nothing {}
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct RoleOf {
+pub(crate) struct StepOf {
+    pub step: String,
+    #[serde(default)]
     pub role: String,
 }
 
@@ -112,6 +114,31 @@ pub(crate) struct RoleOf {
 pub(crate) struct Invitation {
     pub email: String,
     pub role: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct NewPasskey {
+    pub name: String,
+    /// What the browser made, as JSON.
+    pub credential: String,
+    #[serde(default)]
+    pub next: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct PasskeyLogin {
+    /// What the browser signed, as JSON.
+    pub credential: String,
+    #[serde(default)]
+    pub next: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct NewName {
+    pub name: String,
 }
 
 /// What a link in a mail carries in its query.

@@ -71,15 +71,16 @@ async fn visitor(
         None => None,
     };
     let account = match &session {
-        Some((_, account)) => people::account(&site.database, account).await?,
+        Some(session) => people::account(&site.database, &session.account).await?,
         None => None,
     };
-    let session = session.filter(|_| account.is_some()).map(|(id, _)| id);
+    let session = session.filter(|_| account.is_some());
     let (form_secret, is_new) = visitor::form_secret(cookies)?;
     let session_secret = session.as_ref().and(cookies.session.as_deref());
     let visitor = Visitor {
         account,
-        session,
+        by_passkey: session.as_ref().is_some_and(|session| session.by_passkey),
+        session: session.map(|session| session.id),
         form_token: secret::form_token(&form_secret, session_secret),
         address: visitor::address(headers, peer, &site.base).to_string(),
         browser: visitor::browser(headers),
@@ -96,9 +97,14 @@ async fn answer(
     next: Next,
 ) -> Response {
     match (access, &visitor.account) {
-        (Access::Account | Access::Administrator, None) => return to_login(&request),
+        (Access::Login | Access::Account | Access::Administrator, None) => {
+            return to_page("/login", &request);
+        }
         (Access::Administrator, Some(account)) if !account.is_administrator() => {
             return reply::not_there().await.into_response();
+        }
+        (Access::Account | Access::Administrator, Some(_)) if visitor.lacks_passkey() => {
+            return to_page("/passkey", &request);
         }
         _ => {}
     }
@@ -117,13 +123,13 @@ async fn answer(
     next.run(request).await
 }
 
-/// To the login, and back to the page that was asked for.
-fn to_login(request: &Request) -> Response {
+/// To a page that has to come first, and from there to the one that was asked for.
+fn to_page(first: &str, request: &Request) -> Response {
     let asked = request.uri().path_and_query().map_or("/", |it| it.as_str());
     let back: String = form_urlencoded::byte_serialize(asked.as_bytes()).collect();
     match *request.method() {
-        Method::GET => Redirect::to(&format!("/login?next={back}")).into_response(),
-        _ => Redirect::to("/login").into_response(),
+        Method::GET => Redirect::to(&format!("{first}?next={back}")).into_response(),
+        _ => Redirect::to(first).into_response(),
     }
 }
 

@@ -13,18 +13,20 @@ use super::{
     Site,
     entrance::{Answer, entry, spent_link},
     forms::{self, Confirmation, EndedSession, NewEmail, NewPassword, Nothing, Sent, Token},
+    keys,
     pages::{self, AccountPage, Field, FormOf, FormPage, Frame, ShownSession},
     reply,
     visitor::{self, Visitor},
 };
 use crate::{
-    passwords,
+    passkeys, passwords,
     people::{self, Account},
     store::{self, Link, Purpose},
 };
 
-async fn page(site: &Site, visitor: &Visitor, account: &Account, notice: Option<&str>) -> Answer {
+pub(super) async fn page(site: &Site, visitor: &Visitor, account: &Account, notice: Option<&str>) -> Answer {
     let sessions = store::sessions_of(&site.database, &account.id, visitor.now).await?;
+    let passkeys = passkeys::store::of_account(&site.database, &account.id).await?;
     let shown = |session| ShownSession::of(session, visitor.session.as_deref());
     let mut new_email = Field::text("email", "New e-mail address", "email", "");
     new_email.kind = "email";
@@ -32,6 +34,8 @@ async fn page(site: &Site, visitor: &Visitor, account: &Account, notice: Option<
         frame: Frame::of(visitor),
         account: account.clone(),
         notice: notice.map(str::to_owned),
+        passkeys: passkeys.into_iter().map(Into::into).collect(),
+        passkey: keys::making_form("/account"),
         sessions: sessions.into_iter().map(shown).collect(),
         email: FormOf {
             action: "/account/email",
@@ -45,7 +49,7 @@ async fn page(site: &Site, visitor: &Visitor, account: &Account, notice: Option<
         },
     };
     let status = if notice.is_some() { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK };
-    Ok(reply::page(status, &page))
+    Ok(reply::with_script(reply::page(status, &page)))
 }
 
 pub(crate) async fn show(

@@ -6,6 +6,7 @@ use time::{OffsetDateTime, macros::format_description};
 use super::visitor::Visitor;
 use crate::{
     audit::Row,
+    passkeys::store::Passkey,
     people::{Account, Person},
     store::Session,
 };
@@ -27,7 +28,7 @@ impl Frame {
     pub fn of(visitor: &Visitor) -> Self {
         let who = |account: &Account| Who {
             name: account.name.clone(),
-            is_administrator: account.is_administrator(),
+            is_administrator: account.is_administrator() && !visitor.lacks_passkey(),
         };
         Self { who: visitor.account.as_ref().map(who), form_token: visitor.form_token.clone() }
     }
@@ -126,15 +127,62 @@ impl Field {
     }
 }
 
+/// A form that a passkey answers.
+pub(crate) struct PasskeyForm {
+    pub action: &'static str,
+    /// "create" or "get".
+    pub kind: &'static str,
+    /// Where the script asks what to sign.
+    pub challenge: &'static str,
+    pub fields: Vec<Field>,
+    pub button: &'static str,
+}
+
+#[derive(Template)]
+#[template(path = "login.html")]
+pub(crate) struct LoginPage {
+    pub frame: Frame,
+    pub problem: Option<String>,
+    pub passkey: PasskeyForm,
+    pub password: FormOf,
+}
+
+/// A page that leads to a passkey.
+#[derive(Template)]
+#[template(path = "passkey.html")]
+pub(crate) struct PasskeyPage {
+    pub frame: Frame,
+    pub title: &'static str,
+    pub lead: &'static str,
+    pub problem: Option<String>,
+    pub form: PasskeyForm,
+}
+
 #[derive(Template)]
 #[template(path = "account.html")]
 pub(crate) struct AccountPage {
     pub frame: Frame,
     pub account: Account,
     pub notice: Option<String>,
+    pub passkeys: Vec<ShownPasskey>,
+    pub passkey: PasskeyForm,
     pub sessions: Vec<ShownSession>,
     pub email: FormOf,
     pub password: FormOf,
+}
+
+pub(crate) struct ShownPasskey {
+    pub id: String,
+    pub name: String,
+    pub created: String,
+    pub used: Option<String>,
+}
+
+impl From<Passkey> for ShownPasskey {
+    fn from(passkey: Passkey) -> Self {
+        let Passkey { id, name, created_at, used_at } = passkey;
+        Self { id, name, created: moment(created_at), used: used_at.map(moment) }
+    }
 }
 
 pub(crate) struct ShownSession {

@@ -9,6 +9,7 @@ use axum::{
 use super::pages::{self, Frame};
 use crate::{base_url::BaseUrl, store::StoreError};
 
+const PASSKEY_SCRIPT: &str = include_str!("../../assets/passkey.js");
 const PORTAL_STYLE: &str = include_str!("../../assets/portal.css");
 
 pub(crate) async fn style() -> Response {
@@ -17,6 +18,10 @@ pub(crate) async fn style() -> Response {
 
 pub(crate) async fn portal_style() -> Response {
     asset("text/css; charset=utf-8", PORTAL_STYLE)
+}
+
+pub(crate) async fn passkey_script() -> Response {
+    asset("text/javascript; charset=utf-8", PASSKEY_SCRIPT)
 }
 
 pub(crate) async fn icon() -> Response {
@@ -42,6 +47,15 @@ pub(crate) fn page(status: StatusCode, page: &impl Template) -> Response {
     }
 }
 
+/// Of a page whose scripts may run: files of this site, which may ask this site alone.
+#[derive(Clone, Copy)]
+struct Scripted;
+
+pub(crate) fn with_script(mut response: Response) -> Response {
+    response.extensions_mut().insert(Scripted);
+    response
+}
+
 /// The same for everybody and every reason.
 pub(crate) async fn not_there() -> Response {
     let text = "There is no such page here.";
@@ -54,12 +68,16 @@ pub(crate) fn failure(error: &StoreError) -> Response {
     page(StatusCode::SERVICE_UNAVAILABLE, &pages::message(Frame::plain(), "Not now", text))
 }
 
-/// Nothing may be run, framed, kept or fetched from elsewhere, and no address leaks to another site.
+/// Nothing may be framed, kept or fetched from elsewhere, nothing is run where no script is, and no address leaks to another
+/// site.
 pub(crate) fn secured(mut response: Response, base: &BaseUrl) -> Response {
     const POLICY: &str = "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; \
                           base-uri 'none'; frame-ancestors 'none'";
+    const SCRIPTED: &str = "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; \
+                            base-uri 'none'; frame-ancestors 'none'; script-src 'self'; connect-src 'self'";
+    let is_scripted = response.extensions().get::<Scripted>().is_some();
     let fixed: [(HeaderName, &'static str); 5] = [
-        (header::CONTENT_SECURITY_POLICY, POLICY),
+        (header::CONTENT_SECURITY_POLICY, if is_scripted { SCRIPTED } else { POLICY }),
         (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
         // With `no-referrer` a browser would not say of a form where it comes from.
         (header::REFERRER_POLICY, "same-origin"),

@@ -12,6 +12,8 @@ pub(crate) struct Visitor {
     pub account: Option<Account>,
     /// The id of the session.
     pub session: Option<String>,
+    /// Whether the session began with a passkey.
+    pub by_passkey: bool,
     pub form_token: String,
     pub address: String,
     pub browser: String,
@@ -19,6 +21,11 @@ pub(crate) struct Visitor {
 }
 
 impl Visitor {
+    /// Whether a passkey has to be shown, or made, before anything else.
+    pub fn lacks_passkey(&self) -> bool {
+        !self.by_passkey && self.account.as_ref().is_some_and(Account::is_staff)
+    }
+
     /// The account's id; empty for somebody who is not logged in.
     pub fn actor(&self) -> &str {
         self.account.as_ref().map_or("", |account| &account.id)

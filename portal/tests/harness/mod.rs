@@ -1,5 +1,7 @@
 //! A portal that answers over real HTTP, browsers without a screen, and PostgreSQL as Debian has it.
 
+mod authenticator;
+
 use std::{
     collections::BTreeMap,
     fs,
@@ -10,6 +12,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+pub use authenticator::Authenticator;
 use portal::{BaseUrl, Config, Database, Post, Server};
 use sqlx::AnyPool;
 use tempfile::TempDir;
@@ -68,7 +71,13 @@ impl Portal {
     }
 
     pub fn browser(&self) -> Browser {
-        Browser { address: self.address, cookies: BTreeMap::new(), headers: Vec::new(), form_token: None }
+        Browser {
+            address: self.address,
+            cookies: BTreeMap::new(),
+            headers: Vec::new(),
+            authenticator: Authenticator::new(&self.base.to_string()),
+            form_token: None,
+        }
     }
 
     /// The newest mail to this address whose text has `word`, waited for.
@@ -181,6 +190,7 @@ pub struct Browser {
     address: SocketAddr,
     pub cookies: BTreeMap<String, String>,
     pub headers: Vec<(String, String)>,
+    pub authenticator: Authenticator,
     form_token: Option<String>,
 }
 
@@ -223,6 +233,41 @@ impl Browser {
         let fields = [("token", token), ("name", "Ada Lovelace"), ("password", PASSWORD)];
         let joined = self.post("/join", &fields).await;
         assert_eq!((joined.status, joined.header("location")), (303, "/account"), "{}", joined.body);
+        if self.get("/account").await.header("location").starts_with("/passkey") {
+            let made = self.make_passkey("A key").await;
+            assert_eq!(made.status, 303, "{}", made.body);
+        }
+    }
+
+    /// What the portal asks to be signed: as JSON, and the challenge alone.
+    pub async fn challenge(&mut self, page: &str) -> (String, String) {
+        let asked = self.post(page, &[]).await;
+        assert_eq!((asked.status, asked.header("content-type")), (200, "application/json"), "{}", asked.body);
+        let options: serde_json::Value = serde_json::from_str(&asked.body).unwrap();
+        let challenge = options["challenge"].as_str().unwrap().to_owned();
+        (asked.body, challenge)
+    }
+
+    /// Makes a passkey for who is logged in.
+    pub async fn make_passkey(&mut self, name: &str) -> Reply {
+        let (options, _) = self.challenge("/passkeys/challenge").await;
+        let made = self.authenticator.create(&options);
+        self.send_passkey(name, &made).await
+    }
+
+    pub async fn send_passkey(&mut self, name: &str, credential: &str) -> Reply {
+        self.post("/passkeys", &[("name", name), ("credential", credential), ("next", "/account")]).await
+    }
+
+    /// Logs in with the newest passkey.
+    pub async fn show_passkey(&mut self) -> Reply {
+        let (options, _) = self.challenge("/login/passkey/challenge").await;
+        let signed = self.authenticator.get(&options);
+        self.send_login(&signed).await
+    }
+
+    pub async fn send_login(&mut self, credential: &str) -> Reply {
+        self.post("/login/passkey", &[("credential", credential), ("next", "/account")]).await
     }
 
     pub async fn log_in(&mut self, email: &str, password: &str) -> Reply {
