@@ -157,6 +157,8 @@ impl Gateway {
         let others = self.peers.iter().filter(|peer| peer.msp_id != first.msp_id);
         let identified = std::iter::once(first).chain(others).filter_map(|peer| {
             let identity = bundle.msps().deserialize(&peer.identity).ok()?;
+            // Most of our peers sign nothing that would have them remembered, and each call asks for all.
+            bundle.msps().remember(&identity);
             Some((peer.clone(), identity))
         });
         let may_see = |(_, identity): &(Arc<Peer>, Arc<Identity>)| {
