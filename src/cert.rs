@@ -16,6 +16,7 @@ mod stop;
 pub mod template;
 mod verify;
 
+use certification::certificates;
 pub use commands::{contract, files, network, output, subject};
 
 use crate::exit::{Exit, Failure};
@@ -49,6 +50,8 @@ enum Command {
     Issue(issue::Args),
     Grant(grant::Args),
     Show(show::ShowArgs),
+    List(certificates::ListArgs),
+    Index(certificates::IndexArgs),
     History(show::HistoryArgs),
     Stop(stop::StopArgs),
     Lift(stop::LiftArgs),
@@ -81,6 +84,8 @@ pub async fn run(args: Args) -> Result<Exit, Failure> {
         Command::Issue(args) => issue::run(args, &network, json).await,
         Command::Grant(args) => grant::run(args, &network, json).await,
         Command::Show(args) => show::show(args, &network, json).await,
+        Command::List(args) => certificates::list(args, &network, json).await,
+        Command::Index(args) => certificates::index(args, &network, json).await,
         Command::History(args) => show::history(args, &network, json).await,
         Command::Stop(args) => stop::stop(args, &network, json).await,
         Command::Lift(args) => stop::lift(args, &network, json).await,

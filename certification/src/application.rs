@@ -390,7 +390,7 @@ fn told(step: &Value) -> String {
 
 async fn print_list(order: &List, network: &Network, json: bool) -> Result<(), Failure> {
     let contract = network.contract(OFFICER).await?;
-    let ask = |bookmark| contract.application_list(order.state.as_deref(), bookmark);
+    let ask = |bookmark: Option<&str>| contract.application_list(order.state.as_deref(), bookmark);
     let found = pages::all("applications", ask).await?;
     if json {
         return output::json(&found);

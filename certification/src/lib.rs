@@ -1,6 +1,6 @@
 //! The command line of the certification process (ISO/IEC 17065, clause 7), one file a subcommand of `nanotrace`: applications, the
-//! laboratories whose reports count, surveillance, complaints and appeals, and anchors of logs kept elsewhere. The certificates
-//! themselves are the subcommand `cert` of the binary.
+//! laboratories whose reports count, surveillance, complaints and appeals, anchors of logs kept elsewhere, and finding certificates. What
+//! else is done with certificates is the subcommand `cert` of the binary.
 //!
 //! # What holds here
 //! Each command makes one call of the contract, or prints what one answers: nothing is decided here, and a client links no node
@@ -10,6 +10,7 @@
 
 pub mod application;
 pub mod audit;
+pub mod certificates;
 pub mod complaint;
 pub mod laboratory;
 mod pages;

@@ -52,7 +52,7 @@ use certificate::{
     refusal::Violation,
 };
 use serde::{Deserialize, de::DeserializeOwned};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::{Error, Gateway, GatewayError, Invocation, Proposal, Transaction};
 
@@ -236,6 +236,16 @@ impl Contract {
         self.query("certificate:document", [certificate.to_string()])
     }
 
+    /// A page of certificates that have all members of `wanted`; an object without members asks for all.
+    pub fn certificate_list(&self, wanted: &Value) -> Query {
+        self.query("certificate:list", [wanted.to_string()])
+    }
+
+    /// For at most 100 certificates, of which a list would not have those that were issued before there were entries.
+    pub fn certificate_index(&self, certificates: &[Code]) -> Update {
+        self.update("certificate:index", [json!({"certificates": certificates}).to_string()])
+    }
+
     pub fn certificate_history(&self, certificate: Code) -> Query {
         self.query("certificate:history", [certificate.to_string()])
     }
@@ -348,9 +358,8 @@ impl Contract {
     }
 
     /// A page of applications, of one state or of all; `bookmark` is that of the page before.
-    pub fn application_list(&self, state: Option<&str>, bookmark: Option<Code>) -> Query {
-        let arguments = [Some(state.unwrap_or_default().to_owned()), bookmark.map(|code| code.to_string())];
-        self.query("application:list", arguments.into_iter().flatten())
+    pub fn application_list(&self, state: Option<&str>, bookmark: Option<&str>) -> Query {
+        self.query("application:list", [Some(state.unwrap_or_default()), bookmark].into_iter().flatten())
     }
 
     /// No later than the scheme of the certificate asks for.
@@ -393,9 +402,8 @@ impl Contract {
     }
 
     /// As [`Contract::application_list`].
-    pub fn complaint_list(&self, state: Option<&str>, bookmark: Option<Code>) -> Query {
-        let arguments = [Some(state.unwrap_or_default().to_owned()), bookmark.map(|code| code.to_string())];
-        self.query("complaint:list", arguments.into_iter().flatten())
+    pub fn complaint_list(&self, state: Option<&str>, bookmark: Option<&str>) -> Query {
+        self.query("complaint:list", [Some(state.unwrap_or_default()), bookmark].into_iter().flatten())
     }
 
     /// `head` is a SHA-256 in hex; `count` is more than at the last anchor.

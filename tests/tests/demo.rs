@@ -48,6 +48,15 @@ fn the_month_is_played_once_however_often_it_is_asked_for() {
     let verify = ["cert", "verify-disclosure", disclosure.to_str().unwrap()];
     assert!(assert_success(&bodies.network.nanotrace(&verify)).contains("GENUINE"));
 
+    // A list has each once, whatever it is asked by.
+    let listed = |wanted: &str| bodies.done(&format!("cert list{wanted}")).as_array().unwrap().len();
+    let valid = ANSWERS.iter().find(|(answer, _)| *answer == "valid").unwrap().1;
+    assert_eq!((listed(""), listed(" --result valid"), listed(" --result notValid")), (8, valid, 8 - valid));
+    let granted = stories.as_array().unwrap().iter().find(|story| story["state"] == "granted").unwrap();
+    assert_eq!(listed(&format!(" --application {}", granted["application"].as_str().unwrap())), 1);
+    assert_eq!(bodies.done("cert index")["certificates"], 8);
+    assert_eq!(listed(&format!(" --scheme {}", certificate::demo::SCHEME_ID)), 8);
+
     // What people do with a certificate stays, also after another start.
     let suspended = stories.as_array().unwrap().iter().find(|story| story["verdict"] == "suspended").unwrap();
     let suspended = suspended["certificate"].as_str().unwrap();

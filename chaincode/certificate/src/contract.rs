@@ -10,10 +10,12 @@ mod certificate;
 mod complaint;
 mod compromise;
 mod confidential;
+mod index;
 mod issue;
 mod issuer_key;
 mod laboratory;
 mod ledger;
+mod list;
 pub mod registry;
 mod rules;
 mod scheme;
@@ -132,6 +134,8 @@ async fn of_body<S: State>(call: Call<'_, S>, function: &str) -> Result<Vec<u8>,
         "certificate:get" => certificate::get(call).await,
         "certificate:document" => certificate::document(call).await,
         "certificate:history" => certificate::history(call).await,
+        "certificate:list" => list::list(call).await,
+        "certificate:index" => index::index(call).await,
         "certificate:stop" => stop::place(call).await,
         "certificate:lift" => stop::lift(call).await,
         "certificate:withdraw" => stop::withdraw(call).await,

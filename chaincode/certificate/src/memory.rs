@@ -173,6 +173,11 @@ impl Memory {
         Ok(())
     }
 
+    /// Leaves the records below a prefix as if they had never been written.
+    pub fn forget(&mut self, prefix: &str) {
+        self.values.retain(|(_, key), _| !key.starts_with(prefix));
+    }
+
     /// The policy of a key of that chaincode's.
     pub fn policy(&self, part: Part, key: &str) -> Option<&KeyPolicy> {
         self.policies.get(&(part, key.to_owned()))

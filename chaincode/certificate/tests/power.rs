@@ -252,7 +252,7 @@ fn every_key_has_a_policy() {
     let argument = [demonstration(1).into_bytes().into()];
     futures::executor::block_on(ledger.run("certificate:issue", &argument));
     let keys: Vec<String> = ledger.keys_written().into_iter().map(str::to_owned).collect();
-    assert_eq!(keys.len(), 6);
+    assert_eq!(keys.len(), 7);
     ledger.commit(&[BODY, ACCREDITATION]).unwrap();
     let set_up = [
         keys::LEDGER.to_owned(),

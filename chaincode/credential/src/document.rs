@@ -24,7 +24,7 @@ use crate::violation::Violation;
 pub use envelope::{
     CONTEXT, Issuer, LedgerBinding, Proof, SCHEMA, STATUS_LIST_ENTRIES, StatusEntry, TYPE, Validity,
 };
-pub use grant::{Product, Scheme};
+pub use grant::{Client, Product, Scheme};
 pub use report::is_hidden;
 pub use report::is_line;
 use report::{Node, Object, Report};
@@ -94,6 +94,7 @@ pub struct Document {
     pub status: StatusEntry,
     pub scheme: Scheme,
     pub accreditation_number: String,
+    pub client: Client,
     pub product: Product,
     /// SHA-256 of each test report, in order.
     pub reports: Vec<String>,
@@ -186,7 +187,11 @@ fn document(object: &Object<'_>, issuer: Option<Issuer>, report: &mut Report) ->
     material::rules(&subject, demonstration, report);
     let evidence = particles::rules(&subject, demonstration, report);
     conclusion::rules(&subject, &evidence, report);
-    let context = evidence::Context { client: client.map(evidence::folded), decided, demonstration };
+    let context = evidence::Context {
+        client: client.as_ref().map(|client| evidence::folded(&client.name)),
+        decided,
+        demonstration,
+    };
     let reports = evidence::rules(&subject, &context, report);
 
     let (ledger, status) = status?;
@@ -199,6 +204,7 @@ fn document(object: &Object<'_>, issuer: Option<Issuer>, report: &mut Report) ->
         status,
         scheme: scheme?,
         accreditation_number: accreditation_number?,
+        client: client?,
         product: product?,
         reports,
         listed: listed?,

@@ -24,6 +24,7 @@ pub const ACCREDITATION: &str = "accreditation/";
 pub const ISSUER_KEY: &str = "issuer-key/";
 pub const COMPROMISE: &str = "compromise/";
 pub const LABORATORY: &str = "laboratory/";
+pub const INDEX: &str = "index/";
 
 pub fn application(application: Code) -> String {
     format!("{APPLICATION}{application}")
@@ -102,6 +103,12 @@ pub fn issuer_key(body: &str, key: &str) -> String {
 /// What one organisation declares of an issuer key.
 pub fn compromise(body: &str, key: &str, organisation: &str) -> String {
     format!("{COMPROMISE}{}/{}/{}", escaped(body), escaped(key), escaped(organisation))
+}
+
+/// Below which the codes of the certificates stand that have these values.
+pub fn index(member: &str, values: &[&str]) -> String {
+    let values: String = values.iter().map(|value| format!("{}/", escaped(value))).collect();
+    format!("{INDEX}{member}/{values}")
 }
 
 /// What a key's record is about, for readers that take in every record. The other way round from the functions above.
@@ -199,6 +206,19 @@ mod tests {
         assert_ne!(scheme("a/b", "c"), scheme("a", "b/c"));
         assert_ne!(scheme("a%2Fb", "c"), scheme("a/b", "c"));
         assert_eq!(scheme("https://x.example/s", "1"), "scheme/https:%2F%2Fx.example%2Fs/1");
+    }
+
+    #[test]
+    fn an_index_holds_its_value_alone() {
+        let (start, end) = range_of(&index("gtin", &["0952", "A/1"]));
+        let among = |values: &[&str]| {
+            let key = format!("{}X", index("gtin", values));
+            start <= key && key < end
+        };
+        assert!(among(&["0952", "A/1"]) && among(&["0952", "A/1", "2"]));
+        for others in [&["0952", "A"][..], &["0952", "A", "1"], &["0952", "A/10"], &["0953", "A/1"]] {
+            assert!(!among(others), "{others:?}");
+        }
     }
 
     #[test]

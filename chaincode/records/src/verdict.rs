@@ -38,6 +38,20 @@ pub enum Verdict {
     },
 }
 
+impl Verdict {
+    /// As the member `result` has it.
+    pub const RESULTS: [&'static str; 3] = ["valid", "notValid", "cannotTell"];
+
+    pub fn result(&self) -> &'static str {
+        let [valid, not_valid, cannot_tell] = Self::RESULTS;
+        match self {
+            Verdict::Valid => valid,
+            Verdict::NotValid { .. } => not_valid,
+            Verdict::CannotTell { .. } => cannot_tell,
+        }
+    }
+}
+
 /// Which rule stops the certificate, since when, by whom and why.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]

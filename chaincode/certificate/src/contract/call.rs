@@ -414,11 +414,15 @@ pub fn certificate(fields: &Object<'_>, report: &mut Report) -> Option<Code> {
 
 /// A field that is the code of a certificate or of an application: of `what`.
 pub fn code_of(fields: &Object<'_>, name: &str, what: &str, report: &mut Report) -> Option<Code> {
-    let node = fields.required(report, name)?;
+    code_at(&fields.required(report, name)?, what, report)
+}
+
+/// A value that is the code of a certificate or of an application: of `what`.
+pub fn code_at(node: &Node<'_>, what: &str, report: &mut Report) -> Option<Code> {
     match parse(node.text(report, LINE)?) {
         Ok(code) => Some(code),
         Err(error) => {
-            report.refuse(&node, &format!("is no {what}: {error}"));
+            report.refuse(node, &format!("is no {what}: {error}"));
             None
         }
     }

@@ -12,7 +12,7 @@ use crate::ledger_time::LedgerTime;
 use crate::record::{Accreditation, Certificate, RecordError, Stop, Superseded, Surveillance, Withdrawal};
 use crate::refusal::Refusal;
 use crate::state::State;
-use crate::verdict::{Case, verdict};
+use crate::verdict::{Case, Verdict, verdict};
 
 /// `certificate:get(certificate[, at])`: anyone; the verdict now, or at a past date, over the times that the events
 /// claim. The contract sees no other; the public verifier also knows when the ledger carried them.
@@ -27,18 +27,9 @@ pub async fn get<S: State>(mut call: Call<'_, S>) -> Result<Vec<u8>, Refusal> {
     let code = code(text)?;
     let certificate = existing(&mut call, code).await?;
     let accreditation_body = call.accreditation_body.clone();
-    let Background { accreditation, superseded, surveillance, logs } =
-        background(&mut call, code, &certificate, &accreditation_body).await?;
-    let issued = certificate.issued.effective_at;
-    let logged: Vec<_> = logs.iter().map(|(party, log)| (*party, log)).collect();
-    let case = Case {
-        valid_from: certificate.valid_from,
-        valid_until: certificate.valid_until,
-        issued,
-        within_accreditation: accreditation.as_ref().is_none_or(|term| term.covers(issued)),
-        surveillance: certificate.surveillance,
-        logs: &logged,
-    };
+    let found = background(&mut call, code, &certificate, &accreditation_body).await?;
+    let (verdict, due) = found.judge(&certificate, moment);
+    let Background { accreditation, superseded, surveillance, logs } = found;
     let periods = |kind| {
         let periods = logs.iter().flat_map(|(_, log)| log.periods());
         periods.filter(move |period| period.kind == kind)
@@ -51,7 +42,7 @@ pub async fn get<S: State>(mut call: Call<'_, S>) -> Result<Vec<u8>, Refusal> {
         "certificate": code,
         "at": moment.time(),
         "times": "claimed",
-        "verdict": verdict(case, moment),
+        "verdict": verdict,
         "body": certificate.body,
         "issued": certificate.issued,
         "validFrom": certificate.valid_from,
@@ -63,7 +54,7 @@ pub async fn get<S: State>(mut call: Call<'_, S>) -> Result<Vec<u8>, Refusal> {
     });
     add(&mut found, "application", certificate.application.map(|application| json!(application)));
     add(&mut found, "category", certificate.category.as_ref().map(|category| json!(category)));
-    add(&mut found, "surveillanceDue", case.surveillance_due(moment).map(|due| json!(due)));
+    add(&mut found, "surveillanceDue", due.map(|due| json!(due)));
     add(&mut found, "surveillance", surveillance.map(|surveillance| json!(surveillance.activities)));
     add(&mut found, "superseded", superseded.map(|superseded| json!(superseded)));
     answer(&found)
@@ -76,6 +67,35 @@ struct Background<'a> {
     surveillance: Option<Surveillance>,
     /// What was done, by whom, over claimed times.
     logs: Vec<(&'a str, EventLog)>,
+}
+
+impl Background<'_> {
+    /// The verdict, and when the next surveillance is due.
+    fn judge(&self, certificate: &Certificate, moment: Moment) -> (Verdict, Option<DateTime>) {
+        let issued = certificate.issued.effective_at;
+        let logs: Vec<_> = self.logs.iter().map(|(party, log)| (*party, log)).collect();
+        let case = Case {
+            valid_from: certificate.valid_from,
+            valid_until: certificate.valid_until,
+            issued,
+            within_accreditation: self.accreditation.as_ref().is_none_or(|term| term.covers(issued)),
+            surveillance: certificate.surveillance,
+            logs: &logs,
+        };
+        (verdict(case, moment), case.surveillance_due(moment))
+    }
+}
+
+/// The verdict as `certificate:get` has it.
+pub async fn verdict_of<S: State>(
+    call: &mut Call<'_, S>,
+    code: Code,
+    certificate: &Certificate,
+    moment: Moment,
+) -> Result<Verdict, Refusal> {
+    let accreditation_body = call.accreditation_body.clone();
+    let found = background(call, code, certificate, &accreditation_body).await?;
+    Ok(found.judge(certificate, moment).0)
 }
 
 async fn background<'a, S: State>(
@@ -146,7 +166,7 @@ async fn background<'a, S: State>(
 }
 
 /// A member that some certificates have.
-fn add(answer: &mut Value, name: &str, value: Option<Value>) {
+pub fn add(answer: &mut Value, name: &str, value: Option<Value>) {
     if let (Some(value), Some(members)) = (value, answer.as_object_mut()) {
         members.insert(name.to_owned(), value);
     }
@@ -214,7 +234,7 @@ async fn existing<S: State>(call: &mut Call<'_, S>, code: Code) -> Result<Certif
     record.ok_or_else(|| Refusal::Unknown(format!("no certificate {code}")))
 }
 
-fn json_of(document: &Bytes) -> Result<Value, Refusal> {
+pub fn json_of(document: &Bytes) -> Result<Value, Refusal> {
     serde_json::from_slice(document)
         .map_err(|error| Refusal::Ledger(format!("the stored document is broken: {error}")))
 }

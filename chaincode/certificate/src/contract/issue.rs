@@ -5,6 +5,7 @@ use serde::Serialize;
 use serde_json::json;
 
 use super::call::{Call, answer};
+use super::index;
 use super::rules::{self, Background};
 use crate::code::Code;
 use crate::date_time::DateTime;
@@ -115,6 +116,7 @@ pub fn store<S: State>(
     put(call, &keys::certificate(code), certificate.encode(), &both);
     let status = keys::status(body, document.status.list, document.status.index);
     put(call, &status, Status { certificate: code, hold: Hold::Issued }.encode(), &both);
+    index::write(call, body, document, application);
     for organisation in [body, &accreditation_body] {
         let alone = KeyPolicy::all(&[organisation]);
         put(call, &keys::stop(code, organisation), Stop::default().encode(), &alone);

@@ -24,6 +24,15 @@ pub struct Product {
     pub serial: Option<String>,
 }
 
+/// To whom the certificate is granted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Client {
+    pub name: String,
+    /// Legal Entity Identifier, ISO 17442.
+    pub lei: Option<String>,
+    pub eori: Option<String>,
+}
+
 /// ISO/IEC 17065, 7.7; UNTP Digital Conformity Credential, `scope`.
 pub fn scheme(subject: &Object<'_>, report: &mut Report) -> Option<Scheme> {
     let scheme = subject.required(report, "scheme").and_then(|node| node.object(report, &["id", "version"]));
@@ -57,8 +66,8 @@ pub fn decision_date(
     Some(decided)
 }
 
-/// The client's name. A demonstration has no client whom a register would know.
-pub fn client<'a>(subject: &Object<'a>, demonstration: bool, report: &mut Report) -> Option<&'a str> {
+/// A demonstration has no client whom a register would know.
+pub fn client(subject: &Object<'_>, demonstration: bool, report: &mut Report) -> Option<Client> {
     if let Some(site) = subject.required(report, "site") {
         site.text(report, LINE);
     }
@@ -70,21 +79,18 @@ pub fn client<'a>(subject: &Object<'a>, demonstration: bool, report: &mut Report
     if lei.is_none() && eori.is_none() && !demonstration {
         report.require(&client, "lei", "is required where no eori stands");
     }
-    if let Some(lei) = lei {
-        lei.text_that(
-            report,
-            is_lei,
-            "must be a Legal Entity Identifier with right check digits (ISO 17442)",
-        );
-    }
-    if let Some(eori) = eori {
+    let lei = lei.and_then(|lei| {
+        lei.text_that(report, is_lei, "must be a Legal Entity Identifier with right check digits (ISO 17442)")
+    });
+    let eori = eori.and_then(|eori| {
         eori.text_that(
             report,
             is_eori,
             "must be an EORI number: country code, then 1 to 15 letters and digits",
-        );
-    }
-    client.required(report, "name")?.text(report, LINE)
+        )
+    });
+    let name = client.required(report, "name")?.text(report, LINE)?;
+    Some(Client { name: name.to_owned(), lei: lei.map(str::to_owned), eori: eori.map(str::to_owned) })
 }
 
 /// GS1 application identifiers 01, 10 and 21; letters of batch and serial keep their case.
