@@ -80,7 +80,7 @@ pub async fn run(args: Args) -> Result<Exit, Failure> {
     match command {
         Command::Template(args) => template::run(args, &network).await,
         Command::Check(args) => check::run(args, &network, json).await,
-        Command::Sign(args) => sign::run(args),
+        Command::Sign(args) => sign::run(args).await,
         Command::Issue(args) => issue::run(args, &network, json).await,
         Command::Grant(args) => grant::run(args, &network, json).await,
         Command::Show(args) => show::show(args, &network, json).await,

@@ -72,6 +72,7 @@ enum Command {
     Chaincode(chaincode::Args),
     Verifier(verifier::Args),
     Portal(portal::command::Args),
+    Signer(signer::command::Args),
     Replay(replay::Args),
     Ledger(ledger::Args),
     Demo(demo::Args),
@@ -152,11 +153,11 @@ async fn run(command: Command) -> Result<Exit, Failure> {
         Command::Verifier(args) => verifier::run(args, metrics()?).await,
         Command::Portal(args) => {
             privacy::keep_files_private();
-            let stopped = || {
-                let mut signals = signals::Signals::listen()?;
-                Ok(async move { signals.received().await })
-            };
             portal::command::run(args, stopped).await
+        }
+        Command::Signer(args) => {
+            privacy::keep_files_private();
+            signer::command::run(args, stopped, ::verifier::now).await
         }
         Command::Replay(args) => replay::run(args),
         Command::Ledger(args) => ledger::run(args),
@@ -169,6 +170,12 @@ async fn run(command: Command) -> Result<Exit, Failure> {
         Command::Demo(args) => demo::run(args).await,
         Command::Bench(args) => bench::run(args).await,
     }
+}
+
+/// Listens for signals from now on; what it returns ends with the first.
+fn stopped() -> Result<impl Future<Output = ()>, Failure> {
+    let mut signals = signals::Signals::listen()?;
+    Ok(async move { signals.received().await })
 }
 
 /// Records metrics from now on; the handle renders them.

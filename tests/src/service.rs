@@ -1,4 +1,4 @@
-//! A chaincode as a service, beside the network.
+//! Other processes beside the network.
 
 use std::{
     io::{BufRead, BufReader},
@@ -7,20 +7,22 @@ use std::{
 
 use crate::nanotrace;
 
-/// `nanotrace chaincode` in a process of its own.
+/// A process that is killed at the end.
 pub struct Service(Child);
 
 impl Service {
+    /// `nanotrace chaincode`.
     pub fn start(address: &str, package_id: &str) -> Self {
-        let mut process = Command::new(nanotrace())
-            .args(["chaincode", "--id", package_id, "--address", address])
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
+        Self::run(&["chaincode", "--id", package_id, "--address", address], "listens on")
+    }
+
+    /// Waits until its first line says that it is `ready`.
+    pub fn run(arguments: &[&str], ready: &str) -> Self {
+        let mut process = Command::new(nanotrace()).args(arguments).stdout(Stdio::piped()).spawn().unwrap();
         let mut output = BufReader::new(process.stdout.take().unwrap());
         let mut line = String::new();
         output.read_line(&mut line).unwrap();
-        assert!(line.contains("listens on"), "{line}");
+        assert!(line.contains(ready), "{line}");
         Self(process)
     }
 }

@@ -139,7 +139,16 @@ fn endorsement_reaches_no_other_stage() {
 #[test]
 fn a_client_links_no_node() {
     none_reaches(
-        &["peer-client", "bench", "issuing", "commands", "certification", "governance", "demonstration"],
+        &[
+            "peer-client",
+            "bench",
+            "issuing",
+            "commands",
+            "certification",
+            "governance",
+            "demonstration",
+            "signer",
+        ],
         &["endorsement", "ledger", "node", "ordering", "rocksdb", "validation"],
     );
 }

@@ -1,0 +1,106 @@
+//! Answers those who may connect.
+
+use std::{io, sync::Arc, time::Duration};
+
+use certificate::DateTime;
+use ed25519_dalek::SigningKey;
+use issuing::sign::{SignError, sign};
+use tokio::{
+    net::{UnixListener, UnixStream},
+    sync::Semaphore,
+};
+
+use crate::{
+    ledger::{Decisions, NotSigned, check},
+    protocol::{self, Answer, Request},
+};
+
+/// Requests at once; those who come later wait.
+const REQUESTS: usize = 8;
+
+/// After a connection could not be taken, for want of descriptors, say.
+const PAUSE: Duration = Duration::from_millis(100);
+
+/// The key, and where decisions are looked up.
+pub struct Signer<D> {
+    key: SigningKey,
+    decisions: D,
+    now: fn() -> DateTime,
+}
+
+impl<D: Decisions> Signer<D> {
+    /// `now` is the clock that proofs are dated by.
+    pub fn new(key: SigningKey, decisions: D, now: fn() -> DateTime) -> Self {
+        Self { key, decisions, now }
+    }
+
+    /// Signs the document if the ledger says that the application is decided on it.
+    pub async fn sign(&self, request: &Request) -> Result<String, NotSigned> {
+        check(&self.decisions.application(request.application).await?, &request.document)?;
+        let refused = |error: SignError| match error {
+            SignError::Rules(rules) => {
+                NotSigned::Refused(rules.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))
+            }
+            error => NotSigned::Refused(error.to_string()),
+        };
+        let signed = sign(&request.document, &self.key, (self.now)()).map_err(refused)?;
+        String::from_utf8(signed).map_err(|error| NotSigned::Refused(error.to_string()))
+    }
+
+    /// Answers until `stopped` ends. Requests that are being answered then are broken off: whoever asked asks again.
+    pub async fn serve(self, listener: UnixListener, stopped: impl Future<Output = ()>) {
+        let (signer, requests) = (Arc::new(self), Arc::new(Semaphore::new(REQUESTS)));
+        let accept = async {
+            loop {
+                // Never closed.
+                let Ok(permit) = Arc::clone(&requests).acquire_owned().await else { return };
+                match listener.accept().await {
+                    Ok((stream, _)) => {
+                        let signer = Arc::clone(&signer);
+                        tokio::spawn(async move {
+                            if let Err(error) = signer.answer(stream).await {
+                                tracing::warn!(%error, "a request was not answered");
+                            }
+                            drop(permit);
+                        });
+                    }
+                    Err(error) => {
+                        tracing::warn!(%error, "a connection was not taken");
+                        tokio::time::sleep(PAUSE).await;
+                    }
+                }
+            }
+        };
+        tokio::select! {
+            () = accept => {}
+            () = stopped => {}
+        }
+    }
+
+    async fn answer(&self, mut stream: UnixStream) -> io::Result<()> {
+        let user = stream.peer_cred()?.uid();
+        let request: Request = match protocol::read(&mut stream, protocol::PROMPT).await {
+            Ok(request) => request,
+            Err(error) => {
+                let refused = Answer::Refused(format!("the request is not understood: {error}"));
+                return protocol::write(&mut stream, &refused).await;
+            }
+        };
+        let application = request.application;
+        let answer = match self.sign(&request).await {
+            Ok(signed) => {
+                tracing::info!(%application, user, "signed");
+                Answer::Signed(signed)
+            }
+            Err(NotSigned::Refused(why)) => {
+                tracing::warn!(%application, user, why, "refused");
+                Answer::Refused(why)
+            }
+            Err(NotSigned::Failed(why)) => {
+                tracing::warn!(%application, user, why, "the ledger did not answer");
+                Answer::Failed(why)
+            }
+        };
+        protocol::write(&mut stream, &answer).await
+    }
+}
