@@ -15,7 +15,7 @@ use crate::pages;
 
 /// Complaints and appeals about applications and certificates (ISO/IEC 17065, 7.13).
 ///
-/// Whoever has a pseudonym on the channel files one; the certification body acknowledges it; a decision-maker of it or an
+/// A person with a pseudonym on the channel files one; the certification body acknowledges it; a decision-maker of it or an
 /// accreditor decides, who had no part in the case. What follows from one that was upheld is done apart: `nanotrace cert stop`,
 /// `lift`, `withdraw`, or a new application.
 ///

@@ -1,4 +1,4 @@
-//! Ids, codes and places that nobody guesses and every run finds again: drawn from the issuer key.
+//! Ids, codes and places that cannot be guessed and every run finds again: drawn from the issuer key.
 
 use certificate::{Code, document::STATUS_LIST_ENTRIES};
 use ed25519_dalek::SigningKey;

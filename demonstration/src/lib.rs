@@ -4,7 +4,7 @@
 //!
 //! # What holds here
 //! - Nothing is done twice. Ids and codes are drawn from the issuer key and the story's name, and each step is chosen by what the ledger says
-//!   of the application: whoever plays again, after an interruption anywhere, goes on where the ledger is (tests
+//!   of the application: a second run, after an interruption anywhere, goes on where the ledger is (tests
 //!   `the_month_is_played_once_however_often_it_is_asked_for`, `a_month_that_is_killed_goes_on_and_does_nothing_twice`).
 //! - A document is made of the ledger and the issuer key alone: it is dated by the review that it rests on. So the document that an
 //!   interrupted run has decided on is the one that the next run signs.

@@ -3,7 +3,7 @@
 //! for itself.
 //!
 //! An update travels between organisations as a file, in the form of Fabric's own tools (`peer channel signconfigtx` and `peer
-//! channel update` read and write the same). Nobody needs another's key.
+//! channel update` read and write the same). No organisation needs another's key.
 //!
 //! # What holds here
 //! - What an update changes is all that it names, and no more is to be signed than Fabric asks for (test
@@ -47,11 +47,11 @@ pub enum GovernanceError {
     #[error("{0} is no certification body of this channel: it has {1}")]
     NoBody(String, String),
     #[error(
-        "{0} is the accreditation body, and cannot be a certification body too: nobody certifies under its own eyes"
+        "{0} is the accreditation body, and cannot be a certification body too: none certifies under its own eyes"
     )]
     IsAccreditation(String),
     #[error(
-        "{0} is the only certification body: without one nobody could change the channel; let another join first"
+        "{0} is the only certification body: without one the channel could not be changed any more; let another join first"
     )]
     LastBody(String),
     #[error(

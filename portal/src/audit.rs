@@ -1,5 +1,5 @@
 //! The audit log: who did what, when, from where, and how it ended. It is only appended to, and each entry's hash covers the
-//! one before, so that whoever changes the past has to change the newest hash too.
+//! one before, so that a writer who changes the past has to change the newest hash too.
 
 use sha2::{Digest, Sha256};
 use sqlx::AnyConnection;

@@ -86,7 +86,7 @@ struct DatabaseArgs {
 
 /// Invite an administrator of an organisation, and print the link.
 ///
-/// Whoever opens the link makes the account: once, and within a week. The administrator then invites colleagues. Exit
+/// The person who opens the link makes the account: once, and within a week. The administrator then invites colleagues. Exit
 /// codes: 0 done, 1 the address has an account already, 2 wrong usage or input, 4 anything else.
 #[derive(clap::Args)]
 struct CreateArgs {
@@ -105,7 +105,7 @@ struct CreateArgs {
 
 /// Check that no entry of the audit log was changed or removed.
 ///
-/// Prints how many entries there are and the hash of the newest. Keep it: whoever can write the whole database could write
+/// Prints how many entries there are and the hash of the newest. Keep it: an attacker who can write the whole database could write
 /// the whole log anew, and only an earlier number and hash would tell. Exit codes: 0 intact, 1 changed, 4 anything else.
 #[derive(clap::Args)]
 struct VerifyArgs {

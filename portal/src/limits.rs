@@ -4,7 +4,7 @@ use std::time::Duration;
 
 /// Requests of one account in a minute; of those who are not logged in, of one address.
 pub const REQUESTS: u32 = 100;
-/// Tries at one e-mail address in a minute, whoever makes them: passwords, recoveries, registrations.
+/// Tries at one e-mail address in a minute, from all browsers: passwords, recoveries, registrations.
 pub const TRIES: u32 = 5;
 /// Accounts and addresses that are counted at once; further ones wait for the next minute.
 pub(crate) const COUNTED: usize = 100_000;

@@ -15,7 +15,7 @@ use crate::{
     store::{self, Mail},
 };
 
-/// How long the outbox is left alone where nobody says that there is something in it.
+/// How long the outbox is left alone where no request says that there is something in it.
 const IDLE: Duration = Duration::from_secs(5);
 /// Seconds until the next try after the first failure; twice as many after each further one, up to an hour.
 const FIRST_PAUSE: i64 = 10;

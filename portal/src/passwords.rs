@@ -19,7 +19,7 @@ pub(crate) struct HashError(String);
 /// Hashes and checks passwords, at most [`limits::HASHES`] at a time.
 pub(crate) struct Passwords {
     turns: Semaphore,
-    /// The hash of a password that nobody has: an unknown address costs as much time as a known one.
+    /// The hash of a password that no account has: an unknown address costs as much time as a known one.
     nobodys: String,
 }
 

@@ -14,7 +14,7 @@ use crate::{server::Signer, socket};
 
 /// Keep the certification body's signing key, and sign what the ledger says is decided.
 ///
-/// A process and a user of its own, so that whoever takes over the portal signs nothing: for each request the body's peer is asked,
+/// A process and a user of its own, so that an attacker who takes over the portal signs nothing: for each request the body's peer is asked,
 /// over this process's own connection profile and identity, whether the application is decided on exactly this document. Ask it with
 /// `nanotrace cert sign --signer SOCKET --application ID`.
 ///

@@ -1,5 +1,5 @@
-//! Keeps a certification body's Ed25519 key apart from whoever serves people: `nanotrace signer`. It signs a document only where the
-//! body's own peer says that an application on the ledger is decided on exactly that document. Whoever takes over the portal, or any
+//! Keeps a certification body's Ed25519 key apart from the programs that serve people: `nanotrace signer`. It signs a document only where the
+//! body's own peer says that an application on the ledger is decided on exactly that document. An attacker who takes over the portal, or any
 //! other program that may connect, gets nothing signed that no decision-maker decided.
 //!
 //! # What holds here

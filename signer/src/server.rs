@@ -47,7 +47,7 @@ impl<D: Decisions> Signer<D> {
         String::from_utf8(signed).map_err(|error| NotSigned::Refused(error.to_string()))
     }
 
-    /// Answers until `stopped` ends. Requests that are being answered then are broken off: whoever asked asks again.
+    /// Answers until `stopped` ends. Requests that are being answered then are broken off: their clients ask again.
     pub async fn serve(self, listener: UnixListener, stopped: impl Future<Output = ()>) {
         let (signer, requests) = (Arc::new(self), Arc::new(Semaphore::new(REQUESTS)));
         let accept = async {

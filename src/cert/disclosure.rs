@@ -54,7 +54,7 @@ pub struct VerifyArgs {
     /// The disclosure; - for standard input.
     file: PathBuf,
     /// A verifier's answer about the certificate, as JSON; - for standard input. The word of a verifier of your own counts, not
-    /// that of whoever disclosed.
+    /// that of the discloser.
     #[arg(long, value_name = "FILE")]
     answer: Option<PathBuf>,
 }

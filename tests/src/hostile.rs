@@ -77,7 +77,7 @@ impl Forgery<'_> {
     }
 }
 
-/// A private write as its transaction announces it. The value itself reaches nobody.
+/// A private write as its transaction announces it. The value itself is sent to no peer.
 fn hashed(key: &str, value: Option<&[u8]>) -> KvWriteHash {
     let hash = |bytes: &[u8]| Bytes::copy_from_slice(&Sha256::digest(bytes));
     KvWriteHash {

@@ -39,7 +39,7 @@ pub struct ConfidentialField {
     pub application: Code,
     /// The field's name.
     pub field: String,
-    /// 128 bits of the client's randomness, in lower-case hex: without it nobody finds a guessed value by its hash.
+    /// 128 bits of the client's randomness, in lower-case hex: without it no guessed value is found by its hash.
     pub salt: String,
     pub value: Value,
 }

@@ -95,7 +95,7 @@ pub fn verify(document: &Json<'_>, key: &VerifyingKey) -> Result<(), ProofError>
     key.verify_strict(&data, &signature).map_err(|_| ProofError::Signature)
 }
 
-/// The hash of a document without its proof, in canonical form: what a signature over it binds, whoever signs.
+/// The hash of a document without its proof, in canonical form: what a signature over it binds, by any key.
 pub fn document_hash(document: &Json<'_>) -> Result<[u8; 32], ProofError> {
     let members = document.as_object().ok_or(ProofError::Document)?;
     Ok(Sha256::digest(to_canonical_without(members, "proof")?).into())

@@ -52,7 +52,7 @@ impl Duty {
         }
     }
 
-    /// One duty or several, joined by commas. A text with a part that names none gives none at all: whoever wrote it
+    /// One duty or several, joined by commas. A text with a part that names none gives none at all: the CA
     /// meant something that this contract does not know.
     pub fn from_attribute(text: &str) -> Vec<Duty> {
         let named = |part| Duty::ALL.into_iter().find(|duty| duty.name() == part);

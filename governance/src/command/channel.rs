@@ -65,7 +65,7 @@ pub struct Submit {
 }
 
 /// Prepare the update that puts revocation lists into an organisation's membership definition on the channel. Its own
-/// administrator signs it, and nobody else.
+/// administrator alone signs it.
 #[derive(clap::Args)]
 pub struct Revocations {
     #[command(flatten)]

@@ -113,7 +113,7 @@ pub(crate) async fn show_registration(Extension(visitor): Extension<Visitor>) ->
     registration_page(&visitor, &empty, None)
 }
 
-/// Sends a link to the address. The account is made when the link is used: nobody holds an address that is not theirs.
+/// Sends a link to the address. The account is made when the link is used: an account's address is its person's.
 pub(crate) async fn register(
     State(site): State<Arc<Site>>,
     Extension(visitor): Extension<Visitor>,
