@@ -118,6 +118,10 @@ fn advice(error: &Error) -> String {
         Error::Gateway(gateway) if gateway.lacks_endorsers() => {
             "\nThis gateway finds no running peer, with the chaincode, of an organisation that must endorse."
         }
+        Error::Gateway(gateway) if gateway.endorsers_differ() => {
+            "\nThe peers named above run another version of the chaincode: nothing was written. Each organisation installs \
+             and serves the same package before it is used."
+        }
         Error::NotCommitted(invalid) if invalid.is_conflict() => {
             "\nSomebody else changed the same record at the same time: try again."
         }
@@ -129,4 +133,36 @@ fn advice(error: &Error) -> String {
 /// A connection profile, or what it names, that cannot be used.
 pub fn usage(error: ProfileError) -> Failure {
     Failure::usage(error.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use peer_client::{Detail, GatewayError, Step};
+
+    use super::*;
+
+    /// As a gateway of Fabric 2.5 or 3.1 says it.
+    #[test]
+    fn peers_with_different_versions_are_called_so() {
+        let detail = Detail {
+            address: "peer0.accreditation.example:7051".into(),
+            msp_id: "AccreditationMSP".into(),
+            message: "ProposalResponsePayloads do not match".into(),
+        };
+        let error = GatewayError {
+            step: Step::Endorse,
+            transaction_id: "7be1".into(),
+            code: Code::Aborted,
+            message: "failed to collect enough transaction endorsements, see attached details for more info"
+                .into(),
+            details: vec![detail],
+        };
+        let failure = Failure::from(CallError::from(Error::Gateway(Box::new(error))));
+        let said = failure.to_string();
+        assert!(
+            said.contains("AccreditationMSP") && said.contains("another version of the chaincode"),
+            "{said}"
+        );
+        assert_eq!(failure.exit, Exit::Failure);
+    }
 }

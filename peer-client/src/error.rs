@@ -93,6 +93,13 @@ impl GatewayError {
         let is_away = |detail: &Detail| detail.message.contains("code = Unavailable");
         self.step == Step::Endorse && (cannot_plan || self.details.iter().any(is_away))
     }
+
+    /// Two endorsers answered the same proposal differently: their chaincodes are not the same program
+    /// (`internal/pkg/gateway/endorse.go`).
+    pub fn endorsers_differ(&self) -> bool {
+        let differs = |detail: &Detail| detail.message.contains("ProposalResponsePayloads do not match");
+        self.step == Step::Endorse && self.details.iter().any(differs)
+    }
 }
 
 impl fmt::Display for GatewayError {

@@ -88,7 +88,7 @@ async fn of_registry<S: State>(call: Call<'_, S>, function: &str) -> Result<Vec<
         "laboratory:changeScope" => laboratory::change_scope(call).await,
         "laboratory:get" => laboratory::get(call).await,
         "laboratory:list" => laboratory::list(call).await,
-        _ => Err(Refusal::Unknown("the registry has no such function".into())),
+        _ => Err(Refusal::Unknown(format!("the registry has no such function in version {VERSION}"))),
     }
 }
 
@@ -164,6 +164,6 @@ pub fn part_of(function: &str) -> Part {
 fn no_such_function(function: &str) -> String {
     match part_of(function) {
         Part::Registry => format!("it is a function of the chaincode {REGISTRY}"),
-        Part::Body => "the contract has no such function".to_owned(),
+        Part::Body => format!("the contract has no such function in version {VERSION}"),
     }
 }
