@@ -138,7 +138,7 @@ async fn serve(args: ServeArgs, shutdown: impl Future<Output = ()>) -> Result<Ex
     }
     let post = Post::new(&args.sender, &args.mail).map_err(|error| Failure::usage(error.to_string()))?;
     let database = open(&args.database).await?;
-    let config = Config { listen: args.listen, base: args.url, database, post };
+    let config = Config { listen: args.listen, base: args.url, database, post, is_demonstration: false };
     let server = Server::bind(config).await.map_err(|error| Failure::during("starting the portal", error))?;
     output::line(format!("The portal answers at {}.\nCtrl-C stops it.", server.base()))?;
     server.run(shutdown).await;

@@ -88,20 +88,20 @@ fn server(url: &Url) -> Result<Way, PostError> {
 }
 
 /// Sends what waits, and forgets what has expired, for as long as it is polled.
-pub(crate) async fn run(database: Database, post: Post, posted: Arc<Notify>) {
+pub(crate) async fn run(database: Database, post: Post, posted: Arc<Notify>, is_demonstration: bool) {
     loop {
-        if let Err(error) = work(&database, &post).await {
+        if let Err(error) = work(&database, &post, is_demonstration).await {
             tracing::error!(%error, "the outbox cannot be read; it is tried again");
         }
         let _ = tokio::time::timeout(IDLE, posted.notified()).await;
     }
 }
 
-async fn work(database: &Database, post: &Post) -> Result<(), sqlx::Error> {
+async fn work(database: &Database, post: &Post, is_demonstration: bool) -> Result<(), sqlx::Error> {
     store::forget_expired(database, now()).await?;
     for mail in store::due_mails(database, now()).await? {
         match post.send(&mail).await {
-            Ok(()) => store::mark_sent(database, &mail.id).await?,
+            Ok(()) => store::mark_sent(database, &mail.id, is_demonstration).await?,
             Err(error) => {
                 tracing::warn!(mail = mail.id, error, "a mail could not be sent; it is tried again");
                 let doubled = FIRST_PAUSE.checked_shl(u32::try_from(mail.tries).unwrap_or(0).min(20));

@@ -179,7 +179,7 @@ pub(crate) async fn set_email(change: &mut Change, account: &str, email: &str) -
     Ok(())
 }
 
-async fn grant(
+pub(crate) async fn grant(
     connection: &mut AnyConnection,
     account: &str,
     role: &str,

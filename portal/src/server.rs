@@ -31,6 +31,8 @@ pub struct Config {
     pub base: Option<BaseUrl>,
     pub database: Database,
     pub post: Post,
+    /// Whether it shows to everybody what mails say, says so on each page, and lets in by links (`admit`).
+    pub is_demonstration: bool,
 }
 
 /// A portal that listens.
@@ -53,7 +55,7 @@ impl Server {
             Some(base) => base,
             None => own.parse().map_err(io::Error::other)?,
         };
-        let site = Site::new(base, config.database).map_err(io::Error::other)?;
+        let site = Site::new(base, config.database, config.is_demonstration).map_err(io::Error::other)?;
         Ok(Self { listener, site: Arc::new(site), post: config.post })
     }
 
@@ -69,7 +71,8 @@ impl Server {
     /// Serves until `shutdown` completes, then lets requests that have begun finish.
     pub async fn run(self, shutdown: impl Future<Output = ()>) {
         let router = web::router(self.site.clone());
-        let mails = mail::run(self.site.database().clone(), self.post, self.site.posted().clone());
+        let (database, posted) = (self.site.database().clone(), self.site.posted().clone());
+        let mails = mail::run(database, self.post, posted, self.site.is_demonstration());
         let (stop, stopping) = watch::channel(false);
         let mut connections = JoinSet::new();
         tokio::select! {

@@ -127,10 +127,13 @@ pub(crate) enum Purpose {
     Invite,
     Recover,
     Email,
+    /// Of a demonstration: it logs in.
+    Welcome,
 }
 
 impl Purpose {
-    const ALL: [Purpose; 4] = [Purpose::Register, Purpose::Invite, Purpose::Recover, Purpose::Email];
+    const ALL: [Purpose; 5] =
+        [Purpose::Register, Purpose::Invite, Purpose::Recover, Purpose::Email, Purpose::Welcome];
 
     fn name(self) -> &'static str {
         match self {
@@ -138,12 +141,13 @@ impl Purpose {
             Purpose::Invite => "invite",
             Purpose::Recover => "recover",
             Purpose::Email => "email",
+            Purpose::Welcome => "welcome",
         }
     }
 
     fn seconds(self) -> i64 {
         match self {
-            Purpose::Invite => limits::INVITATION_SECONDS,
+            Purpose::Invite | Purpose::Welcome => limits::INVITATION_SECONDS,
             _ => limits::LINK_SECONDS,
         }
     }
@@ -272,11 +276,36 @@ pub(crate) async fn due_mails(database: &Database, now: i64) -> Result<Vec<Mail>
     Ok(rows.into_iter().map(mail).collect())
 }
 
-/// A mail that is sent is kept without its text: a link in it is a secret.
-pub(crate) async fn mark_sent(database: &Database, id: &str) -> Result<(), sqlx::Error> {
-    let update = sqlx::query("UPDATE outbox SET due_at = NULL, body = '', tries = tries + 1 WHERE id = $1");
+/// A mail that is sent is kept without its text: a link in it is a secret. A demonstration shows it.
+pub(crate) async fn mark_sent(
+    database: &Database,
+    id: &str,
+    is_demonstration: bool,
+) -> Result<(), sqlx::Error> {
+    let update = match is_demonstration {
+        true => sqlx::query("UPDATE outbox SET due_at = NULL, tries = tries + 1 WHERE id = $1"),
+        false => sqlx::query("UPDATE outbox SET due_at = NULL, body = '', tries = tries + 1 WHERE id = $1"),
+    };
     update.bind(id).execute(database.pool()).await?;
     Ok(())
+}
+
+/// A mail as a demonstration shows it.
+#[derive(Clone, Debug)]
+pub(crate) struct KeptMail {
+    pub recipient: String,
+    pub subject: String,
+    pub body: String,
+    pub created_at: i64,
+}
+
+pub(crate) async fn newest_mails(database: &Database) -> Result<Vec<KeptMail>, sqlx::Error> {
+    let select = sqlx::query_as(
+        "SELECT recipient, subject, body, created_at FROM outbox ORDER BY created_at DESC, id LIMIT 50",
+    );
+    let rows: Vec<(String, String, String, i64)> = select.fetch_all(database.pool()).await?;
+    let mail = |(recipient, subject, body, created_at)| KeptMail { recipient, subject, body, created_at };
+    Ok(rows.into_iter().map(mail).collect())
 }
 
 pub(crate) async fn mark_failed(database: &Database, id: &str, due_at: i64) -> Result<(), sqlx::Error> {

@@ -1,6 +1,7 @@
 //! The pages, and who may see which: one list of routes, one guard before all of them.
 
 mod administration;
+mod demonstration;
 mod entrance;
 mod forms;
 mod guard;
@@ -41,10 +42,11 @@ pub(crate) struct Site {
     requests: Rates,
     tries: Rates,
     posted: Arc<Notify>,
+    is_demonstration: bool,
 }
 
 impl Site {
-    pub fn new(base: BaseUrl, database: Database) -> Result<Self, HashError> {
+    pub fn new(base: BaseUrl, database: Database, is_demonstration: bool) -> Result<Self, HashError> {
         Ok(Self {
             relying_party: RelyingParty::new(&base),
             base,
@@ -53,6 +55,7 @@ impl Site {
             requests: Rates::new(crate::limits::REQUESTS),
             tries: Rates::new(crate::limits::TRIES),
             posted: Arc::new(Notify::new()),
+            is_demonstration,
         })
     }
 
@@ -62,6 +65,10 @@ impl Site {
 
     pub fn database(&self) -> &Database {
         &self.database
+    }
+
+    pub fn is_demonstration(&self) -> bool {
+        self.is_demonstration
     }
 
     /// Told when a mail waits.
@@ -138,14 +145,24 @@ fn table() -> Vec<Route> {
     ]
 }
 
-/// Every page there is, for who checks that each is guarded.
+/// What a demonstration has besides.
+fn demonstration() -> Vec<Route> {
+    vec![
+        shown("/welcome", Access::Everybody, demonstration::show_welcome),
+        sent("/welcome", Access::Everybody, demonstration::welcome),
+        shown("/outbox", Access::Everybody, demonstration::outbox),
+    ]
+}
+
+/// Every page there is, those of a demonstration apart, for who checks that each is guarded.
 pub fn routes() -> Vec<RouteOf> {
     table().into_iter().map(|route| route.of).collect()
 }
 
 pub(crate) fn router(site: Arc<Site>) -> Router {
     let mut router = Router::new();
-    for Route { of, handler } in table() {
+    let more = if site.is_demonstration { demonstration() } else { Vec::new() };
+    for Route { of, handler } in table().into_iter().chain(more) {
         let guard = from_fn_with_state((site.clone(), of.access), guard::guard);
         router = router.route(of.path, handler.layer(guard));
     }

@@ -814,7 +814,7 @@ async fn what_would_be_unsafe_does_not_start() {
     let post =
         portal::Post::new("portal@example.com", folder.path().join("mails").to_str().unwrap()).unwrap();
     let listen = "0.0.0.0:0".parse().unwrap();
-    let config = portal::Config { listen, base: None, database, post };
+    let config = portal::Config { listen, base: None, database, post, is_demonstration: false };
     assert!(portal::Server::bind(config).await.is_err(), "plain HTTP on a network");
     let elsewhere = portal::Database::open("postgres://portal@192.0.2.1/portal?sslmode=require").await;
     assert!(matches!(elsewhere, Err(portal::DatabaseError::NoTls)));
@@ -824,4 +824,66 @@ async fn what_would_be_unsafe_does_not_start() {
     ));
     assert!(portal::Post::new("portal@example.com", "smtp://127.0.0.1:2525").is_ok());
     assert!(matches!(portal::Post::new("a\r\nb@c", "smtp://127.0.0.1"), Err(portal::PostError::Sender(_))));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_demonstration_lets_in_by_links_and_says_what_it_is() {
+    let portal = Portal::demonstration().await;
+    let all = ["CertBodyMSP", "AccreditationMSP", "LabMSP"].map(str::to_owned);
+    let entrances = portal::admit(&portal.database, &portal.base, &all).await.unwrap();
+    let parts = entrances.iter().map(|entrance| entrance.part).collect::<Vec<_>>();
+    assert_eq!(parts.len(), 8);
+    assert_eq!(portal.count("accounts").await, 8);
+    let path = |at: usize| entrances[at].link.strip_prefix(&portal.base.to_string()).unwrap().to_owned();
+    for (at, part) in parts.iter().enumerate() {
+        let mut browser = portal.browser();
+        let token = path(at).replace("/welcome?token=", "");
+        assert!(browser.get(&path(at)).await.body.contains("Come in"), "{part}");
+        assert_eq!(browser.post("/welcome", &[("token", &token)]).await.status, 303, "{part}");
+        assert_eq!(
+            browser.post("/welcome", &[("token", &token)]).await.status,
+            410,
+            "{part}: a link works once"
+        );
+        if *part != "applicant" {
+            assert_eq!(
+                browser.get("/account").await.header("location"),
+                "/passkey?next=%2Faccount",
+                "{part}"
+            );
+            assert_eq!(browser.make_passkey("A key").await.status, 303, "{part}");
+        }
+        assert_eq!(browser.get("/account").await.status, 200, "{part}");
+        for page in ["/", "/account", "/there/is/no/such/page"] {
+            assert!(browser.get(page).await.body.contains("one portal serves all organisations"), "{page}");
+        }
+    }
+    // No password opens these accounts, the empty one least of all.
+    for password in ["", PASSWORD] {
+        assert_eq!(portal.browser().log_in("reviewer@body.example", password).await.status, 422);
+    }
+    // Another start: the same people, other links.
+    let later = portal::admit(&portal.database, &portal.base, &all).await.unwrap();
+    assert_eq!(portal.count("accounts").await, 8);
+    assert!(later.iter().zip(&entrances).all(|(new, old)| new.link != old.link));
+    portal.browser().post("/recover", &[("email", "reviewer@body.example")]).await;
+    portal.mail("reviewer@body.example", "/reset?token=").await;
+    let outbox = portal.browser().get("/outbox").await;
+    assert!(outbox.body.contains(&format!("<a href=\"{}/reset?token=", portal.base)), "{}", outbox.body);
+    // Where the organisations are others, so are the people.
+    let alone = Portal::demonstration().await;
+    assert_eq!(portal::admit(&alone.database, &alone.base, &[]).await.unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn a_portal_in_earnest_has_no_pages_of_a_demonstration() {
+    let portal = Portal::on_sqlite().await;
+    let entrances = portal::admit(&portal.database, &portal.base, &[]).await.unwrap();
+    let path = entrances[0].link.strip_prefix(&portal.base.to_string()).unwrap().to_owned();
+    let mut browser = portal.browser();
+    assert_eq!(browser.get(&path).await.status, 404);
+    let token = path.replace("/welcome?token=", "");
+    assert_eq!(browser.post("/welcome", &[("token", &token)]).await.status, 404);
+    assert_eq!(browser.get("/outbox").await.status, 404);
+    assert!(!browser.get("/").await.body.contains("one portal serves"));
 }

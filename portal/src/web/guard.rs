@@ -15,7 +15,7 @@ use tokio::time::timeout;
 use url::form_urlencoded;
 
 use super::{
-    Access, Site,
+    Access, Site, demonstration,
     pages::{self, Frame},
     rates::Rate,
     reply,
@@ -50,6 +50,7 @@ pub(crate) async fn guard(
             .await
             .unwrap_or_else(|_| StatusCode::REQUEST_TIMEOUT.into_response())
     };
+    let answer = if site.is_demonstration { demonstration::noted(answer).await } else { answer };
     let mut answer = reply::secured(answer, &site.base);
     write_rate(answer.headers_mut(), rate);
     if let Some(cookie) = new_secret.and_then(|secret| visitor::form_cookie(&site.base, &secret)) {

@@ -6,9 +6,10 @@ use time::{OffsetDateTime, macros::format_description};
 use super::visitor::Visitor;
 use crate::{
     audit::Row,
+    base_url::BaseUrl,
     passkeys::store::Passkey,
     people::{Account, Person},
-    store::Session,
+    store::{KeptMail, Session},
 };
 
 /// What every page shows around its content.
@@ -255,6 +256,35 @@ fn with_addresses(text: &str, people: &[Person]) -> String {
         words.push(person.map_or(word, |person| &person.email));
     }
     words.join(" ")
+}
+
+#[derive(Template)]
+#[template(path = "outbox.html")]
+pub(crate) struct OutboxPage {
+    pub frame: Frame,
+    pub mails: Vec<ShownMail>,
+}
+
+pub(crate) struct ShownMail {
+    pub recipient: String,
+    pub subject: String,
+    pub at: String,
+    pub lines: Vec<MailLine>,
+}
+
+/// A line of a mail's text: a link to this portal, or words.
+pub(crate) struct MailLine {
+    pub text: String,
+    pub is_link: bool,
+}
+
+impl ShownMail {
+    pub fn of(mail: KeptMail, base: &BaseUrl) -> Self {
+        let start = format!("{base}/");
+        let line = |text: &str| MailLine { text: text.to_owned(), is_link: text.starts_with(&start) };
+        let lines = mail.body.lines().filter(|text| !text.is_empty()).map(line).collect();
+        Self { recipient: mail.recipient, subject: mail.subject, at: moment(mail.created_at), lines }
+    }
 }
 
 /// A time as pages show it, in UTC.

@@ -41,12 +41,12 @@ impl Portal {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("a portal?.db");
         let url = format!("sqlite://{}?mode=rwc", path.to_str().unwrap().replace('?', "%3F"));
-        Self::start(folder, path.to_str().unwrap(), &url, None).await
+        Self::start(folder, path.to_str().unwrap(), &url, None, false).await
     }
 
     pub async fn on_postgres(cluster: &Postgres, name: &str) -> Self {
         let url = cluster.create(name).await;
-        Self::start(tempfile::tempdir().unwrap(), &url, &url, None).await
+        Self::start(tempfile::tempdir().unwrap(), &url, &url, None, false).await
     }
 
     /// Behind a proxy that answers at `https://portal.example`.
@@ -55,14 +55,29 @@ impl Portal {
         let path = folder.path().join("portal.db");
         let url = format!("sqlite://{}?mode=rwc", path.to_str().unwrap());
         let base = Some("https://portal.example".parse().unwrap());
-        Self::start(folder, path.to_str().unwrap(), &url, base).await
+        Self::start(folder, path.to_str().unwrap(), &url, base, false).await
     }
 
-    async fn start(folder: TempDir, location: &str, url: &str, base: Option<BaseUrl>) -> Self {
+    /// As `nanotrace up` starts it.
+    pub async fn demonstration() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("portal.db");
+        let url = format!("sqlite://{}?mode=rwc", path.to_str().unwrap());
+        Self::start(folder, path.to_str().unwrap(), &url, None, true).await
+    }
+
+    async fn start(
+        folder: TempDir,
+        location: &str,
+        url: &str,
+        base: Option<BaseUrl>,
+        is_demonstration: bool,
+    ) -> Self {
         let database = Database::open(location).await.unwrap();
         let post = Post::new("portal@example.com", folder.path().join("mails").to_str().unwrap()).unwrap();
         let listen = "127.0.0.1:0".parse().unwrap();
-        let server = Server::bind(Config { listen, base, database: database.clone(), post }).await.unwrap();
+        let config = Config { listen, base, database: database.clone(), post, is_demonstration };
+        let server = Server::bind(config).await.unwrap();
         let (address, base) = (server.address().unwrap(), server.base().clone());
         let (stop, stopped) = oneshot::channel();
         tokio::spawn(server.run(async move { drop(stopped.await) }));
