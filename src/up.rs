@@ -5,6 +5,7 @@ mod deploy;
 mod greeting;
 mod ledger_time;
 mod material;
+mod portal;
 mod servers;
 
 use std::{
@@ -35,11 +36,12 @@ use data_dir::DataDir;
 pub use data_dir::PROCESS_ID;
 
 /// Run a Fabric-compatible network of five organisations, the certificate chaincode and the public
-/// verifier in this process.
+/// verifier in this process, with a portal for people beside it.
 ///
 /// The first start makes keys, a genesis block and demonstration certificates; later starts go on from
 /// the same ledger. Stop with Ctrl-C. Everything lies in the data directory; the file network.json in it
-/// tells clients where the servers are.
+/// tells clients where the servers are. One portal
+/// serves all organisations here; each start prints links that let in as a person of each role, once.
 #[derive(clap::Args)]
 pub struct Args {
     /// Where keys, ledger and read model are kept.
@@ -63,6 +65,8 @@ pub struct Args {
     /// sign offline may need more time between endorsement and submission.
     #[arg(long, value_name = "SECONDS", default_value_t = 3600)]
     time_window: u64,
+    #[command(flatten)]
+    portal: portal::PortalArgs,
     #[command(flatten)]
     proxy: ProxyArgs,
     /// Start with an empty ledger and new keys, after asking.
@@ -137,6 +141,11 @@ pub async fn run(args: Args, metrics: PrometheusHandle) -> Result<Exit, Failure>
         .map_err(|error| Failure::during("writing the connection profile", error))?;
     let profile = load_profile(&args.data_dir)?;
 
+    // It begins meanwhile: what the ledger does first and what the portal does first are independent.
+    let portal = args.portal.address(args.port).map(|listen| {
+        let (data_dir, profile) = (args.data_dir.clone(), profile.clone());
+        tokio::spawn(async move { portal::start(&data_dir, listen, &profile).await })
+    });
     let peers = node.peers.clone();
     let prepared = tokio::select! {
         // A failure of the node comes first: it is the cause of what fails here.
@@ -144,8 +153,21 @@ pub async fn run(args: Args, metrics: PrometheusHandle) -> Result<Exit, Failure>
         stopped = until_stopped(&mut node, &mut signals) => stopped.map(Some),
         prepared = prepare(&args, &profile, &peers, &chaincodes, &obstacle) => prepared.map(|()| None),
     };
+    let portal = match portal {
+        Some(task) => {
+            let started = task.await;
+            started.unwrap_or_else(|error| Err(Failure::during("starting the portal", error))).map(Some)
+        }
+        None => Ok(None),
+    };
+    let (portal, prepared) = match portal {
+        Ok(portal) => (portal, prepared),
+        Err(failure) => (None, prepared.and(Err(failure))),
+    };
+    let greet =
+        || greeting::print(&args.data_dir, &profile, &node, &public, portal.as_ref(), started.elapsed());
     let ended = match prepared {
-        Ok(None) => match greeting::print(&args.data_dir, &profile, &node, &public, started.elapsed()) {
+        Ok(None) => match greet() {
             Ok(()) => tokio::select! {
                 stopped = until_stopped(&mut node, &mut signals) => stopped,
                 never = ledger_time::keep_moving(&profile, &served) => match never {},
@@ -156,6 +178,9 @@ pub async fn run(args: Args, metrics: PrometheusHandle) -> Result<Exit, Failure>
         Err(failure) => Err(failure),
     };
     obstacle.send_replace(Some("the node stops".to_owned()));
+    if let Some(portal) = portal {
+        portal.running.stop().await;
+    }
     // The verifier answers as long as the node lives; the chaincode serves what is under way.
     node.stop().await;
     tokio::join!(verifier.stop(), async {

@@ -14,7 +14,7 @@ use node::Node;
 use peer_client::ConnectionProfile;
 use verifier::{BaseUrl, link, product_link, qr::Qr};
 
-use super::servers::Public;
+use super::{portal::Portal, servers::Public};
 use crate::{
     cert::{output, subject},
     demo,
@@ -27,6 +27,7 @@ pub fn print(
     profile: &ConnectionProfile,
     node: &Node,
     public: &Public,
+    portal: Option<&Portal>,
     elapsed: Duration,
 ) -> Result<(), Failure> {
     output::line("NanoTrace is running. Ctrl-C stops it.\n")?;
@@ -35,6 +36,9 @@ pub fn print(
     output::line(format!("  channel      {} at block {block}", profile.channel))?;
     output::line(format!("  genesis      {}", profile.genesis))?;
     output::line(format!("  verifier     {}", public.base))?;
+    if let Some(portal) = portal {
+        output::line(format!("  portal       {}", portal.base))?;
+    }
     output::line(format!("  operations   http://{}/metrics", public.operations))?;
     for organisation in &profile.organisations {
         output::line(format!("  gateway      {:<22} {}", organisation.gateway.address, organisation.name))?;
@@ -42,10 +46,24 @@ pub fn print(
     output::line(format!("  orderer      {}", profile.orderer.address))?;
     output::line(format!("  data         {}", data_dir.display()))?;
     output::line(format!("  ready after  {} ms", elapsed.as_millis()))?;
+    if let Some(portal) = portal {
+        print_entrances(portal)?;
+    }
     match fs::read(demo::certificate_file(profile)) {
         Ok(document) => print_certificate(data_dir, profile, &public.base, &document),
         Err(_) => Ok(()),
     }
+}
+
+/// Prints how the people of the portal get in.
+fn print_entrances(portal: &Portal) -> Result<(), Failure> {
+    let demonstration = "The portal is a demonstration: one serves all organisations. Each of these links lets in once; \
+                         passkeys let in later.";
+    output::line(format!("\n{demonstration}\n"))?;
+    for entrance in &portal.entrances {
+        output::line(format!("  {:<14} {}", entrance.part, entrance.link))?;
+    }
+    output::line(format!("  {:<14} {}/outbox", "mails", portal.base))
 }
 
 /// Says what opening the ledger had to mend; nothing after a clean stop.

@@ -68,6 +68,7 @@ pub fn reset(data_dir: &Path, yes: bool) -> Result<bool, Failure> {
     let parts = [
         LEDGER,
         "verifier",
+        super::portal::FOLDER,
         demonstration::FOLDER,
         CRYPTO_CONFIG,
         GENESIS,

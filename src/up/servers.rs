@@ -197,6 +197,10 @@ pub struct Running {
 }
 
 impl Running {
+    pub fn new(stop: oneshot::Sender<()>, task: JoinHandle<()>) -> Self {
+        Self { stop, task }
+    }
+
     pub async fn stop(self) {
         // A server that has stopped by itself no longer listens.
         let _ = self.stop.send(());

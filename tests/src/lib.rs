@@ -146,7 +146,7 @@ impl Network {
 
     /// Starts the network in a folder as this command does, which `nanotrace up` with further arguments is appended to.
     pub fn start_by(mut command: Command, directory: &Path) -> Self {
-        command.args(["up", "--port", "0", "--verifier", "127.0.0.1:0", "--demo", "one"]);
+        command.args(["up", "--port", "0", "--verifier", "127.0.0.1:0", "--no-portal", "--demo", "one"]);
         Self::start_as(command, directory)
     }
 
@@ -177,6 +177,9 @@ impl Network {
     fn command(directory: &Path, arguments: &[&str]) -> Command {
         let mut command = Command::new(nanotrace());
         command.args(["up", "--port", "0", "--verifier", "127.0.0.1:0", "--data-dir"]).arg(directory);
+        if !arguments.contains(&"--portal") {
+            command.arg("--no-portal");
+        }
         if !arguments.contains(&"--demo") {
             command.args(["--demo", "one"]);
         }

@@ -39,7 +39,7 @@ impl Process {
     /// Goes on with a network; no file of it may become larger than `limit`.
     fn start(directory: &Path, limit: Option<u64>) -> Self {
         let mut process = nanotrace_with_files_up_to(limit)
-            .args(["up", "--port", "0", "--verifier", "127.0.0.1:0", "--data-dir"])
+            .args(["up", "--port", "0", "--verifier", "127.0.0.1:0", "--no-portal", "--data-dir"])
             .arg(directory)
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())

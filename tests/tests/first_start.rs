@@ -101,7 +101,7 @@ fn a_full_disk_at_any_moment_of_the_first_start_is_survived() {
     let folder = tempfile::tempdir().unwrap();
     for limit in [0, 100, 1_000, 3_000, 10_000, 30_000, 60_000, 100_000] {
         let output = nanotrace_with_files_up_to(Some(limit))
-            .args(["up", "--port", "0", "--verifier", "127.0.0.1:0"])
+            .args(["up", "--port", "0", "--verifier", "127.0.0.1:0", "--no-portal"])
             .env("NANOTRACE_DATA", folder.path())
             .output()
             .unwrap();

@@ -65,3 +65,63 @@ fn what_would_send_passwords_in_the_clear_is_refused() {
     let output = run(folder.path(), &["audit", "verify", "--database", "postgres://portal@192.0.2.1/portal"]);
     assert!(String::from_utf8_lossy(&output.stderr).contains("sslmode=verify-full"));
 }
+
+/// What `up` says until it says this.
+fn said_until(output: &mut BufReader<std::process::ChildStdout>, end: &str) -> String {
+    let mut said = String::new();
+    while !said.contains(end) {
+        assert!(output.read_line(&mut said).unwrap() > 0, "it ended: {said}");
+    }
+    said
+}
+
+#[test]
+fn a_network_starts_its_portal_and_prints_who_gets_in() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut links = Vec::new();
+    for start in ["first", "second"] {
+        let mut network = Command::new(nanotrace())
+            .args(["up", "--port", "0", "--verifier", "127.0.0.1:0", "--demo", "none", "--data-dir"])
+            .arg(folder.path())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let said = said_until(&mut BufReader::new(network.stdout.take().unwrap()), "/outbox");
+        let base = said.lines().find_map(|line| line.trim().strip_prefix("portal ")).unwrap().trim();
+        let address = base.replace("http://localhost:", "127.0.0.1:");
+        let parts = [
+            "applicant",
+            "evaluator",
+            "reviewer",
+            "decision-maker",
+            "auditor",
+            "administrator",
+            "laboratory",
+        ];
+        for part in parts.into_iter().chain(["accreditor"]) {
+            let line = said.lines().find_map(|line| line.trim().strip_prefix(part)).unwrap();
+            let link = line.trim().strip_prefix(base).unwrap().to_owned();
+            let (status, page) = get_with_status(&address, &link);
+            assert!(status == 200 && page.contains("Come in"), "{start}, {part}: {page}");
+            assert!(page.contains("one portal serves all organisations"), "{page}");
+            links.push(link);
+        }
+        if start == "second" {
+            assert_eq!(
+                get_with_status(&address, links.first().unwrap()).0,
+                410,
+                "a later start ends earlier links"
+            );
+        }
+        assert_eq!(get_with_status(&address, "/outbox").0, 200);
+        interrupt(network.id());
+        assert_eq!(network.wait().unwrap().code(), Some(0));
+    }
+    links.sort();
+    links.dedup();
+    assert_eq!(links.len(), 16);
+    let database = folder.path().join("portal/portal.db");
+    let said =
+        assert_success(&run(folder.path(), &["audit", "verify", "--database", database.to_str().unwrap()]));
+    assert!(said.starts_with("Intact: 2 entries"), "{said}");
+}

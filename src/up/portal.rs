@@ -1,0 +1,76 @@
+//! The portal of the demonstration, beside the verifier: one for all organisations.
+
+use std::{
+    net::{Ipv4Addr, SocketAddr, TcpListener},
+    path::Path,
+};
+
+use peer_client::ConnectionProfile;
+use portal::{BaseUrl, Config, Database, Entrance, Post, Server};
+use tokio::sync::oneshot;
+
+use super::servers::Running;
+use crate::exit::{Exit, Failure};
+
+/// Its folder in the data directory.
+pub const FOLDER: &str = "portal";
+/// As `nanotrace portal` has it.
+const PORT: u16 = 8090;
+
+#[derive(Clone, clap::Args)]
+pub struct PortalArgs {
+    /// The port of the portal, which answers at http://localhost; 0 is any free one. [default: 8090, or any free one where
+    /// that is taken or --port is 0]
+    #[arg(long, value_name = "PORT")]
+    portal: Option<u16>,
+    /// Start no portal.
+    #[arg(long, conflicts_with = "portal")]
+    no_portal: bool,
+}
+
+/// A portal that runs.
+pub struct Portal {
+    pub running: Running,
+    pub base: BaseUrl,
+    /// How its people get in.
+    pub entrances: Vec<Entrance>,
+}
+
+impl PortalArgs {
+    /// Where it listens; none where it is left out. `first` is the first port of the network.
+    pub fn address(&self, first: u16) -> Option<SocketAddr> {
+        let here = |port| SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+        let is_free = || TcpListener::bind(here(PORT)).is_ok();
+        let port = match self.portal {
+            Some(port) => port,
+            None if first != 0 && is_free() => PORT,
+            None => 0,
+        };
+        (!self.no_portal).then(|| here(port))
+    }
+}
+
+/// Starts it, with people of the network's organisations.
+pub async fn start(
+    data_dir: &Path,
+    listen: SocketAddr,
+    profile: &ConnectionProfile,
+) -> Result<Portal, Failure> {
+    let folder = data_dir.join(FOLDER);
+    durable::create_private_folder(&folder).map_err(|error| Failure::during(folder.display(), error))?;
+    let failed = |error: &dyn std::error::Error| {
+        let advice = "--no-portal starts the network without it.";
+        Failure::new(Exit::Failure, format!("starting the portal: {error}\n{advice}"))
+    };
+    let path = |name: &str| folder.join(name).to_string_lossy().into_owned();
+    let database = Database::open(&path("portal.db")).await.map_err(|error| failed(&error))?;
+    let post = Post::new("portal@localhost", &path("mails")).map_err(|error| failed(&error))?;
+    let config = Config { listen, base: None, database: database.clone(), post, is_demonstration: true };
+    let server = Server::bind(config).await.map_err(|error| failed(&error))?;
+    let base = server.base().clone();
+    let organisations = profile.organisations.iter().map(|it| it.msp_id.clone()).collect::<Vec<_>>();
+    let entrances = portal::admit(&database, &base, &organisations).await.map_err(|error| failed(&error))?;
+    let (stop, stopped) = oneshot::channel::<()>();
+    let task = tokio::spawn(server.run(async { drop(stopped.await) }));
+    Ok(Portal { running: Running::new(stop, task), base, entrances })
+}
