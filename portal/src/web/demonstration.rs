@@ -27,8 +27,8 @@ use crate::{
 
 /// Where `base.html` leaves room for a notice.
 const ROOM: &str = "<!-- notice -->";
-const NOTICE: &str = "<p class=\"demonstration\">Demonstration: one portal serves all organisations here, which keep their own in \
-                      earnest. Mails go to the <a href=\"/outbox\">outbox</a>.</p>";
+const NOTICE: &str = "<p class=\"demonstration\">Demonstration: one portal serves all organisations here; elsewhere each has \
+                      its own. Mails go to the <a href=\"/outbox\">outbox</a>.</p>";
 
 /// The answer, which says that it is of a demonstration where it is a page.
 pub(super) async fn noted(answer: Response) -> Response {
