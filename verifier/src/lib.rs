@@ -28,7 +28,6 @@ pub mod link;
 mod model;
 mod origin;
 mod pages;
-pub mod qr;
 mod reply;
 mod request;
 mod routes;
@@ -51,6 +50,7 @@ pub use config::{CACHE_WINDOW, Clock, Config, Contact, ContactError, DEFAULT_MAX
 pub use feed::Feed;
 pub use model::{CaughtUp, Channel, Entry, ModelError, ReadModel, Reading, fingerprint, product_link};
 pub use origin::Proxies;
+pub use qr;
 pub use served::{ServedModel, SourceReport};
 use site::{Door, Site};
 pub use sync_status::{AsOf, Doubt, Head, LAG_TOLERANCE, Sources};

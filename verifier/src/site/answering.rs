@@ -11,10 +11,10 @@ use crate::config::CACHE_WINDOW;
 use crate::link::{self, DigitalLink};
 use crate::model::{Entry, ModelError, product_link};
 use crate::pages::{self, CertificatePage, Extras, FrontPage};
-use crate::qr::{Qr, QrError};
 use crate::reply::{Freshness, HTML, JSON, Reply, short_hash};
 use crate::request::{self, Representation};
 use crate::sync_status::AsOf;
+use qr::{Qr, QrError};
 
 /// Confirmation times that a client revalidates may be older than ours by this many seconds; verdicts never are. It
 /// makes "not modified" possible although every second confirms the head anew.

@@ -32,7 +32,7 @@ pub struct Qr {
 }
 
 impl Qr {
-    /// Encodes an address as it stands; `crate::link` says which address a certificate gets.
+    /// Encodes an address as it stands; the verifier's links say which address a certificate gets.
     pub fn new(address: &str) -> Result<Self, QrError> {
         let code = QrCode::with_error_correction_level(address, EcLevel::M)
             .map_err(|_| QrError::TooLong(address.len()))?;
