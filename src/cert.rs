@@ -1,6 +1,7 @@
 //! `nanotrace cert`: certificates, and the records that they rest on, through an organisation's gateway.
 
 mod accreditation;
+mod adopt;
 mod bulk;
 mod check;
 mod disclosure;
@@ -57,6 +58,7 @@ enum Command {
     Lift(stop::LiftArgs),
     Withdraw(stop::WithdrawArgs),
     Supersede(stop::SupersedeArgs),
+    Adopt(adopt::Args),
     Qr(qr::Args),
     Verify(verify::Args),
     Disclose(disclosure::DiscloseArgs),
@@ -90,6 +92,7 @@ pub async fn run(args: Args) -> Result<Exit, Failure> {
         Command::Stop(args) => stop::stop(args, &network, json).await,
         Command::Lift(args) => stop::lift(args, &network, json).await,
         Command::Withdraw(args) => stop::withdraw(args, &network, json).await,
+        Command::Adopt(args) => adopt::run(args, &network, json).await,
         Command::Supersede(args) => stop::supersede(args, &network, json).await,
         Command::Qr(args) => qr::run(args, &network, json).await,
         Command::Verify(args) => verify::run(args, &network, json).await,

@@ -118,6 +118,11 @@ impl Contract {
         Self { registry: self.chaincode.clone(), ..self.clone() }
     }
 
+    /// The same, of another certification body's chaincode.
+    pub fn of_chaincode(&self, chaincode: impl Into<String>) -> Self {
+        Self { chaincode: chaincode.into(), ..self.clone() }
+    }
+
     /// `genesis` is `sha256:` and the lower-case hex of the SHA-256 of the genesis block's header.
     /// `body` is the MSP id of the certification body whose chaincode it is.
     pub fn ledger_bind(&self, genesis: &str, body: &str) -> Update {
@@ -178,6 +183,20 @@ impl Contract {
 
     pub fn accreditation_list(&self) -> Query {
         self.query("accreditation:list", NONE)
+    }
+
+    /// The body issues nothing any more; `successor` (an MSP id) takes its certificates over in `chaincode`.
+    pub fn body_end(&self, body: &str, successor: &str, chaincode: &str, reason: &str) -> Update {
+        self.update("body:end", [body, successor, chaincode, reason])
+    }
+
+    pub fn body_get(&self, body: &str) -> Query {
+        self.query("body:get", [body])
+    }
+
+    /// The bodies that have ended.
+    pub fn body_list(&self) -> Query {
+        self.query("body:list", NONE)
     }
 
     pub fn issuer_key_propose(&self, request: &Value) -> Update {
@@ -265,6 +284,18 @@ impl Contract {
     /// Both certificates are of the caller's body; the newer one is issued.
     pub fn certificate_supersede(&self, old: Code, new: Code, reason: &str) -> Update {
         self.update("certificate:supersede", [&old.to_string(), &new.to_string(), reason])
+    }
+
+    /// `body` is the MSP id of the body that issued it and has ended, `document` the signed one, byte for byte.
+    pub fn certificate_adopt(&self, body: &str, document: impl Into<Bytes>, reason: &str) -> Update {
+        let [body, reason] = [body, reason].map(to_bytes);
+        Update(self.call("certificate:adopt", [body, document.into(), reason]))
+    }
+
+    /// What the successor did with a certificate that it took over, and what follows from that alone.
+    pub fn certificate_adoption(&self, certificate: Code, at: Option<DateTime>) -> Query {
+        let arguments = [Some(certificate.to_string()), at.map(|at| at.to_string())];
+        self.query("certificate:adoption", arguments.into_iter().flatten())
     }
 
     /// `document` is the one that the application was decided on, signed, in canonical form.

@@ -18,6 +18,7 @@ pub enum Command {
     Suspend(Suspend),
     Restore(Restore),
     Scope(Scope),
+    EndBody(EndBody),
     /// List all accreditations.
     List,
 }
@@ -81,6 +82,23 @@ pub struct Scope {
     which: Which,
     #[command(flatten)]
     limits: Limits,
+    /// Why, in a sentence; the public reads it.
+    #[arg(long)]
+    reason: String,
+}
+
+/// Declare that a certification body has ended, for ever, and which other takes its certificates over.
+#[derive(clap::Args)]
+pub struct EndBody {
+    /// The body that has ended, by its MSP id.
+    #[arg(value_name = "MSP-ID")]
+    body: String,
+    /// The body that may take its certificates over, by its MSP id. Another one can be named later.
+    #[arg(long, value_name = "MSP-ID")]
+    successor: String,
+    /// The successor's chaincode.
+    #[arg(long, value_name = "NAME")]
+    successor_chaincode: String,
     /// Why, in a sentence; the public reads it.
     #[arg(long)]
     reason: String,
@@ -150,6 +168,11 @@ pub async fn run(command: Command, network: &Network, json: bool) -> Result<Exit
             let restore = |contract: &Contract| contract.accreditation_restore(&body, &scheme, &reason);
             let committed = contract::submit_where_registered(&contract, restore).await?;
             output::committed("restored", &committed, json)?;
+        }
+        Command::EndBody(EndBody { body, successor, successor_chaincode, reason }) => {
+            let contract = network.contract(ACCREDITOR).await?;
+            let end = contract.body_end(&body, &successor, &successor_chaincode, &reason);
+            output::committed("ended", &contract::submit(end).await?, json)?;
         }
         Command::Scope(Scope { which: Which { body, scheme }, limits, reason }) => {
             let contract = network.contract(ACCREDITOR).await?;

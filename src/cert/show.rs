@@ -1,7 +1,8 @@
 //! `cert show` and `cert history`: a certificate as the ledger has it.
 
 use certificate::{Code, DateTime};
-use serde_json::Value;
+use peer_client::certificate::{CallError, Contract};
+use serde_json::{Value, json};
 
 use super::{
     network::{Network, OFFICER},
@@ -34,12 +35,68 @@ pub struct HistoryArgs {
 
 pub async fn show(args: ShowArgs, network: &Network, json: bool) -> Result<Exit, Failure> {
     let contract = network.contract(OFFICER).await?;
-    let record: Value = contract.certificate_get(args.code, args.at).read().await?;
+    let record = read(&contract, args.code, args.at).await?;
     match json {
         true => output::json(&record)?,
         false => print(args.code, &record)?,
     }
     Ok(exit(&record))
+}
+
+/// A certificate as its body's chaincode has it, with what successors did where that body has ended.
+pub async fn read(contract: &Contract, code: Code, at: Option<DateTime>) -> Result<Value, Failure> {
+    let mut record: Value = contract.certificate_get(code, at).read().await?;
+    let named = record.pointer("/bodyEnded").and_then(Value::as_array).cloned().unwrap_or_default();
+    let mut chaincodes: Vec<String> = named.iter().map(|named| text_at(named, "/chaincode")).collect();
+    chaincodes.dedup();
+    for chaincode in chaincodes {
+        match contract.of_chaincode(chaincode).certificate_adoption(code, at).read().await {
+            Ok(adoption) => follow(&mut record, adoption),
+            // It has not taken the certificate over.
+            Err(CallError::Refused { status: 404, .. }) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(record)
+}
+
+/// Adds what a successor did to the record and to its verdict: a stop of either stops it. A surveillance of the successor is
+/// newer than all of the body's that has ended.
+fn follow(record: &mut Value, adoption: Value) {
+    let is_surveilled = adoption.pointer("/surveillance/0/effectiveAt").and_then(Value::as_str);
+    let is_surveilled = is_surveilled.is_some_and(|since| *since <= *text_at(record, "/at"));
+    let of = |value: &Value, pointer: &str| {
+        value.pointer(pointer).and_then(Value::as_array).cloned().unwrap_or_default()
+    };
+    let mut reasons = of(record, "/verdict/reasons");
+    reasons.retain(|reason| !is_surveilled || text_at(reason, "/cause") != "surveillanceOverdue");
+    reasons.extend(of(&adoption, "/verdict/reasons"));
+    let unreadable = [of(record, "/verdict/unreadable"), of(&adoption, "/verdict/unreadable")].concat();
+    let verdict = match (reasons.is_empty(), unreadable.is_empty()) {
+        (false, _) => json!({"result": "notValid", "reasons": reasons}),
+        (true, false) => json!({"result": "cannotTell", "unreadable": unreadable}),
+        (true, true) => json!({"result": "valid"}),
+    };
+    let adoptions = [of(record, "/adoptions"), vec![adoption]].concat();
+    if let Some(members) = record.as_object_mut() {
+        members.insert("verdict".into(), verdict);
+        members.insert("adoptions".into(), Value::Array(adoptions));
+    }
+}
+
+/// Who answers for a certificate: who issued it, or the last that took it over by then.
+fn responsible(record: &Value) -> String {
+    let adoptions = record.pointer("/adoptions").and_then(Value::as_array).into_iter().flatten();
+    let at = text_at(record, "/at");
+    let mut counting = adoptions.filter(|adoption| text_at(adoption, "/adopted/effectiveAt") <= at);
+    match (counting.next_back(), record.get("bodyEnded")) {
+        (Some(adoption), _) => {
+            let (by, since) = (text_at(adoption, "/by"), text_at(adoption, "/adopted/effectiveAt"));
+            format!("{by}, which took it over on {since}")
+        }
+        (None, Some(_)) => format!("{}, which has ended", text_at(record, "/body")),
+        (None, None) => text_at(record, "/body"),
+    }
 }
 
 pub async fn history(args: HistoryArgs, network: &Network, json: bool) -> Result<Exit, Failure> {
@@ -72,6 +129,9 @@ fn happening(entry: &Value) -> Option<String> {
     }
     if let Some(withdrawn) = present("withdrawn") {
         return act("withdrawn", withdrawn);
+    }
+    if let Some(adopted) = present("adopted") {
+        return act(&format!("taken over from {}", text_at(record, "/body")), adopted);
     }
     if let Some(superseded) = present("superseded") {
         return act(
@@ -167,6 +227,7 @@ fn print(code: Code, record: &Value) -> Result<(), Failure> {
         ("category", text_at(record, "/category")),
         ("issuer", text_at(record, "/document/issuer/name")),
         ("body", text_at(record, "/body")),
+        ("responsible", responsible(record)),
         ("valid", format!("{} to {}", text_at(record, "/validFrom"), text_at(record, "/validUntil"))),
         ("surveillance due", text_at(record, "/surveillanceDue")),
         ("issued", text_at(record, "/issued/effectiveAt")),
@@ -184,9 +245,8 @@ fn parse_past(text: &str) -> Result<DateTime, String> {
 }
 
 #[cfg(test)]
+#[allow(clippy::indexing_slicing)]
 mod tests {
-    use serde_json::json;
-
     use super::*;
 
     #[test]
@@ -203,7 +263,40 @@ mod tests {
         let done = json!({"surveillance": [{"conclusion": "conforming", "by": "LabMSP", "reason": "fine"}]});
         assert_eq!(told(done), "surveillance done (conforming) by LabMSP: fine");
         assert_eq!(told(json!({"surveillance": [act]})), "surveillance planned by LabMSP: why");
+        let adopted = json!({"adopted": act, "body": "OldMSP"});
+        assert_eq!(told(adopted), "taken over from OldMSP by LabMSP: why");
         assert_eq!(told(json!({"unreadable": "00"})), r#"{"unreadable":"00"}"#);
+    }
+
+    #[test]
+    fn a_stop_of_a_successor_stops_and_a_surveillance_of_it_is_the_newest() {
+        let record = |verdict: Value| json!({"at": "2026-02-01T00:00:00Z", "body": "A", "bodyEnded": [], "verdict": verdict});
+        let adopted = json!({"effectiveAt": "2026-01-31T00:00:00Z"});
+        let adoption = |verdict: Value| json!({"by": "B", "adopted": adopted, "verdict": verdict});
+        let (valid, unread) =
+            (json!({"result": "valid"}), json!({"result": "cannotTell", "unreadable": ["B"]}));
+        let not = |cause: &str| json!({"result": "notValid", "reasons": [{"cause": cause}]});
+        let both = json!({"result": "notValid", "reasons": [{"cause": "suspended"}, {"cause": "withdrawn"}]});
+        for (of_body, of_successor, expected) in [
+            (valid.clone(), valid.clone(), valid.clone()),
+            (valid.clone(), not("withdrawn"), not("withdrawn")),
+            (not("suspended"), valid.clone(), not("suspended")),
+            (not("suspended"), not("withdrawn"), both),
+            (valid.clone(), unread.clone(), unread.clone()),
+            (not("suspended"), unread, not("suspended")),
+            (not("surveillanceOverdue"), valid.clone(), not("surveillanceOverdue")),
+        ] {
+            let mut followed = record(of_body);
+            assert_eq!(responsible(&followed), "A, which has ended");
+            follow(&mut followed, adoption(of_successor));
+            assert_eq!(followed["verdict"], expected);
+            assert_eq!(responsible(&followed), "B, which took it over on 2026-01-31T00:00:00Z");
+        }
+        let mut surveilled = record(not("surveillanceOverdue"));
+        let mut adoption = adoption(valid.clone());
+        adoption["surveillance"] = json!([adopted]);
+        follow(&mut surveilled, adoption);
+        assert_eq!(surveilled["verdict"], valid);
     }
 
     #[test]

@@ -66,7 +66,7 @@ async fn standing(contract: &Contract, document: &[u8]) -> Result<Standing, Fail
     match contract.certificate_document(code).evaluate().await {
         Err(CallError::Refused { status: 404, .. }) => Ok(Standing::Unknown),
         Ok(issued) if issued != document => Ok(Standing::Different),
-        Ok(_) => Ok(Standing::Known(contract.certificate_get(code, None).read().await?)),
+        Ok(_) => Ok(Standing::Known(show::read(contract, code, None).await?)),
         Err(error) => Err(error.into()),
     }
 }

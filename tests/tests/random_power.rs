@@ -13,8 +13,8 @@ use certificate::{
     ledger_time::TOLERANCE,
     parties::{ACCREDITATION_BODY, CERTIFICATION_BODY},
     record::{
-        Accreditation, AccreditationSuspension, Compromise, Declaration, Effect, Event, Former, Scope, Stop,
-        Suspension, Withdrawal,
+        Accreditation, AccreditationSuspension, Adopted, BodyEnd, Compromise, Declaration, Effect, Event,
+        Former, Scope, Stop, Successor, Suspension, Withdrawal,
     },
     verdict::Reason,
 };
@@ -260,13 +260,15 @@ fn rwset(now: DateTime, attacker: &str, rng: &mut Rng) -> KvrwSet {
 fn key(attacker: &str, rng: &mut Rng) -> String {
     let code = code(rng.u8(1..=CODES));
     let owner = if rng.u8(0..6) == 0 { *rng.choice(BOTH).unwrap() } else { attacker };
-    match rng.u8(0..15) {
+    match rng.u8(0..17) {
         0 => keys::certificate(code),
         1 => keys::accreditation(CERTIFICATION_BODY, demo::SCHEME_ID),
         2 => keys::issuer_key(CERTIFICATION_BODY, "z6Mk"),
         3 => keys::LEDGER.to_owned(),
         4 => keys::status(CERTIFICATION_BODY, 0, rng.u32(0..8)),
         5..=8 => keys::stop(code, owner),
+        15 => keys::adopted(code),
+        16 => keys::ended(CERTIFICATION_BODY),
         9..=11 => keys::compromise(CERTIFICATION_BODY, &public_key(), owner),
         _ => keys::withdrawal(code, owner),
     }
@@ -302,6 +304,24 @@ fn write(key: &str, now: DateTime, rng: &mut Rng) -> KvWrite {
             let compromised_from = moment(now, rng);
             let declared = rng.bool().then_some(Declaration { compromised_from, event: placed });
             Some(Compromise { declared }.encode())
+        }
+        _ if key.starts_with(keys::ADOPTED) => {
+            let (body, document) = (CERTIFICATION_BODY.to_owned(), "00".repeat(32));
+            Some(
+                Adopted {
+                    body,
+                    document,
+                    scheme_id: demo::SCHEME_ID.into(),
+                    surveillance: None,
+                    adopted: placed,
+                }
+                .encode(),
+            )
+        }
+        _ if key.starts_with(keys::ENDED) => {
+            let (successor, chaincode) = ((*rng.choice(BOTH).unwrap()).to_owned(), NAME.to_owned());
+            let successors = vec![Successor { successor, chaincode, named: placed }];
+            Some(BodyEnd { body: CERTIFICATION_BODY.into(), successors }.encode())
         }
         _ => Some(accreditation(now, placed, lifted, registered, other, rng).encode()),
     };

@@ -66,6 +66,36 @@ fn the_first_leaves(bodies: &Bodies, package: &str, policy: &str) {
     let old = bodies.network.code().to_string();
     assert_eq!(bodies.scanned(&old, "").0, "valid");
     bodies.ran(&format!("cert verify {}", bodies.network.certificate_file().display()));
+    the_second_takes_over(bodies, &old);
+}
+
+/// The first body has ended: the second answers for its certificate, as scan and command line tell.
+fn the_second_takes_over(bodies: &Bodies, old: &str) {
+    let of_lab = |command: &str| format!("{command} --chaincode {CHAINCODE} --org Lab --user Admin");
+    bodies.done(&format!("cert accreditation restore --body {BODY} --scheme {SCHEME} --reason audited"));
+    let adopt = of_lab(&format!("cert adopt {old} --body CertBodyMSP --from nanotrace --reason succession"));
+    bodies.refused(&adopt, "/body is CertBodyMSP: must be a body that has ended");
+    let end = format!("cert accreditation end-body CertBodyMSP --successor {BODY}");
+    bodies.done(&format!("{end} --successor-chaincode {CHAINCODE} --reason closed"));
+    let stop = of_lab(&format!("cert stop {old} --reason doubt"));
+    bodies.refused(&stop, "no certificate");
+    bodies.done(&adopt);
+    bodies.refused(&adopt, "is taken over");
+    assert_eq!(bodies.scanned(old, "").0, "valid");
+    let (exit, shown) = bodies.ended(&format!("cert show {old}"));
+    assert!(exit == Some(0) && shown.contains("LabMSP, which took it over on"), "{shown}");
+
+    // Alone, as it stops its own; the accreditation body does so where it was issued.
+    let of_accreditation =
+        format!("cert stop {old} --reason doubt --chaincode {CHAINCODE} --org Accreditation");
+    bodies.refused(&of_accreditation, "in the chaincode of CertBodyMSP");
+    bodies.done(&stop);
+    let (result, reason) = bodies.scanned(old, "");
+    assert_eq!((result.as_str(), reason["by"].as_str()), ("notValid", Some(BODY)));
+    let (exit, shown) = bodies.ended(&format!("cert show {old}"));
+    assert!(exit == Some(1) && shown.contains("suspended since"), "{shown}");
+    bodies.done(&of_lab(&format!("cert lift {old} --reason cleared")));
+    assert_eq!(bodies.scanned(old, "").0, "valid");
 }
 
 fn certify(bodies: &Bodies) {

@@ -5,6 +5,7 @@
 //! and the savepoint, so that after a crash it stands at the end of some block, and reads the blocks after it from the
 //! ledger's log.
 
+mod adoption;
 mod block;
 mod bodies;
 mod database;
@@ -44,6 +45,8 @@ const STATE: u8 = b's';
 const PRODUCT: u8 = b'p';
 /// Before a certificate's code: how and when it was issued.
 const ISSUE: u8 = b'i';
+/// Before a certificate's code: who has taken it over.
+const ADOPTION: u8 = b'a';
 /// Before the key of a record: what its owner has done.
 const LOG: u8 = b'l';
 /// The channel's configuration, an encoded `Config`.

@@ -3,8 +3,10 @@
 //! `docs/contract.md` describes each for its callers.
 
 mod accreditation;
+mod adoption;
 mod application;
 mod audit;
+mod body;
 mod call;
 mod certificate;
 mod complaint;
@@ -88,6 +90,9 @@ async fn of_registry<S: State>(call: Call<'_, S>, function: &str) -> Result<Vec<
         "laboratory:changeScope" => laboratory::change_scope(call).await,
         "laboratory:get" => laboratory::get(call).await,
         "laboratory:list" => laboratory::list(call).await,
+        "body:end" => body::end(call).await,
+        "body:get" => body::get(call).await,
+        "body:list" => body::list(call).await,
         _ => Err(Refusal::Unknown(format!("the registry has no such function in version {VERSION}"))),
     }
 }
@@ -139,6 +144,8 @@ async fn of_body<S: State>(call: Call<'_, S>, function: &str) -> Result<Vec<u8>,
         "certificate:stop" => stop::place(call).await,
         "certificate:lift" => stop::lift(call).await,
         "certificate:withdraw" => stop::withdraw(call).await,
+        "certificate:adopt" => adoption::adopt(call).await,
+        "certificate:adoption" => adoption::get(call).await,
         "certificate:supersede" => supersede::supersede(call).await,
         "surveillance:plan" => surveillance::plan(call).await,
         "surveillance:record" => surveillance::record(call).await,
@@ -157,7 +164,7 @@ async fn of_body<S: State>(call: Call<'_, S>, function: &str) -> Result<Vec<u8>,
 
 /// Which chaincode has a function of this name.
 pub fn part_of(function: &str) -> Part {
-    let of_registry = ["scheme:", "accreditation:", "laboratory:", "registry:"];
+    let of_registry = ["scheme:", "accreditation:", "laboratory:", "body:", "registry:"];
     if of_registry.iter().any(|prefix| function.starts_with(prefix)) { Part::Registry } else { Part::Body }
 }
 

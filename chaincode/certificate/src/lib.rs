@@ -35,7 +35,8 @@ pub use credential::{
     multikey, proof,
 };
 pub use records::{
-    Duty, EventLog, LedgerTime, Moment, Verdict, duty, event_log, keys, ledger_time, record, verdict,
+    Duty, EventLog, LedgerTime, Moment, Verdict, adoption, duty, event_log, keys, ledger_time, record,
+    verdict,
 };
 pub use refusal::Refusal;
 pub use state::{Creator, KeyPolicy, Modification, Role, State, StateError};

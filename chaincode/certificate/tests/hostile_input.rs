@@ -8,8 +8,8 @@ mod common;
 use bytes::Bytes;
 use certificate::document::{check_draft, check_signed};
 use certificate::record::{
-    Accreditation, Anchor, Application, Certificate, Complaint, Compromise, Confidential, IssuerKey,
-    Laboratory, Ledger,
+    Accreditation, Adopted, Anchor, Application, BodyEnd, Certificate, Complaint, Compromise, Confidential,
+    IssuerKey, Laboratory, Ledger,
 };
 use certificate::record::{Reservation, Scheme, Status, Stop, Superseded, Surveillance, Withdrawal};
 use certificate::state::State;
@@ -106,7 +106,7 @@ fn collect(value: &Value, here: String, pointers: &mut Vec<String>) {
     pointers.push(here);
 }
 
-const FUNCTIONS: [&str; 62] = [
+const FUNCTIONS: [&str; 67] = [
     "ledger:bind",
     "ledger:get",
     "ledger:tick",
@@ -131,6 +131,9 @@ const FUNCTIONS: [&str; 62] = [
     "laboratory:changeScope",
     "laboratory:get",
     "laboratory:list",
+    "body:end",
+    "body:get",
+    "body:list",
     "application:submit",
     "application:return",
     "application:complete",
@@ -150,6 +153,8 @@ const FUNCTIONS: [&str; 62] = [
     "confidential:purge",
     "certificate:grant",
     "certificate:check",
+    "certificate:adopt",
+    "certificate:adoption",
     "certificate:issue",
     "certificate:get",
     "certificate:document",
@@ -258,6 +263,7 @@ proptest! {
             let _ = (Certificate::decode(&bytes), Stop::decode(&bytes, "A"), Withdrawal::decode(&bytes, "A"), Status::decode(&bytes));
             let _ = (Ledger::decode(&bytes), Scheme::decode(&bytes), Accreditation::decode(&bytes, "A"), IssuerKey::decode(&bytes));
             let _ = (Application::decode(&bytes), Laboratory::decode(&bytes), Reservation::decode(&bytes), Superseded::decode(&bytes));
+            let _ = (BodyEnd::decode(&bytes, "A"), Adopted::decode(&bytes));
             let _ = (Confidential::decode(&bytes), Compromise::decode(&bytes, "A"));
             let _ = (Surveillance::decode(&bytes), Complaint::decode(&bytes), Anchor::decode(&bytes));
             ledger.begin(certification_client(), now());

@@ -123,10 +123,16 @@ fn who_may_call_what() {
     let scope = scope.map(String::from).to_vec();
     let about_laboratory = ["LabMSP", "why"].map(String::from).to_vec();
     let other = common::code(2).to_string();
-    let calls: [(&str, Vec<String>, Callers); 19] = [
+    let calls: [(&str, Vec<String>, Callers); 21] = [
         (
             "certificate:supersede",
             vec![code.clone(), other, "why".into()],
+            Persons(&[(CERTIFICATION_BODY, Duty::DecisionMaker)]),
+        ),
+        ("body:end", ["OldMSP", "BetaMSP", "x", "why"].map(String::from).to_vec(), ACCREDITOR),
+        (
+            "certificate:adopt",
+            ["OldMSP", "{}", "why"].map(String::from).to_vec(),
             Persons(&[(CERTIFICATION_BODY, Duty::DecisionMaker)]),
         ),
         ("laboratory:register", vec![laboratory.to_string()], ACCREDITOR),

@@ -8,11 +8,11 @@ mod common;
 use bytes::Bytes;
 use certificate::parties::{ACCREDITATION_BODY, CERTIFICATION_BODY};
 use certificate::record::{
-    About, Accreditation, AccreditationSuspension, Act, Activity, Anchor, Application, ApplicationState,
-    Certificate, Complaint, ComplaintKind, ComplaintState, ComplaintStep, Compromise, Conclusion,
-    Confidential, Decision, Declaration, Effect, Event, FieldHash, Former, Hold, IssuerKey, Laboratory,
-    Ledger, Recommendation, RecordError, Reservation, Scheme, Scope, Status, Step, Stop, Surveillance,
-    SurveillanceRule, Suspension, TestReport, Withdrawal,
+    About, Accreditation, AccreditationSuspension, Act, Activity, Adopted, Anchor, Application,
+    ApplicationState, BodyEnd, Certificate, Complaint, ComplaintKind, ComplaintState, ComplaintStep,
+    Compromise, Conclusion, Confidential, Decision, Declaration, Effect, Event, FieldHash, Former, Hold,
+    IssuerKey, Laboratory, Ledger, Recommendation, RecordError, Reservation, Scheme, Scope, Status, Step,
+    Stop, Successor, Surveillance, SurveillanceRule, Suspension, TestReport, Withdrawal,
 };
 use certificate::{Code, DateTime};
 use proptest::prelude::*;
@@ -204,6 +204,22 @@ fn the_form_is_frozen() {
     let former = format!("000100010000000179{event_hex}");
     let expected = format!("03{texts}{term}{event_hex}0000{former}");
     assert_eq!(hex::encode(laboratory.encode()), expected);
+    let successor = Successor { successor: "x".into(), chaincode: "x".into(), named: event.clone() };
+    let end = BodyEnd { body: "x".into(), successors: vec![successor] };
+    let texts = "0000000178".repeat(2);
+    assert_eq!(hex::encode(end.encode()), format!("0200000001780001{texts}{event_hex}"));
+    let owned = Event { by: ACCREDITATION_BODY.into(), ..event.clone() };
+    let read = BodyEnd::decode(&end.encode().into(), ACCREDITATION_BODY).unwrap();
+    assert_eq!(read.ended(), Some(&owned));
+    let adopted = Adopted {
+        body: "x".into(),
+        document: "x".into(),
+        scheme_id: "x".into(),
+        surveillance: rule,
+        adopted: event.clone(),
+    };
+    assert_eq!(hex::encode(adopted.encode()), format!("02{texts}0000000178{rule_hex}{event_hex}"));
+    assert_eq!(Adopted::decode(&adopted.encode().into()), Ok(adopted));
     let anchor = Anchor { log: "x".into(), head: "x".into(), count: 5, anchored: event.clone() };
     let expected = format!("0200000001780000000178{:016x}{event_hex}", 5);
     assert_eq!(hex::encode(anchor.encode()), expected);

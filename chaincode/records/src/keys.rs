@@ -25,6 +25,8 @@ pub const ISSUER_KEY: &str = "issuer-key/";
 pub const COMPROMISE: &str = "compromise/";
 pub const LABORATORY: &str = "laboratory/";
 pub const INDEX: &str = "index/";
+pub const ENDED: &str = "ended/";
+pub const ADOPTED: &str = "adopted/";
 
 pub fn application(application: Code) -> String {
     format!("{APPLICATION}{application}")
@@ -95,6 +97,16 @@ pub fn laboratory(organisation: &str) -> String {
     format!("{LABORATORY}{}", escaped(organisation))
 }
 
+/// That a certification body has ended.
+pub fn ended(body: &str) -> String {
+    format!("{ENDED}{}", escaped(body))
+}
+
+/// That the body whose chaincode it is has taken the certificate over.
+pub fn adopted(code: Code) -> String {
+    format!("{ADOPTED}{code}")
+}
+
 /// `key` is the public key's multibase text.
 pub fn issuer_key(body: &str, key: &str) -> String {
     format!("{ISSUER_KEY}{}/{}", escaped(body), escaped(key))
@@ -121,6 +133,8 @@ pub enum Subject {
     Surveillance { certificate: Code },
     Accreditation { body: String },
     Compromise { owner: String },
+    Ended { body: String },
+    Adopted { certificate: Code },
     Other,
 }
 
@@ -139,6 +153,12 @@ pub fn subject(key: &str) -> Subject {
     }
     if let Some(certificate) = key.strip_prefix(SURVEILLANCE).and_then(whole_code) {
         return Subject::Surveillance { certificate };
+    }
+    if let Some(certificate) = key.strip_prefix(ADOPTED).and_then(whole_code) {
+        return Subject::Adopted { certificate };
+    }
+    if let Some(body) = key.strip_prefix(ENDED) {
+        return Subject::Ended { body: unescaped(body) };
     }
     if let Some((_, owner)) = key.strip_prefix(COMPROMISE).and_then(|rest| rest.rsplit_once('/')) {
         return Subject::Compromise { owner: unescaped(owner) };
@@ -187,6 +207,8 @@ mod tests {
         }
         assert_eq!(subject(&superseded(code)), Subject::Superseded { certificate: code });
         assert_eq!(subject(&surveillance(code)), Subject::Surveillance { certificate: code });
+        assert_eq!(subject(&adopted(code)), Subject::Adopted { certificate: code });
+        assert_eq!(subject(&ended("a/b")), Subject::Ended { body: "a/b".to_owned() });
         let owner = "a/b".to_owned();
         assert_eq!(subject(&compromise("CertBodyMSP", "z6Mk", &owner)), Subject::Compromise { owner });
         for body in ["CertBodyMSP", "a/b"] {

@@ -12,6 +12,7 @@
 //!   `the_form_is_frozen`), and the document lies in it byte for byte.
 //! - No input panics (clippy denies what could; the tests of `chaincode/certificate/tests/hostile_input.rs`).
 
+pub mod adoption;
 pub mod duty;
 pub mod event_log;
 pub mod keys;

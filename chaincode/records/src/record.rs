@@ -3,6 +3,7 @@
 //! Readers of the ledger (the contract, the verifier's read model) decode them with the same functions.
 
 mod accreditation;
+mod adopted;
 mod anchor;
 mod application;
 mod certificate;
@@ -10,6 +11,7 @@ pub mod codec;
 mod complaint;
 mod compromise;
 mod confidential;
+mod ended;
 mod event;
 mod issuer_key;
 mod laboratory;
@@ -23,6 +25,7 @@ mod superseded;
 mod surveillance;
 
 pub use accreditation::{Accreditation, AccreditationSuspension, Effect, MAXIMUM_NUMBER};
+pub use adopted::Adopted;
 pub use anchor::{Anchor, MAXIMUM_LOG_NAME};
 pub use application::{
     Act, Application, ApplicationState, Decision, MAXIMUM_REPORTS, MAXIMUM_STEPS, MAXIMUM_TITLE,
@@ -33,6 +36,7 @@ pub use codec::RecordError;
 pub use complaint::{About, Complaint, ComplaintKind, ComplaintState, ComplaintStep};
 pub use compromise::{Compromise, Declaration};
 pub use confidential::{Confidential, FieldHash};
+pub use ended::{BodyEnd, MAXIMUM_SUCCESSORS, Successor};
 pub use event::{Event, MAXIMUM_REASON};
 pub use issuer_key::IssuerKey;
 pub use laboratory::{Laboratory, MAXIMUM_METHODS};

@@ -139,9 +139,11 @@ fn reason(cause: Cause, by: &str, period: &Period, moment: Moment) -> Reason {
 }
 
 impl Case<'_> {
-    /// When the next surveillance is due, as was known at that moment: the newest one says so, before the first the scheme.
+    /// When the next surveillance is due, as was known at that moment: the newest one says so, whichever body did it; before
+    /// the first the scheme.
     pub fn surveillance_due(&self, moment: Moment) -> Option<DateTime> {
-        let newest = self.logs.iter().find_map(|(_, log)| log.surveillance(moment));
+        let newest = self.logs.iter().filter_map(|(_, log)| log.surveillance(moment));
+        let newest = newest.max_by_key(|period| period.from);
         match newest {
             Some(surveillance) => surveillance.due,
             None => self.surveillance.map(|rule| rule.due(self.issued)),

@@ -1,10 +1,11 @@
 //! The answer as JSON: `docs` of the API are the field comments here.
 
+use certificate::adoption::Adoption;
 use certificate::record::FieldHash;
 use certificate::verdict::{Reason, Verdict};
 use certificate::{Code, DateTime, Moment};
 use serde::Serialize;
-use serde_json::Value;
+use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 use super::{Answer, Found, Outcome};
@@ -50,6 +51,12 @@ struct Body<'a> {
     category: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     accreditation: Option<AccreditationAt<'a>>,
+    /// MSP id of the body that answers for it at the moment of the answer.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    responsible: Option<&'a str>,
+    /// Who has taken it over from a body that has ended, oldest first.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    adoptions: Vec<Value>,
     /// Where one is due.
     #[serde(skip_serializing_if = "Option::is_none")]
     surveillance: Option<SurveillanceAt>,
@@ -194,6 +201,8 @@ impl<'a> Body<'a> {
             certificate: None,
             category: entry.and_then(|entry| entry.certificate.category.as_deref()),
             accreditation: entry.and_then(|entry| AccreditationAt::new(entry, answer.moment)),
+            responsible: entry.map(|entry| entry.responsible(answer.moment)),
+            adoptions: entry.map(adoptions).unwrap_or_default(),
             surveillance: entry.and_then(|entry| SurveillanceAt::new(entry, answer.moment)),
             confidential: entry.and_then(Confidential::new),
             ledger: Ledger::new(shared.channel, entry),
@@ -242,6 +251,12 @@ impl<'a> AccreditationAt<'a> {
             in_force: entry.accreditation_in_force(moment),
         })
     }
+}
+
+/// By whom, from when it counts, why, and in which transaction.
+fn adoptions(entry: &Entry) -> Vec<Value> {
+    let shown = |(Adoption { by, at, event, .. }, _): &(Adoption, _)| json!({"by": by, "effectiveAt": at, "why": event.reason, "transactionId": event.transaction_id});
+    entry.adoptions.iter().map(shown).collect()
 }
 
 impl SurveillanceAt {

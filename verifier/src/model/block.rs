@@ -7,9 +7,10 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
 
 use bytes::Bytes;
+use certificate::adoption::{Adoption, Adoptions};
 use certificate::chaincode::REGISTRY;
 use certificate::keys::{self, Subject};
-use certificate::record::{self, Accreditation, Certificate, Stop, Withdrawal};
+use certificate::record::{self, Accreditation, Adopted, BodyEnd, Certificate, Stop, Withdrawal};
 use certificate::{Code, DateTime, EventLog, LedgerTime};
 use channel::{Bundle, ConfigError};
 use fabric::proto::common::HeaderType;
@@ -20,10 +21,11 @@ use ledger::{
     UpdateBatch,
 };
 use rocksdb::{DB, WriteBatch};
+use sha2::{Digest, Sha256};
 
 use super::bodies::{Bodies, Body, follows};
 use super::issue::Issue;
-use super::{ModelError, log_key, product, scope, split_version, state_key};
+use super::{ModelError, adoption, log_key, product, scope, split_version, state_key};
 use crate::limits;
 
 /// A block that this process validated, with its verdicts.
@@ -138,9 +140,14 @@ pub(super) struct BlockChanges<'a> {
     accreditation_body: &'a str,
     /// Those that were asked for or written, as the transactions so far have left them.
     accreditations: BTreeMap<Key, Option<Accreditation>>,
+    /// Likewise the ends of bodies that the registry has, by MSP id.
+    ends: BTreeMap<String, Option<BodyEnd>>,
     logs: BTreeMap<Key, EventLog>,
     changed_logs: BTreeSet<Key>,
     issues: BTreeMap<Code, Issue>,
+    /// Certificates that the block's transactions issue.
+    certificates: BTreeMap<Code, Certificate>,
+    adoptions: BTreeMap<Code, Adoptions>,
     /// Product rows of new certificates.
     rows: Vec<Vec<u8>>,
 }
@@ -165,9 +172,12 @@ impl<'a> BlockChanges<'a> {
             bodies,
             accreditation_body,
             accreditations: BTreeMap::new(),
+            ends: BTreeMap::new(),
             logs: BTreeMap::new(),
             changed_logs: BTreeSet::new(),
             issues: BTreeMap::new(),
+            certificates: BTreeMap::new(),
+            adoptions: BTreeMap::new(),
             rows: Vec::new(),
         }
     }
@@ -201,6 +211,12 @@ impl<'a> BlockChanges<'a> {
         if let Subject::Accreditation { body } = subject {
             return self.see_accreditation(chaincode, key, &body, value);
         }
+        if let Subject::Ended { body } = subject {
+            if chaincode == REGISTRY {
+                self.ends.insert(body, end_of(value, self.accreditation_body));
+            }
+            return Ok(());
+        }
         // The registry has no certificates, nor has a chaincode that is no body's.
         let Some(body) = self.bodies.get(chaincode) else { return Ok(()) };
         let time = LedgerTime(body.ledger_time);
@@ -223,7 +239,89 @@ impl<'a> BlockChanges<'a> {
             Subject::Surveillance { .. } => {
                 self.note(chaincode, key, |log| log.see_surveillance(value, time))
             }
-            Subject::Accreditation { .. } | Subject::Other => Ok(()),
+            Subject::Adopted { certificate } => self.see_adoption(chaincode, body, certificate, value),
+            Subject::Accreditation { .. } | Subject::Ended { .. } | Subject::Other => Ok(()),
+        }
+    }
+
+    /// An adoption counts once for each chaincode, and stays: what its owners write over it later changes nothing.
+    fn see_adoption(
+        &mut self,
+        chaincode: &str,
+        body: &Body,
+        code: Code,
+        value: Option<&Bytes>,
+    ) -> Result<(), ModelError> {
+        let Some(adopted) = value.and_then(|value| Adopted::decode(value).ok()) else { return Ok(()) };
+        let at = LedgerTime(body.ledger_time).of_stop(adopted.adopted.effective_at);
+        if !self.is_entitled(chaincode, &body.msp_id, code, &adopted, at)? {
+            tracing::warn!(chaincode, %code, "an adoption that does not agree with the ledger is passed over");
+            return Ok(());
+        }
+        let adoptions = match self.adoptions.entry(code) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(unknown) => {
+                unknown.insert(adoption::read(code, |key| self.stored.database.get(key))?)
+            }
+        };
+        if adoptions.0.iter().all(|known| known.chaincode != chaincode) {
+            let (chaincode, by) = (chaincode.to_owned(), body.msp_id.clone());
+            // Whatever the record says, the body acted whose chaincode it is.
+            let event = record::Event { by: by.clone(), ..adopted.adopted };
+            adoptions.0.push(Adoption { chaincode, by, at, event });
+        }
+        Ok(())
+    }
+
+    /// Whether the certificate is that of a body that has ended, the successor is the one who is named, and is accredited for
+    /// it; all as the ledger has it in this block.
+    fn is_entitled(
+        &mut self,
+        chaincode: &str,
+        successor: &str,
+        code: Code,
+        adopted: &Adopted,
+        at: DateTime,
+    ) -> Result<bool, ModelError> {
+        let Some(certificate) = self.certificate(code)?.filter(|(place, _)| place != chaincode) else {
+            return Ok(false);
+        };
+        let (_, certificate) = certificate;
+        let is_it = certificate.body == adopted.body
+            && hex::encode(Sha256::digest(&certificate.document)) == adopted.document;
+        let end = self.end(&certificate.body)?;
+        let is_named = end.and_then(BodyEnd::successor).is_some_and(|named| named.successor == successor);
+        let key = keys::accreditation(successor, &certificate.scheme_id);
+        let covers =
+            |held: &Accreditation| held.covers(at) && scope::covers_standards(&held.scope, &certificate);
+        let is_accredited = self.accreditation(REGISTRY, &key)?.is_some_and(covers);
+        Ok(is_it && is_named && is_accredited)
+    }
+
+    /// A certificate that stands, with its chaincode.
+    fn certificate(&mut self, code: Code) -> Result<Option<(String, Certificate)>, ModelError> {
+        let issue = match self.issues.get(&code) {
+            Some(issue) => Some(issue.clone()),
+            None => Issue::read(code, |key| self.stored.database.get(key))?,
+        };
+        let Some(Issue { chaincode, spoilt: false, .. }) = issue else { return Ok(None) };
+        if let Some(certificate) = self.certificates.get(&code) {
+            return Ok(Some((chaincode, certificate.clone())));
+        }
+        let record = self.stored.record(&chaincode, &keys::certificate(code))?;
+        let certificate = record.and_then(|(_, value)| Certificate::decode(&value).ok());
+        Ok(certificate.map(|certificate| (chaincode, certificate)))
+    }
+
+    /// That a body has ended, as the block has left the registry so far.
+    fn end(&mut self, body: &str) -> Result<Option<&BodyEnd>, ModelError> {
+        match self.ends.entry(body.to_owned()) {
+            Entry::Occupied(known) => Ok(known.into_mut().as_ref()),
+            Entry::Vacant(unknown) => {
+                let record = self.stored.record(REGISTRY, &keys::ended(body))?;
+                let end = end_of(record.as_ref().map(|(_, value)| value), self.accreditation_body);
+                Ok(unknown.insert(end).as_ref())
+            }
         }
     }
 
@@ -270,7 +368,11 @@ impl<'a> BlockChanges<'a> {
         let issue = match (known, certificate) {
             (Some(first), _) if first.chaincode != chaincode => return Ok(()),
             (Some(first), _) => Issue { spoilt: true, ..first },
-            (None, Some(certificate)) => self.issue(chaincode, body, code, &certificate, version)?,
+            (None, Some(certificate)) => {
+                let issue = self.issue(chaincode, body, code, &certificate, version)?;
+                self.certificates.insert(code, certificate);
+                issue
+            }
             (None, None) => Issue {
                 chaincode: chaincode.to_owned(),
                 version,
@@ -299,6 +401,8 @@ impl<'a> BlockChanges<'a> {
             Some(covered) => covered,
             None => self.accreditation(chaincode, &key)?.is_none_or(covers),
         };
+        // A body that has ended is accredited no more.
+        let within_accreditation = within_accreditation && self.end(&certificate.body)?.is_none();
         Ok(Issue {
             chaincode: chaincode.to_owned(),
             version,
@@ -360,6 +464,9 @@ impl<'a> BlockChanges<'a> {
         for (code, issue) in self.issues {
             batch.put(Issue::key(code), issue.encode());
         }
+        for (code, adoptions) in self.adoptions {
+            batch.put(adoption::key(code), adoptions.encode());
+        }
         self.rows.into_iter().for_each(|row| batch.put(row, []));
         Ok(batch)
     }
@@ -378,6 +485,10 @@ pub(super) fn read_log<T: AsRef<[u8]>>(
 
 fn readable(accreditation: Option<&Bytes>, owner: &str) -> Option<Accreditation> {
     accreditation.and_then(|record| Accreditation::decode(record, owner).ok())
+}
+
+fn end_of(record: Option<&Bytes>, owner: &str) -> Option<BodyEnd> {
+    record.and_then(|record| BodyEnd::decode(record, owner).ok())
 }
 
 /// A stop or withdrawal record without any event, in whichever version the issue wrote it.

@@ -3,10 +3,11 @@
 use std::collections::BTreeSet;
 
 use bytes::Bytes;
+use certificate::adoption::Adoption;
 use certificate::chaincode::REGISTRY;
 use certificate::event_log::{EventLog, Kind, Moment, Period};
 use certificate::record::{
-    Accreditation, Certificate, Confidential, FieldHash, IssuerKey, RecordError, Scheme,
+    Accreditation, BodyEnd, Certificate, Confidential, FieldHash, IssuerKey, RecordError, Scheme,
 };
 use certificate::verdict::{Case, Verdict, verdict};
 use certificate::{Code, DateTime, LedgerTime, keys};
@@ -15,10 +16,13 @@ use rocksdb::{Direction, IteratorMode, ReadOptions, SnapshotWithThreadMode};
 
 use super::block::read_log;
 use super::issue::Issue;
-use super::{ModelError, ReadModel, bodies, product, scope, split_version, state_key};
+use super::{ModelError, ReadModel, adoption, bodies, product, scope, split_version, state_key};
 use crate::limits;
 use crate::link::DigitalLink;
 use crate::sync_status::{AsOf, Doubt, SyncStatus};
+
+/// What was done: who did it, and the log of it.
+type Logs = Vec<(String, EventLog)>;
 
 /// A consistent picture of the read model.
 pub struct Reading<'a> {
@@ -49,7 +53,11 @@ pub struct Entry {
     /// Hashes of the confidential fields of its application; `None` where their record cannot be read.
     pub confidential: Option<Vec<FieldHash>>,
     /// What was done to the certificate and to its accreditation: who did it, and the log of it.
-    pub logs: Vec<(String, EventLog)>,
+    pub logs: Logs,
+    /// That the body which issued it has ended, as the registry has it today.
+    pub end: Option<BodyEnd>,
+    /// Who has taken it over since, oldest first, each with what it did; it counts from then on.
+    pub adoptions: Vec<(Adoption, Logs)>,
 }
 
 impl<'a> Reading<'a> {
@@ -86,7 +94,8 @@ impl<'a> Reading<'a> {
         let record = self.record(&chaincode, &keys::certificate(code), Certificate::decode)?;
         let (certificate, _) = record.ok_or(ModelError::Certificate { code })?;
         let owner = self.accreditation_body;
-        let mut logs = self.accreditation_logs(&chaincode, &certificate, issued_at)?;
+        let mut logs =
+            self.accreditation_logs(&chaincode, &certificate.body, &certificate.scheme_id, issued_at)?;
         let key = keys::accreditation(&certificate.body, &certificate.scheme_id);
         let accreditation =
             self.registered(&chaincode, &key, |record| Accreditation::decode(record, owner))?;
@@ -105,6 +114,9 @@ impl<'a> Reading<'a> {
             logs.push((body.to_owned(), log(keys::compromise(&certificate.body, public_key, body))?));
         }
         let confidential = self.confidential(&chaincode, certificate.application)?;
+        let adoptions = self.adoptions(code, &certificate.scheme_id)?;
+        let end = keys::ended(&certificate.body);
+        let end = self.readable(REGISTRY, &end, |record| BodyEnd::decode(record, owner))?;
         Ok(Some(Entry {
             code,
             chaincode,
@@ -114,6 +126,8 @@ impl<'a> Reading<'a> {
             accreditation,
             confidential,
             logs,
+            end,
+            adoptions,
             certificate,
         }))
     }
@@ -130,15 +144,33 @@ impl<'a> Reading<'a> {
         }
     }
 
+    /// Who has taken it over, with what each did to it, and what was done to the accreditation of each.
+    fn adoptions(&self, code: Code, scheme_id: &str) -> Result<Vec<(Adoption, Logs)>, ModelError> {
+        let adoptions = adoption::read(code, |key| self.snapshot.get_pinned(key))?.0.into_iter();
+        let with_logs = adoptions.map(|adoption| {
+            let Adoption { chaincode, by, at, .. } = &adoption;
+            let mut logs = self.accreditation_logs(chaincode, by, scheme_id, *at)?;
+            for key in [keys::stop(code, by), keys::withdrawal(code, by)] {
+                logs.push((by.clone(), self.log(chaincode, &key, *at)?));
+            }
+            for key in [keys::superseded(code), keys::surveillance(code)] {
+                logs.push((by.clone(), read_log(chaincode, &key, |key| self.snapshot.get_pinned(key))?));
+            }
+            Ok((adoption, logs))
+        });
+        with_logs.collect()
+    }
+
     /// What was done to the accreditation on which a certificate rests: in the registry, and in the body's own chaincode,
     /// which had it before there was one. What was suspended there still is.
     fn accreditation_logs(
         &self,
         chaincode: &str,
-        certificate: &Certificate,
-        issued_at: DateTime,
-    ) -> Result<Vec<(String, EventLog)>, ModelError> {
-        let key = keys::accreditation(&certificate.body, &certificate.scheme_id);
+        body: &str,
+        scheme_id: &str,
+        since: DateTime,
+    ) -> Result<Logs, ModelError> {
+        let key = keys::accreditation(body, scheme_id);
         let mut logs = Vec::new();
         for place in [REGISTRY, chaincode] {
             let log = read_log(place, &key, |key| self.snapshot.get_pinned(key))?;
@@ -147,7 +179,7 @@ impl<'a> Reading<'a> {
             }
         }
         if logs.is_empty() {
-            logs.push((self.accreditation_body.to_owned(), self.log(REGISTRY, &key, issued_at)?));
+            logs.push((self.accreditation_body.to_owned(), self.log(REGISTRY, &key, since)?));
         }
         Ok(logs)
     }
@@ -257,17 +289,19 @@ impl<'a> Reading<'a> {
 impl Entry {
     /// Whether the certificate held at that moment, from what this reading has.
     pub fn verdict(&self, moment: Moment) -> Verdict {
-        self.case(|case| verdict(case, moment))
+        self.case(moment, |case| verdict(case, moment))
     }
 
     /// When the next surveillance is due, as was known at that moment.
     pub fn surveillance_due(&self, moment: Moment) -> Option<DateTime> {
-        self.case(|case| case.surveillance_due(moment))
+        self.case(moment, |case| case.surveillance_due(moment))
     }
 
-    /// What decides about it.
-    fn case<T>(&self, ask: impl FnOnce(Case<'_>) -> T) -> T {
-        let logs: Vec<(&str, &EventLog)> = self.logs.iter().map(|(by, log)| (by.as_str(), log)).collect();
+    /// What decides about it at that moment.
+    fn case<T>(&self, moment: Moment, ask: impl FnOnce(Case<'_>) -> T) -> T {
+        let taken_over = self.adoptions.iter().filter(|(adoption, _)| adoption.counts(moment));
+        let logs = self.logs.iter().chain(taken_over.flat_map(|(_, logs)| logs));
+        let logs: Vec<(&str, &EventLog)> = logs.map(|(by, log)| (by.as_str(), log)).collect();
         ask(Case {
             valid_from: self.certificate.valid_from,
             valid_until: self.certificate.valid_until,
@@ -280,10 +314,13 @@ impl Entry {
 
     /// Whether the accreditation let its body decide on such a certificate at that moment.
     pub fn accreditation_in_force(&self, moment: Moment) -> bool {
+        let ended = self.end.as_ref().and_then(BodyEnd::ended);
+        let goes_on = ended.is_none_or(|ended| moment.time() < ended.effective_at);
         let suspended = [Kind::NewGrantsSuspended, Kind::AllCertificatesSuspended]
             .iter()
             .any(|kind| self.logs.iter().any(|(_, log)| log.in_force(*kind, moment).is_some()));
-        !suspended
+        goes_on
+            && !suspended
             && self.accreditation.as_ref().is_some_and(|term| term.covers(moment.time()))
             && self.is_in_scope(moment)
     }
@@ -294,9 +331,21 @@ impl Entry {
         held.is_some_and(|held| scope::covers(held.scope_at(moment.time()), &self.certificate))
     }
 
-    /// Everything that was done, with who did it.
+    /// MSP id of the body that answers for it: the one that issued it, or the last that took it over.
+    pub fn responsible(&self, moment: Moment) -> &str {
+        let last = self.adoptions.iter().rfind(|(adoption, _)| adoption.counts(moment));
+        last.map_or(&self.certificate.body, |(adoption, _)| &adoption.by)
+    }
+
+    /// Everything that was done, with who did it; of a successor since it took the certificate over.
     pub fn periods(&self) -> impl Iterator<Item = (&str, &Period)> {
-        self.logs.iter().flat_map(|(by, log)| log.periods().iter().map(|period| (by.as_str(), period)))
+        let own = self.logs.iter().map(|log| (DateTime::from_seconds(i64::MIN), log));
+        let taken_over =
+            self.adoptions.iter().flat_map(|(adoption, logs)| logs.iter().map(|log| (adoption.at, log)));
+        own.chain(taken_over).flat_map(|(since, (by, log))| {
+            let counts = move |period: &&Period| period.until.is_none_or(|until| until > since);
+            log.periods().iter().filter(counts).map(move |period| (by.as_str(), period))
+        })
     }
 
     /// The first moment after `now` at which the verdict may change though nothing more is written.
@@ -305,8 +354,9 @@ impl Entry {
         let dates = [certificate.valid_from, certificate.valid_until, self.issued_at];
         let events = self.periods().flat_map(|(_, period)| [Some(period.from), period.until]);
         let at = Moment::Now(now);
-        let surveillance = self.case(|case| [case.surveillance_due(at), case.surveillance_overdue(at)]);
-        let events = events.flatten().chain(surveillance.into_iter().flatten());
+        let surveillance = self.case(at, |case| [case.surveillance_due(at), case.surveillance_overdue(at)]);
+        let adopted = self.adoptions.iter().map(|(adoption, _)| adoption.at);
+        let events = events.flatten().chain(surveillance.into_iter().flatten()).chain(adopted);
         dates.into_iter().chain(events).filter(|moment| *moment > now).min()
     }
 }

@@ -6,7 +6,7 @@ use super::ModelError;
 use crate::sync_status::Head;
 
 /// Raised when the meaning of any stored record changes; the model is then rebuilt.
-pub(super) const FORMAT: u8 = 4;
+pub(super) const FORMAT: u8 = 5;
 
 /// One block's end, on one channel.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -167,6 +167,7 @@ fn grant(entry: &Entry, document: &Document, extras: &Extras, at: Moment) -> Vec
         .map(|name| Fact::new(name).noted([document.text("/issuer/id").map(str::to_owned)]));
     vec![
         Row::new("Issued by", issuer),
+        Row::new("Responsible", Some(responsible(entry, at))),
         Row::new("Accreditation", accreditation(entry, at)),
         Row::new("Scheme", scheme),
         facts.standards(),
@@ -177,6 +178,21 @@ fn grant(entry: &Entry, document: &Document, extras: &Extras, at: Moment) -> Vec
         Row::new("Next surveillance", Some(surveillance(entry, at))),
         Row::text("Listing", facts.text("/listing")),
     ]
+}
+
+/// Who answers for it: another than who issued it where that body has ended.
+fn responsible(entry: &Entry, at: Moment) -> Fact {
+    let by = entry.responsible(at);
+    let taken_over = entry.adoptions.iter().rfind(|(adoption, _)| adoption.by == by && adoption.counts(at));
+    let note = match (taken_over, &entry.end) {
+        (Some((adoption, _)), _) => {
+            let from = organisation(&entry.certificate.body);
+            Some(format!("took it over on {} from {from}, which has ended", moment(adoption.at)))
+        }
+        (None, Some(_)) => Some("has ended; no other body has taken the certificate over".to_owned()),
+        (None, None) => None,
+    };
+    Fact::new(&organisation(by)).noted([note])
 }
 
 fn surveillance(entry: &Entry, at: Moment) -> Fact {
@@ -243,6 +259,11 @@ fn history(entry: &Entry) -> Vec<Happening> {
             None => Happening::new("Struck out of the record, without an event,", by, until, None),
         }));
     }
+    history.extend(
+        entry.adoptions.iter().map(|(adoption, _)| {
+            Happening::new("Taken over", &adoption.by, adoption.at, Some(&adoption.event))
+        }),
+    );
     history.sort_by_key(|happening| happening.at);
     history
 }

@@ -358,8 +358,9 @@ fn channel_material(directory: &std::path::Path) -> (HeadedBlock, Vec<(&'static 
     let peer = |(msp_id, name): (&'static str, &str)| {
         (msp_id, Org::read(&crypto, &format!("{name}.nanotrace.example"), msp_id).peer)
     };
-    let names = [(CERTIFICATION_BODY, "certbody"), (ACCREDITATION_BODY, "accreditation"), ("LabMSP", "lab")];
-    (genesis, names.map(peer).into())
+    let bodies = [(CERTIFICATION_BODY, "certbody"), (ACCREDITATION_BODY, "accreditation")];
+    let names = bodies.into_iter().chain([("LabMSP", "lab"), ("IndustryMSP", "industry")]);
+    (genesis, names.map(peer).collect())
 }
 
 fn block(number: u64, previous_hash: Bytes, data: Vec<Bytes>) -> HeadedBlock {

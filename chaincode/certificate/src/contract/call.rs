@@ -245,6 +245,15 @@ impl<'a, S: State> Call<'a, S> {
         keys: [&str; COUNT],
     ) -> Result<[Option<Bytes>; COUNT], Refusal> {
         let values = self.in_registry(keys).await?;
+        self.or_own(keys, values).await
+    }
+
+    /// What the registry has of these keys, or else this chaincode.
+    pub async fn or_own<const COUNT: usize>(
+        &mut self,
+        keys: [&str; COUNT],
+        values: [Option<Bytes>; COUNT],
+    ) -> Result<[Option<Bytes>; COUNT], Refusal> {
         let missing: Vec<&str> =
             keys.into_iter().zip(&values).filter(|(_, value)| value.is_none()).map(|(key, _)| key).collect();
         let mut own =

@@ -3,13 +3,16 @@
 use bytes::Bytes;
 use serde_json::{Value, json};
 
+use super::adoption::{Responsible, responsible};
 use super::call::{Call, answer, code};
 use crate::code::Code;
 use crate::date_time::DateTime;
 use crate::event_log::{EventLog, Kind, Moment};
 use crate::keys;
 use crate::ledger_time::LedgerTime;
-use crate::record::{Accreditation, Certificate, RecordError, Stop, Superseded, Surveillance, Withdrawal};
+use crate::record::{
+    Accreditation, Adopted, BodyEnd, Certificate, RecordError, Stop, Superseded, Surveillance, Withdrawal,
+};
 use crate::refusal::Refusal;
 use crate::state::State;
 use crate::verdict::{Case, Verdict, verdict};
@@ -18,18 +21,13 @@ use crate::verdict::{Case, Verdict, verdict};
 /// claim. The contract sees no other; the public verifier also knows when the ledger carried them.
 pub async fn get<S: State>(mut call: Call<'_, S>) -> Result<Vec<u8>, Refusal> {
     let (text, at) = call.argument_and_option(["certificate", "at"])?;
-    let moment = match at {
-        None => Moment::Now(call.state.timestamp()),
-        Some(text) => Moment::At(DateTime::parse(text).ok_or_else(|| {
-            Refusal::Arguments(format!("at is {text:?}, must be such as 2026-01-31T12:00:00Z"))
-        })?),
-    };
+    let moment = moment(&call, at)?;
     let code = code(text)?;
     let certificate = existing(&mut call, code).await?;
     let accreditation_body = call.accreditation_body.clone();
     let found = background(&mut call, code, &certificate, &accreditation_body).await?;
     let (verdict, due) = found.judge(&certificate, moment);
-    let Background { accreditation, superseded, surveillance, logs } = found;
+    let Background { accreditation, end, superseded, surveillance, logs } = found;
     let periods = |kind| {
         let periods = logs.iter().flat_map(|(_, log)| log.periods());
         periods.filter(move |period| period.kind == kind)
@@ -56,13 +54,23 @@ pub async fn get<S: State>(mut call: Call<'_, S>) -> Result<Vec<u8>, Refusal> {
     add(&mut found, "category", certificate.category.as_ref().map(|category| json!(category)));
     add(&mut found, "surveillanceDue", due.map(|due| json!(due)));
     add(&mut found, "surveillance", surveillance.map(|surveillance| json!(surveillance.activities)));
+    add(&mut found, "bodyEnded", end.map(|end| json!(end.successors)));
     add(&mut found, "superseded", superseded.map(|superseded| json!(superseded)));
     answer(&found)
+}
+
+/// Now, or the moment asked about.
+pub fn moment<S: State>(call: &Call<'_, S>, at: Option<&str>) -> Result<Moment, Refusal> {
+    let Some(text) = at else { return Ok(Moment::Now(call.state.timestamp())) };
+    let moment = DateTime::parse(text).map(Moment::At);
+    moment.ok_or_else(|| Refusal::Arguments(format!("at is {text:?}, must be such as 2026-01-31T12:00:00Z")))
 }
 
 /// What decides about a certificate beside its own record.
 struct Background<'a> {
     accreditation: Option<Accreditation>,
+    /// That its body has ended: a successor's chaincode may have more about it.
+    end: Option<BodyEnd>,
     superseded: Option<Superseded>,
     surveillance: Option<Surveillance>,
     /// What was done, by whom, over claimed times.
@@ -106,7 +114,7 @@ async fn background<'a, S: State>(
 ) -> Result<Background<'a>, Refusal> {
     let body = certificate.body.as_str();
     let accreditation = keys::accreditation(body, &certificate.scheme_id);
-    let [registered] = call.in_registry([&accreditation]).await?;
+    let [registered, end] = call.in_registry([&accreditation, &keys::ended(body)]).await?;
     let public_key = certificate.public_key().unwrap_or_default();
     let of = |party| {
         let compromise = keys::compromise(body, public_key, party);
@@ -162,7 +170,8 @@ async fn background<'a, S: State>(
         accreditations.first().and_then(|it| Accreditation::decode(it, accreditation_body).ok());
     let superseded = superseded.and_then(|record| Superseded::decode(&record).ok());
     let surveillance = surveillance.and_then(|record| Surveillance::decode(&record).ok());
-    Ok(Background { accreditation, superseded, surveillance, logs })
+    let end = end.and_then(|end| BodyEnd::decode(&end, accreditation_body).ok());
+    Ok(Background { accreditation, end, superseded, surveillance, logs })
 }
 
 /// A member that some certificates have.
@@ -183,10 +192,17 @@ pub async fn document<S: State>(mut call: Call<'_, S>) -> Result<Vec<u8>, Refusa
 pub async fn history<S: State>(mut call: Call<'_, S>) -> Result<Vec<u8>, Refusal> {
     let [text] = call.arguments(["certificate"])?;
     let code = code(text)?;
-    let certificate = existing(&mut call, code).await?;
-    let mut entries = modifications(&mut call, keys::certificate(code), issue_json).await?;
-    let accreditation_body = call.accreditation_body.clone();
-    for party in [certificate.body.as_str(), &accreditation_body] {
+    let Responsible { body, issued_by, .. } = responsible(&mut call, code).await?;
+    let mut parties = vec![body];
+    let mut entries = match issued_by {
+        None => {
+            parties.push(call.accreditation_body.clone());
+            modifications(&mut call, keys::certificate(code), issue_json).await?
+        }
+        // Of one that was taken over, only what the successor did stands here.
+        Some(_) => modifications(&mut call, keys::adopted(code), adoption_json).await?,
+    };
+    for party in parties.iter().map(String::as_str) {
         let suspensions = |value: &Bytes| Ok(json!({"suspensions": Stop::decode(value, party)?.suspensions}));
         entries.extend(modifications(&mut call, keys::stop(code, party), suspensions).await?);
         let withdrawn = |value: &Bytes| Ok(json!({"withdrawn": Withdrawal::decode(value, party)?.withdrawn}));
@@ -202,6 +218,11 @@ pub async fn history<S: State>(mut call: Call<'_, S>) -> Result<Vec<u8>, Refusal
 
 fn issue_json(value: &Bytes) -> Result<Value, RecordError> {
     Ok(json!({"issued": Certificate::decode(value)?.issued}))
+}
+
+fn adoption_json(value: &Bytes) -> Result<Value, RecordError> {
+    let Adopted { body, adopted, .. } = Adopted::decode(value)?;
+    Ok(json!({"adopted": adopted, "body": body}))
 }
 
 /// The values that a key had, oldest first.

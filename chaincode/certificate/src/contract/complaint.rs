@@ -3,6 +3,7 @@
 
 use serde::Serialize;
 
+use super::adoption;
 use super::application;
 use super::call::{self, Call, answer, code, code_of, line, put_of_both, reason, state_of};
 use crate::code::Code;
@@ -47,11 +48,11 @@ pub async fn file<S: State>(mut call: Call<'_, S>) -> Result<Vec<u8>, Refusal> {
         About::Certificate(code) => keys::certificate(code),
     };
     let [subject, known] = call.values([&about_key, &keys::complaint(complaint)]).await?;
-    if subject.is_none() {
-        return Err(Refusal::Unknown(match about {
-            About::Application(code) => format!("no application {code}"),
-            About::Certificate(code) => format!("no certificate {code}"),
-        }));
+    match about {
+        _ if subject.is_some() => {}
+        About::Application(code) => return Err(Refusal::Unknown(format!("no application {code}"))),
+        // It may be one that was taken over.
+        About::Certificate(code) => drop(adoption::responsible(&mut call, code).await?),
     }
     if known.is_some() {
         return Err(Refusal::Conflict(format!("complaint {complaint} is filed")));
@@ -197,10 +198,16 @@ async fn of_certificate<S: State>(
     code: Code,
     involved: &mut Vec<Event>,
 ) -> Result<Option<Code>, Refusal> {
-    let record = call.record(&keys::certificate(code), Certificate::decode).await?;
-    let certificate = record.ok_or_else(|| Refusal::Unknown(format!("no certificate {code}")))?;
-    involved.push(certificate.issued);
-    for party in [certificate.body, call.accreditation_body.clone()] {
+    let certificate = call.record(&keys::certificate(code), Certificate::decode).await?;
+    let (body, application) = match certificate {
+        Some(certificate) => {
+            involved.push(certificate.issued);
+            (certificate.body, certificate.application)
+        }
+        // What was done before it was taken over stands in the chaincode of the body that has ended.
+        None => (adoption::responsible(call, code).await?.body, None),
+    };
+    for party in [body, call.accreditation_body.clone()] {
         let [stop, withdrawal] =
             call.values([&keys::stop(code, &party), &keys::withdrawal(code, &party)]).await?;
         let stop = stop.and_then(|stop| Stop::decode(&stop, &party).ok()).unwrap_or_default();
@@ -208,7 +215,7 @@ async fn of_certificate<S: State>(
         let withdrawal = withdrawal.and_then(|record| Withdrawal::decode(&record, &party).ok());
         involved.extend(withdrawal.and_then(|record| record.withdrawn));
     }
-    Ok(certificate.application)
+    Ok(application)
 }
 
 /// All who acted for the body or for a laboratory.

@@ -8,8 +8,8 @@ use crate::date_time::DateTime;
 use crate::document::{Document, SignedDocument};
 use crate::keys;
 use crate::record::{
-    Accreditation, Compromise, Hold, IssuerKey, Ledger, RecordError, Reservation, Scheme, Scope, Status,
-    SurveillanceRule,
+    Accreditation, BodyEnd, Compromise, Hold, IssuerKey, Ledger, RecordError, Reservation, Scheme, Scope,
+    Status, SurveillanceRule,
 };
 use crate::refusal::{Refusal, Violation};
 use crate::state::State;
@@ -25,6 +25,8 @@ pub struct Background {
     ledger: Option<Ledger>,
     scheme: Option<Scheme>,
     accreditation: Option<Accreditation>,
+    /// That the body has ended.
+    end: Option<BodyEnd>,
     issuer_key: Option<IssuerKey>,
     /// What the two bodies declare of it.
     compromises: [Compromise; 2],
@@ -40,7 +42,11 @@ impl Background {
     ) -> Result<Background, Refusal> {
         let scheme = keys::scheme(&document.scheme.id, &document.scheme.version);
         let accreditation = keys::accreditation(body, &document.scheme.id);
-        let [scheme, accreditation] = call.registered([&scheme, &accreditation]).await?;
+        let ended = keys::ended(body);
+        let [found_scheme, found_accreditation, end] =
+            call.in_registry([&scheme, &accreditation, &ended]).await?;
+        let found = [found_scheme, found_accreditation];
+        let [scheme, accreditation] = call.or_own([&scheme, &accreditation], found).await?;
         let mut keys = vec![
             keys::certificate(document.code),
             keys::reservation(document.code),
@@ -65,6 +71,7 @@ impl Background {
             accreditation: record(accreditation, |record| {
                 Accreditation::decode(record, &accreditation_body)
             })?,
+            end: record(end, |record| BodyEnd::decode(record, &accreditation_body))?,
             issuer_key: record(next(), IssuerKey::decode)?,
             compromises: [compromise(next(), body)?, compromise(next(), &accreditation_body)?],
         })
@@ -115,6 +122,11 @@ impl Background {
         ledger(document, self.ledger.as_ref(), channel, &mut found);
         scheme(document, self.scheme.as_ref(), &mut found);
         accreditation(document, self.accreditation.as_ref(), &mut found);
+        if let Some(ended) = self.end.as_ref().and_then(BodyEnd::ended) {
+            let rule = format!("must be of a body that goes on, but it has ended on {}", ended.effective_at);
+            let number = &document.accreditation_number;
+            found.push(Violation::new("/credentialSubject/accreditation/number", number, &rule));
+        }
         if let Some(held) = &self.accreditation {
             // It neither decided nor issues outside: at both times the scope may be another.
             let then = held.scope_at(document.decided);
@@ -194,7 +206,7 @@ pub fn fresh(document: &Document, now: DateTime) -> Vec<Violation> {
 }
 
 /// See `docs/adr/0006-ledger-binding.md`.
-fn ledger(document: &Document, bound: Option<&Ledger>, channel: &str, found: &mut Vec<Violation>) {
+pub fn ledger(document: &Document, bound: Option<&Ledger>, channel: &str, found: &mut Vec<Violation>) {
     if document.ledger.channel != channel {
         let rule = format!("must be {channel}, the channel of this transaction");
         found.push(Violation::new("/credentialStatus/0/channel", &document.ledger.channel, &rule));
@@ -247,18 +259,25 @@ fn accreditation(document: &Document, held: Option<&Accreditation>, found: &mut 
 
 /// ISO/IEC 17011, 7.8: the standards and the category are within the scope of the accreditation.
 fn within(document: &Document, category: Option<&str>, scope: &Scope, found: &mut Vec<Violation>) {
-    let rule = |what: &str, names: &[String]| {
-        format!("must be {what} in the scope of the accreditation: {}", names.join(", "))
-    };
+    standards(document, scope, found);
+    if !scope.has_category(category) {
+        let names = scope.categories.join(", ");
+        let rule = format!(
+            "must be a category in the scope of the accreditation: {names}; the application names it"
+        );
+        found.push(Violation::new("/category", category.unwrap_or_default(), &rule));
+    }
+}
+
+/// The standards alone.
+pub fn standards(document: &Document, scope: &Scope, found: &mut Vec<Violation>) {
     for (index, standard) in document.scheme.standards.iter().enumerate() {
         if !scope.has_standard(standard) {
             let pointer = format!("/credentialSubject/standards/{index}");
-            found.push(Violation::new(&pointer, standard, &rule("a standard", &scope.standards)));
+            let names = scope.standards.join(", ");
+            let rule = format!("must be a standard in the scope of the accreditation: {names}");
+            found.push(Violation::new(&pointer, standard, &rule));
         }
-    }
-    if !scope.has_category(category) {
-        let rule = rule("a category", &scope.categories) + "; the application names it";
-        found.push(Violation::new("/category", category.unwrap_or_default(), &rule));
     }
 }
 

@@ -6,12 +6,13 @@
 use bytes::Bytes;
 use serde::Serialize;
 
+use super::adoption::{Responsible, responsible};
 use super::call::{Call, certificate, reason};
 use crate::code::Code;
 use crate::document::report::{Object, Report};
 use crate::duty::Duty;
 use crate::keys;
-use crate::record::{Certificate, Event, MAXIMUM_SUSPENSIONS, Stop, Suspension, Withdrawal};
+use crate::record::{Event, MAXIMUM_SUSPENSIONS, Stop, Suspension, Withdrawal};
 use crate::refusal::Refusal;
 use crate::state::{KeyPolicy, Role, State};
 
@@ -24,7 +25,7 @@ struct Changed<'a> {
 
 /// What the caller's organisation has done to the certificate so far.
 struct Own {
-    /// The body that issued the certificate.
+    /// The body that answers for the certificate here.
     body: String,
     stop: Option<Bytes>,
     withdrawal: Option<Bytes>,
@@ -93,19 +94,23 @@ fn act(fields: &Object<'_>, report: &mut Report) -> Option<(Code, String)> {
     Some((certificate?, why?))
 }
 
-/// Refuses callers who hold no power over this certificate. Beside the certificate, which is written once, only
+/// Refuses callers who hold no power over this certificate. Beside the certificate, or its adoption, which are written once, only
 /// the caller's own records are read: what the other body writes, or writes again and again, cannot make a stop
 /// fail or be refused.
 async fn own<S: State>(call: &mut Call<'_, S>, certificate: Code) -> Result<Own, Refusal> {
-    let record = call.record(&keys::certificate(certificate), Certificate::decode).await?;
-    let record = record.ok_or_else(|| Refusal::Unknown(format!("no certificate {certificate}")))?;
-    call.caller_of_any(&[&record.body, &call.accreditation_body], &[Role::Admin, Role::Client])?;
+    let Responsible { body, issued_by, .. } = responsible(call, certificate).await?;
+    call.caller_of_any(&[&body, &call.accreditation_body], &[Role::Admin, Role::Client])?;
     let organisation = call.state.creator().msp_id.clone();
-    let duty = if organisation == record.body { Duty::DecisionMaker } else { Duty::Accreditor };
+    if let Some(issuer) = issued_by.filter(|_| organisation != body) {
+        // Its own records have stood there since the issue; here it has none.
+        let text = format!("{organisation} does so in the chaincode of {issuer}, which issued {certificate}");
+        return Err(Refusal::Forbidden(text));
+    }
+    let duty = if organisation == body { Duty::DecisionMaker } else { Duty::Accreditor };
     call.on_duty_if_any(&[duty])?;
     let keys = [keys::stop(certificate, &organisation), keys::withdrawal(certificate, &organisation)];
     let [stop, withdrawal] = call.values([&keys[0], &keys[1]]).await?;
-    Ok(Own { body: record.body, stop, withdrawal })
+    Ok(Own { body, stop, withdrawal })
 }
 
 impl Own {

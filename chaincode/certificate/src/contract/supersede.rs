@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use super::adoption::responsible;
 use super::call::{Call, code_of, reason};
 use crate::code::Code;
 use crate::document::report::{Object, Report};
@@ -18,19 +19,18 @@ struct Changed<'a> {
     superseded: &'a Superseded,
 }
 
-/// `certificate:supersede(old, new, reason)`: a decision-maker or administrator of the body that issued both. Final: no
-/// endorsement changes the record again.
+/// `certificate:supersede(old, new, reason)`: a decision-maker or administrator of the body that issued the new one, and issued
+/// the old one or took it over. Final: no endorsement changes the record again.
 pub async fn supersede<S: State>(mut call: Call<'_, S>) -> Result<Vec<u8>, Refusal> {
     let (old, new, why) = call.fields(["old", "new", "reason"], fields)?;
-    let names =
-        [keys::certificate(old), keys::certificate(new), keys::superseded(old), keys::superseded(new)];
-    let [old_record, new_record, of_old, of_new] = call.values(names.each_ref().map(String::as_str)).await?;
+    let body = responsible(&mut call, old).await?.body;
+    let names = [keys::certificate(new), keys::superseded(old), keys::superseded(new)];
+    let [new_record, of_old, of_new] = call.values(names.each_ref().map(String::as_str)).await?;
     let unknown = |code| Refusal::Unknown(format!("no certificate {code}"));
-    let certificate = Certificate::decode(&old_record.ok_or_else(|| unknown(old))?)?;
     let successor = Certificate::decode(&new_record.ok_or_else(|| unknown(new))?)?;
-    call.caller(&certificate.body, &[Role::Admin, Role::Client])?;
+    call.caller(&body, &[Role::Admin, Role::Client])?;
     call.on_duty_or_admin(&[Duty::DecisionMaker])?;
-    if successor.body != certificate.body {
+    if successor.body != body {
         return Err(Refusal::Forbidden(format!("{new} is a certificate of {}", successor.body)));
     }
     // A circle would leave no certificate in force.

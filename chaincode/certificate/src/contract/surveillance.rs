@@ -3,13 +3,14 @@
 
 use serde::Serialize;
 
+use super::adoption::{Responsible, responsible};
 use super::call::{Call, answer, certificate, code, line, put_of_both, reason};
 use crate::code::Code;
 use crate::date_time::DateTime;
 use crate::document::report::{Object, Report};
 use crate::duty::Duty;
 use crate::keys;
-use crate::record::{Activity, Certificate, Conclusion, MAXIMUM_ACTIVITIES, MAXIMUM_REASON, Surveillance};
+use crate::record::{Activity, Conclusion, MAXIMUM_ACTIVITIES, MAXIMUM_REASON, Surveillance};
 use crate::refusal::{Refusal, Violation};
 use crate::state::{Role, State};
 
@@ -35,6 +36,12 @@ pub async fn plan<S: State>(mut call: Call<'_, S>) -> Result<Vec<u8>, Refusal> {
     let (code, due, why) = call.fields(["certificate", "due", "reason"], planned)?;
     let (certificate, surveillance) = existing(&mut call, code).await?;
     staff(&mut call, &certificate, &[Duty::Evaluator, Duty::Reviewer, Duty::DecisionMaker])?;
+    if certificate.issued_by.is_some() && surveillance.last_done().is_none() {
+        // When the body before it did the last one stands elsewhere: a plan could put off what is overdue.
+        let text =
+            format!("{} took it over: it records a surveillance before it plans one", certificate.body);
+        return Err(Refusal::Conflict(text));
+    }
     check_due(&call, &certificate, &surveillance, due)?;
     let activity = Activity { conclusion: None, due: Some(due), event: call.event(&why) };
     append(&mut call, code, &certificate, surveillance, activity, "SurveillancePlanned")
@@ -57,7 +64,7 @@ pub async fn get<S: State>(mut call: Call<'_, S>) -> Result<Vec<u8>, Refusal> {
     let (certificate, surveillance) = existing(&mut call, code).await?;
     let due = match surveillance.activities.last() {
         Some(activity) => activity.due,
-        None => certificate.surveillance.map(|rule| rule.due(certificate.issued.effective_at)),
+        None => certificate.surveillance.map(|rule| rule.due(certificate.since)),
     };
     answer(&Overview { certificate: code, due, surveillance: &surveillance })
 }
@@ -83,18 +90,16 @@ fn found(fields: &Object<'_>, report: &mut Report) -> Option<(Code, String, Conc
 async fn existing<S: State>(
     call: &mut Call<'_, S>,
     code: Code,
-) -> Result<(Certificate, Surveillance), Refusal> {
-    let [certificate, surveillance] =
-        call.values([&keys::certificate(code), &keys::surveillance(code)]).await?;
-    let certificate = certificate.ok_or_else(|| Refusal::Unknown(format!("no certificate {code}")))?;
-    let surveillance = surveillance.as_ref().map(Surveillance::decode).transpose()?;
-    Ok((Certificate::decode(&certificate)?, surveillance.unwrap_or_default()))
+) -> Result<(Responsible, Surveillance), Refusal> {
+    let certificate = responsible(call, code).await?;
+    let surveillance = call.record(&keys::surveillance(code), Surveillance::decode).await?;
+    Ok((certificate, surveillance.unwrap_or_default()))
 }
 
-/// Refuses callers who are no such person of the body that issued it.
+/// Refuses callers who are no such person of the body that answers for it.
 fn staff<S: State>(
     call: &mut Call<'_, S>,
-    certificate: &Certificate,
+    certificate: &Responsible,
     duties: &[Duty],
 ) -> Result<(), Refusal> {
     call.caller(&certificate.body, &[Role::Admin, Role::Client])?;
@@ -104,7 +109,7 @@ fn staff<S: State>(
 /// A plan lies ahead, and no later than the scheme allows: it cannot put off what is overdue.
 fn check_due<S: State>(
     call: &Call<'_, S>,
-    certificate: &Certificate,
+    certificate: &Responsible,
     surveillance: &Surveillance,
     due: DateTime,
 ) -> Result<(), Refusal> {
@@ -113,7 +118,7 @@ fn check_due<S: State>(
     if due <= now {
         return refuse(format!("must be after the transaction's timestamp {now}"));
     }
-    let last = surveillance.last_done().unwrap_or(certificate.issued.effective_at);
+    let last = surveillance.last_done().unwrap_or(certificate.since);
     match certificate.surveillance.map(|rule| rule.due(last)).filter(|latest| due > *latest) {
         Some(latest) => refuse(format!("must not be after {latest}, when the scheme asks for it")),
         None => Ok(()),
@@ -123,7 +128,7 @@ fn check_due<S: State>(
 fn append<S: State>(
     call: &mut Call<'_, S>,
     code: Code,
-    certificate: &Certificate,
+    certificate: &Responsible,
     mut surveillance: Surveillance,
     activity: Activity,
     event: &str,

@@ -179,7 +179,7 @@ pub fn endorsed_by(
 
 /// Which chaincode's records have such keys.
 pub fn part_of_key(key: &str) -> Part {
-    let of_registry = [keys::SCHEME, keys::ACCREDITATION, keys::LABORATORY];
+    let of_registry = [keys::SCHEME, keys::ACCREDITATION, keys::LABORATORY, keys::ENDED];
     if of_registry.iter().any(|prefix| key.starts_with(prefix)) { Part::Registry } else { Part::Body }
 }
 

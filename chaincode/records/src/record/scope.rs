@@ -54,10 +54,6 @@ impl Scope {
         self.categories.is_empty()
             || category.is_some_and(|category| self.categories.iter().any(|known| known == category))
     }
-
-    pub fn covers<'a>(&self, mut standards: impl Iterator<Item = &'a str>, category: Option<&str>) -> bool {
-        self.has_category(category) && standards.all(|standard| self.has_standard(standard))
-    }
 }
 
 /// Which scope held at that moment.
