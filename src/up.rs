@@ -17,6 +17,7 @@ use std::{
 
 use demonstration::Extent;
 use endorsement::OwnChaincode;
+use futures::future::try_join_all;
 use metrics_exporter_prometheus::PrometheusHandle;
 use node::{Node, Peer};
 use peer_client::ConnectionProfile;
@@ -35,8 +36,8 @@ pub use commands::network::{NAME, PROFILE, default_data_dir, load_profile};
 use data_dir::DataDir;
 pub use data_dir::PROCESS_ID;
 
-/// Run a Fabric-compatible network of five organisations, the certificate chaincode and the public
-/// verifier in this process, with a portal for people beside it.
+/// Run a Fabric-compatible network in this process: certification bodies, their accreditation body, a laboratory, industry and
+/// customs, with the certificate chaincode, the public verifier, and a portal for people beside it.
 ///
 /// The first start makes keys, a genesis block and demonstration certificates; later starts go on from
 /// the same ledger. Stop with Ctrl-C. Everything lies in the data directory; the file network.json in it
@@ -78,6 +79,10 @@ pub struct Args {
     /// What the first start shows.
     #[arg(long, value_enum, default_value = "full")]
     demo: Demo,
+    /// How many certification bodies a network has that begins here. One that has begun keeps its own; others join it by
+    /// `nanotrace body join`.
+    #[arg(long, value_enum, default_value = "two")]
+    bodies: Bodies,
     /// Go on without this block and all after it, which are lost here. Only where no copy of them is left
     /// anywhere: docs/recovery.md.
     #[arg(long, value_name = "BLOCK")]
@@ -94,6 +99,15 @@ enum Demo {
     Full,
 }
 
+/// The certification bodies of a network that begins.
+#[derive(Clone, Copy, clap::ValueEnum)]
+pub enum Bodies {
+    /// CertBody alone.
+    One,
+    /// CertBody, and SecondBody with a chaincode of its own. A change of the rules takes both, with the accreditation body.
+    Two,
+}
+
 pub async fn run(args: Args, metrics: PrometheusHandle) -> Result<Exit, Failure> {
     let started = Instant::now();
     crate::privacy::keep_files_private();
@@ -105,15 +119,15 @@ pub async fn run(args: Args, metrics: PrometheusHandle) -> Result<Exit, Failure>
     if args.reset && !reset(&args)? {
         return Ok(Exit::No);
     }
-    let material = material::prepare(&args.data_dir)?;
-    let sockets = Sockets::bind(args.port, material.peers.len())?;
+    let material = material::prepare(&args.data_dir, args.bodies)?;
+    let chaincodes = deploy::chaincodes(&material)?;
+    let sockets = Sockets::bind(args.port, material.peers.len(), chaincodes.len())?;
     let ports = sockets.ports()?;
     let Sockets { orderer, peers, chaincodes: chaincode_sockets } = sockets;
 
-    let chaincodes = deploy::chaincodes()?;
     let mut services = Vec::new();
     let mut own_chaincodes = Vec::new();
-    for ((chaincode, socket), port) in chaincodes.iter().zip(chaincode_sockets).zip(ports.chaincodes) {
+    for ((chaincode, socket), port) in chaincodes.iter().zip(chaincode_sockets).zip(&ports.chaincodes) {
         services.push(servers::start_chaincode(socket, chaincode)?);
         let package_id = chaincode.package.id.clone();
         own_chaincodes.push(OwnChaincode { package_id, address: format!("127.0.0.1:{port}") });
@@ -170,7 +184,7 @@ pub async fn run(args: Args, metrics: PrometheusHandle) -> Result<Exit, Failure>
         Ok(None) => match greet() {
             Ok(()) => tokio::select! {
                 stopped = until_stopped(&mut node, &mut signals) => stopped,
-                never = ledger_time::keep_moving(&profile, &served) => match never {},
+                never = ledger_time::keep_moving(&profile, &chaincodes, &served) => match never {},
             },
             Err(failure) => Err(failure),
         },
@@ -193,7 +207,8 @@ pub async fn run(args: Args, metrics: PrometheusHandle) -> Result<Exit, Failure>
 
 /// Nothing is removed before the new network could start: its addresses must be free.
 fn reset(args: &Args) -> Result<bool, Failure> {
-    let sockets = Sockets::bind(args.port, material::DEFAULT_PEERS)?;
+    let begins = args.bodies.defaults();
+    let sockets = Sockets::bind(args.port, begins.peers, begins.chaincodes)?;
     servers::bind(args.verifier)?;
     servers::bind(args.operations.unwrap_or(sockets.ports()?.operations(args.port)))?;
     material::reset(&args.data_dir, args.yes)
@@ -209,14 +224,14 @@ async fn prepare(
     obstacle: &watch::Sender<Option<String>>,
 ) -> Result<(), Failure> {
     let asker = deploy::first_administrator(profile).await?;
-    for chaincode in chaincodes {
-        for organisation in deploy::without_package(profile, peers, &chaincode.package) {
-            deploy::install(profile, &organisation, &chaincode.package).await?;
+    try_join_all(chaincodes.iter().map(async |chaincode| {
+        deploy::install(profile, peers, &chaincode.package).await?;
+        match deploy::due(&asker, &profile.channel, chaincode).await? {
+            Some(sequence) => deploy::run(profile, chaincode, sequence).await,
+            None => Ok(()),
         }
-        if let Some(sequence) = deploy::due(&asker, &profile.channel, chaincode).await? {
-            deploy::run(profile, chaincode, sequence).await?;
-        }
-    }
+    }))
+    .await?;
     obstacle.send_replace(None);
     match args.demo {
         Demo::None => Ok(()),

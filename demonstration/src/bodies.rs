@@ -6,6 +6,7 @@ use certificate::{DateTime, demo, document::Issuer, multikey};
 use commands::{contract, exit::Failure, files};
 use durable::Access;
 use ed25519_dalek::SigningKey;
+use futures::future::try_join_all;
 use peer_client::{ConnectionProfile, certificate::Contract};
 use serde_json::json;
 
@@ -82,14 +83,12 @@ impl Body {
             Extent::One => 1,
             Extent::Full => BODIES.len(),
         };
-        let mut bodies = Vec::new();
-        for (number, description) in BODIES.iter().take(wanted).enumerate() {
-            let is_there = profile.organisation(description.organisation).is_ok();
-            if number == 0 || is_there {
-                bodies.push(Self::connect(profile, description, folder).await?);
-            }
-        }
-        Ok(bodies)
+        let is_there = |description: &Description| profile.organisation(description.organisation).is_ok();
+        let (first, others) = BODIES.split_at(1);
+        let others = others.iter().take(wanted - 1).filter(|description| is_there(description));
+        let connecting =
+            first.iter().chain(others).map(|description| Self::connect(profile, description, folder));
+        try_join_all(connecting).await
     }
 
     async fn connect(
@@ -145,23 +144,27 @@ pub async fn prepare(bodies: &[Body], genesis: &str, now: DateTime) -> Result<()
     });
     submit_once(first.accreditation_admin.scheme_register(&demo::scheme())).await?;
     submit_once(first.accreditation_admin.laboratory_register(&laboratory)).await?;
-    for body in bodies {
-        let Body { accreditation_admin, admin, msp_id, issuer, status_lists, .. } = body;
+    try_join_all(bodies.iter().map(|body| body.begin(genesis, now))).await.map(drop)
+}
+
+impl Body {
+    /// Its chaincode is bound to it, it is accredited, and has a key.
+    async fn begin(&self, genesis: &str, now: DateTime) -> Result<(), Failure> {
+        let Body { accreditation_admin, admin, msp_id, issuer, status_lists, .. } = self;
         submit_once(accreditation_admin.ledger_bind(genesis, msp_id)).await?;
         let mut accreditation = demo::accreditation(now.plus_days(-1));
         if let Some(members) = accreditation.as_object_mut() {
             members.insert("body".into(), json!(msp_id));
-            members.insert("number".into(), json!(body.accreditation));
+            members.insert("number".into(), json!(self.accreditation));
         }
         submit_once(accreditation_admin.accreditation_register(&accreditation)).await?;
-        let public_key = multikey::public_to_text(&body.key.verifying_key());
+        let public_key = multikey::public_to_text(&self.key.verifying_key());
         let proposal = json!({
             "publicKey": public_key, "issuerId": issuer.id, "issuerName": issuer.name, "statusLists": status_lists,
         });
         submit_once(admin.issuer_key_propose(&proposal)).await?;
-        submit_once(accreditation_admin.issuer_key_approve(msp_id, &public_key)).await?;
+        submit_once(accreditation_admin.issuer_key_approve(msp_id, &public_key)).await
     }
-    Ok(())
 }
 
 /// An issuer key of the demonstration: made once, readable by its owner alone.

@@ -6,6 +6,7 @@ use certificate::DateTime;
 use peer_client::ConnectionProfile;
 use verifier::ServedModel;
 
+use super::deploy::Chaincode;
 use crate::{cert::contract, exit::Failure};
 
 /// How long ledger time may stand still, in seconds: less than the time by which an event may be dated back.
@@ -14,28 +15,36 @@ const STANDSTILL: i64 = 10 * 60;
 const INTERVAL: Duration = Duration::from_secs(60);
 
 /// Runs until it is dropped. A failure is logged and tried again.
-pub async fn keep_moving(profile: &ConnectionProfile, served: &ServedModel) -> Infallible {
+pub async fn keep_moving(
+    profile: &ConnectionProfile,
+    chaincodes: &[Chaincode],
+    served: &ServedModel,
+) -> Infallible {
     loop {
         tokio::time::sleep(INTERVAL).await;
-        if stands_still(ledger_time(profile, served), verifier::now())
-            && let Err(failure) = tick(profile).await
-        {
-            tracing::warn!(%failure, "ledger time could not be moved; it is tried again");
+        for chaincode in standing_still(chaincodes, served) {
+            if let Err(failure) = tick(profile, chaincode).await {
+                tracing::warn!(%failure, chaincode, "ledger time could not be moved; it is tried again");
+            }
         }
     }
 }
 
-fn ledger_time(profile: &ConnectionProfile, served: &ServedModel) -> Option<DateTime> {
-    let times = served.model()?.ledger_times();
-    times.into_iter().find(|(chaincode, _)| *chaincode == profile.chaincode)?.1
+/// Of the bodies whose chaincodes run here and are bound to the ledger. Others see to theirs.
+fn standing_still(chaincodes: &[Chaincode], served: &ServedModel) -> Vec<&'static str> {
+    let Some(model) = served.model() else { return Vec::new() };
+    let (times, now) = (model.ledger_times(), verifier::now());
+    let stands = |name: &str| times.iter().any(|(known, time)| known == name && stands_still(*time, now));
+    chaincodes.iter().map(|chaincode| chaincode.name).filter(|name| stands(name)).collect()
 }
 
 fn stands_still(ledger_time: Option<DateTime>, now: DateTime) -> bool {
     ledger_time.is_none_or(|time| time.plus_seconds(STANDSTILL) <= now)
 }
 
-async fn tick(profile: &ConnectionProfile) -> Result<(), Failure> {
-    let contract = contract::connect(profile, "Accreditation", "User1").await?;
+async fn tick(profile: &ConnectionProfile, chaincode: &str) -> Result<(), Failure> {
+    let profile = ConnectionProfile { chaincode: chaincode.to_owned(), ..profile.clone() };
+    let contract = contract::connect(&profile, "Accreditation", "User1").await?;
     contract::submit(contract.ledger_tick()).await?;
     Ok(())
 }

@@ -13,7 +13,7 @@ use ledger::{Ledger, LedgerError};
 use material::{CryptoConfig, Kind, Organization, Validity, genesis};
 use prost::Message;
 
-use super::NAME;
+use super::{Bodies, NAME};
 use crate::{
     cert::output,
     exit::{Exit, Failure},
@@ -32,10 +32,40 @@ const PROFILE: &str = "NanoTrace";
 /// Years that the certificates of a network made here are valid.
 const VALID_YEARS: i64 = 10;
 
-/// The peers of a network that begins afresh: one for each organisation of [`DEFAULT_CRYPTO_CONFIG`].
-pub const DEFAULT_PEERS: usize = 5;
-const DEFAULT_CONFIGTX: &str = include_str!("../../configtx.yaml");
-const DEFAULT_CRYPTO_CONFIG: &str = include_str!("../../crypto-config/crypto-config.yaml");
+/// Where the second certification body's keys lie.
+const SECOND_BODY_DOMAIN: &str = "secondbody.nanotrace.example";
+
+/// A network that begins here.
+pub struct Defaults {
+    configtx: &'static str,
+    crypto_config: &'static str,
+    /// One for each organisation but the orderer's.
+    pub peers: usize,
+    /// The registry's, and one for each certification body.
+    pub chaincodes: usize,
+}
+
+const ONE_BODY: Defaults = Defaults {
+    configtx: include_str!("../../configtx.yaml"),
+    crypto_config: include_str!("../../crypto-config/crypto-config.yaml"),
+    peers: 5,
+    chaincodes: 2,
+};
+const TWO_BODIES: Defaults = Defaults {
+    configtx: include_str!("two_bodies/configtx.yaml"),
+    crypto_config: include_str!("two_bodies/crypto-config.yaml"),
+    peers: 6,
+    chaincodes: 3,
+};
+
+impl Bodies {
+    pub fn defaults(self) -> &'static Defaults {
+        match self {
+            Self::One => &ONE_BODY,
+            Self::Two => &TWO_BODIES,
+        }
+    }
+}
 
 /// What a network is made of before it runs.
 pub struct Material {
@@ -121,7 +151,7 @@ fn remove_folder(path: &Path) -> io::Result<()> {
 ///
 /// Each part is durable before the next is made, and found or made again after an interruption anywhere. What a
 /// ledger rests on is never made anew beside it: that would be another network.
-pub fn prepare(data_dir: &Path) -> Result<Material, Failure> {
+pub fn prepare(data_dir: &Path, bodies: Bodies) -> Result<Material, Failure> {
     let logged = Ledger::logged_genesis(&data_dir.join(LEDGER));
     let has_ledger = !matches!(logged, Ok(None));
     let folder = data_dir.join(CRYPTO_CONFIG);
@@ -129,18 +159,40 @@ pub fn prepare(data_dir: &Path) -> Result<Material, Failure> {
     if has_ledger && !has_keys {
         return Err(missing_keys(&folder));
     }
-    let config = crypto_config(&data_dir.join(CRYPTO_CONFIG_YAML), &folder, has_ledger)?;
+    let defaults = defaults(data_dir, &folder, bodies)?;
+    let config = crypto_config(&data_dir.join(CRYPTO_CONFIG_YAML), &folder, has_ledger, defaults)?;
     if !has_keys {
         material::generate(&config, &folder, Validity::of_years(now(), VALID_YEARS))
             .map_err(|error| Failure::during("making keys and certificates", error))?;
     }
-    let (genesis, bundle) = genesis_block(data_dir, logged)?;
+    let (genesis, bundle) = genesis_block(data_dir, logged, defaults)?;
     hosts(&config, &folder, &bundle, genesis)
+}
+
+/// What files that are missing are made of. A network that has begun keeps the number of its bodies: its keys show it, and before
+/// there are keys its file of organisations.
+fn defaults(data_dir: &Path, folder: &Path, bodies: Bodies) -> Result<&'static Defaults, Failure> {
+    let organisations = data_dir.join(CRYPTO_CONFIG_YAML);
+    let has_second = match (folder.is_dir(), is_blank(&organisations)?) {
+        (true, _) => folder.join("peerOrganizations").join(SECOND_BODY_DOMAIN).is_dir(),
+        (false, true) => return Ok(bodies.defaults()),
+        (false, false) => {
+            let text = fs::read(&organisations);
+            let text = text.map_err(|error| Failure::during(organisations.display(), error))?;
+            String::from_utf8_lossy(&text).contains(SECOND_BODY_DOMAIN)
+        }
+    };
+    Ok(if has_second { &TWO_BODIES } else { &ONE_BODY })
 }
 
 /// The organisations. Beside a ledger they must be those that have keys: a file that lost its end in a crash may
 /// read well and name fewer.
-fn crypto_config(path: &Path, folder: &Path, has_ledger: bool) -> Result<CryptoConfig, Failure> {
+fn crypto_config(
+    path: &Path,
+    folder: &Path,
+    has_ledger: bool,
+    defaults: &Defaults,
+) -> Result<CryptoConfig, Failure> {
     let unusable = |reason: String| {
         let intact = "Nothing else was changed. Mend the file, or put it back from a copy.";
         Failure::usage(format!("{reason}\n{intact}"))
@@ -156,7 +208,7 @@ fn crypto_config(path: &Path, folder: &Path, has_ledger: bool) -> Result<CryptoC
             _ => Ok(config),
         };
     }
-    let config = CryptoConfig::parse(DEFAULT_CRYPTO_CONFIG).map_err(|error| unusable(error.to_string()))?;
+    let config = CryptoConfig::parse(defaults.crypto_config).map_err(|error| unusable(error.to_string()))?;
     if has_ledger {
         let has_keys = |organization: &Organization| organization.folder(folder).is_dir();
         if !config.organizations.iter().all(has_keys) || unnamed_keys(&config, folder)?.is_some() {
@@ -166,7 +218,7 @@ fn crypto_config(path: &Path, folder: &Path, has_ledger: bool) -> Result<CryptoC
         }
         tracing::warn!(path = %path.display(), "the file was missing or empty; the default one fits the keys");
     }
-    durable::write(path, DEFAULT_CRYPTO_CONFIG.as_bytes(), Access::Owner)
+    durable::write(path, defaults.crypto_config.as_bytes(), Access::Owner)
         .map_err(|error| Failure::during(path.display(), error))?;
     Ok(config)
 }
@@ -218,6 +270,7 @@ fn missing_keys(folder: &Path) -> Failure {
 fn genesis_block(
     data_dir: &Path,
     logged: Result<Option<HeadedBlock>, LedgerError>,
+    defaults: &Defaults,
 ) -> Result<(HeadedBlock, Arc<Bundle>), Failure> {
     let path = data_dir.join(GENESIS);
     let bytes = match is_blank(&path)? {
@@ -236,7 +289,7 @@ fn genesis_block(
                 .map_err(|reason| Failure::new(Exit::Failure, format!("the ledger's first block {reason}")))?
         }
         (Some(Err(reason)), None) => return Err(damaged(&path, &reason)),
-        (_, None) => with_bundle(new_genesis_block(data_dir)?).map_err(Failure::usage)?,
+        (_, None) => with_bundle(new_genesis_block(data_dir, defaults)?).map_err(Failure::usage)?,
     };
     durable::write(&path, &block.message().encode_to_vec(), Access::Owner)
         .map_err(|error| Failure::during(path.display(), error))?;
@@ -250,7 +303,7 @@ fn with_bundle(block: HeadedBlock) -> Result<(HeadedBlock, Arc<Bundle>), String>
 }
 
 /// A new channel. Where a ledger once was and has lost its blocks, there is none: the blocks may come back.
-fn new_genesis_block(data_dir: &Path) -> Result<HeadedBlock, Failure> {
+fn new_genesis_block(data_dir: &Path, defaults: &Defaults) -> Result<HeadedBlock, Failure> {
     let ledger = data_dir.join(LEDGER);
     if ledger.exists() {
         match Ledger::open(&ledger, None) {
@@ -260,7 +313,7 @@ fn new_genesis_block(data_dir: &Path) -> Result<HeadedBlock, Failure> {
     }
     let configtx = data_dir.join(CONFIGTX);
     if is_blank(&configtx)? {
-        durable::write(&configtx, DEFAULT_CONFIGTX.as_bytes(), Access::Owner)
+        durable::write(&configtx, defaults.configtx.as_bytes(), Access::Owner)
             .map_err(|error| Failure::during(configtx.display(), error))?;
     }
     genesis::from_configtx_yaml(&configtx, PROFILE, NAME, crate::channel::stamp()?)

@@ -44,15 +44,18 @@ pub struct Sockets {
     /// One for each organisation, in their order.
     pub peers: Vec<TcpListener>,
     /// One for each chaincode, in their order.
-    pub chaincodes: [TcpListener; 2],
+    pub chaincodes: Vec<TcpListener>,
 }
 
 impl Sockets {
-    /// Binds all sockets: the orderer on `first`, the peers after it, then the chaincodes. `first` 0 means
-    /// any free ports.
-    pub fn bind(first: u16, peers: usize) -> Result<Self, Failure> {
-        // The chaincodes' ports and the operations address follow.
-        let last = usize::from(u16::MAX) - peers - 3;
+    /// Binds all sockets: the orderer on `first`, the peers after it, then the chaincodes of the first body and of the registry;
+    /// then, behind the operations address, chaincode and peer of each further body. So no address changes where a network has
+    /// one body more, and packages name the right ones. `first` 0 means any free ports.
+    pub fn bind(first: u16, peers: usize, chaincodes: usize) -> Result<Self, Failure> {
+        let further = chaincodes.saturating_sub(2);
+        let peers = peers.saturating_sub(further);
+        let behind = peers + 4;
+        let last = usize::from(u16::MAX) - behind - 2 * further;
         if usize::from(first) > last {
             return Err(Failure::usage(format!(
                 "--port {first}: at most {last}, the next ports are used too"
@@ -64,9 +67,16 @@ impl Sockets {
         };
         Ok(Self {
             orderer: local(0)?,
-            peers: (1..=peers).map(local).collect::<Result<_, _>>()?,
-            // In the order of the chaincodes. The body's has the port that it had when it was alone.
-            chaincodes: [local(peers + 2)?, local(peers + 1)?],
+            peers: (1..=peers)
+                .chain((0..further).map(|body| behind + 2 * body + 1))
+                .map(local)
+                .collect::<Result<_, _>>()?,
+            // The registry's comes first.
+            chaincodes: [peers + 2, peers + 1]
+                .into_iter()
+                .chain((0..further).map(|body| behind + 2 * body))
+                .map(local)
+                .collect::<Result<_, _>>()?,
         })
     }
 }
@@ -75,14 +85,14 @@ impl Sockets {
 pub struct Ports {
     pub orderer: u16,
     pub peers: Vec<u16>,
-    pub chaincodes: [u16; 2],
+    pub chaincodes: Vec<u16>,
 }
 
 impl Ports {
-    /// The operations address where none is given: after all others, or any free one if they are.
+    /// The operations address where none is given: after the registry's, or any free one if they are.
     pub fn operations(&self, first: u16) -> SocketAddr {
-        let last = self.chaincodes.into_iter().max().unwrap_or_default();
-        let port = if first == 0 { 0 } else { last.saturating_add(1) };
+        let registry = self.chaincodes.first().copied().unwrap_or_default();
+        let port = if first == 0 { 0 } else { registry.saturating_add(1) };
         (Ipv4Addr::LOCALHOST, port).into()
     }
 }
@@ -96,7 +106,7 @@ impl Sockets {
         Ok(Ports {
             orderer: port(&self.orderer)?,
             peers: self.peers.iter().map(port).collect::<Result<_, Failure>>()?,
-            chaincodes: [port(&self.chaincodes[0])?, port(&self.chaincodes[1])?],
+            chaincodes: self.chaincodes.iter().map(port).collect::<Result<_, Failure>>()?,
         })
     }
 }

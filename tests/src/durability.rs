@@ -30,7 +30,7 @@ impl Recorded {
     pub fn start(directory: &Path) -> Self {
         let mut process = Command::new(nanotrace())
             .args(["--log", "warn,durable=trace", "up", "--port", "0", "--verifier", "127.0.0.1:0"])
-            .args(["--no-portal", "--demo", "one", "--data-dir"])
+            .args(["--no-portal", "--demo", "one", "--bodies", "one", "--data-dir"])
             .arg(directory)
             .stdout(Stdio::null())
             .stderr(Stdio::piped())

@@ -147,6 +147,7 @@ impl Network {
     /// Starts the network in a folder as this command does, which `nanotrace up` with further arguments is appended to.
     pub fn start_by(mut command: Command, directory: &Path) -> Self {
         command.args(["up", "--port", "0", "--verifier", "127.0.0.1:0", "--no-portal", "--demo", "one"]);
+        command.args(["--bodies", "one"]);
         Self::start_as(command, directory)
     }
 
@@ -173,7 +174,7 @@ impl Network {
         String::from_utf8(output.stderr).unwrap()
     }
 
-    /// Most tests look at one certificate: the month would cost them time.
+    /// Most tests look at one certificate of one body: the month and a second body would cost them time.
     fn command(directory: &Path, arguments: &[&str]) -> Command {
         let mut command = Command::new(nanotrace());
         command.args(["up", "--port", "0", "--verifier", "127.0.0.1:0", "--data-dir"]).arg(directory);
@@ -182,6 +183,9 @@ impl Network {
         }
         if !arguments.contains(&"--demo") {
             command.args(["--demo", "one"]);
+        }
+        if !arguments.contains(&"--bodies") {
+            command.args(["--bodies", "one"]);
         }
         command.args(arguments);
         command

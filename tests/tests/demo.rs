@@ -2,17 +2,19 @@
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
 
-use std::{collections::BTreeMap, fs, net::TcpListener, path::Path, process::Command, time::Duration};
+use std::{collections::BTreeMap, fs, process::Command, time::Duration};
 
-use chaincode::package::{self, Connection};
 use serde_json::{Value, json};
-use tests::{
-    Network, assert_success, bodies::Bodies, get, kill_after, nanotrace, random, repository, run,
-    service::Service,
-};
+use tests::{Network, assert_success, bodies::Bodies, get, kill_after, nanotrace, random, repository, run};
 
 /// The second certification body's chaincode, as the demonstration calls it.
 const SECOND: &str = "nanotrace-second";
+
+/// Who changes the rules of a network with one body: administrators, and peers.
+const RULES: [&str; 2] = [
+    "AND('CertBodyMSP.admin', 'AccreditationMSP.admin')",
+    "AND('CertBodyMSP.peer', 'AccreditationMSP.peer')",
+];
 
 /// How often a start that plays the month, and the month by itself, are interrupted.
 const INTERRUPTS: usize = 6;
@@ -100,21 +102,7 @@ fn assert_goes_on(network: Network) {
 #[test]
 fn a_second_body_plays_its_part() {
     let folder = tempfile::tempdir().unwrap();
-    configure_second_body(folder.path());
-    let bodies = Bodies::over(Network::start_with(folder.path(), &["--demo", "one"]));
-    let (done, said) = bodies.decide("body join SecondBodyMSP", &["CertBody", "Accreditation"]);
-    assert!(done, "{said}");
-    let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
-    let (label, package) = (format!("{SECOND}_0.2.0"), bodies.file("second.tar.gz"));
-    let package = package.to_str().unwrap();
-    bodies.ran(&format!("chaincode package --label {label} --address {address} --out {package}"));
-    let id = package::package(&label, &Connection::plain(&address)).unwrap().id;
-    let _service = Service::start(&address, &id);
-    let everybody = ["CertBody", "SecondBody", "Lab", "Industry", "Customs", "Accreditation"];
-    let policy = "AND('SecondBodyMSP.peer','AccreditationMSP.peer')";
-    let (done, said) = bodies.define(SECOND, package, policy, &everybody);
-    assert!(done, "{said}");
-
+    let bodies = Bodies::over(Network::start_with(folder.path(), &["--bodies", "two", "--demo", "full"]));
     let stories = bodies.done("demo");
     let own = |body: &str| stories.as_array().unwrap().iter().filter(|story| story["body"] == body).count();
     assert_eq!((own("CertBodyMSP"), own("SecondBodyMSP")), (11, 5));
@@ -124,26 +112,68 @@ fn a_second_body_plays_its_part() {
     }
     assert_answers(&bodies, stories.as_array().unwrap());
     assert_eq!(bodies.done("demo"), stories);
+
+    // The rules are what `nanotrace body` keeps: they take both bodies, and a third can join.
+    let join = "body join Lab";
+    for too_few in
+        [&["CertBody", "Accreditation"][..], &["SecondBody", "Accreditation"], &["CertBody", "SecondBody"]]
+    {
+        let (done, reason) = bodies.decide(join, too_few);
+        assert!(!done && reason.contains("not satisfied"), "{reason}");
+    }
+    let (done, said) = bodies.decide(join, &["CertBody", "SecondBody", "Accreditation"]);
+    assert!(done, "{said}");
+    let (done, said) = bodies.decide("body leave CertBody", &["SecondBody", "Lab", "Accreditation"]);
+    assert!(done, "{said}");
 }
 
-/// Configuration files of a network that has the organisation of a second certification body.
-fn configure_second_body(folder: &Path) {
-    let part = |text: &str, from: &str, to: &str| {
-        let from = text.find(from).unwrap();
-        text[from..from + text[from..].find(to).unwrap()].to_owned()
+/// A network keeps its bodies, whatever a later start is told.
+#[test]
+fn a_network_of_one_body_stays_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let begun = |bodies: &str| {
+        let network = Network::start_with(folder.path(), &["--bodies", bodies]);
+        let organisations = network.profile().organisations.len();
+        assert!(network.stop());
+        organisations
     };
-    let read = |name: &str| fs::read_to_string(repository().join(name)).unwrap();
-    let crypto = read("crypto-config/crypto-config.yaml");
-    let second = part(&crypto, "  - Name: CertBody", "  # The accreditation body");
-    let second = second.replace("CertBody", "SecondBody").replace("certbody", "secondbody");
-    fs::write(folder.join("crypto-config.yaml"), format!("{}\n{second}", crypto.trim_end())).unwrap();
+    assert_eq!((begun("one"), begun("two")), (5, 5));
+    // A file that was lost is made again as it was.
+    let file = folder.path().join("crypto-config.yaml");
+    let before = fs::read(&file).unwrap();
+    fs::remove_file(&file).unwrap();
+    assert_eq!(begun("two"), 5);
+    assert_eq!(fs::read(&file).unwrap(), before);
+}
 
-    let configtx = read("configtx.yaml");
-    let second = part(&configtx, "  - &CertBody", "  - &Accreditation");
-    let second = second.replace("CertBody", "SecondBody").replace("certbody", "secondbody");
-    let configtx = configtx.replacen("  - &Lab", &format!("{second}  - &Lab"), 1);
-    fs::write(folder.join("configtx.yaml"), format!("{}\n        - *SecondBody\n", configtx.trim_end()))
-        .unwrap();
+/// Both networks are described alike, but for the second body.
+#[test]
+fn the_files_of_two_bodies_are_those_of_one_with_another_organisation() {
+    let read = |name: &str| fs::read_to_string(repository().join(name)).unwrap();
+    let lines = |text: &str| -> Vec<String> {
+        let rules = text
+            .replace(
+                "AND('AccreditationMSP.admin', AND('CertBodyMSP.admin', 'SecondBodyMSP.admin'))",
+                RULES[0],
+            )
+            .replace("AND('AccreditationMSP.peer', AND('CertBodyMSP.peer', 'SecondBodyMSP.peer'))", RULES[1]);
+        let kept = rules.lines().map(str::trim_end).filter(|line| !line.trim_start().starts_with('#'));
+        kept.filter(|line| !line.is_empty()).map(str::to_owned).collect()
+    };
+    for (one, two) in [
+        ("configtx.yaml", "src/up/two_bodies/configtx.yaml"),
+        ("crypto-config/crypto-config.yaml", "src/up/two_bodies/crypto-config.yaml"),
+    ] {
+        let (one, two) = (lines(&read(one)), lines(&read(two)));
+        let mut expected = one.iter().peekable();
+        let added: Vec<_> =
+            two.iter().filter(|line| expected.next_if(|next| next == line).is_none()).collect();
+        assert_eq!(expected.next(), None, "{two:?}");
+        // The organisation's own paragraph, which is the first body's under another name.
+        let first = |line: &str| line.replace("SecondBody", "CertBody").replace("secondbody", "certbody");
+        assert!(added.iter().all(|line| one.contains(&first(line))), "{added:?}");
+        assert!(added.iter().any(|line| line.contains("SecondBody")), "{added:?}");
+    }
 }
 
 /// Without a network there is nothing to play on; and one certificate is not the month.

@@ -6,6 +6,7 @@ use std::{
     fs,
     io::{Read, Write},
     net::TcpStream,
+    ops::RangeInclusive,
     path::{Path, PathBuf},
     process::{Command, Output},
 };
@@ -18,9 +19,9 @@ use tests::{
 
 /// How often the first start is interrupted, unless NANOTRACE_INTERRUPTS says otherwise.
 const INTERRUPTS: usize = 24;
-/// The blocks of a first start: six for each of the two chaincodes, six for what the demonstration certificate rests on, and
-/// seven steps from its application to the grant.
-const BLOCKS: usize = 25;
+/// The blocks of a first start: at most six for each of the two chaincodes, which all organisations approve at once, and at least two
+/// for both; six for what the demonstration certificate rests on, and seven steps from its application to the grant.
+const BLOCKS: RangeInclusive<usize> = 15..=25;
 
 #[test]
 fn nothing_is_named_or_acknowledged_before_it_is_synced() {
@@ -34,7 +35,8 @@ fn nothing_is_named_or_acknowledged_before_it_is_synced() {
     let (status, events) = network.stop();
     assert!(status.success());
 
-    assert_eq!(assert_synced_before_acknowledged(&events), BLOCKS);
+    let blocks = assert_synced_before_acknowledged(&events);
+    assert!(BLOCKS.contains(&blocks), "{blocks}");
     let files = durable_files(&directory);
     assert!(files.len() > 100, "{files:?}");
     for path in files.iter().chain([&folder.path().join("above")]) {
