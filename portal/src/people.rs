@@ -39,24 +39,24 @@ pub(crate) struct Credentials {
     pub party: String,
     pub name: String,
     pub password: String,
-    pub is_disabled: bool,
 }
 
 pub(crate) async fn credentials(
     database: &Database,
     email: &str,
 ) -> Result<Option<Credentials>, sqlx::Error> {
-    type Columns = (String, String, String, String, Option<i64>);
-    let select =
-        sqlx::query_as("SELECT id, party, name, password, disabled_at FROM accounts WHERE email = $1");
+    type Columns = (String, String, String, String);
+    let select = sqlx::query_as("SELECT id, party, name, password FROM accounts WHERE email = $1");
     let found: Option<Columns> = select.bind(email).fetch_optional(database.pool()).await?;
-    Ok(found.map(|(account, party, name, password, disabled)| Credentials {
-        account,
-        party,
-        name,
-        password,
-        is_disabled: disabled.is_some(),
-    }))
+    Ok(found.map(|(account, party, name, password)| Credentials { account, party, name, password }))
+}
+
+/// Whether an account that is not disabled still has these credentials.
+pub(crate) async fn still_lets_in(change: &mut Change, found: &Credentials) -> Result<bool, sqlx::Error> {
+    let select =
+        sqlx::query("SELECT id FROM accounts WHERE id = $1 AND password = $2 AND disabled_at IS NULL");
+    let select = select.bind(&found.account).bind(&found.password);
+    Ok(select.fetch_optional(change.connection()).await?.is_some())
 }
 
 /// The account, unless it is disabled.
@@ -165,6 +165,20 @@ pub(crate) async fn party_of(change: &mut Change, account: &str) -> Result<Optio
         sqlx::query_as("SELECT party FROM accounts WHERE id = $1 AND disabled_at IS NULL").bind(account);
     let found: Option<(String,)> = select.fetch_optional(change.connection()).await?;
     Ok(found.map(|(party,)| party))
+}
+
+/// Whether somebody administrates a party now.
+pub(crate) async fn is_administrator(
+    change: &mut Change,
+    party: &str,
+    account: &str,
+) -> Result<bool, sqlx::Error> {
+    let select = sqlx::query(
+        "SELECT id FROM roles JOIN accounts ON accounts.id = account \
+         WHERE id = $1 AND party = $2 AND role = $3 AND disabled_at IS NULL",
+    );
+    let select = select.bind(account).bind(party).bind(ADMINISTRATOR);
+    Ok(select.fetch_optional(change.connection()).await?.is_some())
 }
 
 pub(crate) async fn set_password(change: &mut Change, account: &str, hash: &str) -> Result<(), sqlx::Error> {
@@ -300,7 +314,7 @@ impl<'a> Scope<'a> {
         now: i64,
     ) -> Result<Outcome, sqlx::Error> {
         // Who acts may have lost its role since its page was asked for.
-        if !self.holds(change, person).await? || !self.is_administrator(change, actor).await? {
+        if !self.holds(change, person).await? || !is_administrator(change, self.party, actor).await? {
             return Ok(Outcome::Nobody);
         }
         match step {
@@ -318,15 +332,6 @@ impl<'a> Scope<'a> {
         let select = sqlx::query("SELECT id FROM accounts WHERE id = $1 AND party = $2");
         let found = select.bind(person).bind(self.party).fetch_optional(change.connection()).await?;
         Ok(found.is_some())
-    }
-
-    async fn is_administrator(&self, change: &mut Change, person: &str) -> Result<bool, sqlx::Error> {
-        let select = sqlx::query(
-            "SELECT id FROM roles JOIN accounts ON accounts.id = account \
-             WHERE id = $1 AND party = $2 AND role = $3 AND disabled_at IS NULL",
-        );
-        let select = select.bind(person).bind(self.party).bind(ADMINISTRATOR);
-        Ok(select.fetch_optional(change.connection()).await?.is_some())
     }
 
     async fn revoke(&self, change: &mut Change, person: &str, role: &str) -> Result<(), sqlx::Error> {

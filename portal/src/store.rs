@@ -16,6 +16,8 @@ pub(crate) enum StoreError {
     Hash(#[from] crate::passwords::HashError),
     #[error("a passkey: {0}")]
     Passkey(#[from] crate::passkeys::Refused),
+    #[error("the session ended while its form was on the way")]
+    SessionOver,
 }
 
 /// A session as its owner sees it.
@@ -85,6 +87,12 @@ pub(crate) async fn session(
         update.execute(database.pool()).await?;
     }
     Ok(Some(OpenSession { id, account, by_passkey: by_passkey == 1 }))
+}
+
+/// Whether a session goes on. Whatever takes somebody's access away deletes the session.
+pub(crate) async fn goes_on(change: &mut Change, id: &str, now: i64) -> Result<bool, sqlx::Error> {
+    let select = sqlx::query("SELECT id FROM sessions WHERE id = $1 AND expires_at > $2").bind(id).bind(now);
+    Ok(select.fetch_optional(change.connection()).await?.is_some())
 }
 
 pub(crate) async fn sessions_of(

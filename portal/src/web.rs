@@ -25,11 +25,14 @@ use tokio::sync::Notify;
 
 use crate::{
     base_url::BaseUrl,
-    database::Database,
+    database::{Change, Database},
+    now,
     passkeys::RelyingParty,
     passwords::{HashError, Passwords},
+    store::{self, StoreError},
 };
 use rates::Rates;
+use visitor::Visitor;
 
 pub use administration::{InviteError, invite_administrator};
 
@@ -69,6 +72,17 @@ impl Site {
 
     pub fn is_demonstration(&self) -> bool {
         self.is_demonstration
+    }
+
+    /// Begins a change by somebody who is logged in. The guard saw the session before the form was read, and its password
+    /// hashed: it may be over since.
+    pub async fn change_of(&self, visitor: &Visitor) -> Result<Change, StoreError> {
+        let mut change = self.database.change().await?;
+        let session = visitor.session.as_deref().unwrap_or_default();
+        if !store::goes_on(&mut change, session, now()).await? {
+            return Err(StoreError::SessionOver);
+        }
+        Ok(change)
     }
 
     /// Told when a mail waits.

@@ -60,6 +60,9 @@ cases![
     what_a_passkey_signed_elsewhere_is_refused,
     a_passkey_made_elsewhere_is_refused,
     a_passkey_is_of_one_account,
+    a_session_that_ended_meanwhile_does_nothing,
+    a_role_that_was_taken_meanwhile_invites_nobody,
+    a_password_that_was_changed_meanwhile_lets_nobody_in,
 ];
 
 async fn registration_and_login(portal: Portal) {
@@ -781,6 +784,82 @@ async fn a_passkey_is_of_one_account(portal: Portal) {
     ada.post("/logout", &[]).await;
     assert_eq!(ada.show_passkey().await.status, 303);
     assert!(ada.get("/account").await.body.contains(ADA));
+}
+
+/// The session is looked up before the form is read, which takes as long as its sender likes.
+async fn a_session_that_ended_meanwhile_does_nothing(portal: Portal) {
+    let mut bob = portal.administrator(BOB, "BodyMSP").await;
+    portal.colleague(&mut bob, EVE, "administrator").await;
+    let (eve, passkey) = (portal.id(EVE).await, passkey_on(&bob.get("/account").await.body));
+    let new = "another battery, another horse";
+    let posts = portal::routes().into_iter().filter(|route| route.method == Method::POST);
+    // A challenge that is handed out changes nothing.
+    let posts = posts
+        .filter(|route| route.access != Access::Everybody && !route.path.ends_with("/challenge"))
+        .collect::<Vec<_>>();
+    assert!(posts.len() >= 8);
+    for route in posts {
+        let (options, _) = bob.challenge("/passkeys/challenge").await;
+        let made = bob.authenticator.clone().create(&options);
+        let fields: &[(&str, &str)] = match route.path {
+            "/account/email" => &[("email", "bob@elsewhere.example"), ("password", PASSWORD)],
+            "/account/password" => &[("old", PASSWORD), ("new", new)],
+            "/account/sessions/end" => &[("session", "0")],
+            "/passkeys" => &[("name", "Another"), ("credential", &made), ("next", "/")],
+            "/passkeys/{passkey}/name" => &[("name", "Mine")],
+            "/admin/people/{person}" => &[("step", "disable")],
+            "/admin/invitations" => &[("email", "friend@body.example"), ("role", "administrator")],
+            _ => &[],
+        };
+        let path = route.path.replace("{person}", &eve).replace("{passkey}", &passkey);
+        let begun = bob.begin_post(&path, fields).await;
+        let before = (portal.count("audit").await, portal.count("outbox").await);
+        // Whatever ends a session deletes it.
+        sqlx::query("DELETE FROM sessions").execute(&portal.pool).await.unwrap();
+        let late = begun.end().await;
+        assert_eq!((late.status, late.header("location")), (303, "/login"), "{path}: {}", late.body);
+        assert_eq!((portal.count("audit").await, portal.count("outbox").await), before, "{path}");
+        let authenticator = bob.authenticator;
+        bob = portal.browser();
+        bob.authenticator = authenticator;
+        assert_eq!(bob.show_passkey().await.status, 303, "{path}");
+    }
+    assert_eq!(portal.count("passkeys").await, 2);
+    assert_eq!(portal.count("links").await, 0);
+    assert_eq!(portal.browser().log_in(BOB, PASSWORD).await.status, 303);
+}
+
+/// The id of the first passkey that somebody's page shows.
+fn passkey_on(page: &str) -> String {
+    page.split_once("action=\"/passkeys/").unwrap().1[..32].to_owned()
+}
+
+async fn a_role_that_was_taken_meanwhile_invites_nobody(portal: Portal) {
+    let mut bob = portal.administrator(BOB, "BodyMSP").await;
+    let mut eve = portal.colleague(&mut bob, EVE, "administrator").await;
+    let them = format!("/admin/people/{}", portal.id(EVE).await);
+    let role = [("step", "revoke"), ("role", "administrator")];
+    let fields = [("email", "friend@body.example"), ("role", "administrator")];
+    let begun = eve.begin_post("/admin/invitations", &fields).await;
+    assert_eq!(bob.post(&them, &role).await.status, 303);
+    assert_eq!(begun.end().await.status, 404);
+    assert_eq!(portal.count("links").await, 0);
+}
+
+async fn a_password_that_was_changed_meanwhile_lets_nobody_in(portal: Portal) {
+    portal.company(ADA, "Works").await;
+    let mut thief = portal.browser();
+    thief.form_token().await;
+    let sessions = portal.count("sessions").await;
+    // The password is right when it is checked; the session has to wait for another change, which is of the password.
+    let mut change = portal.pool.begin().await.unwrap();
+    sqlx::query("UPDATE audit_head SET seq = seq").execute(&mut *change).await.unwrap();
+    sqlx::query("UPDATE accounts SET password = 'another'").execute(&mut *change).await.unwrap();
+    let login = tokio::spawn(async move { thief.log_in(ADA, PASSWORD).await });
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    change.commit().await.unwrap();
+    assert_eq!(login.await.unwrap().status, 422);
+    assert_eq!(portal.count("sessions").await, sessions);
 }
 
 #[tokio::test]

@@ -63,7 +63,7 @@ pub(crate) async fn change(
         Step::Grant(role) | Step::Revoke(role) => format!("{person} {role}"),
         Step::Disable | Step::Enable | Step::ForgetPasskeys => person.clone(),
     };
-    let mut change = site.database.change().await?;
+    let mut change = site.change_of(&visitor).await?;
     match Scope::of(&account).take(&mut change, &person, step, &account.id, visitor.now).await? {
         Outcome::Nobody => Ok(reply::not_there().await),
         Outcome::Done => {
@@ -73,7 +73,7 @@ pub(crate) async fn change(
         }
         Outcome::LastAdministrator => {
             drop(change);
-            let mut change = site.database.change().await?;
+            let mut change = site.change_of(&visitor).await?;
             change.record(&entry(&visitor, &account.party, action, &object, "refused")).await?;
             change.commit().await?;
             let notice =
@@ -96,7 +96,10 @@ pub(crate) async fn invite(
     if role.is_none() && !typed_role.is_empty() {
         return Ok(reply::not_there().await);
     }
-    let mut change = site.database.change().await?;
+    let mut change = site.change_of(&visitor).await?;
+    if !people::is_administrator(&mut change, &account.party, &account.id).await? {
+        return Ok(reply::not_there().await);
+    }
     let holder = people::holder(&mut change, &email).await?;
     let token = invitation(&mut change, Some(&account.id), &account.party, &email, role, visitor.now).await?;
     let (base, party) = (&site.base, &account.party_name);

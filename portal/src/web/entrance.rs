@@ -32,7 +32,10 @@ pub(crate) type Answer = Result<Response, StoreError>;
 
 impl IntoResponse for StoreError {
     fn into_response(self) -> Response {
-        reply::failure(&self)
+        match self {
+            StoreError::SessionOver => Redirect::to("/login").into_response(),
+            error => reply::failure(&error),
+        }
     }
 }
 
@@ -311,7 +314,11 @@ pub(crate) async fn log_in(
     let mut change = site.database.change().await?;
     let party = found.as_ref().map_or("", |found| &found.party);
     let account = found.as_ref().map_or("", |found| &found.account);
-    let may = is_right && found.as_ref().is_some_and(|found| !found.is_disabled);
+    // The password may have been changed, and the account disabled, while the hash was computed.
+    let may = match found.as_ref().filter(|_| is_right) {
+        Some(found) => people::still_lets_in(&mut change, found).await?,
+        None => false,
+    };
     let mut entry = entry(&visitor, party, "login", account, if may { "done" } else { "refused" });
     if may {
         entry.actor = account.to_owned();

@@ -126,7 +126,7 @@ pub(crate) async fn make(
     let Some(name) = forms::name(&typed) else {
         return problem(&site, &visitor, &account, next, "A name has 1 to 100 characters.").await;
     };
-    let mut change = site.database.change().await?;
+    let mut change = site.change_of(&visitor).await?;
     match take_made(&site, &mut change, &visitor, &account, &name, &credential).await {
         Ok(()) => {}
         Err(StoreError::Passkey(reason)) => {
@@ -201,7 +201,7 @@ pub(crate) async fn rename(
     let Some(name) = forms::name(&typed) else {
         return own::page(&site, &visitor, &account, Some("A name has 1 to 100 characters.")).await;
     };
-    let mut change = site.database.change().await?;
+    let mut change = site.change_of(&visitor).await?;
     if !store::rename(&mut change, &account.id, &passkey, &name).await? {
         return Ok(reply::not_there().await);
     }
@@ -217,7 +217,7 @@ pub(crate) async fn remove(
     Path(passkey): Path<String>,
     Sent(Nothing {}): Sent<Nothing>,
 ) -> Answer {
-    let mut change = site.database.change().await?;
+    let mut change = site.change_of(&visitor).await?;
     if !store::remove(&mut change, &account.id, &passkey).await? {
         return Ok(reply::not_there().await);
     }

@@ -89,7 +89,7 @@ pub(crate) async fn change_email(
     if let Some(reason) = refuses(&site, &visitor, &account, password).await? {
         return page(&site, &visitor, &account, Some(reason)).await;
     }
-    let mut change = site.database.change().await?;
+    let mut change = site.change_of(&visitor).await?;
     let holder = people::holder(&mut change, &email).await?;
     let link = Link {
         purpose: Purpose::Email,
@@ -188,7 +188,7 @@ pub(crate) async fn change_password(
         return page(&site, &visitor, &account, Some(reason)).await;
     }
     let hash = site.passwords.hash(new).await?;
-    let mut change = site.database.change().await?;
+    let mut change = site.change_of(&visitor).await?;
     people::set_password(&mut change, &account.id, &hash).await?;
     store::end_links(&mut change, &account.id, Purpose::Recover).await?;
     store::end_other_sessions(&mut change, &account.id, visitor.session.as_deref().unwrap_or_default())
@@ -205,7 +205,7 @@ pub(crate) async fn end_session(
     Extension(account): Extension<Account>,
     Sent(EndedSession { session }): Sent<EndedSession>,
 ) -> Answer {
-    let mut change = site.database.change().await?;
+    let mut change = site.change_of(&visitor).await?;
     if !store::end_session(&mut change, &account.id, &session).await? {
         return Ok(reply::not_there().await);
     }
@@ -220,7 +220,7 @@ pub(crate) async fn log_out(
     Extension(account): Extension<Account>,
     Sent(Nothing {}): Sent<Nothing>,
 ) -> Answer {
-    let mut change = site.database.change().await?;
+    let mut change = site.change_of(&visitor).await?;
     store::end_session(&mut change, &account.id, visitor.session.as_deref().unwrap_or_default()).await?;
     change.record(&entry(&visitor, &account.party, "logout", &account.id, "done")).await?;
     change.commit().await?;

@@ -289,7 +289,22 @@ impl Browser {
         self.post("/login", &[("email", email), ("password", password), ("next", "/account")]).await
     }
 
-    async fn ask(&mut self, method: &str, path: &str, body: Option<String>) -> Reply {
+    /// Sends the head of a form. When this returns, the portal has looked who asks, and waits for the fields.
+    pub async fn begin_post(&mut self, path: &str, fields: &[(&str, &str)]) -> BegunPost {
+        let token = self.form_token().await;
+        let mut body = form_urlencoded::Serializer::new(String::new());
+        let body = body.extend_pairs(fields).append_pair("form_token", &token).finish();
+        let mut stream = TcpStream::connect(self.address).await.unwrap();
+        // RFC 9110 §10.1.1: who serves answers it when it begins to read the body.
+        let head = format!("{}Expect: 100-continue\r\n\r\n", self.head("POST", path, Some(&body)));
+        stream.write_all(head.as_bytes()).await.unwrap();
+        let mut answer = [0; 25];
+        stream.read_exact(&mut answer).await.unwrap();
+        assert_eq!(&answer, b"HTTP/1.1 100 Continue\r\n\r\n");
+        BegunPost { stream, body }
+    }
+
+    fn head(&self, method: &str, path: &str, body: Option<&str>) -> String {
         let mut head = format!("{method} {path} HTTP/1.1\r\nHost: portal\r\nConnection: close\r\n");
         for (name, value) in &self.headers {
             head += &format!("{name}: {value}\r\n");
@@ -298,11 +313,16 @@ impl Browser {
         if !cookies.is_empty() {
             head += &format!("Cookie: {}\r\n", cookies.join("; "));
         }
-        if let Some(body) = &body {
+        if let Some(body) = body {
             let length = body.len();
             head +=
                 &format!("Content-Type: application/x-www-form-urlencoded\r\nContent-Length: {length}\r\n");
         }
+        head
+    }
+
+    async fn ask(&mut self, method: &str, path: &str, body: Option<String>) -> Reply {
+        let head = self.head(method, path, body.as_deref());
         let mut stream = TcpStream::connect(self.address).await.unwrap();
         stream.write_all(format!("{head}\r\n{}", body.unwrap_or_default()).as_bytes()).await.unwrap();
         let mut bytes = Vec::new();
@@ -319,6 +339,22 @@ impl Browser {
             }
         }
         reply
+    }
+}
+
+/// A form of which the portal has the head alone.
+pub struct BegunPost {
+    stream: TcpStream,
+    body: String,
+}
+
+impl BegunPost {
+    /// Sends the fields.
+    pub async fn end(mut self) -> Reply {
+        self.stream.write_all(self.body.as_bytes()).await.unwrap();
+        let mut bytes = Vec::new();
+        self.stream.read_to_end(&mut bytes).await.unwrap();
+        parse(&String::from_utf8(bytes).unwrap())
     }
 }
 
