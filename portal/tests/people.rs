@@ -63,6 +63,7 @@ cases![
     a_session_that_ended_meanwhile_does_nothing,
     a_role_that_was_taken_meanwhile_invites_nobody,
     a_password_that_was_changed_meanwhile_lets_nobody_in,
+    a_change_of_address_ends_with_the_password,
 ];
 
 async fn registration_and_login(portal: Portal) {
@@ -860,6 +861,25 @@ async fn a_password_that_was_changed_meanwhile_lets_nobody_in(portal: Portal) {
     change.commit().await.unwrap();
     assert_eq!(login.await.unwrap().status, 422);
     assert_eq!(portal.count("sessions").await, sessions);
+}
+
+/// Who knew the password asked for another address; its owner chooses another password, or recovers it.
+async fn a_change_of_address_ends_with_the_password(portal: Portal) {
+    let mut ada = portal.company(ADA, "Works").await;
+    let new = "another battery, another horse";
+    let asked = [("email", EVE), ("password", PASSWORD)];
+    assert_eq!(ada.clone().post("/account/email", &asked).await.status, 200);
+    let first = portal.link(EVE, "/confirm").await.replace("/confirm?token=", "");
+    assert_eq!(ada.post("/account/password", &[("old", PASSWORD), ("new", new)]).await.status, 200);
+    assert_eq!(portal.browser().post("/confirm", &[("token", &first)]).await.status, 410);
+    let asked = [("email", BOB), ("password", new)];
+    assert_eq!(ada.clone().post("/account/email", &asked).await.status, 200);
+    let second = portal.link(BOB, "/confirm").await.replace("/confirm?token=", "");
+    let mut other = portal.browser();
+    other.post("/recover", &[("email", ADA)]).await;
+    let token = portal.link(ADA, "/reset").await.replace("/reset?token=", "");
+    assert_eq!(other.post("/reset", &[("token", &token), ("password", PASSWORD)]).await.status, 200);
+    assert_eq!(other.post("/confirm", &[("token", &second)]).await.status, 410);
 }
 
 #[tokio::test]

@@ -449,6 +449,7 @@ pub(crate) async fn reset(
     }
     people::set_password(&mut change, &found.account, &hash).await?;
     store::end_links(&mut change, &found.account, Purpose::Recover).await?;
+    store::end_links(&mut change, &found.account, Purpose::Email).await?;
     store::end_other_sessions(&mut change, &found.account, "").await?;
     let mut entry = entry(&visitor, &found.party, "password recovered", &found.account, "done");
     entry.actor.clone_from(&found.account);

@@ -174,7 +174,7 @@ pub(crate) async fn confirm_email(
     Ok(reply::page(StatusCode::OK, &pages::message(Frame::of(&visitor), "Done", text)))
 }
 
-/// The other sessions end: who knew the old password is out.
+/// The other sessions end, and so does a change of address that was asked for: who knew the old password is out.
 pub(crate) async fn change_password(
     State(site): State<Arc<Site>>,
     Extension(visitor): Extension<Visitor>,
@@ -191,6 +191,7 @@ pub(crate) async fn change_password(
     let mut change = site.change_of(&visitor).await?;
     people::set_password(&mut change, &account.id, &hash).await?;
     store::end_links(&mut change, &account.id, Purpose::Recover).await?;
+    store::end_links(&mut change, &account.id, Purpose::Email).await?;
     store::end_other_sessions(&mut change, &account.id, visitor.session.as_deref().unwrap_or_default())
         .await?;
     change.record(&entry(&visitor, &account.party, "password changed", &account.id, "done")).await?;
