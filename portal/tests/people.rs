@@ -64,6 +64,7 @@ cases![
     a_role_that_was_taken_meanwhile_invites_nobody,
     a_password_that_was_changed_meanwhile_lets_nobody_in,
     a_change_of_address_ends_with_the_password,
+    a_removed_passkeys_sessions_end,
 ];
 
 async fn registration_and_login(portal: Portal) {
@@ -880,6 +881,18 @@ async fn a_change_of_address_ends_with_the_password(portal: Portal) {
     let token = portal.link(ADA, "/reset").await.replace("/reset?token=", "");
     assert_eq!(other.post("/reset", &[("token", &token), ("password", PASSWORD)]).await.status, 200);
     assert_eq!(other.post("/confirm", &[("token", &second)]).await.status, 410);
+}
+
+async fn a_removed_passkeys_sessions_end(portal: Portal) {
+    let mut bob = portal.administrator(BOB, "BodyMSP").await;
+    let mut thief = portal.browser();
+    thief.authenticator = bob.authenticator.clone();
+    assert_eq!(thief.show_passkey().await.status, 303);
+    assert_eq!(bob.make_passkey("Another").await.status, 303);
+    let stolen = passkey_on(&bob.get("/account").await.body);
+    assert_eq!(bob.post(&format!("/passkeys/{stolen}/remove"), &[]).await.status, 303);
+    assert_eq!(thief.get("/admin/people").await.header("location"), "/login?next=%2Fadmin%2Fpeople");
+    assert_eq!(bob.get("/admin/people").await.status, 200);
 }
 
 #[tokio::test]

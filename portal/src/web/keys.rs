@@ -26,7 +26,7 @@ use crate::{
         store::{self, Purpose},
     },
     people::{self, Account},
-    store::{StoreError, post},
+    store::{StoreError, end_other_sessions, post},
 };
 
 const NOT_TAKEN: &str = "The passkey was not taken. Load the page again, and try once more.";
@@ -226,6 +226,9 @@ pub(crate) async fn remove(
         let text = "It is your only passkey, and you need one here. Make another one first.";
         return own::page(&site, &visitor, &account, Some(text)).await;
     }
+    // Who has the removed passkey may have begun a session with it.
+    let session = visitor.session.as_deref().unwrap_or_default();
+    end_other_sessions(&mut change, &account.id, session).await?;
     change.record(&entry(&visitor, &account.party, "passkey removed", &passkey, "done")).await?;
     tell(&mut change, &visitor, &account, "A passkey was removed from your account", "").await?;
     change.commit().await?;
