@@ -65,6 +65,7 @@ cases![
     a_password_that_was_changed_meanwhile_lets_nobody_in,
     a_change_of_address_ends_with_the_password,
     a_removed_passkeys_sessions_end,
+    an_invitation_ends_with_its_senders_role,
 ];
 
 async fn registration_and_login(portal: Portal) {
@@ -893,6 +894,24 @@ async fn a_removed_passkeys_sessions_end(portal: Portal) {
     assert_eq!(bob.post(&format!("/passkeys/{stolen}/remove"), &[]).await.status, 303);
     assert_eq!(thief.get("/admin/people").await.header("location"), "/login?next=%2Fadmin%2Fpeople");
     assert_eq!(bob.get("/admin/people").await.status, 200);
+}
+
+async fn an_invitation_ends_with_its_senders_role(portal: Portal) {
+    let mut bob = portal.administrator(BOB, "BodyMSP").await;
+    let mut eve = portal.colleague(&mut bob, EVE, "administrator").await;
+    let friend = "friend@body.example";
+    assert_eq!(
+        eve.post("/admin/invitations", &[("email", friend), ("role", "administrator")]).await.status,
+        200
+    );
+    let link = portal.link(friend, "/join").await;
+    let token = link.replace("/join?token=", "");
+    let them = format!("/admin/people/{}", portal.id(EVE).await);
+    let role = [("step", "revoke"), ("role", "administrator")];
+    assert_eq!(bob.post(&them, &role).await.status, 303);
+    let joining = [("token", token.as_str()), ("name", "A friend"), ("password", PASSWORD)];
+    assert_eq!(portal.browser().post("/join", &joining).await.status, 410);
+    assert_eq!(portal.count("accounts").await, 2);
 }
 
 #[tokio::test]

@@ -213,8 +213,19 @@ pub(crate) async fn join(
     let link = store::use_link(&mut change, &token, visitor.now).await?;
     let is_taken = people::holder(&mut change, link.as_ref().map_or("", |link| &link.email)).await?.is_some();
     let Some(link) = link.filter(|_| !is_taken) else { return Ok(spent_link(&visitor)) };
+    if !is_still_meant(&mut change, &link).await? {
+        return Ok(spent_link(&visitor));
+    }
     let account = create_account(&mut change, &link, &name, &hash, &visitor).await?;
     log_in_as(&site, change, &account, &visitor, "/account", false).await
+}
+
+/// Whether who sent an invitation may still invite. Nobody here sent a registration, or what the command line printed.
+async fn is_still_meant(change: &mut Change, link: &Link) -> Result<bool, sqlx::Error> {
+    match (link.purpose, &link.account, &link.party) {
+        (Purpose::Invite, Some(sender), Some(party)) => people::is_administrator(change, party, sender).await,
+        _ => Ok(true),
+    }
 }
 
 /// Makes the account that a link promises, and a company's where it is the first of one. Returns its id.
