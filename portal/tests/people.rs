@@ -645,6 +645,7 @@ async fn staff_do_nothing_before_showing_a_passkey(portal: Portal) {
     // Bob lost his: a colleague removes it, and he makes another one.
     let them = format!("/admin/people/{id}");
     assert_eq!(eve.post(&them, &[("step", "forget-passkeys")]).await.status, 303);
+    portal.mail(BOB, "Your passkeys were removed").await;
     assert_eq!(late.get("/admin/people").await.header("location"), "/login?next=%2Fadmin%2Fpeople");
     let mut late = portal.browser();
     late.authenticator = bob.authenticator.clone();

@@ -68,7 +68,11 @@ pub(crate) async fn change(
         Outcome::Nobody => Ok(reply::not_there().await),
         Outcome::Done => {
             change.record(&entry(&visitor, &account.party, action, &object, "done")).await?;
+            if step == Step::ForgetPasskeys {
+                tell_of_passkeys(&mut change, &person, visitor.now).await?;
+            }
             change.commit().await?;
+            site.posted.notify_one();
             Ok(Redirect::to("/admin/people").into_response())
         }
         Outcome::LastAdministrator => {
@@ -81,6 +85,14 @@ pub(crate) async fn change(
             page(&site, &visitor, &account, Some(notice)).await
         }
     }
+}
+
+/// Says by mail that an administrator removed somebody's passkeys.
+async fn tell_of_passkeys(change: &mut Change, person: &str, now: i64) -> Result<(), StoreError> {
+    let Some((address, _)) = people::address_of(change, person).await? else { return Ok(()) };
+    let text = "An administrator of your party removed your passkeys at the NanoTrace portal, and ended your sessions. Your \
+                password lets you make another passkey.\n\nIf you did not ask for it, tell your administrator.\n";
+    store::post(change, &address, "Your passkeys were removed", text, now).await
 }
 
 pub(crate) async fn invite(
