@@ -34,7 +34,11 @@ impl PublicKey {
                 demand(x.len() == 32 && y.len() == 32, "a coordinate has another length")?;
                 ParsedPublicKey::new(&ECDSA_P256_SHA256_ASN1, [&[4], x, y].concat())
             }
-            (Some(1), Some(EDDSA), Some(6)) => ParsedPublicKey::new(&ED25519, bytes(-2)?),
+            (Some(1), Some(EDDSA), Some(6)) => {
+                let x = bytes(-2)?;
+                demand(x.len() == 32, "a coordinate has another length")?;
+                ParsedPublicKey::new(&ED25519, x)
+            }
             (Some(3), Some(RS256), None) => {
                 let (n, e) = (bytes(-1)?, bytes(-2)?);
                 demand(
@@ -103,6 +107,11 @@ mod tests {
         let curve = |fields: &[(i64, Value)]| PublicKey::read(&cose(fields)).is_err();
         assert!(curve(&[(1, 2.into()), (3, ES256.into()), (-1, 1.into()), (-2, point(1)), (-3, point(1))]));
         assert!(curve(&[(1, 2.into()), (3, EDDSA.into()), (-1, 1.into()), (-2, point(1)), (-3, point(1))]));
+        // RFC 9053 §7.2: x is the key itself, without what X.509 writes around it.
+        let pair = Ed25519KeyPair::generate().unwrap();
+        let head = [0x30, 0x2a, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x03, 0x21, 0x00].as_slice();
+        let wrapped = Value::from([head, pair.public_key().as_ref()].concat());
+        assert!(curve(&[(1, 1.into()), (3, EDDSA.into()), (-1, 6.into()), (-2, wrapped)]));
         assert!(
             curve(&[(1, 3.into()), (3, RS256.into()), (-1, point(255)), (-2, vec![3].into())]),
             "256 bits"
