@@ -37,6 +37,7 @@ impl Account {
 pub(crate) struct Credentials {
     pub account: String,
     pub party: String,
+    pub party_kind: PartyKind,
     pub name: String,
     pub password: String,
 }
@@ -45,10 +46,19 @@ pub(crate) async fn credentials(
     database: &Database,
     email: &str,
 ) -> Result<Option<Credentials>, sqlx::Error> {
-    type Columns = (String, String, String, String);
-    let select = sqlx::query_as("SELECT id, party, name, password FROM accounts WHERE email = $1");
+    type Columns = (String, String, String, String, String);
+    let select = sqlx::query_as(
+        "SELECT accounts.id, party, parties.kind, accounts.name, password \
+         FROM accounts JOIN parties ON parties.id = party WHERE email = $1",
+    );
     let found: Option<Columns> = select.bind(email).fetch_optional(database.pool()).await?;
-    Ok(found.map(|(account, party, name, password)| Credentials { account, party, name, password }))
+    Ok(found.map(|(account, party, kind, name, password)| Credentials {
+        account,
+        party,
+        party_kind: PartyKind::from_name(&kind),
+        name,
+        password,
+    }))
 }
 
 /// Whether an account that is not disabled still has these credentials.

@@ -66,6 +66,7 @@ cases![
     a_change_of_address_ends_with_the_password,
     a_removed_passkeys_sessions_end,
     an_invitation_ends_with_its_senders_role,
+    a_companys_password_is_no_way_to_its_passkeys,
 ];
 
 async fn registration_and_login(portal: Portal) {
@@ -686,7 +687,7 @@ async fn a_challenge_is_answered_once_where_it_was_asked_for(portal: Portal) {
     let late = ada.authenticator.get(&options);
     assert_eq!(ada.send_login(&late).await.status, 422, "too late");
     // One for a login makes no passkey, and the other way round.
-    assert_eq!(ada.log_in(ADA, PASSWORD).await.status, 303);
+    assert_eq!(ada.show_passkey().await.status, 303);
     let (_, challenge) = ada.challenge("/login/passkey/challenge").await;
     let mut second = ada.clone();
     second.make_passkey("Two").await;
@@ -913,6 +914,52 @@ async fn an_invitation_ends_with_its_senders_role(portal: Portal) {
     let joining = [("token", token.as_str()), ("name", "A friend"), ("password", PASSWORD)];
     assert_eq!(portal.browser().post("/join", &joining).await.status, 410);
     assert_eq!(portal.count("accounts").await, 2);
+}
+
+async fn a_companys_password_is_no_way_to_its_passkeys(portal: Portal) {
+    let mut ada = portal.company(ADA, "Works").await;
+    let mut thief = portal.browser();
+    thief.log_in(ADA, PASSWORD).await;
+    let (options, _) = thief.challenge("/passkeys/challenge").await;
+    ada.make_passkey("One").await;
+    let own = passkey_on(&ada.get("/account").await.body);
+    // A challenge from before there was a passkey makes no second one either.
+    let made = thief.authenticator.create(&options);
+    assert_eq!(thief.send_passkey("Two", &made).await.status, 422);
+    assert_eq!(thief.post("/passkeys/challenge", &[]).await.status, 404);
+    let removed = thief.post(&format!("/passkeys/{own}/remove"), &[]).await;
+    assert!(removed.status == 422 && removed.body.contains("Log in with a passkey"), "{}", removed.body);
+    let page = thief.get("/account").await.body;
+    assert!(!page.contains("/remove\"") && !page.contains("Make a passkey"), "{page}");
+    assert_eq!(portal.count("passkeys").await, 1);
+    // With its passkey, its owner does both; the first one that a session makes is as good as a login with it.
+    assert_eq!(ada.make_passkey("Two").await.status, 303);
+    assert_eq!(ada.post(&format!("/passkeys/{own}/remove"), &[]).await.status, 303);
+    // Whoever made them, a recovery ends them; those of an organisation's people stay.
+    let mut other = portal.browser();
+    other.post("/recover", &[("email", ADA)]).await;
+    let mail = portal.mail(ADA, "/reset?token=").await;
+    let link = portal.link(ADA, "/reset").await;
+    assert!(
+        mail.contains("removes the passkeys")
+            && other.get(&link).await.body.contains("Your passkeys are removed")
+    );
+    let token = link.replace("/reset?token=", "");
+    let reset = other.post("/reset", &[("token", &token), ("password", PASSWORD)]).await;
+    assert!(reset.status == 200 && reset.body.contains("Your passkeys are removed"), "{}", reset.body);
+    portal.mail(ADA, "Your passkeys were removed").await;
+    assert_eq!(portal.count("passkeys").await, 0);
+    other.authenticator = ada.authenticator;
+    assert_eq!(other.show_passkey().await.status, 422);
+    let mut bob = portal.administrator(BOB, "BodyMSP").await;
+    other.post("/recover", &[("email", BOB)]).await;
+    let link = portal.link(BOB, "/reset").await;
+    assert!(!portal.mail(BOB, "/reset?token=").await.contains("passkeys"));
+    assert!(!other.get(&link).await.body.contains("passkeys"));
+    let token = link.replace("/reset?token=", "");
+    assert_eq!(other.post("/reset", &[("token", &token), ("password", PASSWORD)]).await.status, 200);
+    assert_eq!(portal.count("passkeys").await, 1);
+    assert_eq!(bob.show_passkey().await.status, 303);
 }
 
 #[tokio::test]

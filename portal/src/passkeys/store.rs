@@ -177,6 +177,12 @@ pub(crate) async fn rename(
     Ok(update.execute(change.connection()).await?.rows_affected() > 0)
 }
 
+/// Removes all passkeys of this account; whether there were any.
+pub(crate) async fn remove_all(change: &mut Change, account: &str) -> Result<bool, sqlx::Error> {
+    let delete = sqlx::query("DELETE FROM passkeys WHERE account = $1").bind(account);
+    Ok(delete.execute(change.connection()).await?.rows_affected() > 0)
+}
+
 /// Removes a passkey of this account; whether there was one.
 pub(crate) async fn remove(change: &mut Change, account: &str, id: &str) -> Result<bool, sqlx::Error> {
     let delete = sqlx::query("DELETE FROM passkeys WHERE id = $1 AND account = $2").bind(id).bind(account);

@@ -21,8 +21,8 @@ use super::{
 use crate::{
     audit::Entry,
     database::Change,
-    passwords,
-    people::{self, NewAccount},
+    passkeys, passwords,
+    people::{self, Credentials, NewAccount},
     roles::{ADMINISTRATOR, PartyKind},
     secret,
     store::{self, Link, NewSession, Purpose, StoreError},
@@ -385,13 +385,18 @@ pub(crate) async fn recover(
         party: None,
         role: None,
     };
+    let of_passkeys = match people::party_kind(&mut change, &party).await? {
+        Some(PartyKind::Company) => "Choosing one removes the passkeys of your account.\n\n",
+        _ => "",
+    };
     // Without an account the same is written, and leads nowhere: it takes the same time.
     let token = store::create_link(&mut change, &link, visitor.now).await?;
     let base = &site.base;
     let text = match &account {
         Some(_) => format!(
             "Somebody, probably you, asked for another password at the NanoTrace portal.\n\nTo choose one, open this \
-             link within an hour:\n{base}/reset?token={token}\n\nIf it was not you, do nothing: the password stays.\n"
+             link within an hour:\n{base}/reset?token={token}\n\n{of_passkeys}If it was not you, do nothing: the password \
+             stays.\n"
         ),
         None => format!(
             "Somebody, probably you, asked for another password at the NanoTrace portal. There is no account with this \
@@ -407,11 +412,15 @@ pub(crate) async fn recover(
     Ok(message(&visitor, "Look into your mail", text))
 }
 
-fn reset_page(visitor: &Visitor, token: &str, problem: Option<&str>) -> Response {
+fn reset_page(visitor: &Visitor, token: &str, found: &Credentials, problem: Option<&str>) -> Response {
+    let of_passkeys = match found.party_kind {
+        PartyKind::Company => " Your passkeys are removed: log in and make new ones.",
+        PartyKind::Organisation => "",
+    };
     let page = FormPage {
         frame: Frame::of(visitor),
         title: "Choose another password",
-        lead: "You are then logged out everywhere.".to_owned(),
+        lead: format!("You are then logged out everywhere.{of_passkeys}"),
         problem: problem.map(str::to_owned),
         form: FormOf {
             action: "/reset",
@@ -423,9 +432,12 @@ fn reset_page(visitor: &Visitor, token: &str, problem: Option<&str>) -> Response
     reply::page(status(problem), &page)
 }
 
-/// Whose password a link lets somebody choose.
-fn recovered(link: &Link) -> Option<&str> {
-    link.account.as_deref().filter(|_| link.purpose == Purpose::Recover)
+/// Whose password a link lets somebody choose, while its address is the account's.
+async fn recovered(site: &Site, token: &str, now: i64) -> Result<Option<(Link, Credentials)>, sqlx::Error> {
+    let link = store::link(&site.database, token, now).await?;
+    let Some(link) = link.filter(|link| link.purpose == Purpose::Recover) else { return Ok(None) };
+    let found = people::credentials(&site.database, &link.email).await?;
+    Ok(found.filter(|found| link.account.as_ref() == Some(&found.account)).map(|found| (link, found)))
 }
 
 pub(crate) async fn show_reset(
@@ -433,9 +445,9 @@ pub(crate) async fn show_reset(
     Extension(visitor): Extension<Visitor>,
     Query(Token { token }): Query<Token>,
 ) -> Answer {
-    let link = store::link(&site.database, &token, visitor.now).await?;
-    let works = link.as_ref().and_then(recovered).is_some();
-    Ok(if works { reset_page(&visitor, &token, None) } else { spent_link(&visitor) })
+    let recovered = recovered(&site, &token, visitor.now).await?;
+    Ok(recovered
+        .map_or_else(|| spent_link(&visitor), |(_, found)| reset_page(&visitor, &token, &found, None)))
 }
 
 pub(crate) async fn reset(
@@ -443,15 +455,11 @@ pub(crate) async fn reset(
     Extension(visitor): Extension<Visitor>,
     Sent(Reset { token, password }): Sent<Reset>,
 ) -> Answer {
-    let link = store::link(&site.database, &token, visitor.now).await?;
-    let Some(link) = link.filter(|link| recovered(link).is_some()) else { return Ok(spent_link(&visitor)) };
-    let found = people::credentials(&site.database, &link.email).await?;
-    // An address that was changed meanwhile is no longer the account's.
-    let Some(found) = found.filter(|found| recovered(&link) == Some(&found.account)) else {
+    let Some((link, found)) = recovered(&site, &token, visitor.now).await? else {
         return Ok(spent_link(&visitor));
     };
     if let Some(reason) = passwords::refusal(&password, &link.email, &found.name) {
-        return Ok(reset_page(&visitor, &token, Some(&reason)));
+        return Ok(reset_page(&visitor, &token, &found, Some(&reason)));
     }
     let hash = site.passwords.hash(password).await?;
     let mut change = site.database.change().await?;
@@ -465,6 +473,31 @@ pub(crate) async fn reset(
     let mut entry = entry(&visitor, &found.party, "password recovered", &found.account, "done");
     entry.actor.clone_from(&found.account);
     change.record(&entry).await?;
+    let text = if forgets_passkeys(&mut change, &found, &link.email, visitor.now).await? {
+        entry.action = "passkeys removed";
+        change.record(&entry).await?;
+        "Your password is changed. Log in with it. Your passkeys are removed: make new ones."
+    } else {
+        "Your password is changed. Log in with it."
+    };
     change.commit().await?;
-    Ok(message(&visitor, "Done", "Your password is changed. Log in with it."))
+    site.posted.notify_one();
+    Ok(message(&visitor, "Done", text))
+}
+
+/// Removes the passkeys of who is of a company, with a mail that says so: who knew the password may have made them. Of the
+/// people of organisations they stay, as a mailbox is no way around them.
+async fn forgets_passkeys(
+    change: &mut Change,
+    found: &Credentials,
+    email: &str,
+    now: i64,
+) -> Result<bool, StoreError> {
+    if found.party_kind != PartyKind::Company || !passkeys::store::remove_all(change, &found.account).await? {
+        return Ok(false);
+    }
+    let text = "Your password at the NanoTrace portal was recovered by a link in a mail to this address. It removed your \
+                passkeys: make new ones.\n\nIf it was not you, tell your administrator.\n";
+    store::post(change, email, "Your passkeys were removed", text, now).await?;
+    Ok(true)
 }

@@ -105,7 +105,7 @@ pub(crate) async fn begin_making(
     Sent(Nothing {}): Sent<Nothing>,
 ) -> Answer {
     let present = store::credentials(&site.database, &account.id).await?;
-    if visitor.lacks_passkey() && !present.is_empty() {
+    if !visitor.by_passkey && !present.is_empty() {
         return Ok(reply::not_there().await);
     }
     let owner = Owner { account: &account.id, email: &account.email, name: &account.name };
@@ -140,8 +140,9 @@ pub(crate) async fn make(
     change.record(&entry(&visitor, &account.party, "passkey made", &account.id, "done")).await?;
     tell(&mut change, &visitor, &account, "A passkey was added to your account", &name).await?;
     site.posted.notify_one();
-    if visitor.lacks_passkey() {
-        // Making it proved that its owner is here.
+    if !visitor.by_passkey {
+        // It is trusted at its first use, as far as the password that led here: nothing signs the challenge of a
+        // registration without attestation. From now on this session is as good as a login with it.
         return log_in_as(&site, change, &account.id, &visitor, next, true).await;
     }
     change.commit().await?;
@@ -162,7 +163,7 @@ async fn take_made(
     store::take_challenge(change, Purpose::Register, answer.challenge(), token, now).await?;
     let credential = site.relying_party.registered(&answer)?;
     let count = store::count(change, &account.id).await?;
-    if count >= limits::PASSKEYS || (count > 0 && visitor.lacks_passkey()) {
+    if count >= limits::PASSKEYS || (count > 0 && !visitor.by_passkey) {
         return Err(Refused::new("the account has passkeys already").into());
     }
     match store::add(change, &account.id, name, &credential, now).await? {
@@ -220,6 +221,11 @@ pub(crate) async fn remove(
     let mut change = site.change_of(&visitor).await?;
     if !store::remove(&mut change, &account.id, &passkey).await? {
         return Ok(reply::not_there().await);
+    }
+    if !visitor.by_passkey {
+        drop(change);
+        let text = "Log in with a passkey to remove one.";
+        return own::page(&site, &visitor, &account, Some(text)).await;
     }
     if account.is_staff() && store::count(&mut change, &account.id).await? == 0 {
         drop(change);

@@ -27,6 +27,8 @@ use crate::{
 pub(super) async fn page(site: &Site, visitor: &Visitor, account: &Account, notice: Option<&str>) -> Answer {
     let sessions = store::sessions_of(&site.database, &account.id, visitor.now).await?;
     let passkeys = passkeys::store::of_account(&site.database, &account.id).await?;
+    // A password alone is no way to the passkeys that there are.
+    let may_change = visitor.by_passkey || passkeys.is_empty();
     let shown = |session| ShownSession::of(session, visitor.session.as_deref());
     let mut new_email = Field::text("email", "New e-mail address", "email", "");
     new_email.kind = "email";
@@ -34,8 +36,9 @@ pub(super) async fn page(site: &Site, visitor: &Visitor, account: &Account, noti
         frame: Frame::of(visitor),
         account: account.clone(),
         notice: notice.map(str::to_owned),
+        passkey: if may_change { keys::making_form("/account") } else { keys::login_form("/account") },
         passkeys: passkeys.into_iter().map(Into::into).collect(),
-        passkey: keys::making_form("/account"),
+        may_change,
         sessions: sessions.into_iter().map(shown).collect(),
         email: FormOf {
             action: "/account/email",

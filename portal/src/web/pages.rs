@@ -166,6 +166,8 @@ pub(crate) struct AccountPage {
     pub account: Account,
     pub notice: Option<String>,
     pub passkeys: Vec<ShownPasskey>,
+    /// Whether passkeys may be added and removed; where not, `passkey` logs in with one.
+    pub may_change: bool,
     pub passkey: PasskeyForm,
     pub sessions: Vec<ShownSession>,
     pub email: FormOf,
