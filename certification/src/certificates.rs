@@ -62,7 +62,12 @@ pub async fn list(args: ListArgs, network: &Network, json: bool) -> Result<Exit,
     }
     found.iter().try_for_each(|certificate| {
         let cause = text_at(certificate, "/verdict/reasons/0/cause");
-        let result = if cause.is_empty() { text_at(certificate, "/verdict/result") } else { cause };
+        let result = match (cause.as_str(), certificate.get("bodyEnded")) {
+            ("", None) => text_at(certificate, "/verdict/result"),
+            // A successor may have stopped it: `cert show` asks there too.
+            ("", Some(_)) => "body ended: cert show".to_owned(),
+            _ => cause,
+        };
         let parts = ["/product/name", "/product/batch", "/client/name"];
         let parts =
             parts.map(|pointer| text_at(certificate, pointer)).into_iter().filter(|part| !part.is_empty());

@@ -112,6 +112,11 @@ impl Contract {
         Self { gateway, channel, chaincode, registry: REGISTRY.to_owned() }
     }
 
+    /// MSP id of the caller.
+    pub fn organization(&self) -> Result<String, CallError> {
+        Ok(self.gateway.organization()?)
+    }
+
     /// Asks the body's chaincode for schemes and accreditations: it had them before there was a registry, and what it has
     /// counts on.
     pub fn before_registry(&self) -> Self {

@@ -102,6 +102,8 @@ async fn confidential_calls_name_their_organisations() {
 
     contract.confidential_get(code).unwrap().evaluate().await.unwrap();
     assert_eq!(asked().0, own);
+    contract.at_own_peer(contract.application_get(code)).unwrap().evaluate().await.unwrap();
+    assert_eq!(asked().0, own);
 }
 
 #[tokio::test]

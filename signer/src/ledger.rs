@@ -23,16 +23,29 @@ pub trait Decisions: Send + Sync + 'static {
 
 impl Decisions for Contract {
     async fn application(&self, id: Code) -> Result<Value, NotSigned> {
-        self.application_get(id).read().await.map_err(|error| match error {
+        let answer = match self.at_own_peer(self.application_get(id)) {
+            Ok(query) => query.read().await,
+            Err(error) => Err(error),
+        };
+        answer.map_err(|error| match error {
             CallError::Refused { message, .. } => NotSigned::Refused(message),
             error => NotSigned::Failed(error.to_string()),
         })
     }
 }
 
-/// Passes the document on which the application is decided, and no other.
-pub fn check(application: &Value, document: &Value) -> Result<(), NotSigned> {
+/// Passes the document on which the application of this id is decided by `body`, and no other.
+pub fn check(id: Code, body: &str, application: &Value, document: &Value) -> Result<(), NotSigned> {
     let text = |pointer| application.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
+    if text("/application") != id.to_string() {
+        return Err(NotSigned::Failed("the answer is about another application".into()));
+    }
+    if text("/body") != body {
+        return Err(NotSigned::Refused(format!(
+            "the application is {}'s, this signer {body}'s",
+            text("/body")
+        )));
+    }
     if text("/state") != "decided" {
         return Err(NotSigned::Refused(format!("the application is {}, not decided", text("/state"))));
     }

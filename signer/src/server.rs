@@ -2,7 +2,12 @@
 
 use std::{io, sync::Arc, time::Duration};
 
-use certificate::DateTime;
+use certificate::{
+    DateTime,
+    contract::DECISION_DAYS,
+    document::{Document, check_draft},
+    refusal::Violation,
+};
 use ed25519_dalek::SigningKey;
 use issuing::sign::{SignError, sign};
 use tokio::{
@@ -24,26 +29,28 @@ const PAUSE: Duration = Duration::from_millis(100);
 /// The key, and where decisions are looked up.
 pub struct Signer<D> {
     key: SigningKey,
+    /// MSP id of the body whose key it is.
+    body: String,
     decisions: D,
     now: fn() -> DateTime,
 }
 
 impl<D: Decisions> Signer<D> {
     /// `now` is the clock that proofs are dated by.
-    pub fn new(key: SigningKey, decisions: D, now: fn() -> DateTime) -> Self {
-        Self { key, decisions, now }
+    pub fn new(key: SigningKey, body: String, decisions: D, now: fn() -> DateTime) -> Self {
+        Self { key, body, decisions, now }
     }
 
     /// Signs the document if the ledger says that the application is decided on it.
     pub async fn sign(&self, request: &Request) -> Result<String, NotSigned> {
-        check(&self.decisions.application(request.application).await?, &request.document)?;
-        let refused = |error: SignError| match error {
-            SignError::Rules(rules) => {
-                NotSigned::Refused(rules.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))
-            }
+        let Request { application, document } = request;
+        check(*application, &self.body, &self.decisions.application(*application).await?, document)?;
+        let now = (self.now)();
+        check_draft(document).map_err(broken).and_then(|document| check_fresh(&document, now))?;
+        let signed = sign(document, &self.key, now).map_err(|error| match error {
+            SignError::Rules(rules) => broken(rules),
             error => NotSigned::Refused(error.to_string()),
-        };
-        let signed = sign(&request.document, &self.key, (self.now)()).map_err(refused)?;
+        })?;
         String::from_utf8(signed).map_err(|error| NotSigned::Refused(error.to_string()))
     }
 
@@ -103,4 +110,23 @@ impl<D: Decisions> Signer<D> {
         };
         protocol::write(&mut stream, &answer).await
     }
+}
+
+fn broken(rules: Vec<Violation>) -> NotSigned {
+    NotSigned::Refused(rules.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))
+}
+
+/// What could not be granted any more is not signed either: it would be a genuine document that no ledger has.
+fn check_fresh(document: &Document, now: DateTime) -> Result<(), NotSigned> {
+    if document.decided.plus_days(DECISION_DAYS) < now {
+        let text = format!("the decision of {} is more than {DECISION_DAYS} days old", document.decided);
+        return Err(NotSigned::Refused(text));
+    }
+    if document.validity.until <= now {
+        return Err(NotSigned::Refused(format!(
+            "the document's validity has ended on {}",
+            document.validity.until
+        )));
+    }
+    Ok(())
 }

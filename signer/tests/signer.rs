@@ -29,6 +29,8 @@ use signer::{
 use tempfile::TempDir;
 use tokio::sync::oneshot;
 
+const BODY: &str = "CertBodyMSP";
+
 /// What the ledger says, or None where it does not answer.
 #[derive(Clone)]
 struct Ledger(Arc<Mutex<Option<Value>>>);
@@ -72,7 +74,10 @@ fn document() -> Value {
 
 fn decided_on(document: &Value) -> Value {
     let hash = hex::encode(proof::document_hash(&Json::from(document)).unwrap());
-    json!({"state": "decided", "decision": {"document": format!("sha256:{hash}")}})
+    json!({
+        "application": application().to_string(), "body": BODY, "state": "decided",
+        "decision": {"document": format!("sha256:{hash}")},
+    })
 }
 
 /// A signer whose ledger says that the application is decided on [`document`].
@@ -82,7 +87,7 @@ fn start() -> Running {
     let ledger = Ledger(Arc::new(Mutex::new(Some(decided_on(&document())))));
     let (listener, guard) = socket::listen(&socket).unwrap();
     let (stop, stopped) = oneshot::channel::<()>();
-    let signer = Signer::new(key(), ledger.clone(), now);
+    let signer = Signer::new(key(), BODY.into(), ledger.clone(), now);
     tokio::spawn(async move {
         let _guard = guard;
         signer.serve(listener, async { drop(stopped.await) }).await;
@@ -128,6 +133,14 @@ async fn nothing_but_the_decided_document_is_signed() {
         *running.ledger.0.lock().unwrap() = Some(application);
         refused(ask(&running, &document()).await, "not decided");
     }
+    let mut others = decided_on(&document());
+    others["body"] = "AnotherMSP".into();
+    *running.ledger.0.lock().unwrap() = Some(others);
+    refused(ask(&running, &document()).await, "the application is AnotherMSP's");
+    let mut another = decided_on(&document());
+    another["application"] = Code::from_random([3; 16]).to_string().into();
+    *running.ledger.0.lock().unwrap() = Some(another);
+    assert!(matches!(ask(&running, &document()).await, Answer::Failed(_)));
     // What breaks the document's own rules is not signed even where it was decided on.
     let mut broken = document();
     broken["credentialSubject"]["product"]["gtin"] = "1".into();
@@ -138,6 +151,18 @@ async fn nothing_but_the_decided_document_is_signed() {
     proven["proof"] = json!({"type": "DataIntegrityProof"});
     *running.ledger.0.lock().unwrap() = Some(decided_on(&document()));
     refused(ask(&running, &proven).await, "/proof");
+}
+
+/// A genuine signature convinces off the ledger, so there is none where nothing can be granted any more.
+#[tokio::test]
+async fn a_stale_decision_is_not_signed() {
+    let running = start();
+    let mut stale = document();
+    for (pointer, days) in [("/credentialSubject/decisionDate", -31), ("/validFrom", -31)] {
+        *stale.pointer_mut(pointer).unwrap() = json!(now().plus_days(days));
+    }
+    *running.ledger.0.lock().unwrap() = Some(decided_on(&stale));
+    refused(ask(&running, &stale).await, "more than 30 days old");
 }
 
 #[tokio::test]
@@ -211,7 +236,14 @@ async fn a_socket_left_behind_is_replaced_and_nothing_else() {
     assert!(path.exists());
     drop(socket::listen(&path).unwrap());
     assert!(!path.exists(), "it is removed at the end");
+    let listening = socket::listen(&path).unwrap();
+    std::fs::remove_file(&path).unwrap();
     std::fs::write(&path, "a file").unwrap();
+    drop(listening);
     assert!(socket::listen(&path).is_err());
     assert_eq!(std::fs::read_to_string(&path).unwrap(), "a file");
+    std::fs::remove_file(&path).unwrap();
+    std::fs::set_permissions(folder.path(), std::fs::Permissions::from_mode(0o770)).unwrap();
+    let error = socket::listen(&path).err().unwrap();
+    assert!(error.to_string().contains("others can write"), "{error}");
 }

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use certificate::Code;
+use certificate::{Code, canonical, document::check_signed, json::Json, proof};
 use ed25519_dalek::SigningKey;
 use issuing::sign::{SignError, sign};
 use serde_json::Value;
@@ -69,14 +69,27 @@ fn with_key(draft: &Value, key: &SigningKey) -> Result<Vec<u8>, Failure> {
 }
 
 async fn by_signer(socket: &Path, request: Request) -> Result<Vec<u8>, Failure> {
+    let draft = request.document.clone();
     let answer = client::ask(socket, &request).await.map_err(|error| {
         Failure::new(Exit::Unreachable, format!("no signer answers at {}: {error}", socket.display()))
     })?;
     match answer {
-        Answer::Signed(document) => Ok(document.into_bytes()),
+        Answer::Signed(document) if is_of(&document, &draft) => Ok(document.into_bytes()),
+        Answer::Signed(_) => Err(Failure::new(
+            Exit::Failure,
+            "what the signer answered is no genuine signature of this document",
+        )),
         Answer::Refused(why) => Err(Failure::new(Exit::No, format!("not signed: {why}"))),
         Answer::Failed(why) => {
             Err(Failure::new(Exit::Unreachable, format!("the signer's ledger does not answer: {why}")))
         }
     }
+}
+
+/// Whether the text is a certificate of this document, with a proof that holds.
+fn is_of(signed: &str, draft: &Value) -> bool {
+    let hash = |document: &Json<'_>| proof::document_hash(document).ok();
+    let read = canonical::from_canonical(signed.as_bytes()).ok();
+    check_signed(signed.as_bytes()).is_ok()
+        && read.is_some_and(|signed| hash(&signed).is_some() && hash(&signed) == hash(&Json::from(draft)))
 }

@@ -31,6 +31,7 @@ use crate::chaincode::{Part, REGISTRY};
 use crate::refusal::Refusal;
 use crate::state::State;
 use call::Call;
+pub use rules::DECISION_DAYS;
 
 /// The version that chaincode definitions and packages carry. It is raised with what the functions answer, not with
 /// the program.

@@ -70,8 +70,8 @@ impl Contract {
         call
     }
 
-    /// Asked of another organisation's peer, the answer could be its invention.
-    fn at_own_peer(&self, Query(mut call): Query) -> Result<Query, CallError> {
+    /// The same question, for a peer of the caller's own organisation alone: asked of another's, the answer could be its invention.
+    pub fn at_own_peer(&self, Query(mut call): Query) -> Result<Query, CallError> {
         let own = self.gateway.organization().map_err(CallError::from)?;
         call.invocation = call.invocation.organizations([own]);
         Ok(Query(call))

@@ -94,16 +94,16 @@ impl Background<'_> {
     }
 }
 
-/// The verdict as `certificate:get` has it.
+/// The verdict as `certificate:get` has it, and where the certificate's body has ended, that.
 pub async fn verdict_of<S: State>(
     call: &mut Call<'_, S>,
     code: Code,
     certificate: &Certificate,
     moment: Moment,
-) -> Result<Verdict, Refusal> {
+) -> Result<(Verdict, Option<BodyEnd>), Refusal> {
     let accreditation_body = call.accreditation_body.clone();
     let found = background(call, code, certificate, &accreditation_body).await?;
-    Ok(found.judge(certificate, moment).0)
+    Ok((found.judge(certificate, moment).0, found.end))
 }
 
 async fn background<'a, S: State>(

@@ -105,7 +105,7 @@ impl Wanted {
             return Ok(None);
         }
         let moment = Moment::Now(call.state.timestamp());
-        let verdict = verdict_of(call, code, certificate, moment).await?;
+        let (verdict, end) = verdict_of(call, code, certificate, moment).await?;
         if self.result.as_deref().is_some_and(|wanted| wanted != verdict.result()) {
             return Ok(None);
         }
@@ -120,6 +120,7 @@ impl Wanted {
             "verdict": verdict,
         });
         add(&mut shown, "application", certificate.application.map(|application| json!(application)));
+        add(&mut shown, "bodyEnded", end.map(|end| json!(end.successors)));
         Ok(Some(shown))
     }
 }
