@@ -158,7 +158,9 @@ async fn nothing_but_the_decided_document_is_signed() {
 async fn a_stale_decision_is_not_signed() {
     let running = start();
     let mut stale = document();
-    for (pointer, days) in [("/credentialSubject/decisionDate", -31), ("/validFrom", -31)] {
+    for (pointer, days) in
+        [("/credentialSubject/decisionDate", -31), ("/validFrom", -31), ("/validUntil", 300)]
+    {
         *stale.pointer_mut(pointer).unwrap() = json!(now().plus_days(days));
     }
     *running.ledger.0.lock().unwrap() = Some(decided_on(&stale));

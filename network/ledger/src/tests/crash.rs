@@ -1,6 +1,10 @@
 //! What is left after a crash, or after somebody touched the directory, and what opening makes of it.
 
-use std::{fs, io, path::Path};
+use std::{
+    collections::BTreeSet,
+    fs, io,
+    path::{Path, PathBuf},
+};
 
 use super::{
     super::{Ledger, LedgerError, Recovery, check_ledger, check_log, logged_blocks},
@@ -10,9 +14,26 @@ use super::{
 
 /// A directory as a power cut leaves it: the log as synced, the database as of its last flush.
 pub(super) fn cut_power(directory: &Path) -> tempfile::TempDir {
-    let copy = tempfile::tempdir().unwrap();
-    copy_directory(directory, copy.path());
-    copy
+    loop {
+        let before = names(directory);
+        let copy = tempfile::tempdir().unwrap();
+        copy_directory(directory, copy.path());
+        // A cut is a moment, and a copy takes its time: RocksDB may have gone from some files to others meanwhile.
+        if names(directory) == before {
+            return copy;
+        }
+    }
+}
+
+/// The paths of all files.
+fn names(directory: &Path) -> BTreeSet<PathBuf> {
+    let entries = fs::read_dir(directory).unwrap().map(Result::unwrap);
+    entries
+        .flat_map(|entry| match entry.file_type().unwrap().is_dir() {
+            true => names(&entry.path()),
+            false => BTreeSet::from([entry.path()]),
+        })
+        .collect()
 }
 
 pub(super) fn copy_directory(from: &Path, to: &Path) {
