@@ -15,7 +15,7 @@ use commands::{
     exit::{Exit, Failure},
     files,
     network::{APPLICANT, Common, EVALUATOR, LABORATORY, Network, OFFICER, REVIEWER},
-    output::{self, text_at},
+    output::{self, text_at, texts_at},
     subject::{self, parse_code, random_code},
 };
 use peer_client::certificate::Update;
@@ -335,16 +335,7 @@ async fn apply(order: Submit, network: &Network, json: bool) -> Result<(), Failu
     }
     let submit = network.contract(APPLICANT).await?.application_submit(&request);
     let committed = contract::submit(submit).await?;
-    if json {
-        return output::json(&json!({
-            "application": id, "block": committed.block, "transactionId": committed.transaction_id,
-        }));
-    }
-    output::rows(&[
-        ("submitted", id.grouped()),
-        ("block", committed.block.to_string()),
-        ("transaction", committed.transaction_id),
-    ])
+    output::begun("submitted", "application", id, &committed, json)
 }
 
 async fn show(id: Code, network: &Network, json: bool) -> Result<(), Failure> {
@@ -384,8 +375,7 @@ fn told(step: &Value) -> String {
         "/method",
         "/reason",
     ];
-    let parts = parts.map(|pointer| text_at(step, pointer));
-    parts.iter().filter(|part| !part.is_empty()).cloned().collect::<Vec<_>>().join("  ")
+    texts_at(step, &parts)
 }
 
 async fn print_list(order: &List, network: &Network, json: bool) -> Result<(), Failure> {
@@ -396,7 +386,6 @@ async fn print_list(order: &List, network: &Network, json: bool) -> Result<(), F
         return output::json(&found);
     }
     found.iter().try_for_each(|application| {
-        let parts = ["/application", "/state", "/applicant", "/title"];
-        output::line(parts.map(|pointer| text_at(application, pointer)).join("  "))
+        output::line(texts_at(application, &["/application", "/state", "/applicant", "/title"]))
     })
 }

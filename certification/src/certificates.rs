@@ -5,7 +5,7 @@ use commands::{
     contract,
     exit::{Exit, Failure},
     network::{Network, OFFICER},
-    output::{self, text_at},
+    output::{self, text_at, texts_at},
     subject::parse_code,
 };
 use serde_json::{Map, Value};
@@ -68,12 +68,8 @@ pub async fn list(args: ListArgs, network: &Network, json: bool) -> Result<Exit,
             ("", Some(_)) => "body ended: cert show".to_owned(),
             _ => cause,
         };
-        let parts = ["/product/name", "/product/batch", "/client/name"];
-        let parts =
-            parts.map(|pointer| text_at(certificate, pointer)).into_iter().filter(|part| !part.is_empty());
-        let parts: Vec<String> =
-            [text_at(certificate, "/certificate"), result].into_iter().chain(parts).collect();
-        output::line(parts.join("  "))
+        let shown = texts_at(certificate, &["/product/name", "/product/batch", "/client/name"]);
+        output::line(format!("{}  {result}  {shown}", text_at(certificate, "/certificate")))
     })?;
     Ok(Exit::Ok)
 }

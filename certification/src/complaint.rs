@@ -6,7 +6,7 @@ use commands::{
     contract,
     exit::{Exit, Failure},
     network::{APPLICANT, Common, EVALUATOR, Network, OFFICER, UNINVOLVED},
-    output::{self, text_at},
+    output::{self, text_at, texts_at},
     subject::{parse_code, random_code},
 };
 use serde_json::{Value, json};
@@ -133,16 +133,7 @@ async fn file(order: File, network: &Network, json: bool) -> Result<(), Failure>
     }
     let file = network.contract(APPLICANT).await?.complaint_file(&request);
     let committed = contract::submit(file).await?;
-    if json {
-        return output::json(&json!({
-            "complaint": id, "block": committed.block, "transactionId": committed.transaction_id,
-        }));
-    }
-    output::rows(&[
-        ("filed", id.grouped()),
-        ("block", committed.block.to_string()),
-        ("transaction", committed.transaction_id),
-    ])
+    output::begun("filed", "complaint", id, &committed, json)
 }
 
 async fn show(id: Code, network: &Network, json: bool) -> Result<(), Failure> {
@@ -160,11 +151,7 @@ async fn show(id: Code, network: &Network, json: bool) -> Result<(), Failure> {
     ])?;
     let steps = complaint.pointer("/steps").and_then(Value::as_array);
     steps.into_iter().flatten().try_for_each(|step| {
-        let mut parts: Vec<String> = ["/effectiveAt", "/state", "/by", "/role", "/person", "/reason"]
-            .map(|it| text_at(step, it))
-            .into();
-        parts.retain(|part| !part.is_empty());
-        output::line(parts.join("  "))
+        output::line(texts_at(step, &["/effectiveAt", "/state", "/by", "/role", "/person", "/reason"]))
     })
 }
 
@@ -176,8 +163,6 @@ async fn list(state: Option<&str>, network: &Network, json: bool) -> Result<(), 
     }
     found.iter().try_for_each(|complaint| {
         let parts = ["/complaint", "/kind", "/state", "/filedBy", "/certificate", "/application"];
-        let mut parts: Vec<String> = parts.map(|pointer| text_at(complaint, pointer)).into();
-        parts.retain(|part| !part.is_empty());
-        output::line(parts.join("  "))
+        output::line(texts_at(complaint, &parts))
     })
 }

@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use certificate::refusal::Violation;
+use certificate::{Code, refusal::Violation};
 use peer_client::certificate::Committed;
 use serde::Serialize;
 use serde_json::Value;
@@ -61,6 +61,15 @@ pub fn committed(done: &str, committed: &Committed, as_json: bool) -> Result<(),
     line(format!("{done}: block {}, transaction {}", committed.block, committed.transaction_id))
 }
 
+/// Prints of what began with a transaction, such as an application, by which id it goes on: `what` it is, and that it was `done`.
+pub fn begun(done: &str, what: &str, id: Code, committed: &Committed, as_json: bool) -> Result<(), Failure> {
+    let Committed { transaction_id, block, .. } = committed;
+    if as_json {
+        return json(&serde_json::json!({(what): id, "block": block, "transactionId": transaction_id}));
+    }
+    rows(&[(done, id.grouped()), ("block", block.to_string()), ("transaction", transaction_id.clone())])
+}
+
 /// Prints broken rules, each with where it is broken and what stands there.
 pub fn violations(violations: &[Violation]) -> Result<(), Failure> {
     violations.iter().try_for_each(|violation| line(violation.to_string()))
@@ -71,6 +80,12 @@ pub fn refused(done: &str, violations: &[Violation]) -> Failure {
     let rules = if violations.len() == 1 { "rule" } else { "rules" };
     let lines: String = violations.iter().map(|violation| format!("\n{violation}")).collect();
     Failure::new(Exit::No, format!("{done}: {} {rules} broken{lines}", violations.len()))
+}
+
+/// The texts at these JSON pointers that are there, on one line.
+pub fn texts_at(value: &Value, pointers: &[&str]) -> String {
+    let texts = pointers.iter().map(|pointer| text_at(value, pointer)).filter(|text| !text.is_empty());
+    texts.collect::<Vec<_>>().join("  ")
 }
 
 /// The text of a member at a JSON pointer, on one line; empty where there is none.

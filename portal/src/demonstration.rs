@@ -96,15 +96,7 @@ pub async fn admit(
             None => enter(&mut change, member).await?,
         };
         store::end_links(&mut change, &account, Purpose::Welcome).await?;
-        let link = Link {
-            purpose: Purpose::Welcome,
-            account: Some(account),
-            email: member.email.to_owned(),
-            name: None,
-            company: None,
-            party: None,
-            role: None,
-        };
+        let link = Link::to(Purpose::Welcome, Some(account), member.email);
         let token = store::create_link(&mut change, &link, now()).await?;
         entrances.push(Entrance { part: member.part, link: format!("{base}/welcome?token={token}") });
     }

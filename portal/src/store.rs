@@ -177,6 +177,13 @@ pub(crate) struct Link {
     pub role: Option<String>,
 }
 
+impl Link {
+    /// A link that says no more than whose it is, and to which address it goes.
+    pub fn to(purpose: Purpose, account: Option<String>, email: &str) -> Self {
+        Self { purpose, account, email: email.to_owned(), name: None, company: None, party: None, role: None }
+    }
+}
+
 /// Returns the secret of a new link.
 pub(crate) async fn create_link(change: &mut Change, link: &Link, now: i64) -> Result<String, StoreError> {
     let token = secret::random()?;

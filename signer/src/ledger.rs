@@ -23,11 +23,8 @@ pub trait Decisions: Send + Sync + 'static {
 
 impl Decisions for Contract {
     async fn application(&self, id: Code) -> Result<Value, NotSigned> {
-        let answer = match self.at_own_peer(self.application_get(id)) {
-            Ok(query) => query.read().await,
-            Err(error) => Err(error),
-        };
-        answer.map_err(|error| match error {
+        let asked = async { self.at_own_peer(self.application_get(id))?.read().await };
+        asked.await.map_err(|error| match error {
             CallError::Refused { message, .. } => NotSigned::Refused(message),
             error => NotSigned::Failed(error.to_string()),
         })

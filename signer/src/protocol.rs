@@ -4,7 +4,10 @@
 use std::{io, time::Duration};
 
 use certificate::{Code, document::MAXIMUM_BYTES};
-use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use serde::{
+    Deserialize, Deserializer, Serialize,
+    de::{DeserializeOwned, Error as _},
+};
 use serde_json::Value;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
@@ -22,7 +25,7 @@ pub const PATIENT: Duration = Duration::from_secs(60);
 #[serde(deny_unknown_fields)]
 pub struct Request {
     /// The application that was decided.
-    #[serde(with = "code")]
+    #[serde(deserialize_with = "code")]
     pub application: Code,
     /// The document that was decided on, without a proof.
     pub document: Value,
@@ -61,16 +64,6 @@ pub async fn write(to: &mut (impl AsyncWrite + Unpin), message: &impl Serialize)
     .await?
 }
 
-/// A code as a text.
-mod code {
-    use certificate::Code;
-    use serde::{Deserialize, Deserializer, Serializer, de::Error};
-
-    pub fn serialize<S: Serializer>(code: &Code, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(code)
-    }
-
-    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Code, D::Error> {
-        String::deserialize(deserializer)?.parse().map_err(Error::custom)
-    }
+fn code<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Code, D::Error> {
+    String::deserialize(deserializer)?.parse().map_err(D::Error::custom)
 }

@@ -145,13 +145,9 @@ async fn invitation(
     now: i64,
 ) -> Result<String, StoreError> {
     let link = Link {
-        purpose: Purpose::Invite,
-        account: account.map(str::to_owned),
-        email: email.to_owned(),
-        name: None,
-        company: None,
         party: Some(party.to_owned()),
         role: role.map(str::to_owned),
+        ..Link::to(Purpose::Invite, account.map(str::to_owned), email)
     };
     store::create_link(change, &link, now).await
 }

@@ -133,15 +133,7 @@ pub(crate) async fn register(
     }
     let mut change = site.database.change().await?;
     let holder = people::holder(&mut change, &email).await?;
-    let link = Link {
-        purpose: Purpose::Register,
-        account: None,
-        email: email.clone(),
-        name: Some(name),
-        company: Some(company),
-        party: None,
-        role: None,
-    };
+    let link = Link { name: Some(name), company: Some(company), ..Link::to(Purpose::Register, None, &email) };
     let token = store::create_link(&mut change, &link, visitor.now).await?;
     let base = &site.base;
     let text = match holder {
@@ -376,15 +368,7 @@ pub(crate) async fn recover(
     let mut change = site.database.change().await?;
     let holder = people::holder(&mut change, &email).await?;
     let (account, party) = holder.map_or((None, String::new()), |(account, party)| (Some(account), party));
-    let link = Link {
-        purpose: Purpose::Recover,
-        account: account.clone(),
-        email: email.clone(),
-        name: None,
-        company: None,
-        party: None,
-        role: None,
-    };
+    let link = Link::to(Purpose::Recover, account.clone(), &email);
     let of_passkeys = match people::party_kind(&mut change, &party).await? {
         Some(PartyKind::Company) => "Choosing one removes the passkeys of your account.\n\n",
         _ => "",

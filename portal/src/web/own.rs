@@ -94,15 +94,7 @@ pub(crate) async fn change_email(
     }
     let mut change = site.change_of(&visitor).await?;
     let holder = people::holder(&mut change, &email).await?;
-    let link = Link {
-        purpose: Purpose::Email,
-        account: Some(account.id.clone()),
-        email: email.clone(),
-        name: None,
-        company: None,
-        party: None,
-        role: None,
-    };
+    let link = Link::to(Purpose::Email, Some(account.id.clone()), &email);
     let token = store::create_link(&mut change, &link, visitor.now).await?;
     let base = &site.base;
     let text = match holder {

@@ -8,9 +8,8 @@ use serde::Serialize;
 use serde_json::json;
 use sha2::{Digest, Sha256};
 
-use super::call::{Call, answer, code, msp_id, reason};
-use super::certificate::{add, moment};
-use super::issue::put;
+use super::call::{Call, add, answer, code, msp_id, put, reason};
+use super::certificate::moment;
 use super::rules;
 use crate::code::Code;
 use crate::date_time::DateTime;

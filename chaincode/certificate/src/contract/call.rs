@@ -307,8 +307,14 @@ impl<'a, S: State> Call<'a, S> {
 
 /// Writes a record that takes the endorsement of `body` and of the accreditation body.
 pub fn put_of_both<S: State>(call: &mut Call<'_, S>, key: &str, value: Vec<u8>, body: &str) {
+    let both = KeyPolicy::all(&[body, &call.accreditation_body]);
+    put(call, key, value, &both);
+}
+
+/// Writes a record with the policy of its key.
+pub fn put<S: State>(call: &mut Call<'_, S>, key: &str, value: Vec<u8>, policy: &KeyPolicy) {
     call.state.put(key, value);
-    call.state.set_policy(key, &KeyPolicy::all(&[body, &call.accreditation_body]));
+    call.state.set_policy(key, policy);
 }
 
 /// Records that one answer of a list looks at.
@@ -334,9 +340,7 @@ pub async fn list<S: State, T, Shown: Serialize>(
     let read: Vec<T> = page.iter().map(|(_, value)| decode(value)).collect::<Result<_, _>>()?;
     let bookmark = read.last().filter(|_| read.len() == PAGE).map(code_of);
     let mut found = json!({name: read.into_iter().filter_map(show).collect::<Vec<_>>()});
-    if let (Some(bookmark), Some(members)) = (bookmark, found.as_object_mut()) {
-        members.insert("bookmark".into(), bookmark.to_string().into());
-    }
+    add(&mut found, "bookmark", bookmark.map(|bookmark| json!(bookmark)));
     answer(&found)
 }
 
@@ -506,6 +510,13 @@ pub fn term(fields: &Object<'_>, report: &mut Report) -> (Option<DateTime>, Opti
         Some(until)
     });
     (from, until)
+}
+
+/// A member that some answers have.
+pub fn add(answer: &mut Value, name: &str, value: Option<Value>) {
+    if let (Some(value), Some(members)) = (value, answer.as_object_mut()) {
+        members.insert(name.to_owned(), value);
+    }
 }
 
 /// JSON in its canonical form: every endorser must answer the same bytes.

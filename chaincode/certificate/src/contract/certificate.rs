@@ -4,7 +4,7 @@ use bytes::Bytes;
 use serde_json::{Value, json};
 
 use super::adoption::{Responsible, responsible};
-use super::call::{Call, answer, code};
+use super::call::{Call, add, answer, code};
 use crate::code::Code;
 use crate::date_time::DateTime;
 use crate::event_log::{EventLog, Kind, Moment};
@@ -172,13 +172,6 @@ async fn background<'a, S: State>(
     let surveillance = surveillance.and_then(|record| Surveillance::decode(&record).ok());
     let end = end.and_then(|end| BodyEnd::decode(&end, accreditation_body).ok());
     Ok(Background { accreditation, end, superseded, surveillance, logs })
-}
-
-/// A member that some certificates have.
-pub fn add(answer: &mut Value, name: &str, value: Option<Value>) {
-    if let (Some(value), Some(members)) = (value, answer.as_object_mut()) {
-        members.insert(name.to_owned(), value);
-    }
 }
 
 /// `certificate:document(certificate)`: anyone; the signed document, byte for byte as it was issued.

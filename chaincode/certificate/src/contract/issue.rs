@@ -4,7 +4,7 @@ use bytes::Bytes;
 use serde::Serialize;
 use serde_json::json;
 
-use super::call::{Call, answer};
+use super::call::{Call, answer, put, put_of_both};
 use super::index;
 use super::rules::{self, Background};
 use crate::code::Code;
@@ -101,7 +101,6 @@ pub fn store<S: State>(
     let code = document.code;
     let Basis { surveillance, application, category } = basis;
     let accreditation_body = call.accreditation_body.clone();
-    let both = KeyPolicy::all(&[body, &accreditation_body]);
     let certificate = Certificate {
         body: body.to_owned(),
         scheme_id: document.scheme.id.clone(),
@@ -113,9 +112,9 @@ pub fn store<S: State>(
         category,
         document: Bytes::copy_from_slice(text.as_bytes()),
     };
-    put(call, &keys::certificate(code), certificate.encode(), &both);
+    put_of_both(call, &keys::certificate(code), certificate.encode(), body);
     let status = keys::status(body, document.status.list, document.status.index);
-    put(call, &status, Status { certificate: code, hold: Hold::Issued }.encode(), &both);
+    put_of_both(call, &status, Status { certificate: code, hold: Hold::Issued }.encode(), body);
     index::write(call, body, document, application);
     for organisation in [body, &accreditation_body] {
         let alone = KeyPolicy::all(&[organisation]);
@@ -138,9 +137,4 @@ pub fn store<S: State>(
             category: certificate.category.as_deref(),
         },
     )
-}
-
-pub fn put<S: State>(call: &mut Call<'_, S>, key: &str, value: Vec<u8>, policy: &KeyPolicy) {
-    call.state.put(key, value);
-    call.state.set_policy(key, policy);
 }

@@ -3,8 +3,8 @@
 use bytes::Bytes;
 use serde_json::{Value, json};
 
-use super::call::{Call, answer, code_of};
-use super::certificate::{add, json_of, verdict_of};
+use super::call::{Call, add, answer, code_of};
+use super::certificate::{json_of, verdict_of};
 use super::index;
 use crate::code::Code;
 use crate::document::identifiers::{is_eori, is_gs1_text, is_gtin14, is_lei};

@@ -2,8 +2,8 @@
 
 use super::{enter, record, take};
 use crate::canonical::from_canonical;
-use crate::contract::call::{Call, reason};
-use crate::contract::issue::{Basis, put, store};
+use crate::contract::call::{Call, put_of_both, reason};
+use crate::contract::issue::{Basis, store};
 use crate::contract::rules::{self, Background, DECISION_DAYS};
 use crate::date_time::DateTime;
 use crate::document::{Document, check_unsigned};
@@ -11,7 +11,7 @@ use crate::keys;
 use crate::proof;
 use crate::record::{Act, Application, ApplicationState, Decision, Hold, Reservation, Scheme, Status};
 use crate::refusal::{Refusal, Violation};
-use crate::state::{KeyPolicy, State};
+use crate::state::State;
 use crate::transition::{DECIDE, GRANT, REFUSE, REFUSE_BY_DECISION};
 
 /// Seconds by which a document's decision date may differ from the decision's transaction.
@@ -149,13 +149,12 @@ pub fn release<S: State>(call: &mut Call<'_, S>, application: &Application) {
 }
 
 fn hold<S: State>(call: &mut Call<'_, S>, application: &Application, decision: &Decision, stands: bool) {
-    let both = KeyPolicy::all(&[&application.body, &call.accreditation_body]);
     let reservation = Reservation { application: application.application, stands };
-    put(call, &keys::reservation(decision.certificate), reservation.encode(), &both);
+    put_of_both(call, &keys::reservation(decision.certificate), reservation.encode(), &application.body);
     let hold = if stands { Hold::Reserved } else { Hold::Released };
     let status = Status { certificate: decision.certificate, hold };
     let key = keys::status(&application.body, decision.status_list, decision.status_index);
-    put(call, &key, status.encode(), &both);
+    put_of_both(call, &key, status.encode(), &application.body);
 }
 
 /// As the cryptosuite hashes the document, with or without a proof.
