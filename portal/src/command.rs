@@ -2,12 +2,16 @@
 
 use std::net::SocketAddr;
 
+use accounts::{
+    BaseUrl, Database,
+    audit::{self, Verdict},
+};
 use commands::{
     exit::{Exit, Failure},
     output,
 };
 
-use crate::{BaseUrl, Config, Database, InviteError, Post, Server, Verdict};
+use crate::{Config, InviteError, Post, Server};
 
 /// Serve the portal, where people register, log in and are administrated in a browser.
 ///
@@ -162,7 +166,7 @@ async fn create(args: CreateArgs) -> Result<Exit, Failure> {
 
 async fn verify(args: VerifyArgs) -> Result<Exit, Failure> {
     let database = open(&args.database).await?;
-    let verdict = crate::verify_audit(&database).await;
+    let verdict = audit::verify(&database).await;
     match verdict.map_err(|error| Failure::during("reading the audit log", error))? {
         Verdict::Intact { entries, hash } => {
             output::line(format!("Intact: {entries} entries, the newest has the hash {hash}."))?;

@@ -1,13 +1,11 @@
 //! The portal of a demonstration: it has people for each role from its start, and a link for each that logs in without a
 //! password.
 
-use crate::{
+use accounts::{
+    ADMINISTRATOR, BaseUrl, Change, Database, PartyKind,
     audit::Entry,
-    base_url::BaseUrl,
-    database::{Change, Database},
     now,
     people::{self, NewAccount},
-    roles::{ADMINISTRATOR, PartyKind},
     store::{self, Link, Purpose, StoreError},
 };
 

@@ -10,40 +10,19 @@
 //!   `forms_of_other_sites_are_refused`, `fields_that_a_form_does_not_have_are_refused`).
 //! - Of passwords, sessions and links the database holds hashes (test `the_database_holds_no_secret`).
 //! - Whether an address has an account is told to its owner alone (test `known_and_unknown_addresses_look_the_same`).
-//! - What changes something, and its entry in the audit log, are one transaction (`database::Change`); the log is hash-chained
+//! - What changes something, and its entry in the audit log, are one transaction ([`accounts::Change`]); the log is hash-chained
 //!   (test `a_changed_log_is_found_out`).
 //! - A party always has an administrator (test `the_last_administrator_stays`).
 
-mod audit;
-mod base_url;
 pub mod command;
-mod database;
 mod demonstration;
 mod limits;
 mod mail;
-mod passkeys;
-mod passwords;
-mod people;
-mod roles;
-mod secret;
 mod server;
-mod store;
 mod web;
 
-use std::time::{SystemTime, UNIX_EPOCH};
-
-pub use audit::{Verdict, verify as verify_audit};
-pub use base_url::{BaseUrl, BaseUrlError};
-pub use database::{Database, DatabaseError};
 pub use demonstration::{AdmitError, Entrance, admit};
 pub use limits::{FORM_BYTES, REQUESTS, TRIES};
 pub use mail::{Post, PostError};
-pub use roles::{ADMINISTRATOR, PartyKind};
 pub use server::{Config, Server};
 pub use web::{Access, InviteError, RouteOf, invite_administrator, routes};
-
-/// Seconds since 1970.
-pub(crate) fn now() -> i64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    i64::try_from(since.as_secs()).unwrap_or(i64::MAX)
-}

@@ -1,4 +1,4 @@
-//! Every limit that the portal sets on what comes from outside, in one place.
+//! Every limit that the portal sets on what comes from outside, in one place; those of what is kept are in `accounts`.
 
 use std::time::Duration;
 
@@ -22,28 +22,10 @@ pub(crate) const REQUEST_TIME: Duration = Duration::from_secs(30);
 pub(crate) const DRAIN_TIME: Duration = Duration::from_secs(5);
 /// Connections served at once; further ones wait.
 pub(crate) const CONNECTIONS: usize = 512;
-/// Connections to the database.
-pub(crate) const DATABASE_CONNECTIONS: u32 = 8;
-/// Time to wait for one of them.
-pub(crate) const DATABASE_TIME: Duration = Duration::from_secs(10);
-/// Passwords that are hashed at once, each in 19 MiB of memory; further ones wait.
-pub(crate) const HASHES: usize = 2;
-/// Characters of a password, at least; those who use a manager of passwords do not notice it.
-pub(crate) const PASSWORD_CHARACTERS: usize = 12;
-/// Bytes of a password, at most.
-pub(crate) const PASSWORD_BYTES: usize = 1024;
 /// Characters of a name, of a person or a company.
 pub(crate) const NAME_CHARACTERS: usize = 100;
 /// Bytes of an e-mail address (RFC 5321 §4.5.3.1.3, less the brackets).
 pub(crate) const EMAIL_BYTES: usize = 254;
-/// Seconds that a session lasts.
-pub(crate) const SESSION_SECONDS: i64 = 12 * 60 * 60;
-/// Seconds that a link in a mail works.
-pub(crate) const LINK_SECONDS: i64 = 60 * 60;
-/// Seconds that an invitation works.
-pub(crate) const INVITATION_SECONDS: i64 = 7 * 24 * 60 * 60;
-/// Seconds in which a browser answers with a passkey.
-pub(crate) const CHALLENGE_SECONDS: i64 = 5 * 60;
 /// Passkeys of one account.
 pub(crate) const PASSKEYS: i64 = 20;
 /// Entries of the audit log on a page.

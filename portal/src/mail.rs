@@ -2,18 +2,16 @@
 
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
+use accounts::{
+    Database, now,
+    store::{self, Mail},
+};
 use lettre::{
     Address, AsyncFileTransport, AsyncSmtpTransport, AsyncTransport, Message, Tokio1Executor,
     message::{Mailbox, header::ContentType},
 };
 use tokio::sync::Notify;
 use url::Url;
-
-use crate::{
-    database::Database,
-    now,
-    store::{self, Mail},
-};
 
 /// How long the outbox is left alone where no request says that there is something in it.
 const IDLE: Duration = Duration::from_secs(5);
@@ -79,7 +77,7 @@ fn folder(path: PathBuf) -> Result<Way, PostError> {
 
 fn server(url: &Url) -> Result<Way, PostError> {
     let is_encrypted = url.scheme() == "smtps" || url.query().is_some_and(|query| query == "tls=required");
-    if !is_encrypted && !crate::base_url::is_loopback(url) {
+    if !is_encrypted && !accounts::is_loopback(url) {
         return Err(PostError::NoTls);
     }
     let server = AsyncSmtpTransport::<Tokio1Executor>::from_url(url.as_str())

@@ -2,6 +2,7 @@
 
 use std::{io, net::SocketAddr, sync::Arc};
 
+use accounts::{BaseUrl, Database};
 use axum::{Router, extract::ConnectInfo};
 use hyper::server::conn::http1;
 use hyper_util::{
@@ -16,8 +17,6 @@ use tokio::{
 };
 
 use crate::{
-    base_url::BaseUrl,
-    database::Database,
     limits,
     mail::{self, Post},
     web::{self, Site},

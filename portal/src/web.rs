@@ -14,6 +14,12 @@ mod visitor;
 
 use std::sync::Arc;
 
+use accounts::{
+    BaseUrl, Change, Database, now,
+    passkeys::RelyingParty,
+    passwords::{HashError, Passwords},
+    store::{self, StoreError},
+};
 use axum::{
     Router,
     handler::Handler,
@@ -23,14 +29,6 @@ use axum::{
 };
 use tokio::sync::Notify;
 
-use crate::{
-    base_url::BaseUrl,
-    database::{Change, Database},
-    now,
-    passkeys::RelyingParty,
-    passwords::{HashError, Passwords},
-    store::{self, StoreError},
-};
 use rates::Rates;
 use visitor::Visitor;
 

@@ -6,9 +6,10 @@ mod harness;
 
 use std::time::{Duration, Instant};
 
+use accounts::audit::{Verdict, verify};
 use harness::{Authenticator, Browser, PASSWORD, Portal, Postgres};
 use http::Method;
-use portal::{Access, FORM_BYTES, REQUESTS, TRIES, Verdict, verify_audit};
+use portal::{Access, FORM_BYTES, REQUESTS, TRIES};
 
 const ADA: &str = "ada@works.example";
 const BOB: &str = "bob@body.example";
@@ -501,7 +502,7 @@ async fn a_changed_log_is_found_out(portal: Portal) {
     let mut bob = portal.administrator(BOB, "BodyMSP").await;
     bob.post("/logout", &[]).await;
     bob.log_in(BOB, PASSWORD).await;
-    let Verdict::Intact { entries, .. } = verify_audit(&portal.database).await.unwrap() else {
+    let Verdict::Intact { entries, .. } = verify(&portal.database).await.unwrap() else {
         panic!("it is intact");
     };
     assert_eq!(entries, 5);
@@ -529,14 +530,14 @@ async fn a_changed_log_is_found_out(portal: Portal) {
     ];
     for (statement, back, seq) in tampered {
         sqlx::query(statement).execute(&portal.pool).await.unwrap();
-        assert_eq!(verify_audit(&portal.database).await.unwrap(), Verdict::Broken { seq }, "{statement}");
+        assert_eq!(verify(&portal.database).await.unwrap(), Verdict::Broken { seq }, "{statement}");
         sqlx::query(back).execute(&portal.pool).await.unwrap();
-        assert!(matches!(verify_audit(&portal.database).await.unwrap(), Verdict::Intact { entries: 5, .. }));
+        assert!(matches!(verify(&portal.database).await.unwrap(), Verdict::Intact { entries: 5, .. }));
     }
     sqlx::query("DELETE FROM audit WHERE seq = 5").execute(&portal.pool).await.unwrap();
-    assert_eq!(verify_audit(&portal.database).await.unwrap(), Verdict::Broken { seq: 5 });
+    assert_eq!(verify(&portal.database).await.unwrap(), Verdict::Broken { seq: 5 });
     sqlx::query("UPDATE audit_head SET seq = 4").execute(&portal.pool).await.unwrap();
-    assert_eq!(verify_audit(&portal.database).await.unwrap(), Verdict::Broken { seq: 4 });
+    assert_eq!(verify(&portal.database).await.unwrap(), Verdict::Broken { seq: 4 });
 }
 
 async fn the_database_holds_no_secret(portal: Portal) {
@@ -989,14 +990,14 @@ async fn behind_tls_cookies_are_the_hosts_own() {
 async fn what_would_be_unsafe_does_not_start() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("portal.db");
-    let database = portal::Database::open(path.to_str().unwrap()).await.unwrap();
+    let database = accounts::Database::open(path.to_str().unwrap()).await.unwrap();
     let post =
         portal::Post::new("portal@example.com", folder.path().join("mails").to_str().unwrap()).unwrap();
     let listen = "0.0.0.0:0".parse().unwrap();
     let config = portal::Config { listen, base: None, database, post, is_demonstration: false };
     assert!(portal::Server::bind(config).await.is_err(), "plain HTTP on a network");
-    let elsewhere = portal::Database::open("postgres://portal@192.0.2.1/portal?sslmode=require").await;
-    assert!(matches!(elsewhere, Err(portal::DatabaseError::NoTls)));
+    let elsewhere = accounts::Database::open("postgres://portal@192.0.2.1/portal?sslmode=require").await;
+    assert!(matches!(elsewhere, Err(accounts::DatabaseError::NoTls)));
     assert!(matches!(
         portal::Post::new("portal@example.com", "smtp://mail.example"),
         Err(portal::PostError::NoTls)

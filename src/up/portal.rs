@@ -5,8 +5,9 @@ use std::{
     path::Path,
 };
 
+use accounts::{BaseUrl, Database};
 use peer_client::ConnectionProfile;
-use portal::{BaseUrl, Config, Database, Entrance, Post, Server};
+use portal::{Config, Entrance, Post, Server};
 use tokio::sync::oneshot;
 
 use super::servers::Running;

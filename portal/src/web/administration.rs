@@ -2,6 +2,13 @@
 
 use std::sync::Arc;
 
+use accounts::{
+    ADMINISTRATOR, BaseUrl, Change, Database, PartyKind,
+    audit::Entry,
+    now,
+    people::{self, Account, Outcome, Scope, Step},
+    store::{self, Link, Purpose, StoreError},
+};
 use axum::{
     Extension,
     extract::{Path, Query, State},
@@ -17,15 +24,7 @@ use super::{
     reply,
     visitor::Visitor,
 };
-use crate::{
-    audit::Entry,
-    base_url::BaseUrl,
-    database::{Change, Database},
-    limits, now,
-    people::{self, Account, Outcome, Scope, Step},
-    roles::{ADMINISTRATOR, PartyKind},
-    store::{self, Link, Purpose, StoreError},
-};
+use crate::limits;
 
 async fn page(site: &Site, visitor: &Visitor, account: &Account, notice: Option<&str>) -> Answer {
     let page = PeoplePage {

@@ -3,6 +3,10 @@
 
 use std::sync::Arc;
 
+use accounts::{
+    people,
+    store::{self, Link, Purpose},
+};
 use axum::{
     Extension,
     body::Body,
@@ -19,10 +23,6 @@ use super::{
     pages::{Field, FormOf, FormPage, Frame, OutboxPage, ShownMail},
     reply,
     visitor::Visitor,
-};
-use crate::{
-    people,
-    store::{self, Link, Purpose},
 };
 
 /// Where `base.html` leaves room for a notice.

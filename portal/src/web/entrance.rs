@@ -3,6 +3,14 @@
 
 use std::sync::Arc;
 
+use accounts::{
+    ADMINISTRATOR, Change, PartyKind,
+    audit::Entry,
+    passkeys, passwords,
+    people::{self, Credentials, NewAccount},
+    secret,
+    store::{self, Link, NewSession, Purpose, StoreError},
+};
 use axum::{
     Extension,
     extract::{Query, State},
@@ -18,26 +26,8 @@ use super::{
     reply,
     visitor::{self, Visitor},
 };
-use crate::{
-    audit::Entry,
-    database::Change,
-    passkeys, passwords,
-    people::{self, Credentials, NewAccount},
-    roles::{ADMINISTRATOR, PartyKind},
-    secret,
-    store::{self, Link, NewSession, Purpose, StoreError},
-};
 
-pub(crate) type Answer = Result<Response, StoreError>;
-
-impl IntoResponse for StoreError {
-    fn into_response(self) -> Response {
-        match self {
-            StoreError::SessionOver => Redirect::to("/login").into_response(),
-            error => reply::failure(&error),
-        }
-    }
-}
+pub(crate) type Answer = Result<Response, reply::Failed>;
 
 /// An entry of the audit log about a request.
 pub(crate) fn entry(

@@ -2,6 +2,7 @@
 
 use std::{net::SocketAddr, sync::Arc};
 
+use accounts::{now, people, secret, store, store::StoreError};
 use axum::{
     Extension,
     body::Body,
@@ -21,7 +22,7 @@ use super::{
     reply,
     visitor::{self, Cookies, Visitor},
 };
-use crate::{limits, now, people, secret, store, store::StoreError};
+use crate::limits;
 
 /// The field by which a form is known; pages' handlers never see it.
 pub(crate) const FORM_TOKEN: &str = "form_token";

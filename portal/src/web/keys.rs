@@ -2,6 +2,15 @@
 
 use std::sync::Arc;
 
+use accounts::{
+    Change,
+    passkeys::{
+        self, LoginAnswer, Owner, Refused, RegistrationAnswer,
+        store::{self, Purpose},
+    },
+    people::{self, Account},
+    store::{StoreError, end_other_sessions, post},
+};
 use axum::{
     Extension,
     extract::{Path, Query, State},
@@ -18,16 +27,7 @@ use super::{
     reply,
     visitor::Visitor,
 };
-use crate::{
-    database::Change,
-    limits,
-    passkeys::{
-        self, LoginAnswer, Owner, Refused, RegistrationAnswer,
-        store::{self, Purpose},
-    },
-    people::{self, Account},
-    store::{StoreError, end_other_sessions, post},
-};
+use crate::limits;
 
 const NOT_TAKEN: &str = "The passkey was not taken. Load the page again, and try once more.";
 
@@ -135,7 +135,7 @@ pub(crate) async fn make(
             change.commit().await?;
             return problem(&site, &visitor, &account, next, NOT_TAKEN).await;
         }
-        Err(error) => return Err(error),
+        Err(error) => return Err(error.into()),
     }
     change.record(&entry(&visitor, &account.party, "passkey made", &account.id, "done")).await?;
     tell(&mut change, &visitor, &account, "A passkey was added to your account", &name).await?;
@@ -274,7 +274,7 @@ pub(crate) async fn log_in(
             change.commit().await?;
             Ok(entrance::login_page(&visitor, "", next, Some("The passkey was not accepted.")))
         }
-        Err(error) => Err(error),
+        Err(error) => Err(error.into()),
     }
 }
 

@@ -2,6 +2,11 @@
 
 use std::sync::Arc;
 
+use accounts::{
+    passkeys, passwords,
+    people::{self, Account},
+    store::{self, Link, Purpose},
+};
 use axum::{
     Extension,
     extract::{Query, State},
@@ -17,11 +22,6 @@ use super::{
     pages::{self, AccountPage, Field, FormOf, FormPage, Frame, ShownSession},
     reply,
     visitor::{self, Visitor},
-};
-use crate::{
-    passkeys, passwords,
-    people::{self, Account},
-    store::{self, Link, Purpose},
 };
 
 pub(super) async fn page(site: &Site, visitor: &Visitor, account: &Account, notice: Option<&str>) -> Answer {

@@ -1,16 +1,16 @@
 //! What the templates are filled with. Rendered on the server, complete without scripts.
 
-use askama::Template;
-use time::{OffsetDateTime, macros::format_description};
-
-use super::visitor::Visitor;
-use crate::{
+use accounts::{
+    BaseUrl,
     audit::Row,
-    base_url::BaseUrl,
     passkeys::store::Passkey,
     people::{Account, Person},
     store::{KeptMail, Session},
 };
+use askama::Template;
+use time::{OffsetDateTime, macros::format_description};
+
+use super::visitor::Visitor;
 
 /// What every page shows around its content.
 #[derive(Clone, Default)]

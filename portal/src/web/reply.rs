@@ -1,13 +1,13 @@
 //! What every reply carries, and the replies that are no page of their own.
 
+use accounts::{BaseUrl, store::StoreError};
 use askama::Template;
 use axum::{
     http::{HeaderName, HeaderValue, StatusCode, header},
-    response::{Html, IntoResponse, Response},
+    response::{Html, IntoResponse, Redirect, Response},
 };
 
 use super::pages::{self, Frame};
-use crate::{base_url::BaseUrl, store::StoreError};
 
 const PASSKEY_SCRIPT: &str = include_str!("../../assets/passkey.js");
 const PORTAL_STYLE: &str = include_str!("../../assets/portal.css");
@@ -60,6 +60,25 @@ pub(crate) fn with_script(mut response: Response) -> Response {
 pub(crate) async fn not_there() -> Response {
     let text = "There is no such page here.";
     page(StatusCode::NOT_FOUND, &pages::message(Frame::plain(), "Not found", text))
+}
+
+/// Why a request has no answer of its own.
+pub(crate) struct Failed(StoreError);
+
+impl<E: Into<StoreError>> From<E> for Failed {
+    fn from(error: E) -> Self {
+        Self(error.into())
+    }
+}
+
+impl IntoResponse for Failed {
+    fn into_response(self) -> Response {
+        match self.0 {
+            // As for a request that came after the session had ended.
+            StoreError::SessionOver => Redirect::to("/login").into_response(),
+            error => failure(&error),
+        }
+    }
 }
 
 pub(crate) fn failure(error: &StoreError) -> Response {

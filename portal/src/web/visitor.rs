@@ -2,9 +2,8 @@
 
 use std::net::{IpAddr, SocketAddr};
 
+use accounts::{BaseUrl, people::Account, secret};
 use axum::http::{HeaderMap, HeaderValue, header};
-
-use crate::{base_url::BaseUrl, people::Account, secret};
 
 /// Who asks, as every page sees it.
 #[derive(Clone, Debug)]

@@ -12,8 +12,9 @@ use std::{
     time::{Duration, Instant},
 };
 
+use accounts::{BaseUrl, Database};
 pub use authenticator::Authenticator;
-use portal::{BaseUrl, Config, Database, Post, Server};
+use portal::{Config, Post, Server};
 use sqlx::AnyPool;
 use tempfile::TempDir;
 use tokio::{

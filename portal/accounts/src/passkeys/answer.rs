@@ -138,7 +138,7 @@ fn check_end(mut rest: &[u8], flags: Flags) -> Result<(), Refused> {
 }
 
 /// A new credential, as the browser tells of it.
-pub(crate) struct RegistrationAnswer {
+pub struct RegistrationAnswer {
     pub(super) client: ClientData,
     pub(super) id: Vec<u8>,
     pub(super) transports: String,
@@ -194,7 +194,7 @@ fn authenticator_data(mut object: &[u8]) -> Result<Vec<u8>, Refused> {
 }
 
 /// What a credential signed.
-pub(crate) struct LoginAnswer {
+pub struct LoginAnswer {
     pub(super) client: ClientData,
     pub(super) id: Vec<u8>,
     pub(super) id_hash: [u8; 32],

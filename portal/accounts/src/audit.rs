@@ -8,7 +8,7 @@ use crate::database::Database;
 
 /// What an entry says of itself; number and hash come with [`Head::append`].
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Entry {
+pub struct Entry {
     pub at: i64,
     /// Whose people may read it; empty: the operator's alone.
     pub party: String,
@@ -68,7 +68,7 @@ impl Head {
 
 /// An entry as it lies in the log.
 #[derive(Clone, Debug)]
-pub(crate) struct Row {
+pub struct Row {
     pub seq: i64,
     pub at: i64,
     pub party: String,

@@ -7,7 +7,7 @@ use crate::{
 
 /// Why something could not be kept.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum StoreError {
+pub enum StoreError {
     #[error("the database: {0}")]
     Database(#[from] sqlx::Error),
     #[error("no randomness: {0}")]
@@ -22,7 +22,7 @@ pub(crate) enum StoreError {
 
 /// A session as its owner sees it.
 #[derive(Clone, Debug)]
-pub(crate) struct Session {
+pub struct Session {
     pub id: String,
     pub browser: String,
     pub address: String,
@@ -31,7 +31,7 @@ pub(crate) struct Session {
 }
 
 /// Who begins a session, and how.
-pub(crate) struct NewSession<'a> {
+pub struct NewSession<'a> {
     pub account: &'a str,
     pub browser: &'a str,
     pub address: &'a str,
@@ -39,7 +39,7 @@ pub(crate) struct NewSession<'a> {
 }
 
 /// Begins a session and returns its secret. It never takes one that a browser brings.
-pub(crate) async fn begin_session(
+pub async fn begin_session(
     change: &mut Change,
     new: &NewSession<'_>,
     now: i64,
@@ -63,14 +63,14 @@ pub(crate) async fn begin_session(
 }
 
 /// A session that goes on.
-pub(crate) struct OpenSession {
+pub struct OpenSession {
     pub id: String,
     pub account: String,
     pub by_passkey: bool,
 }
 
 /// The session with this secret.
-pub(crate) async fn session(
+pub async fn session(
     database: &Database,
     session: &str,
     now: i64,
@@ -90,12 +90,12 @@ pub(crate) async fn session(
 }
 
 /// Whether a session goes on. Whatever takes somebody's access away deletes the session.
-pub(crate) async fn goes_on(change: &mut Change, id: &str, now: i64) -> Result<bool, sqlx::Error> {
+pub async fn goes_on(change: &mut Change, id: &str, now: i64) -> Result<bool, sqlx::Error> {
     let select = sqlx::query("SELECT id FROM sessions WHERE id = $1 AND expires_at > $2").bind(id).bind(now);
     Ok(select.fetch_optional(change.connection()).await?.is_some())
 }
 
-pub(crate) async fn sessions_of(
+pub async fn sessions_of(
     database: &Database,
     account: &str,
     now: i64,
@@ -112,13 +112,13 @@ pub(crate) async fn sessions_of(
 }
 
 /// Ends a session of this account; whether there was one.
-pub(crate) async fn end_session(change: &mut Change, account: &str, id: &str) -> Result<bool, sqlx::Error> {
+pub async fn end_session(change: &mut Change, account: &str, id: &str) -> Result<bool, sqlx::Error> {
     let delete = sqlx::query("DELETE FROM sessions WHERE id = $1 AND account = $2").bind(id).bind(account);
     Ok(delete.execute(change.connection()).await?.rows_affected() > 0)
 }
 
 /// Ends all sessions of an account but the one with this id.
-pub(crate) async fn end_other_sessions(
+pub async fn end_other_sessions(
     change: &mut Change,
     account: &str,
     id: &str,
@@ -130,7 +130,7 @@ pub(crate) async fn end_other_sessions(
 
 /// What a link in a mail is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Purpose {
+pub enum Purpose {
     Register,
     Invite,
     Recover,
@@ -163,7 +163,7 @@ impl Purpose {
 
 /// A link that works once.
 #[derive(Clone, Debug)]
-pub(crate) struct Link {
+pub struct Link {
     pub purpose: Purpose,
     /// Whose it is; of an invitation, who sent it.
     pub account: Option<String>,
@@ -185,7 +185,7 @@ impl Link {
 }
 
 /// Returns the secret of a new link.
-pub(crate) async fn create_link(change: &mut Change, link: &Link, now: i64) -> Result<String, StoreError> {
+pub async fn create_link(change: &mut Change, link: &Link, now: i64) -> Result<String, StoreError> {
     let token = secret::random()?;
     sqlx::query(
         "INSERT INTO links (secret, purpose, account, email, name, company, party, role, expires_at) \
@@ -214,7 +214,7 @@ fn read_link((purpose, account, email, name, company, party, role): LinkColumns)
 }
 
 /// A link that still works, and goes on to.
-pub(crate) async fn link(database: &Database, token: &str, now: i64) -> Result<Option<Link>, sqlx::Error> {
+pub async fn link(database: &Database, token: &str, now: i64) -> Result<Option<Link>, sqlx::Error> {
     let select = sqlx::query_as(
         "SELECT purpose, account, email, name, company, party, role FROM links WHERE secret = $1 AND expires_at > $2",
     );
@@ -224,7 +224,7 @@ pub(crate) async fn link(database: &Database, token: &str, now: i64) -> Result<O
 }
 
 /// Takes a link that still works out of the database: it works once.
-pub(crate) async fn use_link(
+pub async fn use_link(
     change: &mut Change,
     token: &str,
     now: i64,
@@ -239,7 +239,7 @@ pub(crate) async fn use_link(
 }
 
 /// Ends what else was sent to an account for this purpose.
-pub(crate) async fn end_links(
+pub async fn end_links(
     change: &mut Change,
     account: &str,
     purpose: Purpose,
@@ -251,7 +251,7 @@ pub(crate) async fn end_links(
 
 /// A mail that waits.
 #[derive(Clone, Debug)]
-pub(crate) struct Mail {
+pub struct Mail {
     pub id: String,
     pub recipient: String,
     pub subject: String,
@@ -260,7 +260,7 @@ pub(crate) struct Mail {
 }
 
 /// Puts a mail into the outbox, as part of the change that it tells of.
-pub(crate) async fn post(
+pub async fn post(
     change: &mut Change,
     recipient: &str,
     subject: &str,
@@ -281,7 +281,7 @@ pub(crate) async fn post(
     Ok(())
 }
 
-pub(crate) async fn due_mails(database: &Database, now: i64) -> Result<Vec<Mail>, sqlx::Error> {
+pub async fn due_mails(database: &Database, now: i64) -> Result<Vec<Mail>, sqlx::Error> {
     let select = sqlx::query_as(
         "SELECT id, recipient, subject, body, tries FROM outbox WHERE due_at <= $1 ORDER BY created_at LIMIT 50",
     );
@@ -292,7 +292,7 @@ pub(crate) async fn due_mails(database: &Database, now: i64) -> Result<Vec<Mail>
 }
 
 /// A mail that is sent is kept without its text: a link in it is a secret. A demonstration shows it.
-pub(crate) async fn mark_sent(
+pub async fn mark_sent(
     database: &Database,
     id: &str,
     is_demonstration: bool,
@@ -307,14 +307,14 @@ pub(crate) async fn mark_sent(
 
 /// A mail as a demonstration shows it.
 #[derive(Clone, Debug)]
-pub(crate) struct KeptMail {
+pub struct KeptMail {
     pub recipient: String,
     pub subject: String,
     pub body: String,
     pub created_at: i64,
 }
 
-pub(crate) async fn newest_mails(database: &Database) -> Result<Vec<KeptMail>, sqlx::Error> {
+pub async fn newest_mails(database: &Database) -> Result<Vec<KeptMail>, sqlx::Error> {
     let select = sqlx::query_as(
         "SELECT recipient, subject, body, created_at FROM outbox ORDER BY created_at DESC, id LIMIT 50",
     );
@@ -323,14 +323,14 @@ pub(crate) async fn newest_mails(database: &Database) -> Result<Vec<KeptMail>, s
     Ok(rows.into_iter().map(mail).collect())
 }
 
-pub(crate) async fn mark_failed(database: &Database, id: &str, due_at: i64) -> Result<(), sqlx::Error> {
+pub async fn mark_failed(database: &Database, id: &str, due_at: i64) -> Result<(), sqlx::Error> {
     let update = sqlx::query("UPDATE outbox SET due_at = $1, tries = tries + 1 WHERE id = $2");
     update.bind(due_at).bind(id).execute(database.pool()).await?;
     Ok(())
 }
 
 /// Forgets what has expired.
-pub(crate) async fn forget_expired(database: &Database, now: i64) -> Result<(), sqlx::Error> {
+pub async fn forget_expired(database: &Database, now: i64) -> Result<(), sqlx::Error> {
     sqlx::query("DELETE FROM sessions WHERE expires_at <= $1").bind(now).execute(database.pool()).await?;
     sqlx::query("DELETE FROM links WHERE expires_at <= $1").bind(now).execute(database.pool()).await?;
     sqlx::query("DELETE FROM challenges WHERE expires_at <= $1").bind(now).execute(database.pool()).await?;

@@ -24,22 +24,22 @@ pub enum BaseUrlError {
 }
 
 impl BaseUrl {
-    pub(crate) fn is_https(&self) -> bool {
+    pub fn is_https(&self) -> bool {
         self.is_https
     }
 
     /// The name by which passkeys know the portal.
-    pub(crate) fn host(&self) -> &str {
+    pub fn host(&self) -> &str {
         &self.host
     }
 
     /// Scheme, host and port, as browsers write them into `Origin`.
-    pub(crate) fn origin(&self) -> &str {
+    pub fn origin(&self) -> &str {
         &self.text
     }
 }
 
-pub(crate) fn is_loopback(url: &Url) -> bool {
+pub fn is_loopback(url: &Url) -> bool {
     match url.host() {
         // The host of a scheme that is not the web's is not read as a number.
         Some(Host::Domain(name)) => {

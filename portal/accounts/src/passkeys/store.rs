@@ -9,7 +9,7 @@ use crate::{
 
 /// What a browser was asked to sign for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Purpose {
+pub enum Purpose {
     Register,
     Login,
 }
@@ -24,7 +24,7 @@ impl Purpose {
 }
 
 /// Keeps a challenge until it is answered by the browser whose forms carry this token.
-pub(crate) async fn keep_challenge(
+pub async fn keep_challenge(
     database: &Database,
     purpose: Purpose,
     challenge: &str,
@@ -43,7 +43,7 @@ pub(crate) async fn keep_challenge(
 
 /// Takes a challenge out of the database, right or wrong as the answer may be: it is answered once. Refused
 /// where this browser was asked no such thing.
-pub(crate) async fn take_challenge(
+pub async fn take_challenge(
     change: &mut Change,
     purpose: Purpose,
     challenge: &str,
@@ -67,14 +67,14 @@ pub(crate) async fn take_challenge(
 
 /// A passkey as its owner sees it.
 #[derive(Clone, Debug)]
-pub(crate) struct Passkey {
+pub struct Passkey {
     pub id: String,
     pub name: String,
     pub created_at: i64,
     pub used_at: Option<i64>,
 }
 
-pub(crate) async fn of_account(database: &Database, account: &str) -> Result<Vec<Passkey>, sqlx::Error> {
+pub async fn of_account(database: &Database, account: &str) -> Result<Vec<Passkey>, sqlx::Error> {
     let select = sqlx::query_as(
         "SELECT id, name, created_at, used_at FROM passkeys WHERE account = $1 ORDER BY created_at, id",
     );
@@ -84,7 +84,7 @@ pub(crate) async fn of_account(database: &Database, account: &str) -> Result<Vec
     Ok(rows.into_iter().map(passkey).collect())
 }
 
-pub(crate) async fn count(change: &mut Change, account: &str) -> Result<i64, sqlx::Error> {
+pub async fn count(change: &mut Change, account: &str) -> Result<i64, sqlx::Error> {
     let select = sqlx::query_as("SELECT count(*) FROM passkeys WHERE account = $1").bind(account);
     let (count,): (i64,) = select.fetch_one(change.connection()).await?;
     Ok(count)
@@ -106,7 +106,7 @@ fn read(
 }
 
 /// What a browser has to know of an account's passkeys to make none twice.
-pub(crate) async fn credentials(database: &Database, account: &str) -> Result<Vec<Credential>, sqlx::Error> {
+pub async fn credentials(database: &Database, account: &str) -> Result<Vec<Credential>, sqlx::Error> {
     let select = sqlx::query_as(
         "SELECT account, credential, public_key, transports, counter, may_be_copied FROM passkeys WHERE account = $1",
     );
@@ -115,7 +115,7 @@ pub(crate) async fn credentials(database: &Database, account: &str) -> Result<Ve
 }
 
 /// The passkey with this credential, and whose it is.
-pub(crate) async fn credential(
+pub async fn credential(
     change: &mut Change,
     credential: &[u8],
 ) -> Result<Option<(String, Credential)>, sqlx::Error> {
@@ -129,7 +129,7 @@ pub(crate) async fn credential(
 }
 
 /// Adds a passkey; whether it is new. One that another account has stays there.
-pub(crate) async fn add(
+pub async fn add(
     change: &mut Change,
     account: &str,
     name: &str,
@@ -153,7 +153,7 @@ pub(crate) async fn add(
 }
 
 /// Notes a use of a passkey, with its counter.
-pub(crate) async fn mark_used(
+pub async fn mark_used(
     change: &mut Change,
     credential: &[u8],
     counter: u32,
@@ -166,7 +166,7 @@ pub(crate) async fn mark_used(
 }
 
 /// Gives a passkey of this account another name; whether there is one.
-pub(crate) async fn rename(
+pub async fn rename(
     change: &mut Change,
     account: &str,
     id: &str,
@@ -178,13 +178,13 @@ pub(crate) async fn rename(
 }
 
 /// Removes all passkeys of this account; whether there were any.
-pub(crate) async fn remove_all(change: &mut Change, account: &str) -> Result<bool, sqlx::Error> {
+pub async fn remove_all(change: &mut Change, account: &str) -> Result<bool, sqlx::Error> {
     let delete = sqlx::query("DELETE FROM passkeys WHERE account = $1").bind(account);
     Ok(delete.execute(change.connection()).await?.rows_affected() > 0)
 }
 
 /// Removes a passkey of this account; whether there was one.
-pub(crate) async fn remove(change: &mut Change, account: &str, id: &str) -> Result<bool, sqlx::Error> {
+pub async fn remove(change: &mut Change, account: &str, id: &str) -> Result<bool, sqlx::Error> {
     let delete = sqlx::query("DELETE FROM passkeys WHERE id = $1 AND account = $2").bind(id).bind(account);
     Ok(delete.execute(change.connection()).await?.rows_affected() > 0)
 }

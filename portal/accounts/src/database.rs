@@ -77,12 +77,12 @@ impl Database {
         Ok(database)
     }
 
-    pub(crate) fn pool(&self) -> &AnyPool {
+    pub fn pool(&self) -> &AnyPool {
         &self.pool
     }
 
     /// Begins a change. It holds the lock of the audit log's head: changes come one after another, in both databases.
-    pub(crate) async fn change(&self) -> Result<Change, sqlx::Error> {
+    pub async fn change(&self) -> Result<Change, sqlx::Error> {
         let mut transaction = match self.kind {
             // A transaction that takes its lock only at its first write is refused where another one wrote meanwhile.
             Kind::Sqlite => self.pool.begin_with("BEGIN IMMEDIATE").await?,
@@ -160,7 +160,7 @@ fn postgres_url(location: &str) -> Result<String, DatabaseError> {
 }
 
 /// A change under way: a transaction, undone unless it is committed.
-pub(crate) struct Change {
+pub struct Change {
     transaction: Transaction<'static, Any>,
     head: Head,
 }

@@ -8,16 +8,16 @@ use tokio::{sync::Semaphore, task::spawn_blocking};
 
 use crate::limits;
 
-/// Leaked passwords of at least ten characters, most of them of the list in zxcvbn (portal/assets/README.md).
+/// Leaked passwords of at least ten characters, most of them of the list in zxcvbn (portal/accounts/assets/README.md).
 const LEAKED: &str = include_str!("../assets/leaked-passwords.txt");
 
 /// Why a password could not be hashed: no randomness, or the runtime is ending.
 #[derive(Debug, thiserror::Error)]
 #[error("hashing a password: {0}")]
-pub(crate) struct HashError(String);
+pub struct HashError(String);
 
 /// Hashes and checks passwords, at most [`limits::HASHES`] at a time.
-pub(crate) struct Passwords {
+pub struct Passwords {
     turns: Semaphore,
     /// The hash of a password that no account has: an unknown address costs as much time as a known one.
     nobodys: String,
@@ -56,7 +56,7 @@ fn hash(password: &str) -> Result<String, HashError> {
 }
 
 /// Why this password is none, in a sentence for its owner.
-pub(crate) fn refusal(password: &str, email: &str, name: &str) -> Option<String> {
+pub fn refusal(password: &str, email: &str, name: &str) -> Option<String> {
     let lower = password.to_lowercase();
     let characters = password.chars().count();
     let of_person = email.split('@').chain(name.split_whitespace()).map(str::to_lowercase);

@@ -3,20 +3,20 @@
 
 mod answer;
 mod key;
-pub(crate) mod store;
+pub mod store;
 
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 use crate::base_url::BaseUrl;
 use answer::{ClientData, Flags};
-pub(crate) use answer::{LoginAnswer, RegistrationAnswer};
+pub use answer::{LoginAnswer, RegistrationAnswer};
 use key::PublicKey;
 
 /// Why a passkey was not taken. The log of the program has it; who tries hears no more than that.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
-pub(crate) struct Refused(&'static str);
+pub struct Refused(&'static str);
 
 impl Refused {
     pub fn new(reason: &'static str) -> Self {
@@ -30,7 +30,7 @@ fn demand(holds: bool, reason: &'static str) -> Result<(), Refused> {
 
 /// A passkey as it is kept.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Credential {
+pub struct Credential {
     pub id: Vec<u8>,
     /// As the authenticator gave it, in COSE.
     pub public_key: Vec<u8>,
@@ -43,7 +43,7 @@ pub(crate) struct Credential {
 }
 
 /// Whose passkey is made.
-pub(crate) struct Owner<'a> {
+pub struct Owner<'a> {
     /// The account's id: 128 random bits in hexadecimal. They are the user handle, which the authenticator keeps.
     pub account: &'a str,
     pub email: &'a str,
@@ -51,7 +51,7 @@ pub(crate) struct Owner<'a> {
 }
 
 /// The site as authenticators know it: its name, and the one origin that its pages have.
-pub(crate) struct RelyingParty {
+pub struct RelyingParty {
     id: String,
     id_hash: [u8; 32],
     origin: String,
@@ -151,7 +151,7 @@ impl RelyingParty {
 }
 
 /// A new challenge: 256 random bits, as browsers write them.
-pub(crate) fn challenge() -> Result<String, getrandom::Error> {
+pub fn challenge() -> Result<String, getrandom::Error> {
     let mut bytes = [0; 32];
     getrandom::fill(&mut bytes)?;
     Ok(answer::base64url(&bytes))

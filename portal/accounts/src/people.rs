@@ -11,7 +11,7 @@ use crate::{
 
 /// Who is logged in.
 #[derive(Clone, Debug)]
-pub(crate) struct Account {
+pub struct Account {
     pub id: String,
     pub party: String,
     pub party_kind: PartyKind,
@@ -34,7 +34,7 @@ impl Account {
 
 /// What a login looks at.
 #[derive(Clone, Debug)]
-pub(crate) struct Credentials {
+pub struct Credentials {
     pub account: String,
     pub party: String,
     pub party_kind: PartyKind,
@@ -42,7 +42,7 @@ pub(crate) struct Credentials {
     pub password: String,
 }
 
-pub(crate) async fn credentials(
+pub async fn credentials(
     database: &Database,
     email: &str,
 ) -> Result<Option<Credentials>, sqlx::Error> {
@@ -62,7 +62,7 @@ pub(crate) async fn credentials(
 }
 
 /// Whether an account that is not disabled still has these credentials.
-pub(crate) async fn still_lets_in(change: &mut Change, found: &Credentials) -> Result<bool, sqlx::Error> {
+pub async fn still_lets_in(change: &mut Change, found: &Credentials) -> Result<bool, sqlx::Error> {
     let select =
         sqlx::query("SELECT id FROM accounts WHERE id = $1 AND password = $2 AND disabled_at IS NULL");
     let select = select.bind(&found.account).bind(&found.password);
@@ -70,7 +70,7 @@ pub(crate) async fn still_lets_in(change: &mut Change, found: &Credentials) -> R
 }
 
 /// The account, unless it is disabled.
-pub(crate) async fn account(database: &Database, id: &str) -> Result<Option<Account>, sqlx::Error> {
+pub async fn account(database: &Database, id: &str) -> Result<Option<Account>, sqlx::Error> {
     type Columns = (String, String, String, String, String, String);
     let select = sqlx::query_as(
         "SELECT accounts.id, party, parties.kind, parties.name, email, accounts.name \
@@ -93,7 +93,7 @@ pub(crate) async fn account(database: &Database, id: &str) -> Result<Option<Acco
 }
 
 /// Who joins.
-pub(crate) struct NewAccount<'a> {
+pub struct NewAccount<'a> {
     pub party: &'a str,
     pub email: &'a str,
     pub name: &'a str,
@@ -104,7 +104,7 @@ pub(crate) struct NewAccount<'a> {
 }
 
 /// Returns the new account's id.
-pub(crate) async fn create(
+pub async fn create(
     change: &mut Change,
     new: &NewAccount<'_>,
     now: i64,
@@ -128,7 +128,7 @@ pub(crate) async fn create(
     Ok(id)
 }
 
-pub(crate) async fn create_party(
+pub async fn create_party(
     change: &mut Change,
     id: &str,
     kind: PartyKind,
@@ -145,14 +145,14 @@ pub(crate) async fn create_party(
     Ok(())
 }
 
-pub(crate) async fn party_kind(change: &mut Change, id: &str) -> Result<Option<PartyKind>, sqlx::Error> {
+pub async fn party_kind(change: &mut Change, id: &str) -> Result<Option<PartyKind>, sqlx::Error> {
     let select = sqlx::query_as("SELECT kind FROM parties WHERE id = $1").bind(id);
     let found: Option<(String,)> = select.fetch_optional(change.connection()).await?;
     Ok(found.map(|(kind,)| PartyKind::from_name(&kind)))
 }
 
 /// Id and party of the account with this address.
-pub(crate) async fn holder(
+pub async fn holder(
     change: &mut Change,
     email: &str,
 ) -> Result<Option<(String, String)>, sqlx::Error> {
@@ -161,7 +161,7 @@ pub(crate) async fn holder(
 }
 
 /// Address and party of an account.
-pub(crate) async fn address_of(
+pub async fn address_of(
     change: &mut Change,
     account: &str,
 ) -> Result<Option<(String, String)>, sqlx::Error> {
@@ -170,7 +170,7 @@ pub(crate) async fn address_of(
 }
 
 /// The party of an account, unless it is disabled.
-pub(crate) async fn party_of(change: &mut Change, account: &str) -> Result<Option<String>, sqlx::Error> {
+pub async fn party_of(change: &mut Change, account: &str) -> Result<Option<String>, sqlx::Error> {
     let select =
         sqlx::query_as("SELECT party FROM accounts WHERE id = $1 AND disabled_at IS NULL").bind(account);
     let found: Option<(String,)> = select.fetch_optional(change.connection()).await?;
@@ -178,7 +178,7 @@ pub(crate) async fn party_of(change: &mut Change, account: &str) -> Result<Optio
 }
 
 /// Whether somebody administrates a party now.
-pub(crate) async fn is_administrator(
+pub async fn is_administrator(
     change: &mut Change,
     party: &str,
     account: &str,
@@ -191,19 +191,19 @@ pub(crate) async fn is_administrator(
     Ok(select.fetch_optional(change.connection()).await?.is_some())
 }
 
-pub(crate) async fn set_password(change: &mut Change, account: &str, hash: &str) -> Result<(), sqlx::Error> {
+pub async fn set_password(change: &mut Change, account: &str, hash: &str) -> Result<(), sqlx::Error> {
     let update = sqlx::query("UPDATE accounts SET password = $1 WHERE id = $2").bind(hash).bind(account);
     update.execute(change.connection()).await?;
     Ok(())
 }
 
-pub(crate) async fn set_email(change: &mut Change, account: &str, email: &str) -> Result<(), sqlx::Error> {
+pub async fn set_email(change: &mut Change, account: &str, email: &str) -> Result<(), sqlx::Error> {
     let update = sqlx::query("UPDATE accounts SET email = $1 WHERE id = $2").bind(email).bind(account);
     update.execute(change.connection()).await?;
     Ok(())
 }
 
-pub(crate) async fn grant(
+pub async fn grant(
     connection: &mut AnyConnection,
     account: &str,
     role: &str,
@@ -225,7 +225,7 @@ pub(crate) async fn grant(
 
 /// A person on the administrators' page.
 #[derive(Clone, Debug)]
-pub(crate) struct Person {
+pub struct Person {
     pub id: String,
     pub email: String,
     pub name: String,
@@ -236,7 +236,7 @@ pub(crate) struct Person {
 
 /// What an administrator wants changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Step {
+pub enum Step {
     Grant(&'static str),
     Revoke(&'static str),
     Disable,
@@ -272,7 +272,7 @@ impl Step {
 
 /// How it ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Outcome {
+pub enum Outcome {
     Done,
     /// Nobody could administrate the party any more.
     LastAdministrator,
@@ -281,7 +281,7 @@ pub(crate) enum Outcome {
 }
 
 /// The people and the log of one party: each statement here names the party, and nothing else is open to administrators.
-pub(crate) struct Scope<'a> {
+pub struct Scope<'a> {
     party: &'a str,
 }
 

@@ -36,7 +36,7 @@ impl PartyKind {
     }
 
     /// The role of this name, where an administrator of such a party may grant it.
-    pub(crate) fn role(self, name: &str) -> Option<&'static str> {
+    pub fn role(self, name: &str) -> Option<&'static str> {
         self.roles().into_iter().find(|role| *role == name)
     }
 }

@@ -1,0 +1,22 @@
+//! How much and how long: every limit of what is kept about people, in one place.
+
+use std::time::Duration;
+
+/// Connections to the database.
+pub(crate) const DATABASE_CONNECTIONS: u32 = 8;
+/// Time to wait for one of them.
+pub(crate) const DATABASE_TIME: Duration = Duration::from_secs(10);
+/// Passwords that are hashed at once, each in 19 MiB of memory; further ones wait.
+pub(crate) const HASHES: usize = 2;
+/// Characters of a password, at least; those who use a manager of passwords do not notice it.
+pub(crate) const PASSWORD_CHARACTERS: usize = 12;
+/// Bytes of a password, at most.
+pub(crate) const PASSWORD_BYTES: usize = 1024;
+/// Seconds that a session lasts.
+pub(crate) const SESSION_SECONDS: i64 = 12 * 60 * 60;
+/// Seconds that a link in a mail works.
+pub(crate) const LINK_SECONDS: i64 = 60 * 60;
+/// Seconds that an invitation works.
+pub(crate) const INVITATION_SECONDS: i64 = 7 * 24 * 60 * 60;
+/// Seconds in which a browser answers with a passkey.
+pub(crate) const CHALLENGE_SECONDS: i64 = 5 * 60;
