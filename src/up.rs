@@ -15,6 +15,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use certificate::Part;
 use demonstration::Extent;
 use endorsement::OwnChaincode;
 use futures::future::try_join_all;
@@ -158,7 +159,9 @@ pub async fn run(args: Args, metrics: PrometheusHandle) -> Result<Exit, Failure>
     // It begins meanwhile: what the ledger does first and what the portal does first are independent.
     let portal = args.portal.address(args.port).map(|listen| {
         let (data_dir, profile) = (args.data_dir.clone(), profile.clone());
-        tokio::spawn(async move { portal::start(&data_dir, listen, &profile).await })
+        let of_bodies = chaincodes.iter().filter(|chaincode| chaincode.part == Part::Body);
+        let names = of_bodies.map(|chaincode| chaincode.name.to_owned()).collect::<Vec<_>>();
+        tokio::spawn(async move { portal::start(&data_dir, listen, &profile, &names).await })
     });
     let peers = node.peers.clone();
     let prepared = tokio::select! {

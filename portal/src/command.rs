@@ -1,6 +1,6 @@
 //! `nanotrace portal`: the pages where people work, and what its operator does at the command line.
 
-use std::net::SocketAddr;
+use std::{net::SocketAddr, path::PathBuf, sync::Arc};
 
 use accounts::{
     BaseUrl, Database,
@@ -10,10 +10,15 @@ use commands::{
     exit::{Exit, Failure},
     output,
 };
+use desk::{Identity, Organisations};
+use peer_client::ConnectionProfile;
 
 use crate::{Config, InviteError, Post, Server};
 
 /// Serve the portal, where people register, log in and are administrated in a browser.
+///
+/// It reaches the ledger as the organisations that its operator is: name the network with --profile, and each organisation's
+/// service with --identity. Without them it runs too, and says that it has no ledger.
 ///
 /// It speaks plain HTTP on a loopback address alone. For people elsewhere, a reverse proxy on this machine answers with
 /// TLS at the address of --url, and names its client last in X-Forwarded-For. Mails go into a folder unless --mail names a
@@ -54,6 +59,8 @@ enum AuditCommand {
 struct ServeArgs {
     #[command(flatten)]
     database: DatabaseArgs,
+    #[command(flatten)]
+    ledger: LedgerArgs,
     /// Where to listen: a loopback address. Port 0 is any free one.
     #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:8090")]
     listen: SocketAddr,
@@ -73,6 +80,33 @@ struct ServeArgs {
     /// The address that mails come from.
     #[arg(long, value_name = "ADDRESS", default_value = "portal@localhost")]
     sender: String,
+}
+
+#[derive(clap::Args)]
+struct LedgerArgs {
+    /// The connection profile of the network. [default: none: the portal has no ledger]
+    #[arg(long, value_name = "FILE", env = "NANOTRACE_PROFILE")]
+    profile: Option<PathBuf>,
+    /// An organisation that the portal's operator is, and its service: a user of the profile's folder of keys, or the MSP
+    /// folder of one. Once for each organisation.
+    #[arg(long, value_name = "ORGANISATION=USER|FOLDER", requires = "profile")]
+    identity: Vec<Identity>,
+    /// The organisation in whose name companies apply, one of those of --identity.
+    #[arg(long, value_name = "ORGANISATION", requires = "profile")]
+    applicants: Option<String>,
+    /// The chaincode of a certification body, once for each body. [default: the connection profile's]
+    #[arg(long, value_name = "NAME", requires = "profile")]
+    chaincode: Vec<String>,
+}
+
+impl LedgerArgs {
+    fn organisations(&self) -> Result<Organisations, Failure> {
+        let Some(path) = &self.profile else { return Ok(Organisations::default()) };
+        let usage = |error: &dyn std::error::Error| Failure::usage(error.to_string());
+        let profile = ConnectionProfile::load(path).map_err(|error| usage(&error))?;
+        let made = Organisations::new(&profile, &self.chaincode, &self.identity, self.applicants.as_deref());
+        made.map_err(|error| usage(&error))
+    }
 }
 
 #[derive(clap::Args)]
@@ -141,8 +175,16 @@ async fn serve(args: ServeArgs, shutdown: impl Future<Output = ()>) -> Result<Ex
         return Err(Failure::usage(text));
     }
     let post = Post::new(&args.sender, &args.mail).map_err(|error| Failure::usage(error.to_string()))?;
+    let organisations = Arc::new(args.ledger.organisations()?);
     let database = open(&args.database).await?;
-    let config = Config { listen: args.listen, base: args.url, database, post, is_demonstration: false };
+    let config = Config {
+        listen: args.listen,
+        base: args.url,
+        database,
+        post,
+        organisations,
+        is_demonstration: false,
+    };
     let server = Server::bind(config).await.map_err(|error| Failure::during("starting the portal", error))?;
     output::line(format!("The portal answers at {}.\nCtrl-C stops it.", server.base()))?;
     server.run(shutdown).await;

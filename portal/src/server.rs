@@ -4,6 +4,7 @@ use std::{io, net::SocketAddr, sync::Arc};
 
 use accounts::{BaseUrl, Database};
 use axum::{Router, extract::ConnectInfo};
+use desk::Organisations;
 use hyper::server::conn::http1;
 use hyper_util::{
     rt::{TokioIo, TokioTimer},
@@ -30,6 +31,8 @@ pub struct Config {
     pub base: Option<BaseUrl>,
     pub database: Database,
     pub post: Post,
+    /// Those that its operator is, by which it reaches the ledger.
+    pub organisations: Arc<Organisations>,
     /// Whether it shows to everybody what mails say, says so on each page, and lets in by links (`admit`).
     pub is_demonstration: bool,
 }
@@ -54,7 +57,8 @@ impl Server {
             Some(base) => base,
             None => own.parse().map_err(io::Error::other)?,
         };
-        let site = Site::new(base, config.database, config.is_demonstration).map_err(io::Error::other)?;
+        let site = Site::new(base, config.database, config.organisations, config.is_demonstration)
+            .map_err(io::Error::other)?;
         Ok(Self { listener, site: Arc::new(site), post: config.post })
     }
 

@@ -6,6 +6,7 @@ mod entrance;
 mod forms;
 mod guard;
 mod keys;
+mod ledger;
 mod own;
 mod pages;
 mod rates;
@@ -27,6 +28,7 @@ use axum::{
     middleware::from_fn_with_state,
     routing::{MethodRouter, get, post},
 };
+use desk::Organisations;
 use tokio::sync::Notify;
 
 use rates::Rates;
@@ -40,6 +42,7 @@ pub(crate) struct Site {
     database: Database,
     passwords: Passwords,
     relying_party: RelyingParty,
+    organisations: Arc<Organisations>,
     requests: Rates,
     tries: Rates,
     posted: Arc<Notify>,
@@ -47,9 +50,15 @@ pub(crate) struct Site {
 }
 
 impl Site {
-    pub fn new(base: BaseUrl, database: Database, is_demonstration: bool) -> Result<Self, HashError> {
+    pub fn new(
+        base: BaseUrl,
+        database: Database,
+        organisations: Arc<Organisations>,
+        is_demonstration: bool,
+    ) -> Result<Self, HashError> {
         Ok(Self {
             relying_party: RelyingParty::new(&base),
+            organisations,
             base,
             database,
             passwords: Passwords::new()?,
@@ -89,13 +98,15 @@ impl Site {
     }
 }
 
-/// Who may see a page. To others than these, an administrators' page is not there; who is not logged in is led to the login.
+/// Who may see a page. To others than these, the last two are not there; who is not logged in is led to the login.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Access {
     Everybody,
     /// Who is logged in, though the passkey that people of organisations need was not shown yet.
     Login,
     Account,
+    /// The people of organisations.
+    Staff,
     Administrator,
 }
 
@@ -122,7 +133,7 @@ fn sent<T: 'static, H: Handler<T, Arc<Site>>>(path: &'static str, access: Access
 
 /// Every page there is.
 fn table() -> Vec<Route> {
-    use Access::{Account, Administrator, Everybody, Login};
+    use Access::{Account, Administrator, Everybody, Login, Staff};
     vec![
         shown("/", Everybody, entrance::front),
         shown("/register", Everybody, entrance::show_registration),
@@ -149,6 +160,7 @@ fn table() -> Vec<Route> {
         sent("/passkeys/{passkey}/name", Account, keys::rename),
         sent("/passkeys/{passkey}/remove", Account, keys::remove),
         sent("/logout", Login, own::log_out),
+        shown("/ledger", Staff, ledger::show),
         shown("/admin/people", Administrator, administration::people),
         sent("/admin/people/{person}", Administrator, administration::change),
         sent("/admin/invitations", Administrator, administration::invite),

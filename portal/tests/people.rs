@@ -68,7 +68,15 @@ cases![
     a_removed_passkeys_sessions_end,
     an_invitation_ends_with_its_senders_role,
     a_companys_password_is_no_way_to_its_passkeys,
+    a_portal_without_a_ledger_says_so,
 ];
+
+async fn a_portal_without_a_ledger_says_so(portal: Portal) {
+    let mut bob = portal.administrator(BOB, "CertBodyMSP").await;
+    let page = bob.get("/ledger").await;
+    assert!(page.status == 200 && page.body.contains("started without a ledger"), "{}", page.body);
+    assert_eq!(portal.company(ADA, "Works").await.get("/ledger").await.status, 404);
+}
 
 async fn registration_and_login(portal: Portal) {
     let mut ada = portal.browser();
@@ -323,6 +331,9 @@ async fn administrators_pages_are_not_there_for_others(portal: Portal) {
             table += &format!(", {name} {status}");
             match route.access {
                 Access::Administrator => assert!(status == 404 && text == nothing, "{table}"),
+                Access::Staff if name == "of a company" => {
+                    assert!(status == 404 && text == nothing, "{table}");
+                }
                 _ => assert!(status != 404 || route.method == Method::POST, "{table}"),
             }
         }
@@ -615,7 +626,7 @@ async fn staff_do_nothing_before_showing_a_passkey(portal: Portal) {
     let entries = portal.count("audit").await;
     let barred = portal::routes()
         .into_iter()
-        .filter(|route| matches!(route.access, Access::Account | Access::Administrator));
+        .filter(|route| matches!(route.access, Access::Account | Access::Staff | Access::Administrator));
     for route in barred.collect::<Vec<_>>() {
         for browser in [&mut eve, &mut late] {
             let path = path_of(route.path, &id);
@@ -994,7 +1005,14 @@ async fn what_would_be_unsafe_does_not_start() {
     let post =
         portal::Post::new("portal@example.com", folder.path().join("mails").to_str().unwrap()).unwrap();
     let listen = "0.0.0.0:0".parse().unwrap();
-    let config = portal::Config { listen, base: None, database, post, is_demonstration: false };
+    let config = portal::Config {
+        listen,
+        base: None,
+        database,
+        post,
+        organisations: std::sync::Arc::default(),
+        is_demonstration: false,
+    };
     assert!(portal::Server::bind(config).await.is_err(), "plain HTTP on a network");
     let elsewhere = accounts::Database::open("postgres://portal@192.0.2.1/portal?sslmode=require").await;
     assert!(matches!(elsewhere, Err(accounts::DatabaseError::NoTls)));

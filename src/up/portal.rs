@@ -3,10 +3,12 @@
 use std::{
     net::{Ipv4Addr, SocketAddr, TcpListener},
     path::Path,
+    sync::Arc,
 };
 
 use accounts::{BaseUrl, Database};
-use peer_client::ConnectionProfile;
+use desk::{Identity, Organisations};
+use peer_client::{ConnectionProfile, profile::msp_folder};
 use portal::{Config, Entrance, Post, Server};
 use tokio::sync::oneshot;
 
@@ -56,6 +58,7 @@ pub async fn start(
     data_dir: &Path,
     listen: SocketAddr,
     profile: &ConnectionProfile,
+    chaincodes: &[String],
 ) -> Result<Portal, Failure> {
     let folder = data_dir.join(FOLDER);
     durable::create_private_folder(&folder).map_err(|error| Failure::during(folder.display(), error))?;
@@ -66,7 +69,15 @@ pub async fn start(
     let path = |name: &str| folder.join(name).to_string_lossy().into_owned();
     let database = Database::open(&path("portal.db")).await.map_err(|error| failed(&error))?;
     let post = Post::new("portal@localhost", &path("mails")).map_err(|error| failed(&error))?;
-    let config = Config { listen, base: None, database: database.clone(), post, is_demonstration: true };
+    let organisations = Arc::new(organisations(profile, chaincodes).map_err(|error| failed(&error))?);
+    let config = Config {
+        listen,
+        base: None,
+        database: database.clone(),
+        post,
+        organisations,
+        is_demonstration: true,
+    };
     let server = Server::bind(config).await.map_err(|error| failed(&error))?;
     let base = server.base().clone();
     let organisations = profile.organisations.iter().map(|it| it.msp_id.clone()).collect::<Vec<_>>();
@@ -74,4 +85,34 @@ pub async fn start(
     let (stop, stopped) = oneshot::channel::<()>();
     let task = tokio::spawn(server.run(async { drop(stopped.await) }));
     Ok(Portal { running: Running::new(stop, task), base, entrances })
+}
+
+/// In whose name the portal asks and submits: the services of bodies and industry, and of the others a member. An organisation
+/// whose keys were made otherwise is left out.
+const IDENTITIES: [(&str, &str); 6] = [
+    ("CertBody", "User4"),
+    ("SecondBody", "User4"),
+    ("Accreditation", "User2"),
+    ("Lab", "User2"),
+    ("Industry", "User2"),
+    ("Customs", "User2"),
+];
+/// Companies apply in its name.
+const APPLICANTS: &str = "Industry";
+
+fn organisations(
+    profile: &ConnectionProfile,
+    chaincodes: &[String],
+) -> Result<Organisations, desk::SetupError> {
+    let is_here = |(name, user): &(&str, &str)| {
+        let organisation = profile.organisation(name);
+        organisation.is_ok_and(|it| msp_folder(&profile.crypto_config, &it.domain, user).exists())
+    };
+    let identity = |(organisation, user): (&str, &str)| Identity {
+        organisation: organisation.to_owned(),
+        user: user.to_owned(),
+    };
+    let identities: Vec<_> = IDENTITIES.into_iter().filter(is_here).map(identity).collect();
+    let applicants = identities.iter().any(|it| it.organisation == APPLICANTS).then_some(APPLICANTS);
+    Organisations::new(profile, chaincodes, &identities, applicants)
 }

@@ -99,13 +99,16 @@ async fn answer(
     next: Next,
 ) -> Response {
     match (access, &visitor.account) {
-        (Access::Login | Access::Account | Access::Administrator, None) => {
+        (Access::Login | Access::Account | Access::Staff | Access::Administrator, None) => {
             return to_page("/login", &request);
         }
         (Access::Administrator, Some(account)) if !account.is_administrator() => {
             return reply::not_there().await.into_response();
         }
-        (Access::Account | Access::Administrator, Some(_)) if visitor.lacks_passkey() => {
+        (Access::Staff, Some(account)) if !account.is_staff() => {
+            return reply::not_there().await.into_response();
+        }
+        (Access::Account | Access::Staff | Access::Administrator, Some(_)) if visitor.lacks_passkey() => {
             return to_page("/passkey", &request);
         }
         _ => {}

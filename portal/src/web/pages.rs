@@ -23,6 +23,7 @@ pub(crate) struct Frame {
 pub(crate) struct Who {
     pub name: String,
     pub is_administrator: bool,
+    pub is_staff: bool,
 }
 
 impl Frame {
@@ -30,6 +31,7 @@ impl Frame {
         let who = |account: &Account| Who {
             name: account.name.clone(),
             is_administrator: account.is_administrator() && !visitor.lacks_passkey(),
+            is_staff: account.is_staff() && !visitor.lacks_passkey(),
         };
         Self { who: visitor.account.as_ref().map(who), form_token: visitor.form_token.clone() }
     }
@@ -258,6 +260,23 @@ fn with_addresses(text: &str, people: &[Person]) -> String {
         words.push(person.map_or(word, |person| &person.email));
     }
     words.join(" ")
+}
+
+#[derive(Template)]
+#[template(path = "ledger.html")]
+pub(crate) struct LedgerPage {
+    pub frame: Frame,
+    pub channel: String,
+    pub genesis: String,
+    pub organisations: Vec<ShownOrganisation>,
+}
+
+/// An organisation of the portal's operator, and whether its gateway answers.
+pub(crate) struct ShownOrganisation {
+    pub name: String,
+    pub msp_id: String,
+    pub is_away: bool,
+    pub says: String,
 }
 
 #[derive(Template)]

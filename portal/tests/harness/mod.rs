@@ -9,6 +9,7 @@ use std::{
     os::unix::fs::{PermissionsExt, chown},
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
+    sync::Arc,
     time::{Duration, Instant},
 };
 
@@ -77,7 +78,14 @@ impl Portal {
         let database = Database::open(location).await.unwrap();
         let post = Post::new("portal@example.com", folder.path().join("mails").to_str().unwrap()).unwrap();
         let listen = "127.0.0.1:0".parse().unwrap();
-        let config = Config { listen, base, database: database.clone(), post, is_demonstration };
+        let config = Config {
+            listen,
+            base,
+            database: database.clone(),
+            post,
+            organisations: Arc::default(),
+            is_demonstration,
+        };
         let server = Server::bind(config).await.unwrap();
         let (address, base) = (server.address().unwrap(), server.base().clone());
         let (stop, stopped) = oneshot::channel();

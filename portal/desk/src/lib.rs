@@ -1,0 +1,25 @@
+//! The portal's reach to the ledger: a connection for each organisation that its operator is, in the name of the
+//! organisation's service, and what pages read through it.
+//!
+//! Nothing else of the portal reaches the ledger, and this does so through `peer-client` alone
+//! (`a_portal_links_no_node`). The connections are made when they are first used and again when they break, and every
+//! question ends after a time, so that a page is answered while the ledger is away.
+//!
+//! # What holds here
+//! - Which ledger it is, is compared with the connection profile before anything is read from it or submitted to it (test
+//!   `a_ledger_with_another_genesis_is_not_read`).
+//! - A ledger that does not answer is said to be away, soon, and is asked again later (tests
+//!   `a_ledger_that_is_away_is_said_to_be_away_soon`, `a_ledger_that_comes_back_is_read_again`).
+//! - An identity is found by its user's name or by its folder; one that is not there is refused at the start (test
+//!   `identities_are_found_by_name_and_by_folder`).
+
+mod organisations;
+mod read;
+mod records;
+
+pub use organisations::{Body, Identity, Organisation, Organisations, SetupError};
+pub use read::{Away, Page};
+pub use records::{
+    Accreditation, Application, ApplicationSummary, Certificate, CertificateSummary, Decision, Event,
+    Laboratory, ProductName, Reason, Scheme, Scope, Step, Surveillance, Verdict,
+};

@@ -1,0 +1,279 @@
+//! The organisations that the portal's operator is, and a connection for each.
+
+use std::{
+    path::{Path, PathBuf},
+    str::FromStr,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use msp::{MspError, SigningIdentity};
+use peer_client::{
+    ConnectionProfile, Endpoint, Gateway, Timeouts,
+    certificate::{CallError, Contract},
+    profile::ProfileError,
+};
+use serde::Deserialize;
+use tokio::{sync::Mutex, time::timeout};
+
+use crate::read::Away;
+
+/// How long to wait for a connection.
+const CONNECT: Duration = Duration::from_secs(3);
+/// After a connection could not be made, further requests are told so for this long without another try.
+const PAUSE: Duration = Duration::from_secs(2);
+/// Below the time in which the portal answers a request.
+const TIMEOUTS: Timeouts = Timeouts {
+    evaluate: Duration::from_secs(5),
+    endorse: Duration::from_secs(15),
+    submit: Duration::from_secs(10),
+    commit_status: Duration::from_secs(20),
+};
+
+/// An organisation and the identity in whose name the portal asks and submits, as the command line names them:
+/// `CertBody=User4`, or `CertBody=FOLDER` with a folder in the layout of an MSP.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Identity {
+    /// By name, MSP id or domain.
+    pub organisation: String,
+    /// A user of the profile's folder of keys, or the path of an MSP folder.
+    pub user: String,
+}
+
+impl FromStr for Identity {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text.split_once('=') {
+            Some((organisation, user)) if !organisation.is_empty() && !user.is_empty() => {
+                Ok(Self { organisation: organisation.to_owned(), user: user.to_owned() })
+            }
+            _ => Err("expected ORGANISATION=USER or ORGANISATION=FOLDER, such as CertBody=User4".to_owned()),
+        }
+    }
+}
+
+/// Why the portal's organisations cannot be set up.
+#[derive(Debug, thiserror::Error)]
+pub enum SetupError {
+    #[error(transparent)]
+    Profile(#[from] ProfileError),
+    #[error("{0} is named twice")]
+    Twice(String),
+    #[error("cannot use the identity in {path}: {source}")]
+    Identity { path: PathBuf, source: MspError },
+    #[error("companies apply in the name of {0}, of which no identity is given")]
+    Applicants(String),
+}
+
+/// Every organisation that the portal's operator is. None: the portal has no ledger, and its pages say so.
+#[derive(Debug, Default)]
+pub struct Organisations {
+    members: Vec<Arc<Organisation>>,
+    /// The MSP id of the one in whose name companies apply.
+    applicants: Option<String>,
+    genesis: String,
+    channel: String,
+}
+
+impl Organisations {
+    /// `chaincodes` are those of the certification bodies; empty means the profile's alone. `applicants` is the
+    /// organisation in whose name companies apply.
+    pub fn new(
+        profile: &ConnectionProfile,
+        chaincodes: &[String],
+        identities: &[Identity],
+        applicants: Option<&str>,
+    ) -> Result<Self, SetupError> {
+        let own = [profile.chaincode.clone()];
+        let chaincodes = if chaincodes.is_empty() { &own[..] } else { chaincodes };
+        let ledger = Arc::new(Ledger {
+            channel: profile.channel.clone(),
+            genesis: profile.genesis.clone(),
+            chaincodes: chaincodes.to_vec(),
+        });
+        let mut members: Vec<Arc<Organisation>> = Vec::new();
+        for identity in identities {
+            let member = Organisation::new(profile, ledger.clone(), identity)?;
+            if members.iter().any(|known| known.msp_id == member.msp_id) {
+                return Err(SetupError::Twice(member.msp_id));
+            }
+            members.push(Arc::new(member));
+        }
+        let applicants = applicants.map(|name| profile.organisation(name)).transpose()?;
+        let applicants = applicants.map(|it| it.msp_id.clone());
+        if let Some(msp_id) = &applicants
+            && !members.iter().any(|member| member.msp_id == *msp_id)
+        {
+            return Err(SetupError::Applicants(msp_id.clone()));
+        }
+        Ok(Self { members, applicants, genesis: profile.genesis.clone(), channel: profile.channel.clone() })
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.members.is_empty()
+    }
+
+    pub fn iter(&self) -> impl Iterator<Item = &Arc<Organisation>> {
+        self.members.iter()
+    }
+
+    pub fn get(&self, msp_id: &str) -> Option<&Arc<Organisation>> {
+        self.members.iter().find(|member| member.msp_id == msp_id)
+    }
+
+    /// The organisation in whose name companies apply.
+    pub fn applicants(&self) -> Option<&Arc<Organisation>> {
+        self.get(self.applicants.as_deref()?)
+    }
+
+    /// The fingerprint of the ledger that the profile names.
+    pub fn genesis(&self) -> &str {
+        &self.genesis
+    }
+
+    pub fn channel(&self) -> &str {
+        &self.channel
+    }
+}
+
+/// Which ledger it is, and the chaincodes of the certification bodies.
+#[derive(Debug)]
+struct Ledger {
+    channel: String,
+    genesis: String,
+    chaincodes: Vec<String>,
+}
+
+/// One organisation, in the name of its service.
+#[derive(Debug)]
+pub struct Organisation {
+    /// As people say it.
+    pub name: String,
+    pub msp_id: String,
+    endpoint: Endpoint,
+    identity: Arc<SigningIdentity>,
+    ledger: Arc<Ledger>,
+    connection: Mutex<Connection>,
+}
+
+#[derive(Debug, Default)]
+struct Connection {
+    /// With the body of each chaincode, once the ledger was found to be the right one.
+    open: Option<(Gateway, Arc<[Body]>)>,
+    failed: Option<(Instant, String)>,
+}
+
+/// A certification body and its chaincode.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Body {
+    pub msp_id: String,
+    pub chaincode: String,
+}
+
+/// What `ledger:get` answers.
+#[derive(Deserialize)]
+struct Bound {
+    body: String,
+    genesis: String,
+}
+
+impl Organisation {
+    fn new(profile: &ConnectionProfile, ledger: Arc<Ledger>, named: &Identity) -> Result<Self, SetupError> {
+        let organisation = profile.organisation(&named.organisation)?;
+        let folder = Path::new(&named.user);
+        let identity = if folder.components().count() > 1 || folder.is_dir() {
+            let read = SigningIdentity::from_msp_dir(folder, &organisation.msp_id);
+            Arc::new(read.map_err(|source| SetupError::Identity { path: folder.into(), source })?)
+        } else {
+            profile.identity(organisation, &named.user)?
+        };
+        Ok(Self {
+            name: organisation.name.clone(),
+            msp_id: organisation.msp_id.clone(),
+            endpoint: organisation.gateway.endpoint()?,
+            identity,
+            ledger,
+            connection: Mutex::default(),
+        })
+    }
+
+    /// The connection to the organisation's gateway, in the name of its service. It reconnects by itself.
+    pub async fn gateway(&self) -> Result<Gateway, Away> {
+        Ok(self.connected().await?.0)
+    }
+
+    /// The certification bodies of the ledger, each with its chaincode.
+    pub async fn bodies(&self) -> Result<Arc<[Body]>, Away> {
+        Ok(self.connected().await?.1)
+    }
+
+    /// The contract in a body's chaincode; none where the ledger has no such body.
+    pub async fn contract(&self, body: &str) -> Result<Option<Contract>, Away> {
+        let (gateway, bodies) = self.connected().await?;
+        let body = bodies.iter().find(|known| known.msp_id == body);
+        Ok(body.map(|body| Contract::new(gateway, &self.ledger.channel, &body.chaincode)))
+    }
+
+    /// The contract in the first body's chaincode, for what the registry has: schemes, accreditations, laboratories.
+    pub(crate) async fn registry(&self) -> Result<Contract, Away> {
+        let (gateway, bodies) = self.connected().await?;
+        let chaincode = bodies.first().map(|body| body.chaincode.clone()).unwrap_or_default();
+        Ok(Contract::new(gateway, &self.ledger.channel, chaincode))
+    }
+
+    async fn connected(&self) -> Result<(Gateway, Arc<[Body]>), Away> {
+        let mut connection = self.connection.lock().await;
+        if let Some(open) = &connection.open {
+            return Ok(open.clone());
+        }
+        if let Some((when, why)) = &connection.failed
+            && when.elapsed() < PAUSE
+        {
+            return Err(Away::Unreachable(why.clone()));
+        }
+        match timeout(CONNECT, self.connect()).await.unwrap_or(Err(Away::TimedOut)) {
+            Ok(open) => {
+                *connection = Connection { open: Some(open.clone()), failed: None };
+                Ok(open)
+            }
+            Err(why) => {
+                connection.failed = Some((Instant::now(), why.to_string()));
+                Err(why)
+            }
+        }
+    }
+
+    /// Connects, and compares the ledger with the profile's.
+    async fn connect(&self) -> Result<(Gateway, Arc<[Body]>), Away> {
+        let connected = Gateway::connect(&self.endpoint, self.identity.clone()).await;
+        let gateway = connected.map_err(CallError::Failed)?.with_timeouts(TIMEOUTS);
+        let mut bodies = Vec::new();
+        for chaincode in &self.ledger.chaincodes {
+            let contract = Contract::new(gateway.clone(), &self.ledger.channel, chaincode);
+            let Bound { body, genesis } = contract.ledger_get().read().await?;
+            if genesis != self.ledger.genesis {
+                return Err(Away::OtherLedger);
+            }
+            bodies.push(Body { msp_id: body, chaincode: chaincode.clone() });
+        }
+        Ok((gateway, bodies.into()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+
+    #[test]
+    fn an_identity_is_an_organisation_and_a_user() {
+        let identity = |text: &str| text.parse::<Identity>();
+        let expected = Identity { organisation: "CertBody".into(), user: "User4".into() };
+        assert_eq!(identity("CertBody=User4"), Ok(expected));
+        for wrong in ["", "CertBody", "=User4", "CertBody="] {
+            assert!(identity(wrong).is_err(), "{wrong}");
+        }
+    }
+}

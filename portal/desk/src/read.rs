@@ -1,0 +1,119 @@
+//! What pages read from the ledger, each answer within a time.
+
+use std::time::Duration;
+
+use certificate::Code;
+use peer_client::certificate::{CallError, Contract, Query};
+use serde::{Deserialize, de::DeserializeOwned};
+use serde_json::Value;
+use tokio::time::timeout;
+
+use crate::{
+    Accreditation, Application, ApplicationSummary, Certificate, CertificateSummary, Laboratory,
+    Organisation, Scheme,
+};
+
+/// For one answer, a broken connection that is made anew included.
+const ANSWER: Duration = Duration::from_secs(6);
+
+/// Why the ledger gave no answer. Nothing was changed by asking.
+#[derive(Debug, thiserror::Error)]
+pub enum Away {
+    #[error("the ledger cannot be reached: {0}")]
+    Unreachable(String),
+    #[error("the ledger did not answer in time")]
+    TimedOut,
+    #[error("this is another ledger than the one of the connection profile")]
+    OtherLedger,
+    #[error("the ledger knows no certification body {0}")]
+    NoBody(String),
+    #[error(transparent)]
+    Call(CallError),
+}
+
+impl From<CallError> for Away {
+    fn from(error: CallError) -> Self {
+        match error {
+            CallError::Failed(error @ peer_client::Error::Connect { .. }) => {
+                Self::Unreachable(error.to_string())
+            }
+            error => Self::Call(error),
+        }
+    }
+}
+
+/// Some of a list, and where it goes on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Page<T> {
+    pub found: Vec<T>,
+    pub bookmark: Option<String>,
+}
+
+impl Organisation {
+    /// An application of a body; none where it knows no such one.
+    pub async fn application(&self, body: &str, application: Code) -> Result<Option<Application>, Away> {
+        let contract = self.existing(body).await?;
+        unless_unknown(ask(contract.application_get(application)).await)
+    }
+
+    /// Some of the applications to a body, of all states; the ledger looks at a hundred for one answer.
+    pub async fn applications(
+        &self,
+        body: &str,
+        bookmark: Option<&str>,
+    ) -> Result<Page<ApplicationSummary>, Away> {
+        #[derive(Deserialize)]
+        struct Listed {
+            applications: Vec<ApplicationSummary>,
+            bookmark: Option<String>,
+        }
+        let contract = self.existing(body).await?;
+        let Listed { applications, bookmark } = ask(contract.application_list(None, bookmark)).await?;
+        Ok(Page { found: applications, bookmark })
+    }
+
+    /// A certificate of a body; none where it knows no such one.
+    pub async fn certificate(&self, body: &str, certificate: Code) -> Result<Option<Certificate>, Away> {
+        let contract = self.existing(body).await?;
+        unless_unknown(ask(contract.certificate_get(certificate, None)).await)
+    }
+
+    /// Some of a body's certificates that have all members of `wanted` (`certificate:list`); a `bookmark` in it goes on.
+    pub async fn certificates(&self, body: &str, wanted: &Value) -> Result<Page<CertificateSummary>, Away> {
+        #[derive(Deserialize)]
+        struct Listed {
+            certificates: Vec<CertificateSummary>,
+            bookmark: Option<String>,
+        }
+        let contract = self.existing(body).await?;
+        let Listed { certificates, bookmark } = ask(contract.certificate_list(wanted)).await?;
+        Ok(Page { found: certificates, bookmark })
+    }
+
+    pub async fn schemes(&self) -> Result<Vec<Scheme>, Away> {
+        ask(self.registry().await?.scheme_list()).await
+    }
+
+    pub async fn accreditations(&self) -> Result<Vec<Accreditation>, Away> {
+        ask(self.registry().await?.accreditation_list()).await
+    }
+
+    pub async fn laboratories(&self) -> Result<Vec<Laboratory>, Away> {
+        ask(self.registry().await?.laboratory_list()).await
+    }
+
+    async fn existing(&self, body: &str) -> Result<Contract, Away> {
+        self.contract(body).await?.ok_or_else(|| Away::NoBody(body.to_owned()))
+    }
+}
+
+async fn ask<T: DeserializeOwned>(query: Query) -> Result<T, Away> {
+    Ok(timeout(ANSWER, query.read()).await.map_err(|_| Away::TimedOut)??)
+}
+
+fn unless_unknown<T>(answer: Result<T, Away>) -> Result<Option<T>, Away> {
+    match answer {
+        Err(Away::Call(CallError::Refused { status: 404, .. })) => Ok(None),
+        answer => answer.map(Some),
+    }
+}

@@ -1,0 +1,171 @@
+//! What the ledger answers, as far as pages show it: `docs/contract.md` names the members. Members that are not named here are
+//! passed over, so that a later contract's answers are read too.
+
+use serde::Deserialize;
+use serde_json::Value;
+
+/// Who did something, when and why.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Event {
+    pub effective_at: String,
+    pub by: String,
+    #[serde(default)]
+    pub role: String,
+    #[serde(default)]
+    pub person: String,
+    #[serde(default)]
+    pub reason: String,
+    pub transaction_id: String,
+}
+
+/// An application in a list.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ApplicationSummary {
+    pub application: String,
+    pub body: String,
+    pub applicant: String,
+    pub title: String,
+    pub scheme_id: String,
+    pub scheme_version: String,
+    pub state: String,
+    pub steps: i64,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Application {
+    pub application: String,
+    pub body: String,
+    pub applicant: String,
+    pub title: String,
+    pub scheme_id: String,
+    pub scheme_version: String,
+    /// `sha256:` and the hex of the hash of what was handed in.
+    pub dossier: String,
+    pub replaces: Option<String>,
+    pub category: Option<String>,
+    pub state: String,
+    pub decision: Option<Decision>,
+    pub steps: Vec<Step>,
+}
+
+/// What was decided to grant.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Decision {
+    pub certificate: String,
+    pub document: String,
+}
+
+/// One step of an application. What it hands in, anchors or recommends stands in the members that its kind has.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Step {
+    /// As the contract names its function: `submit`, `accept`, `report` and so on.
+    pub step: String,
+    pub dossier: Option<String>,
+    pub sha256: Option<String>,
+    pub method: Option<String>,
+    pub number: Option<String>,
+    pub date: Option<String>,
+    pub recommendation: Option<String>,
+    #[serde(flatten)]
+    pub event: Event,
+}
+
+/// A certificate in a list.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct CertificateSummary {
+    pub certificate: String,
+    pub product: ProductName,
+    pub scheme_id: String,
+    pub application: Option<String>,
+    pub valid_from: String,
+    pub valid_until: String,
+    pub verdict: Verdict,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct ProductName {
+    pub name: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Certificate {
+    pub certificate: String,
+    pub body: String,
+    pub application: Option<String>,
+    pub valid_from: String,
+    pub valid_until: String,
+    pub surveillance_due: Option<String>,
+    #[serde(default)]
+    pub surveillance: Vec<Surveillance>,
+    pub issued: Event,
+    pub verdict: Verdict,
+    /// The signed document, as JSON.
+    pub document: Value,
+}
+
+/// A surveillance, planned or done.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Surveillance {
+    pub due: Option<String>,
+    pub conclusion: Option<String>,
+    #[serde(flatten)]
+    pub event: Event,
+}
+
+/// Whether a certificate holds.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct Verdict {
+    /// `valid`, `notValid` or `cannotTell`.
+    pub result: String,
+    #[serde(default)]
+    pub reasons: Vec<Reason>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct Reason {
+    pub cause: String,
+    pub since: String,
+    pub by: Option<String>,
+    pub why: Option<String>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct Scheme {
+    pub id: String,
+    pub version: String,
+    pub title: String,
+    pub standards: Vec<String>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Accreditation {
+    pub body: String,
+    pub scheme_id: String,
+    pub number: String,
+    #[serde(default)]
+    pub scope: Scope,
+}
+
+/// What an accreditation is limited to; none: it is not limited.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+pub struct Scope {
+    pub standards: Option<Vec<String>>,
+    pub categories: Option<Vec<String>>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct Laboratory {
+    /// Its MSP id.
+    pub organisation: String,
+    pub number: String,
+    pub methods: Vec<String>,
+}
