@@ -11,7 +11,7 @@
 //! - Of passwords, sessions and links the database holds hashes (test `the_database_holds_no_secret`).
 //! - Whether an address has an account is told to its owner alone (test `known_and_unknown_addresses_look_the_same`).
 //! - What changes something, and its entry in the audit log, are one transaction ([`accounts::Change`]); the log is hash-chained
-//!   (test `a_changed_log_is_found_out`).
+//!   (tests `a_changed_log_is_found_out`, `an_entry_carries_its_transaction`).
 //! - A party always has an administrator (test `the_last_administrator_stays`).
 
 pub mod command;

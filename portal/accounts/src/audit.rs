@@ -2,7 +2,7 @@
 //! one before, so that a writer who changes the past has to change the newest hash too.
 
 use sha2::{Digest, Sha256};
-use sqlx::AnyConnection;
+use sqlx::{AnyConnection, FromRow, Row as _, any::AnyRow};
 
 use crate::database::Database;
 
@@ -20,6 +20,17 @@ pub struct Entry {
     /// Where the request came from.
     pub address: String,
     pub result: &'static str,
+    /// What it came to on the ledger, where it is an act there.
+    pub transaction: Option<Transaction>,
+}
+
+/// A transaction as the ledger's peers judged it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Transaction {
+    pub id: String,
+    pub block: i64,
+    /// The validation code, by Fabric's name: `VALID`, `MVCC_READ_CONFLICT`.
+    pub code: String,
 }
 
 /// The newest entry's number and hash.
@@ -40,11 +51,13 @@ impl Head {
             object: entry.object.clone(),
             address: entry.address.clone(),
             result: entry.result.to_owned(),
+            transaction: entry.transaction.clone(),
         };
         let hash = row.hash(&self.hash);
         sqlx::query(
-            "INSERT INTO audit (seq, at, party, actor, action, object, address, result, hash) \
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+            "INSERT INTO audit \
+                 (seq, at, party, actor, action, object, address, result, transaction_id, block, code, hash) \
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
         )
         .bind(row.seq)
         .bind(row.at)
@@ -54,6 +67,9 @@ impl Head {
         .bind(row.object)
         .bind(row.address)
         .bind(row.result)
+        .bind(entry.transaction.as_ref().map(|it| it.id.as_str()))
+        .bind(entry.transaction.as_ref().map(|it| it.block))
+        .bind(entry.transaction.as_ref().map(|it| it.code.as_str()))
         .bind(&hash)
         .execute(&mut *connection)
         .await?;
@@ -77,24 +93,22 @@ pub struct Row {
     pub object: String,
     pub address: String,
     pub result: String,
+    pub transaction: Option<Transaction>,
 }
 
 impl Row {
-    /// SHA-256 over the hash before and every field with its length: no two entries run into one another.
+    /// SHA-256 over the hash before and every field with its length: no two entries run into one another. Entries with and
+    /// without a transaction begin differently: none is taken for the other.
     fn hash(&self, previous: &str) -> String {
         let (seq, at) = (self.seq.to_string(), self.at.to_string());
-        let fields = [
-            "nanotrace audit 1",
-            previous,
-            &seq,
-            &at,
-            &self.party,
-            &self.actor,
-            &self.action,
-            &self.object,
-            &self.address,
-            &self.result,
-        ];
+        let block = self.transaction.as_ref().map(|it| it.block.to_string());
+        let kind = if self.transaction.is_none() { "nanotrace audit 1" } else { "nanotrace audit 2" };
+        let own = [&self.party, &self.actor, &self.action, &self.object, &self.address, &self.result];
+        let mut fields = vec![kind, previous, &seq, &at];
+        fields.extend(own.map(String::as_str));
+        if let (Some(transaction), Some(block)) = (&self.transaction, &block) {
+            fields.extend([&transaction.id, block, &transaction.code].map(String::as_str));
+        }
         let mut hash = Sha256::new();
         for field in fields {
             hash.update((field.len() as u64).to_be_bytes());
@@ -141,24 +155,35 @@ pub async fn verify(database: &Database) -> Result<Verdict, sqlx::Error> {
     Ok(verdict)
 }
 
-/// An entry's columns, in the order of [`Row`].
-pub(crate) type Columns = (i64, i64, String, String, String, String, String, String);
-
-impl From<Columns> for Row {
-    fn from((seq, at, party, actor, action, object, address, result): Columns) -> Self {
-        Self { seq, at, party, actor, action, object, address, result }
+/// By the names of the columns.
+impl FromRow<'_, AnyRow> for Row {
+    fn from_row(row: &AnyRow) -> Result<Self, sqlx::Error> {
+        let id: Option<String> = row.try_get("transaction_id")?;
+        let block: Option<i64> = row.try_get("block")?;
+        let code: Option<String> = row.try_get("code")?;
+        // Whoever takes one of them out of an entry makes no entry without a transaction of it.
+        let is_there = id.is_some() || block.is_some() || code.is_some();
+        let transaction = is_there.then(|| Transaction {
+            id: id.unwrap_or_default(),
+            block: block.unwrap_or_default(),
+            code: code.unwrap_or_default(),
+        });
+        Ok(Self {
+            seq: row.try_get("seq")?,
+            at: row.try_get("at")?,
+            party: row.try_get("party")?,
+            actor: row.try_get("actor")?,
+            action: row.try_get("action")?,
+            object: row.try_get("object")?,
+            address: row.try_get("address")?,
+            result: row.try_get("result")?,
+            transaction,
+        })
     }
 }
 
 async fn page(database: &Database, from: i64) -> Result<Vec<(Row, String)>, sqlx::Error> {
-    let select = sqlx::query_as(
-        "SELECT seq, at, party, actor, action, object, address, result, hash FROM audit \
-         WHERE seq >= $1 ORDER BY seq LIMIT $2",
-    );
-    type Written = (i64, i64, String, String, String, String, String, String, String);
-    let rows: Vec<Written> = select.bind(from).bind(PAGE).fetch_all(database.pool()).await?;
-    let split = |(seq, at, party, actor, action, object, address, result, hash): Written| {
-        (Row { seq, at, party, actor, action, object, address, result }, hash)
-    };
-    Ok(rows.into_iter().map(split).collect())
+    let select = sqlx::query("SELECT * FROM audit WHERE seq >= $1 ORDER BY seq LIMIT $2");
+    let rows = select.bind(from).bind(PAGE).fetch_all(database.pool()).await?;
+    rows.iter().map(|row| Ok((Row::from_row(row)?, row.try_get("hash")?))).collect()
 }

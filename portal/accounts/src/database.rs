@@ -22,6 +22,7 @@ const MIGRATIONS: &[[&str; 3]] = &[
         include_str!("../migrations/0001-people.postgres.sql"),
     ],
     [include_str!("../migrations/0002-passkeys.sql"), "", ""],
+    [include_str!("../migrations/0003-ledger.sql"), "", ""],
 ];
 
 /// Why a database cannot be used.

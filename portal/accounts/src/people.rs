@@ -42,10 +42,7 @@ pub struct Credentials {
     pub password: String,
 }
 
-pub async fn credentials(
-    database: &Database,
-    email: &str,
-) -> Result<Option<Credentials>, sqlx::Error> {
+pub async fn credentials(database: &Database, email: &str) -> Result<Option<Credentials>, sqlx::Error> {
     type Columns = (String, String, String, String, String);
     let select = sqlx::query_as(
         "SELECT accounts.id, party, parties.kind, accounts.name, password \
@@ -104,11 +101,7 @@ pub struct NewAccount<'a> {
 }
 
 /// Returns the new account's id.
-pub async fn create(
-    change: &mut Change,
-    new: &NewAccount<'_>,
-    now: i64,
-) -> Result<String, StoreError> {
+pub async fn create(change: &mut Change, new: &NewAccount<'_>, now: i64) -> Result<String, StoreError> {
     let id = secret::random_id()?;
     sqlx::query(
         "INSERT INTO accounts (id, party, email, name, password, created_at) \
@@ -152,19 +145,13 @@ pub async fn party_kind(change: &mut Change, id: &str) -> Result<Option<PartyKin
 }
 
 /// Id and party of the account with this address.
-pub async fn holder(
-    change: &mut Change,
-    email: &str,
-) -> Result<Option<(String, String)>, sqlx::Error> {
+pub async fn holder(change: &mut Change, email: &str) -> Result<Option<(String, String)>, sqlx::Error> {
     let select = sqlx::query_as("SELECT id, party FROM accounts WHERE email = $1").bind(email);
     select.fetch_optional(change.connection()).await
 }
 
 /// Address and party of an account.
-pub async fn address_of(
-    change: &mut Change,
-    account: &str,
-) -> Result<Option<(String, String)>, sqlx::Error> {
+pub async fn address_of(change: &mut Change, account: &str) -> Result<Option<(String, String)>, sqlx::Error> {
     let select = sqlx::query_as("SELECT email, party FROM accounts WHERE id = $1").bind(account);
     select.fetch_optional(change.connection()).await
 }
@@ -178,11 +165,7 @@ pub async fn party_of(change: &mut Change, account: &str) -> Result<Option<Strin
 }
 
 /// Whether somebody administrates a party now.
-pub async fn is_administrator(
-    change: &mut Change,
-    party: &str,
-    account: &str,
-) -> Result<bool, sqlx::Error> {
+pub async fn is_administrator(change: &mut Change, party: &str, account: &str) -> Result<bool, sqlx::Error> {
     let select = sqlx::query(
         "SELECT id FROM roles JOIN accounts ON accounts.id = account \
          WHERE id = $1 AND party = $2 AND role = $3 AND disabled_at IS NULL",
@@ -426,19 +409,19 @@ impl<'a> Scope<'a> {
     ) -> Result<Vec<crate::audit::Row>, sqlx::Error> {
         let escaped = search.to_lowercase().replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_");
         let select = sqlx::query_as(
-            "SELECT seq, at, party, actor, action, object, address, result FROM audit \
+            "SELECT * FROM audit \
              WHERE party = $1 AND seq < $2 \
-             AND lower(actor || ' ' || action || ' ' || object || ' ' || address || ' ' || result) \
+             AND lower(actor || ' ' || action || ' ' || object || ' ' || address || ' ' || result \
+                     || ' ' || coalesce(transaction_id, '')) \
                  LIKE $3 ESCAPE '\\' \
              ORDER BY seq DESC LIMIT $4",
         );
-        let rows: Vec<crate::audit::Columns> = select
+        select
             .bind(self.party)
             .bind(before)
             .bind(format!("%{escaped}%"))
             .bind(limit)
             .fetch_all(database.pool())
-            .await?;
-        Ok(rows.into_iter().map(Into::into).collect())
+            .await
     }
 }

@@ -95,11 +95,7 @@ pub async fn goes_on(change: &mut Change, id: &str, now: i64) -> Result<bool, sq
     Ok(select.fetch_optional(change.connection()).await?.is_some())
 }
 
-pub async fn sessions_of(
-    database: &Database,
-    account: &str,
-    now: i64,
-) -> Result<Vec<Session>, sqlx::Error> {
+pub async fn sessions_of(database: &Database, account: &str, now: i64) -> Result<Vec<Session>, sqlx::Error> {
     let select = sqlx::query_as(
         "SELECT id, browser, address, created_at, seen_at FROM sessions \
          WHERE account = $1 AND expires_at > $2 ORDER BY seen_at DESC",
@@ -118,11 +114,7 @@ pub async fn end_session(change: &mut Change, account: &str, id: &str) -> Result
 }
 
 /// Ends all sessions of an account but the one with this id.
-pub async fn end_other_sessions(
-    change: &mut Change,
-    account: &str,
-    id: &str,
-) -> Result<(), sqlx::Error> {
+pub async fn end_other_sessions(change: &mut Change, account: &str, id: &str) -> Result<(), sqlx::Error> {
     let delete = sqlx::query("DELETE FROM sessions WHERE account = $1 AND id <> $2").bind(account).bind(id);
     delete.execute(change.connection()).await?;
     Ok(())
@@ -224,11 +216,7 @@ pub async fn link(database: &Database, token: &str, now: i64) -> Result<Option<L
 }
 
 /// Takes a link that still works out of the database: it works once.
-pub async fn use_link(
-    change: &mut Change,
-    token: &str,
-    now: i64,
-) -> Result<Option<Link>, sqlx::Error> {
+pub async fn use_link(change: &mut Change, token: &str, now: i64) -> Result<Option<Link>, sqlx::Error> {
     let delete = sqlx::query_as(
         "DELETE FROM links WHERE secret = $1 AND expires_at > $2 \
          RETURNING purpose, account, email, name, company, party, role",
@@ -239,11 +227,7 @@ pub async fn use_link(
 }
 
 /// Ends what else was sent to an account for this purpose.
-pub async fn end_links(
-    change: &mut Change,
-    account: &str,
-    purpose: Purpose,
-) -> Result<(), sqlx::Error> {
+pub async fn end_links(change: &mut Change, account: &str, purpose: Purpose) -> Result<(), sqlx::Error> {
     let delete = sqlx::query("DELETE FROM links WHERE account = $1 AND purpose = $2");
     delete.bind(account).bind(purpose.name()).execute(change.connection()).await?;
     Ok(())
@@ -292,11 +276,7 @@ pub async fn due_mails(database: &Database, now: i64) -> Result<Vec<Mail>, sqlx:
 }
 
 /// A mail that is sent is kept without its text: a link in it is a secret. A demonstration shows it.
-pub async fn mark_sent(
-    database: &Database,
-    id: &str,
-    is_demonstration: bool,
-) -> Result<(), sqlx::Error> {
+pub async fn mark_sent(database: &Database, id: &str, is_demonstration: bool) -> Result<(), sqlx::Error> {
     let update = match is_demonstration {
         true => sqlx::query("UPDATE outbox SET due_at = NULL, tries = tries + 1 WHERE id = $1"),
         false => sqlx::query("UPDATE outbox SET due_at = NULL, body = '', tries = tries + 1 WHERE id = $1"),

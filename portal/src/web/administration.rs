@@ -179,18 +179,35 @@ pub(crate) async fn audit(
 pub(crate) async fn export(State(site): State<Arc<Site>>, Extension(account): Extension<Account>) -> Answer {
     let rows = Scope::of(&account).audit(&site.database, "", i64::MAX, i64::MAX).await?;
     let mut table = csv::Writer::from_writer(Vec::new());
-    let mut write = |cells: [&str; 7]| {
+    let mut write = |cells: [&str; 10]| {
         // A spreadsheet takes what begins so for a formula.
         let is_formula = |cell: &str| cell.starts_with(['=', '+', '-', '@', '\t']);
         let cells = cells.map(|cell| if is_formula(cell) { format!("'{cell}") } else { cell.to_owned() });
         table.write_record(cells)
     };
-    let mut written =
-        write(["number", "seconds since 1970", "actor", "action", "object", "address", "result"]);
+    let mut written = write([
+        "number",
+        "seconds since 1970",
+        "actor",
+        "action",
+        "object",
+        "address",
+        "result",
+        "transaction",
+        "block",
+        "code",
+    ]);
     for row in rows.iter().rev() {
         let (seq, at) = (row.seq.to_string(), row.at.to_string());
-        let cells = [&seq, &at, &row.actor, &row.action, &row.object, &row.address, &row.result];
-        written = written.and_then(|()| write(cells.map(String::as_str)));
+        let transaction = row.transaction.as_ref();
+        let (id, block, code) = (
+            transaction.map_or("", |it| &it.id),
+            transaction.map_or_else(String::new, |it| it.block.to_string()),
+            transaction.map_or("", |it| &it.code),
+        );
+        let cells =
+            [&seq, &at, &row.actor, &row.action, &row.object, &row.address, &row.result, id, &block, code];
+        written = written.and_then(|()| write(cells));
     }
     let text = match (written, table.into_inner()) {
         (Ok(()), Ok(text)) => text,
@@ -242,6 +259,7 @@ pub async fn invite_administrator(
         object: format!("{email} {ADMINISTRATOR}"),
         address: String::new(),
         result: "link printed",
+        transaction: None,
     };
     change.record(&entry).await.map_err(|error| failed(error.into()))?;
     change.commit().await.map_err(|error| failed(error.into()))?;

@@ -45,6 +45,7 @@ pub(crate) fn entry(
         object: object.to_owned(),
         address: visitor.address.clone(),
         result,
+        transaction: None,
     }
 }
 

@@ -25,6 +25,30 @@ use tokio::{
 };
 use url::form_urlencoded;
 
+/// Each case is a test on SQLite; on PostgreSQL they share one server, and are one test.
+#[allow(unused_macros)]
+macro_rules! cases {
+    ($($case:ident),* $(,)?) => {
+        mod sqlite {
+            $(
+                #[tokio::test(flavor = "multi_thread")]
+                async fn $case() {
+                    super::$case(crate::harness::Portal::on_sqlite().await).await;
+                }
+            )*
+        }
+
+        #[tokio::test(flavor = "multi_thread")]
+        async fn the_same_cases_on_postgresql() {
+            let cluster = harness::Postgres::start().await;
+            $(
+                println!("{}", stringify!($case));
+                $case(harness::Portal::on_postgres(&cluster, stringify!($case)).await).await;
+            )*
+        }
+    };
+}
+
 pub const PASSWORD: &str = "correct battery, horse";
 
 /// A portal and its folders. It ends with the value.

@@ -166,12 +166,7 @@ pub async fn mark_used(
 }
 
 /// Gives a passkey of this account another name; whether there is one.
-pub async fn rename(
-    change: &mut Change,
-    account: &str,
-    id: &str,
-    name: &str,
-) -> Result<bool, sqlx::Error> {
+pub async fn rename(change: &mut Change, account: &str, id: &str, name: &str) -> Result<bool, sqlx::Error> {
     let update = sqlx::query("UPDATE passkeys SET name = $1 WHERE id = $2 AND account = $3");
     let update = update.bind(name).bind(id).bind(account);
     Ok(update.execute(change.connection()).await?.rows_affected() > 0)
