@@ -74,6 +74,12 @@ impl Gateway {
         Self { creator: identity.serialized(), signer: Some(identity), ..self.clone() }
     }
 
+    /// The same connection in the name of an identity (a marshalled `SerializedIdentity`) whose key is elsewhere: each step is
+    /// then signed by hand.
+    pub fn with_creator(&self, creator: Bytes) -> Self {
+        Self { creator, signer: None, ..self.clone() }
+    }
+
     /// Begins a transaction, or a query.
     pub fn proposal(&self, invocation: Invocation) -> Result<Proposal, Error> {
         Proposal::new(self.clone(), invocation)

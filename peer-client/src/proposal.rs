@@ -77,7 +77,12 @@ impl Proposal {
         &self.transaction_id
     }
 
-    /// SHA-256 of what the caller signs.
+    /// What the caller signs.
+    pub fn message(&self) -> &Bytes {
+        &self.bytes
+    }
+
+    /// SHA-256 of it.
     pub fn digest(&self) -> [u8; 32] {
         Sha256::digest(&self.bytes).into()
     }

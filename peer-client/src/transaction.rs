@@ -73,7 +73,12 @@ impl Transaction {
         &self.result
     }
 
-    /// SHA-256 of what the caller signs.
+    /// What the caller signs.
+    pub fn message(&self) -> &Bytes {
+        &self.payload
+    }
+
+    /// SHA-256 of it.
     pub fn digest(&self) -> [u8; 32] {
         Sha256::digest(&self.payload).into()
     }

@@ -156,7 +156,7 @@ fn a_client_links_no_node() {
 #[test]
 fn a_portal_links_no_node() {
     none_reaches(
-        &["accounts", "desk", "portal"],
+        &["accounts", "desk", "enrolment", "portal"],
         &["endorsement", "follower", "ledger", "node", "ordering", "rocksdb", "validation", "verifier"],
     );
     none_reaches(&["accounts"], &["axum", "hyper", "lettre", "peer-client", "portal"]);

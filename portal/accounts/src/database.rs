@@ -23,6 +23,7 @@ const MIGRATIONS: &[[&str; 3]] = &[
     ],
     [include_str!("../migrations/0002-passkeys.sql"), "", ""],
     [include_str!("../migrations/0003-ledger.sql"), "", ""],
+    [include_str!("../migrations/0004-ledger-keys.sql"), "", ""],
 ];
 
 /// Why a database cannot be used.

@@ -1,0 +1,84 @@
+// Forms that are steps on the ledger (data-act). What is typed into the fields with data-argument are the function's arguments,
+// in the order of the page; a field with data-argument="document" holds a document to decide on.
+
+import { perform, signer } from './act.js';
+import { decided } from './canonical.js';
+import { text } from './bytes.js';
+
+const signing = document.querySelector('[data-signing]');
+
+for (const form of document.querySelectorAll('form[data-act]')) {
+  form.addEventListener('submit', (event) => {
+    event.preventDefault();
+    send(form);
+  });
+}
+
+async function send(form) {
+  const button = form.querySelector('button');
+  const problem = form.querySelector('[data-problem]');
+  button.disabled = true;
+  problem.hidden = true;
+  try {
+    // The same step until it has ended, however often the button is pressed.
+    form.dataset.act ||= crypto.randomUUID().replaceAll('-', '');
+    const { asked, notes } = await call(form);
+    const end = await perform(asked, await signer(signing.dataset), {
+      post: (path, fields) => post(form, path, fields),
+      agree: (proposal) => agree(proposal, notes),
+    });
+    if (end.state === 'declined') throw new Error('You did not sign it, and nothing was done.');
+    location.assign(`/acts/${form.dataset.act}`);
+  } catch (error) {
+    problem.textContent = error.message;
+    problem.hidden = false;
+    button.disabled = false;
+  }
+}
+
+// What the form asks for, from what it shows.
+async function call(form) {
+  const { act, chaincode, call: name } = form.dataset;
+  const inputs = [name];
+  const notes = [];
+  for (const field of form.querySelectorAll('[data-argument]')) {
+    if (field.dataset.argument === 'document') {
+      const { form: canonicalForm, hash } = await decided(JSON.parse(field.value));
+      inputs.push(canonicalForm);
+      notes.push(['Hash of the document', hash]);
+    } else {
+      inputs.push(field.value);
+    }
+  }
+  return { asked: { act, chaincode, channel: signing.dataset.channel, arguments: inputs }, notes };
+}
+
+async function post(form, path, fields) {
+  const body = new URLSearchParams({ ...fields, form_token: form.elements.form_token.value });
+  const answer = await fetch(path, { method: 'POST', body, redirect: 'error' });
+  const isJson = answer.headers.get('content-type') === 'application/json';
+  const said = isJson ? await answer.json() : {};
+  if (!answer.ok) throw new Error(said.problem ?? `The portal did not take it (${answer.status}). Load the page again.`);
+  return said;
+}
+
+// Shows what the bytes say that are about to be signed, and waits for the person.
+function agree(proposal, notes) {
+  const [name, ...inputs] = proposal.arguments.map(text);
+  const facts = [['Channel', proposal.channel], ['Chaincode', proposal.chaincode], ['Function', name],
+    ...inputs.map((input, index) => [`Argument ${index + 1}`, input]), ...notes, ['Transaction', proposal.transactionId]];
+  signing.querySelector('dl').replaceChildren(...facts.map(fact));
+  signing.showModal();
+  return new Promise((resolve) => {
+    signing.addEventListener('close', () => resolve(signing.returnValue === 'sign'), { once: true });
+  });
+}
+
+function fact([term, description]) {
+  const [row, dt, dd] = ['div', 'dt', 'dd'].map((name) => document.createElement(name));
+  dt.textContent = term;
+  dd.textContent = description;
+  dd.className = 'wrap';
+  row.append(dt, dd);
+  return row;
+}
