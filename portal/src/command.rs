@@ -1,10 +1,14 @@
 //! `nanotrace portal`: the pages where people work, and what its operator does at the command line.
 
-use std::{net::SocketAddr, path::PathBuf, sync::Arc};
+use std::{
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use accounts::{
     BaseUrl, Database,
-    audit::{self, Verdict},
+    audit::{self, Stand, Verdict},
 };
 use commands::{
     exit::{Exit, Failure},
@@ -13,7 +17,7 @@ use commands::{
 use desk::{Identity, Organisations};
 use peer_client::ConnectionProfile;
 
-use crate::{Config, InviteError, Post, Server};
+use crate::{Config, InviteError, Post, Server, anchoring};
 
 /// Serve the portal, where people register, log in and are administrated in a browser.
 ///
@@ -143,12 +147,19 @@ struct CreateArgs {
 
 /// Check that no entry of the audit log was changed or removed.
 ///
-/// Prints how many entries there are and the hash of the newest. Keep it: an attacker who can write the whole database could write
-/// the whole log anew, and only an earlier number and hash would tell. Exit codes: 0 intact, 1 changed, 4 anything else.
+/// Prints how many entries there are and the hash of the newest. Whoever can write the whole database could write the whole log
+/// anew: with --profile and --identity, everything that the organisation ever anchored on the ledger is looked for in the
+/// log. Exit codes: 0 intact, 1 changed, or nothing of it is anchored there, 3 the ledger cannot be read, 4 anything else.
 #[derive(clap::Args)]
 struct VerifyArgs {
     #[command(flatten)]
     database: DatabaseArgs,
+    /// The connection profile of the network whose anchors are compared.
+    #[arg(long, value_name = "FILE", requires = "identity")]
+    profile: Option<PathBuf>,
+    /// The organisation that anchored the log, and one of its users, or the MSP folder of one.
+    #[arg(long, value_name = "ORGANISATION=USER|FOLDER", requires = "profile")]
+    identity: Option<Identity>,
 }
 
 /// `shutdown` is asked for where a server runs, and completes when it has to stop.
@@ -208,15 +219,50 @@ async fn create(args: CreateArgs) -> Result<Exit, Failure> {
 
 async fn verify(args: VerifyArgs) -> Result<Exit, Failure> {
     let database = open(&args.database).await?;
-    let verdict = audit::verify(&database).await;
+    let known = match (&args.profile, args.identity) {
+        (Some(profile), Some(identity)) => Some(anchors(profile, identity).await?),
+        _ => None,
+    };
+    let verdict = audit::verify(&database, known.as_deref().unwrap_or_default()).await;
+    let changed = |text: String| Err(Failure::new(Exit::No, text));
     match verdict.map_err(|error| Failure::during("reading the audit log", error))? {
-        Verdict::Intact { entries, hash } => {
+        Verdict::Intact(Stand { entries, hash }) => {
             output::line(format!("Intact: {entries} entries, the newest has the hash {hash}."))?;
-            Ok(Exit::Ok)
         }
-        Verdict::Broken { seq } => Err(Failure::new(
-            Exit::No,
-            format!("the audit log was changed: entry {seq} does not follow from the one before"),
-        )),
+        Verdict::Broken { seq } => {
+            return changed(format!(
+                "the audit log was changed: entry {seq} does not follow from the one before"
+            ));
+        }
+        Verdict::Another(Stand { entries, hash }) => {
+            let text = "the audit log was cut off or written anew: the ledger knows it with";
+            return changed(format!("{text} {entries} entries and the hash {hash}"));
+        }
     }
+    match known.as_deref() {
+        None => output::line("Not compared with the ledger: name its --profile and an --identity.")?,
+        Some([]) => {
+            return changed("nothing of this organisation's log is anchored on the ledger".to_owned());
+        }
+        Some([.., newest]) => {
+            output::line(format!("As the ledger knows it, last with {} entries.", newest.entries))?;
+        }
+    }
+    Ok(Exit::Ok)
+}
+
+/// Everything that an organisation ever anchored of the portal's log.
+async fn anchors(profile: &Path, identity: Identity) -> Result<Vec<Stand>, Failure> {
+    let profile = ConnectionProfile::load(profile).map_err(|error| Failure::usage(error.to_string()))?;
+    let organisations = Organisations::new(&profile, &[], &[identity], None);
+    let organisations = organisations.map_err(|error| Failure::usage(error.to_string()))?;
+    let mut stands = Vec::new();
+    for organisation in organisations.iter() {
+        let anchors = organisation.anchors(anchoring::LOG).await;
+        let anchors = anchors.map_err(|error| {
+            Failure::new(Exit::Unreachable, format!("reading the anchors of the log: {error}"))
+        })?;
+        stands.extend(anchors.iter().map(anchoring::stand));
+    }
+    Ok(stands)
 }

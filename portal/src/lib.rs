@@ -11,9 +11,11 @@
 //! - Of passwords, sessions and links the database holds hashes (test `the_database_holds_no_secret`).
 //! - Whether an address has an account is told to its owner alone (test `known_and_unknown_addresses_look_the_same`).
 //! - What changes something, and its entry in the audit log, are one transaction ([`accounts::Change`]); the log is hash-chained
-//!   (tests `a_changed_log_is_found_out`, `an_entry_carries_its_transaction`).
+//!   (tests `a_changed_log_is_found_out`, `an_entry_carries_its_transaction`), and where it stood is kept on the ledger (tests
+//!   `a_log_that_never_stood_as_known_is_found_out`, `a_log_that_was_anchored_is_found_out_where_it_is_another_one`).
 //! - A party always has an administrator (test `the_last_administrator_stays`).
 
+mod anchoring;
 pub mod command;
 mod demonstration;
 mod limits;

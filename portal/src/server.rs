@@ -18,6 +18,7 @@ use tokio::{
 };
 
 use crate::{
+    anchoring::Anchoring,
     limits,
     mail::{self, Post},
     web::{self, Site},
@@ -42,6 +43,7 @@ pub struct Server {
     listener: TcpListener,
     site: Arc<Site>,
     post: Post,
+    anchoring: Anchoring,
 }
 
 impl Server {
@@ -57,9 +59,10 @@ impl Server {
             Some(base) => base,
             None => own.parse().map_err(io::Error::other)?,
         };
+        let anchoring = Anchoring::new(config.database.clone(), config.organisations.clone());
         let site = Site::new(base, config.database, config.organisations, config.is_demonstration)
             .map_err(io::Error::other)?;
-        Ok(Self { listener, site: Arc::new(site), post: config.post })
+        Ok(Self { listener, site: Arc::new(site), post: config.post, anchoring })
     }
 
     /// The address under which people reach it.
@@ -81,6 +84,7 @@ impl Server {
         tokio::select! {
             () = accept(&self.listener, &router, &stopping, &mut connections) => {}
             () = mails => {}
+            () = self.anchoring.run() => {}
             () = shutdown => {}
         }
         drop(self.listener);
@@ -89,6 +93,8 @@ impl Server {
         if drained.await.is_err() {
             tracing::warn!(open = connections.len(), "connections did not finish in time and are closed");
         }
+        drop(connections);
+        self.anchoring.finish(limits::ANCHOR_LAST).await;
     }
 }
 

@@ -6,12 +6,16 @@
 #[macro_use]
 mod harness;
 
-use accounts::audit::{Entry, Transaction, Verdict, verify};
+use accounts::audit::{Entry, Stand, Transaction, Verdict, verify};
 use harness::{PASSWORD, Portal};
 
 const BOB: &str = "bob@body.example";
 
-cases![a_changed_log_is_found_out, an_entry_carries_its_transaction];
+cases![
+    a_changed_log_is_found_out,
+    an_entry_carries_its_transaction,
+    a_log_that_never_stood_as_known_is_found_out,
+];
 
 /// As somebody who holds the database itself.
 async fn open_log(portal: &Portal) {
@@ -34,7 +38,7 @@ async fn a_changed_log_is_found_out(portal: Portal) {
     let mut bob = portal.administrator(BOB, "BodyMSP").await;
     bob.post("/logout", &[]).await;
     bob.log_in(BOB, PASSWORD).await;
-    let Verdict::Intact { entries, .. } = verify(&portal.database).await.unwrap() else {
+    let Verdict::Intact(Stand { entries, .. }) = verify(&portal.database, &[]).await.unwrap() else {
         panic!("it is intact");
     };
     assert_eq!(entries, 5);
@@ -54,14 +58,17 @@ async fn a_changed_log_is_found_out(portal: Portal) {
     ];
     for (statement, back, seq) in tampered {
         sqlx::query(statement).execute(&portal.pool).await.unwrap();
-        assert_eq!(verify(&portal.database).await.unwrap(), Verdict::Broken { seq }, "{statement}");
+        assert_eq!(verify(&portal.database, &[]).await.unwrap(), Verdict::Broken { seq }, "{statement}");
         sqlx::query(back).execute(&portal.pool).await.unwrap();
-        assert!(matches!(verify(&portal.database).await.unwrap(), Verdict::Intact { entries: 5, .. }));
+        assert!(matches!(
+            verify(&portal.database, &[]).await.unwrap(),
+            Verdict::Intact(Stand { entries: 5, .. })
+        ));
     }
     sqlx::query("DELETE FROM audit WHERE seq = 5").execute(&portal.pool).await.unwrap();
-    assert_eq!(verify(&portal.database).await.unwrap(), Verdict::Broken { seq: 5 });
+    assert_eq!(verify(&portal.database, &[]).await.unwrap(), Verdict::Broken { seq: 5 });
     sqlx::query("UPDATE audit_head SET seq = 4").execute(&portal.pool).await.unwrap();
-    assert_eq!(verify(&portal.database).await.unwrap(), Verdict::Broken { seq: 4 });
+    assert_eq!(verify(&portal.database, &[]).await.unwrap(), Verdict::Broken { seq: 4 });
 }
 
 async fn an_entry_carries_its_transaction(portal: Portal) {
@@ -81,7 +88,7 @@ async fn an_entry_carries_its_transaction(portal: Portal) {
     let page = bob.get("/admin/audit?search=c0ffee").await;
     assert!(page.body.contains("VALID in block 7"), "{}", page.body);
     assert!(bob.get("/admin/audit/export").await.body.contains(",c0ffee,7,VALID\n"));
-    let Verdict::Intact { entries, .. } = verify(&portal.database).await.unwrap() else {
+    let Verdict::Intact(Stand { entries, .. }) = verify(&portal.database, &[]).await.unwrap() else {
         panic!("it is intact");
     };
     open_log(&portal).await;
@@ -96,11 +103,47 @@ async fn an_entry_carries_its_transaction(portal: Portal) {
     ];
     for (statement, back) in tampered {
         execute(&portal, statement).await;
-        assert!(matches!(verify(&portal.database).await.unwrap(), Verdict::Broken { .. }), "{statement}");
+        assert!(
+            matches!(verify(&portal.database, &[]).await.unwrap(), Verdict::Broken { .. }),
+            "{statement}"
+        );
         execute(&portal, back).await;
-        assert!(matches!(verify(&portal.database).await.unwrap(), Verdict::Intact { .. }), "{back}");
+        assert!(matches!(verify(&portal.database, &[]).await.unwrap(), Verdict::Intact(_)), "{back}");
     }
     execute(&portal, "UPDATE audit SET transaction_id = NULL, block = NULL, code = NULL WHERE block = 7")
         .await;
-    assert_eq!(verify(&portal.database).await.unwrap(), Verdict::Broken { seq: entries });
+    assert_eq!(verify(&portal.database, &[]).await.unwrap(), Verdict::Broken { seq: entries });
+}
+
+async fn a_log_that_never_stood_as_known_is_found_out(portal: Portal) {
+    let stand = async || match verify(&portal.database, &[]).await.unwrap() {
+        Verdict::Intact(stand) => stand,
+        other => panic!("{other:?}"),
+    };
+    let mut bob = portal.administrator(BOB, "BodyMSP").await;
+    let early = stand().await;
+    bob.post("/logout", &[]).await;
+    bob.log_in(BOB, PASSWORD).await;
+    let late = stand().await;
+    let known = [early.clone(), late.clone()];
+    assert_eq!(verify(&portal.database, &known).await.unwrap(), Verdict::Intact(late.clone()));
+    // Written anew: a log whose chain is whole, and another.
+    for stand in &known {
+        let other = Stand { hash: "0".repeat(64), ..stand.clone() };
+        assert_eq!(verify(&portal.database, &[other.clone()]).await.unwrap(), Verdict::Another(other));
+    }
+    let nothing = Stand { entries: 0, hash: String::new() };
+    assert!(matches!(verify(&portal.database, &[nothing]).await.unwrap(), Verdict::Another(_)));
+    // Cut off, the head with it: the chain is whole.
+    open_log(&portal).await;
+    execute(&portal, "DELETE FROM audit WHERE seq = (SELECT max(seq) FROM audit)").await;
+    execute(
+        &portal,
+        "UPDATE audit_head SET seq = (SELECT max(seq) FROM audit), \
+         hash = (SELECT hash FROM audit ORDER BY seq DESC LIMIT 1)",
+    )
+    .await;
+    assert!(matches!(verify(&portal.database, &[]).await.unwrap(), Verdict::Intact(_)));
+    assert!(matches!(verify(&portal.database, &[early]).await.unwrap(), Verdict::Intact(_)));
+    assert_eq!(verify(&portal.database, &known).await.unwrap(), Verdict::Another(late));
 }

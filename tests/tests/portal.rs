@@ -3,10 +3,12 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
 
 use std::{
+    fs,
     io::{BufRead, BufReader},
     os::unix::fs::PermissionsExt,
     path::Path,
-    process::{Command, Output, Stdio},
+    process::{Child, Command, Output, Stdio},
+    time::{Duration, Instant},
 };
 
 use tests::{assert_success, get_with_status, interrupt, nanotrace};
@@ -124,4 +126,69 @@ fn a_network_starts_its_portal_and_prints_who_gets_in() {
     let said =
         assert_success(&run(folder.path(), &["audit", "verify", "--database", database.to_str().unwrap()]));
     assert!(said.starts_with("Intact: 2 entries"), "{said}");
+}
+
+/// Starts the network of this folder, and returns it when it is there.
+fn up(folder: &Path) -> Child {
+    let mut network = Command::new(nanotrace())
+        .args(["up", "--port", "0", "--verifier", "127.0.0.1:0", "--demo", "one", "--data-dir"])
+        .arg(folder)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    said_until(&mut BufReader::new(network.stdout.take().unwrap()), "/outbox");
+    network
+}
+
+fn stop(mut network: Child) {
+    interrupt(network.id());
+    assert_eq!(network.wait().unwrap().code(), Some(0));
+}
+
+#[test]
+fn a_log_that_was_anchored_is_found_out_where_it_is_another_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let database = folder.path().join("portal/portal.db");
+    let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let (file, profile) = (database.to_str().unwrap().to_owned(), path("network.json"));
+    let network = ["--profile", &profile, "--identity", "CertBody=User1"];
+    let verify = || {
+        let arguments = ["audit", "verify", "--database", &file];
+        run(folder.path(), &[arguments.as_slice(), network.as_slice()].concat())
+    };
+    let first = up(folder.path());
+    assert_eq!(verify().status.code(), Some(1), "nothing is anchored yet");
+    stop(first);
+    assert_eq!(verify().status.code(), Some(3), "the ledger is away");
+
+    // What the first portal anchored when it stopped is in the log of the second.
+    let second = up(folder.path());
+    let said = assert_success(&verify());
+    assert!(said.starts_with("Intact: 3 entries") && said.contains("last with 1 entries"), "{said}");
+    stop(second);
+
+    for end in ["", "-wal", "-shm"] {
+        let _ = fs::remove_file(format!("{file}{end}"));
+    }
+    let third = up(folder.path());
+    let found = verify();
+    let said = String::from_utf8_lossy(&found.stderr).into_owned();
+    assert_eq!(found.status.code(), Some(1), "{said}");
+    assert!(said.contains("cut off or written anew"), "{said}");
+    stop(third);
+
+    // Without its ledger a portal answers, and ends in time.
+    let arguments = ["--listen", "127.0.0.1:0", "--database", &file, "--profile", &profile];
+    let arguments = [arguments.as_slice(), &["--identity", "CertBody=User4"]].concat();
+    let mut alone =
+        portal(folder.path(), &arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    said_until(&mut BufReader::new(alone.stdout.take().unwrap()), "answers at");
+    let begun = Instant::now();
+    interrupt(alone.id());
+    let ended = alone.wait_with_output().unwrap();
+    assert_eq!(ended.status.code(), Some(0));
+    assert!(begun.elapsed() < Duration::from_secs(15), "{:?}", begun.elapsed());
+    let said = String::from_utf8_lossy(&ended.stderr).into_owned();
+    assert!(said.contains("the audit log was not anchored before the end"), "{said}");
 }

@@ -118,25 +118,36 @@ impl Row {
     }
 }
 
+/// How far the log had come at some time.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Stand {
+    pub entries: i64,
+    /// Of the newest of them.
+    pub hash: String,
+}
+
 /// What a check of the whole log finds.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Verdict {
-    /// Every entry follows from the one before. Where somebody may have written the whole log anew, compare number and
-    /// hash with what an earlier check said.
-    Intact { entries: i64, hash: String },
+    /// Every entry follows from the one before. Whether somebody has written the whole log anew, only a stand that is kept
+    /// elsewhere tells.
+    Intact(Stand),
     /// The first entry that is changed or missing.
     Broken { seq: i64 },
+    /// Every entry follows from the one before, and yet this stand was never one of this log: it was cut off or written anew.
+    Another(Stand),
 }
 
 /// Entries read at once.
 const PAGE: i64 = 1000;
 
-/// Checks the whole log, from the first entry to the head.
-pub async fn verify(database: &Database) -> Result<Verdict, sqlx::Error> {
+/// Checks the whole log, from the first entry to the head, and that it once stood as it is `known` to have.
+pub async fn verify(database: &Database, known: &[Stand]) -> Result<Verdict, sqlx::Error> {
     let head = sqlx::query_as("SELECT seq, hash FROM audit_head");
     let (entries, newest): (i64, String) = head.fetch_one(database.pool()).await?;
     let mut hash = String::new();
     let mut next = 1;
+    let mut another = known.iter().find(|stand| !(1..=entries).contains(&stand.entries));
     while next <= entries {
         let page = page(database, next).await?;
         if page.is_empty() {
@@ -147,12 +158,21 @@ pub async fn verify(database: &Database) -> Result<Verdict, sqlx::Error> {
             if row.seq != next || hash != written {
                 return Ok(Verdict::Broken { seq: next });
             }
+            another = another.or(known.iter().find(|stand| stand.entries == row.seq && stand.hash != hash));
             next = next.saturating_add(1);
         }
     }
-    let verdict =
-        if hash == newest { Verdict::Intact { entries, hash } } else { Verdict::Broken { seq: entries } };
-    Ok(verdict)
+    Ok(match another {
+        _ if hash != newest => Verdict::Broken { seq: entries },
+        Some(stand) => Verdict::Another(stand.clone()),
+        None => Verdict::Intact(Stand { entries, hash }),
+    })
+}
+
+/// Whether, after so many entries, something was written other than entries of this action.
+pub async fn has_more(database: &Database, entries: i64, than: &str) -> Result<bool, sqlx::Error> {
+    let select = sqlx::query("SELECT seq FROM audit WHERE seq > $1 AND action <> $2 LIMIT 1");
+    Ok(select.bind(entries).bind(than).fetch_optional(database.pool()).await?.is_some())
 }
 
 /// By the names of the columns.

@@ -1,5 +1,5 @@
 //! The portal's reach to the ledger: a connection for each organisation that its operator is, in the name of the
-//! organisation's service, and what pages read through it.
+//! organisation's service, what pages read through it, and the anchors of the portal's log.
 //!
 //! Nothing else of the portal reaches the ledger, and this does so through `peer-client` alone
 //! (`a_portal_links_no_node`). The connections are made when they are first used and again when they break, and every
@@ -13,10 +13,12 @@
 //! - An identity is found by its user's name or by its folder; one that is not there is refused at the start (test
 //!   `identities_are_found_by_name_and_by_folder`).
 
+mod anchors;
 mod organisations;
 mod read;
 mod records;
 
+pub use anchors::Anchor;
 pub use organisations::{Body, Identity, Organisation, Organisations, SetupError};
 pub use read::{Away, Page};
 pub use records::{

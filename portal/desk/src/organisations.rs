@@ -22,6 +22,8 @@ use crate::read::Away;
 const CONNECT: Duration = Duration::from_secs(3);
 /// After a connection could not be made, further requests are told so for this long without another try.
 const PAUSE: Duration = Duration::from_secs(2);
+/// After this long, a body that had not begun is asked whether it has.
+const BEGINNING: Duration = Duration::from_secs(30);
 /// Below the time in which the portal answers a request.
 const TIMEOUTS: Timeouts = Timeouts {
     evaluate: Duration::from_secs(5),
@@ -161,6 +163,8 @@ pub struct Organisation {
 struct Connection {
     /// With the body of each chaincode, once the ledger was found to be the right one.
     open: Option<(Gateway, Arc<[Body]>)>,
+    /// Where a body has not begun: when it was asked.
+    incomplete: Option<Instant>,
     failed: Option<(Instant, String)>,
 }
 
@@ -203,6 +207,10 @@ impl Organisation {
         Ok(self.connected().await?.0)
     }
 
+    pub(crate) fn channel(&self) -> &str {
+        &self.ledger.channel
+    }
+
     /// The certification bodies of the ledger, each with its chaincode.
     pub async fn bodies(&self) -> Result<Arc<[Body]>, Away> {
         Ok(self.connected().await?.1)
@@ -224,7 +232,9 @@ impl Organisation {
 
     async fn connected(&self) -> Result<(Gateway, Arc<[Body]>), Away> {
         let mut connection = self.connection.lock().await;
-        if let Some(open) = &connection.open {
+        if let Some(open) = &connection.open
+            && connection.incomplete.is_none_or(|asked| asked.elapsed() < BEGINNING)
+        {
             return Ok(open.clone());
         }
         if let Some((when, why)) = &connection.failed
@@ -234,7 +244,8 @@ impl Organisation {
         }
         match timeout(CONNECT, self.connect()).await.unwrap_or(Err(Away::TimedOut)) {
             Ok(open) => {
-                *connection = Connection { open: Some(open.clone()), failed: None };
+                let incomplete = (open.1.len() < self.ledger.chaincodes.len()).then(Instant::now);
+                *connection = Connection { open: Some(open.clone()), incomplete, failed: None };
                 Ok(open)
             }
             Err(why) => {
@@ -251,11 +262,18 @@ impl Organisation {
         let mut bodies = Vec::new();
         for chaincode in &self.ledger.chaincodes {
             let contract = Contract::new(gateway.clone(), &self.ledger.channel, chaincode);
-            let Bound { body, genesis } = contract.ledger_get().read().await?;
+            let Bound { body, genesis } = match contract.ledger_get().read().await {
+                // A body that has not begun; the others have nothing to do with it.
+                Err(CallError::Refused { status: 404, .. }) => continue,
+                answer => answer?,
+            };
             if genesis != self.ledger.genesis {
                 return Err(Away::OtherLedger);
             }
             bodies.push(Body { msp_id: body, chaincode: chaincode.clone() });
+        }
+        if bodies.is_empty() {
+            return Err(Away::NoBody(self.ledger.chaincodes.join(", ")));
         }
         Ok((gateway, bodies.into()))
     }

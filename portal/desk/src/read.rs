@@ -107,11 +107,11 @@ impl Organisation {
     }
 }
 
-async fn ask<T: DeserializeOwned>(query: Query) -> Result<T, Away> {
+pub(crate) async fn ask<T: DeserializeOwned>(query: Query) -> Result<T, Away> {
     Ok(timeout(ANSWER, query.read()).await.map_err(|_| Away::TimedOut)??)
 }
 
-fn unless_unknown<T>(answer: Result<T, Away>) -> Result<Option<T>, Away> {
+pub(crate) fn unless_unknown<T>(answer: Result<T, Away>) -> Result<Option<T>, Away> {
     match answer {
         Err(Away::Call(CallError::Refused { status: 404, .. })) => Ok(None),
         answer => answer.map(Some),
