@@ -130,7 +130,10 @@ async fn a_log_that_never_stood_as_known_is_found_out(portal: Portal) {
     // Written anew: a log whose chain is whole, and another.
     for stand in &known {
         let other = Stand { hash: "0".repeat(64), ..stand.clone() };
-        assert_eq!(verify(&portal.database, &[other.clone()]).await.unwrap(), Verdict::Another(other));
+        assert_eq!(
+            verify(&portal.database, std::slice::from_ref(&other)).await.unwrap(),
+            Verdict::Another(other)
+        );
     }
     let nothing = Stand { entries: 0, hash: String::new() };
     assert!(matches!(verify(&portal.database, &[nothing]).await.unwrap(), Verdict::Another(_)));

@@ -156,10 +156,10 @@ fn a_client_links_no_node() {
 #[test]
 fn a_portal_links_no_node() {
     none_reaches(
-        &["accounts", "desk", "enrolment", "portal"],
+        &["accounts", "desk", "enrolment", "portal", "uploads"],
         &["endorsement", "follower", "ledger", "node", "ordering", "rocksdb", "validation", "verifier"],
     );
-    none_reaches(&["accounts"], &["axum", "hyper", "lettre", "peer-client", "portal"]);
+    none_reaches(&["accounts", "uploads"], &["axum", "hyper", "lettre", "peer-client", "portal"]);
     none_reaches(&["design"], &["tokio", "verifier", "portal"]);
 }
 

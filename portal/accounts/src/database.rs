@@ -22,7 +22,11 @@ const MIGRATIONS: &[[&str; 3]] = &[
         include_str!("../migrations/0001-people.postgres.sql"),
     ],
     [include_str!("../migrations/0002-passkeys.sql"), "", ""],
-    [include_str!("../migrations/0003-ledger.sql"), "", ""],
+    [
+        concat!(include_str!("../migrations/0003-ledger.sql"), include_str!("../migrations/0003-files.sql")),
+        "",
+        "",
+    ],
     [include_str!("../migrations/0004-ledger-keys.sql"), "", ""],
 ];
 

@@ -273,6 +273,11 @@ impl<'a> Scope<'a> {
         Self { party: &account.party }
     }
 
+    /// The party that it knows, for what other crates keep of parties.
+    pub fn party(&self) -> &str {
+        self.party
+    }
+
     pub async fn people(&self, database: &Database) -> Result<Vec<Person>, sqlx::Error> {
         type Columns = (String, String, String, Option<i64>);
         let select = sqlx::query_as(
