@@ -72,6 +72,9 @@ struct ServeArgs {
     /// http://localhost and the port of --listen]
     #[arg(long, value_name = "URL")]
     url: Option<BaseUrl>,
+    /// The folder of the files that people upload. Nothing else lies in it, and nothing serves it.
+    #[arg(long, value_name = "FOLDER", env = "NANOTRACE_PORTAL_FILES", default_value = "portal-data/files")]
+    files: PathBuf,
     /// Where mails go: smtps://USER:PASSWORD@HOST, smtp://HOST?tls=required, or a folder, for a demonstration.
     #[arg(
         long,
@@ -194,6 +197,7 @@ async fn serve(args: ServeArgs, shutdown: impl Future<Output = ()>) -> Result<Ex
         database,
         post,
         organisations,
+        files: args.files,
         is_demonstration: false,
     };
     let server = Server::bind(config).await.map_err(|error| Failure::during("starting the portal", error))?;

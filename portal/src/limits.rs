@@ -18,6 +18,12 @@ pub(crate) const HEADERS: usize = 64;
 pub(crate) const HEAD_TIME: Duration = Duration::from_secs(15);
 /// Time for a request to be answered, its form read included.
 pub(crate) const REQUEST_TIME: Duration = Duration::from_secs(30);
+/// Time for a form with a file to be read and answered.
+pub(crate) const UPLOAD_TIME: Duration = Duration::from_secs(20 * 60);
+/// Time between two pieces of such a form.
+pub(crate) const PIECE_TIME: Duration = Duration::from_secs(30);
+/// Time between two looks for files that nothing refers to.
+pub(crate) const SWEEP_EVERY: Duration = Duration::from_secs(60 * 60);
 /// Time that open connections get to finish when the server stops.
 pub(crate) const DRAIN_TIME: Duration = Duration::from_secs(5);
 /// Connections served at once; further ones wait.

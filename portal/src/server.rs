@@ -1,6 +1,6 @@
 //! The HTTP/1.1 server: accepts connections within limits, answers requests, drains at shutdown.
 
-use std::{io, net::SocketAddr, sync::Arc};
+use std::{io, net::SocketAddr, path::PathBuf, sync::Arc};
 
 use accounts::{BaseUrl, Database};
 use axum::{Router, extract::ConnectInfo};
@@ -16,12 +16,13 @@ use tokio::{
     task::JoinSet,
     time::timeout,
 };
+use uploads::{Limits, Uploads};
 
 use crate::{
     anchoring::Anchoring,
     limits,
     mail::{self, Post},
-    web::{self, Site},
+    web::{self, Site, files},
 };
 
 /// How a portal is set up.
@@ -34,6 +35,8 @@ pub struct Config {
     pub post: Post,
     /// Those that its operator is, by which it reaches the ledger.
     pub organisations: Arc<Organisations>,
+    /// The folder of what people upload.
+    pub files: PathBuf,
     /// Whether it shows to everybody what mails say, says so on each page, and lets in by links (`admit`).
     pub is_demonstration: bool,
 }
@@ -60,7 +63,8 @@ impl Server {
             None => own.parse().map_err(io::Error::other)?,
         };
         let anchoring = Anchoring::new(config.database.clone(), config.organisations.clone());
-        let site = Site::new(base, config.database, config.organisations, config.is_demonstration)
+        let uploads = Uploads::new(config.database.clone(), config.files, Limits::default())?;
+        let site = Site::new(base, config.database, config.organisations, uploads, config.is_demonstration)
             .map_err(io::Error::other)?;
         Ok(Self { listener, site: Arc::new(site), post: config.post, anchoring })
     }
@@ -85,6 +89,7 @@ impl Server {
             () = accept(&self.listener, &router, &stopping, &mut connections) => {}
             () = mails => {}
             () = self.anchoring.run() => {}
+            () = files::sweep(self.site.uploads()) => {}
             () = shutdown => {}
         }
         drop(self.listener);

@@ -3,12 +3,14 @@
 mod administration;
 mod demonstration;
 mod entrance;
+pub(crate) mod files;
 mod forms;
 mod guard;
 mod keys;
 mod ledger;
 mod own;
 mod pages;
+mod parts;
 mod rates;
 mod reply;
 mod visitor;
@@ -30,7 +32,9 @@ use axum::{
 };
 use desk::Organisations;
 use tokio::sync::Notify;
+use uploads::Uploads;
 
+use guard::Brings;
 use rates::Rates;
 use visitor::Visitor;
 
@@ -43,6 +47,7 @@ pub(crate) struct Site {
     passwords: Passwords,
     relying_party: RelyingParty,
     organisations: Arc<Organisations>,
+    uploads: Uploads,
     requests: Rates,
     tries: Rates,
     posted: Arc<Notify>,
@@ -54,11 +59,13 @@ impl Site {
         base: BaseUrl,
         database: Database,
         organisations: Arc<Organisations>,
+        uploads: Uploads,
         is_demonstration: bool,
     ) -> Result<Self, HashError> {
         Ok(Self {
             relying_party: RelyingParty::new(&base),
             organisations,
+            uploads,
             base,
             database,
             passwords: Passwords::new()?,
@@ -92,6 +99,10 @@ impl Site {
         Ok(change)
     }
 
+    pub fn uploads(&self) -> &Uploads {
+        &self.uploads
+    }
+
     /// Told when a mail waits.
     pub fn posted(&self) -> &Arc<Notify> {
         &self.posted
@@ -120,15 +131,25 @@ pub struct RouteOf {
 
 struct Route {
     of: RouteOf,
+    brings: Brings,
     handler: MethodRouter<Arc<Site>>,
 }
 
 fn shown<T: 'static, H: Handler<T, Arc<Site>>>(path: &'static str, access: Access, handler: H) -> Route {
-    Route { of: RouteOf { method: Method::GET, path, access }, handler: get(handler) }
+    Route { of: RouteOf { method: Method::GET, path, access }, brings: Brings::Fields, handler: get(handler) }
 }
 
 fn sent<T: 'static, H: Handler<T, Arc<Site>>>(path: &'static str, access: Access, handler: H) -> Route {
-    Route { of: RouteOf { method: Method::POST, path, access }, handler: post(handler) }
+    Route {
+        of: RouteOf { method: Method::POST, path, access },
+        brings: Brings::Fields,
+        handler: post(handler),
+    }
+}
+
+/// As [`sent`], with a file.
+fn uploaded<T: 'static, H: Handler<T, Arc<Site>>>(path: &'static str, access: Access, handler: H) -> Route {
+    Route { brings: Brings::File, ..sent(path, access, handler) }
 }
 
 /// Every page there is.
@@ -160,6 +181,10 @@ fn table() -> Vec<Route> {
         sent("/passkeys/{passkey}/name", Account, keys::rename),
         sent("/passkeys/{passkey}/remove", Account, keys::remove),
         sent("/logout", Login, own::log_out),
+        shown("/files", Account, files::show),
+        uploaded("/files", Account, files::receive),
+        shown("/files/{file}", Account, files::download),
+        sent("/files/{file}/remove", Account, files::remove),
         shown("/ledger", Staff, ledger::show),
         shown("/admin/people", Administrator, administration::people),
         sent("/admin/people/{person}", Administrator, administration::change),
@@ -186,11 +211,11 @@ pub fn routes() -> Vec<RouteOf> {
 pub(crate) fn router(site: Arc<Site>) -> Router {
     let mut router = Router::new();
     let more = if site.is_demonstration { demonstration() } else { Vec::new() };
-    for Route { of, handler } in table().into_iter().chain(more) {
-        let guard = from_fn_with_state((site.clone(), of.access), guard::guard);
+    for Route { of, brings, handler } in table().into_iter().chain(more) {
+        let guard = from_fn_with_state((site.clone(), of.access, brings), guard::guard);
         router = router.route(of.path, handler.layer(guard));
     }
-    let guard = from_fn_with_state((site.clone(), Access::Everybody), guard::guard);
+    let guard = from_fn_with_state((site.clone(), Access::Everybody, Brings::Fields), guard::guard);
     let nothing = reply::not_there.layer(guard);
     router
         .route("/style.css", get(reply::style))

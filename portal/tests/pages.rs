@@ -49,8 +49,14 @@ async fn a_browser_shows_each_page_and_axe_finds_nothing() {
     pages.push(at("reset", &reset));
     pages.push(at("not-found", "/there/is/no/such/page"));
     look(&portal.browser(), &pages);
-    let own =
-        [("home", "/"), ("account", "/account"), ("people", "/admin/people"), ("audit", "/admin/audit")];
+    assert_eq!(bob.upload("Safety data sheet.pdf", b"%PDF-1.7").await.status, 303);
+    let own = [
+        ("home", "/"),
+        ("account", "/account"),
+        ("files", "/files"),
+        ("people", "/admin/people"),
+        ("audit", "/admin/audit"),
+    ];
     look(&bob, &own.map(|(name, path)| at(name, path)));
 }
 

@@ -211,7 +211,8 @@ async fn sessions_are_ended_by_their_owner(portal: Portal) {
 
 /// The address of a route, with somebody in it.
 fn path_of(path: &str, person: &str) -> String {
-    path.replace("{person}", person).replace("{passkey}", person)
+    let parts = path.split('/').map(|part| if part.starts_with('{') { person } else { part });
+    parts.collect::<Vec<_>>().join("/")
 }
 
 async fn forms_of_other_sites_are_refused(portal: Portal) {
@@ -310,7 +311,8 @@ async fn administrators_pages_are_not_there_for_others(portal: Portal) {
                 Access::Staff if name == "of a company" => {
                     assert!(status == 404 && text == nothing, "{table}");
                 }
-                _ => assert!(status != 404 || route.method == Method::POST, "{table}"),
+                // What an id names is not there for who may not see it.
+                _ => assert!(status != 404 || route.method == Method::POST || path != route.path, "{table}"),
             }
         }
         table.push('\n');
@@ -747,6 +749,8 @@ async fn a_session_that_ended_meanwhile_does_nothing(portal: Portal) {
     // A challenge that is handed out changes nothing.
     let posts = posts
         .filter(|route| route.access != Access::Everybody && !route.path.ends_with("/challenge"))
+        // A form with a file: `a_session_that_ends_during_an_upload_keeps_nothing`.
+        .filter(|route| route.path != "/files")
         .collect::<Vec<_>>();
     assert!(posts.len() >= 8);
     for route in posts {
@@ -945,6 +949,7 @@ async fn what_would_be_unsafe_does_not_start() {
         database,
         post,
         organisations: std::sync::Arc::default(),
+        files: folder.path().join("files"),
         is_demonstration: false,
     };
     assert!(portal::Server::bind(config).await.is_err(), "plain HTTP on a network");

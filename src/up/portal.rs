@@ -76,6 +76,7 @@ pub async fn start(
         database: database.clone(),
         post,
         organisations,
+        files: folder.join("files"),
         is_demonstration: true,
     };
     let server = Server::bind(config).await.map_err(|error| failed(&error))?;

@@ -169,13 +169,23 @@ pub(crate) fn email(typed: &str) -> Option<String> {
     (is_right && email.parse::<Address>().is_ok()).then_some(email)
 }
 
+/// A control character, or one that turns the direction of what follows.
+fn is_odd(character: char) -> bool {
+    let turns = matches!(character, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}');
+    character.is_control() || turns
+}
+
+/// The name of a file without its folders, as its owner knows it; what no name has is left out.
+pub(crate) fn file_name(sent: &str) -> String {
+    let name = sent.rsplit(['/', '\\']).next().unwrap_or_default();
+    let name: String = name.chars().filter(|it| !is_odd(*it)).collect();
+    let name: String = name.trim().trim_start_matches('.').chars().take(limits::NAME_CHARACTERS).collect();
+    if name.is_empty() { "file".to_owned() } else { name }
+}
+
 /// A name as it is shown, in any script: no control characters, and none that turn the direction of what follows.
 pub(crate) fn name(typed: &str) -> Option<String> {
     let name = typed.split_whitespace().collect::<Vec<_>>().join(" ");
-    let is_odd = |it: char| {
-        it.is_control()
-            || matches!(it, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
-    };
     let length = name.chars().count();
     ((1..=limits::NAME_CHARACTERS).contains(&length) && !name.chars().any(is_odd)).then_some(name)
 }
@@ -216,6 +226,20 @@ mod tests {
         assert_eq!(name(" Ada \n Lovelace ").as_deref(), Some("Ada Lovelace"));
         for wrong in ["", "  ", "a\u{202e}b", "a\u{0}b", "a\u{200b}b", &"a".repeat(101)] {
             assert_eq!(name(wrong), None, "{wrong:?}");
+        }
+    }
+
+    #[test]
+    fn a_files_name_has_no_folders() {
+        for (sent, name) in [
+            ("Sheet 1.pdf", "Sheet 1.pdf"),
+            ("C:\\Users\\ada\\Maß.pdf", "Maß.pdf"),
+            ("../../etc/passwd", "passwd"),
+            ("..", "file"),
+            ("", "file"),
+            ("a\r\nSet-Cookie: b\u{202e}.pdf", "aSet-Cookie: b.pdf"),
+        ] {
+            assert_eq!(file_name(sent), name, "{sent:?}");
         }
     }
 

@@ -1,6 +1,6 @@
 //! Before every page: who asks, how often, whether they may, and whether a form is of this site.
 
-use std::{net::SocketAddr, sync::Arc};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use accounts::{now, people, secret, store, store::StoreError};
 use axum::{
@@ -27,8 +27,26 @@ use crate::limits;
 /// The field by which a form is known; pages' handlers never see it.
 pub(crate) const FORM_TOKEN: &str = "form_token";
 
+/// What a request brings.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Brings {
+    /// Nothing, or a form of a few fields, which is read here.
+    Fields,
+    /// A form with a file, which its page reads, the token before all else.
+    File,
+}
+
+impl Brings {
+    fn time(self) -> Duration {
+        match self {
+            Brings::Fields => limits::REQUEST_TIME,
+            Brings::File => limits::UPLOAD_TIME,
+        }
+    }
+}
+
 pub(crate) async fn guard(
-    State((site, access)): State<(Arc<Site>, Access)>,
+    State((site, access, brings)): State<(Arc<Site>, Access, Brings)>,
     Extension(ConnectInfo(peer)): Extension<ConnectInfo<SocketAddr>>,
     request: Request,
     next: Next,
@@ -46,10 +64,8 @@ pub(crate) async fn guard(
     let answer = if rate.is_exceeded {
         too_many()
     } else {
-        let answer = answer(&site, access, visitor, request, next);
-        timeout(limits::REQUEST_TIME, answer)
-            .await
-            .unwrap_or_else(|_| StatusCode::REQUEST_TIMEOUT.into_response())
+        let answer = answer(&site, (access, brings), visitor, request, next);
+        timeout(brings.time(), answer).await.unwrap_or_else(|_| StatusCode::REQUEST_TIMEOUT.into_response())
     };
     let answer = if site.is_demonstration { demonstration::noted(answer).await } else { answer };
     let mut answer = reply::secured(answer, &site.base);
@@ -93,7 +109,7 @@ async fn visitor(
 
 async fn answer(
     site: &Arc<Site>,
-    access: Access,
+    (access, brings): (Access, Brings),
     visitor: Visitor,
     request: Request,
     next: Next,
@@ -113,8 +129,9 @@ async fn answer(
         }
         _ => {}
     }
-    let request = match request.method() {
-        &Method::POST => match own_form(site, &visitor, request).await {
+    let request = match (request.method(), brings) {
+        (&Method::POST, Brings::File) if is_of_other_site(request.headers(), site) => return stale(&visitor),
+        (&Method::POST, Brings::Fields) => match own_form(site, &visitor, request).await {
             Ok(request) => request,
             Err(refusal) => return refusal,
         },
@@ -173,7 +190,7 @@ fn is_of_other_site(headers: &HeaderMap, site: &Site) -> bool {
     !says("sec-fetch-site", "same-origin") || !says("origin", site.base.origin())
 }
 
-fn stale(visitor: &Visitor) -> Response {
+pub(crate) fn stale(visitor: &Visitor) -> Response {
     let text = "This form is out of date: it was loaded before you logged in or out, or in another browser. Go back, load \
                 the page again, and send it once more.";
     reply::page(StatusCode::FORBIDDEN, &pages::message(Frame::of(visitor), "Not sent", text))

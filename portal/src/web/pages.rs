@@ -9,6 +9,7 @@ use accounts::{
 };
 use askama::Template;
 use time::{OffsetDateTime, macros::format_description};
+use uploads::Stored;
 
 use super::visitor::Visitor;
 
@@ -277,6 +278,48 @@ pub(crate) struct ShownOrganisation {
     pub msp_id: String,
     pub is_away: bool,
     pub says: String,
+}
+
+#[derive(Template)]
+#[template(path = "files.html")]
+pub(crate) struct FilesPage {
+    pub frame: Frame,
+    pub party: String,
+    pub problem: Option<String>,
+    pub files: Vec<ShownFile>,
+}
+
+pub(crate) struct ShownFile {
+    pub id: String,
+    pub name: String,
+    pub kind: &'static str,
+    pub size: String,
+    pub sha256: String,
+    pub since: String,
+}
+
+impl From<Stored> for ShownFile {
+    fn from(stored: Stored) -> Self {
+        Self {
+            size: size(stored.bytes),
+            since: moment(stored.created_at),
+            kind: stored.kind.name(),
+            id: stored.id,
+            name: stored.name,
+            sha256: stored.sha256,
+        }
+    }
+}
+
+/// As people say it.
+fn size(bytes: i64) -> String {
+    match bytes {
+        ..1_000 => format!("{bytes} bytes"),
+        1_000..1_000_000 => format!("{} kB", bytes.div_euclid(1_000)),
+        _ => {
+            format!("{}.{} MB", bytes.div_euclid(1_000_000), bytes.rem_euclid(1_000_000).div_euclid(100_000))
+        }
+    }
 }
 
 #[derive(Template)]

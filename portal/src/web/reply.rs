@@ -56,6 +56,15 @@ pub(crate) fn with_script(mut response: Response) -> Response {
     response
 }
 
+/// Of what people uploaded: it is no page of this site, wherever it is shown.
+#[derive(Clone, Copy)]
+struct Attached;
+
+pub(crate) fn attached(mut response: Response) -> Response {
+    response.extensions_mut().insert(Attached);
+    response
+}
+
 /// The same for everybody and every reason.
 pub(crate) async fn not_there() -> Response {
     let text = "There is no such page here.";
@@ -94,9 +103,14 @@ pub(crate) fn secured(mut response: Response, base: &BaseUrl) -> Response {
                           base-uri 'none'; frame-ancestors 'none'";
     const SCRIPTED: &str = "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; \
                             base-uri 'none'; frame-ancestors 'none'; script-src 'self'; connect-src 'self'";
-    let is_scripted = response.extensions().get::<Scripted>().is_some();
+    const FILE: &str = "sandbox; default-src 'none'; frame-ancestors 'none'";
+    let policy = match (response.extensions().get::<Attached>(), response.extensions().get::<Scripted>()) {
+        (Some(Attached), _) => FILE,
+        (None, Some(Scripted)) => SCRIPTED,
+        (None, None) => POLICY,
+    };
     let fixed: [(HeaderName, &'static str); 5] = [
-        (header::CONTENT_SECURITY_POLICY, if is_scripted { SCRIPTED } else { POLICY }),
+        (header::CONTENT_SECURITY_POLICY, policy),
         (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
         // With `no-referrer` a browser would not say of a form where it comes from.
         (header::REFERRER_POLICY, "same-origin"),

@@ -1,5 +1,8 @@
 //! A portal that answers over real HTTP, browsers without a screen, and PostgreSQL as Debian has it.
 
+// Each of the test programs uses a part of it.
+#![allow(dead_code)]
+
 mod authenticator;
 
 use std::{
@@ -108,6 +111,7 @@ impl Portal {
             database: database.clone(),
             post,
             organisations: Arc::default(),
+            files: folder.path().join("files"),
             is_demonstration,
         };
         let server = Server::bind(config).await.unwrap();
@@ -126,6 +130,21 @@ impl Portal {
             authenticator: Authenticator::new(&self.base.to_string()),
             form_token: None,
         }
+    }
+
+    /// The names in the folder of files, once there are so many.
+    pub async fn files(&self, expected: usize) -> Vec<String> {
+        let read = || {
+            let entries = fs::read_dir(self.folder.path().join("files")).unwrap();
+            entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect::<Vec<_>>()
+        };
+        let until = Instant::now() + Duration::from_secs(10);
+        while read().len() != expected && Instant::now() < until {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        let names = read();
+        assert_eq!(names.len(), expected, "{names:?}");
+        names
     }
 
     /// The newest mail to this address whose text has `word`, waited for.
@@ -337,6 +356,27 @@ impl Browser {
         BegunPost { stream, body }
     }
 
+    /// Sends a form with a file, as it was loaded.
+    pub async fn upload(&mut self, name: &str, content: &[u8]) -> Reply {
+        let token = self.form_token().await;
+        let form = multipart(&[("form_token", &token), ("next", "/files")], name, content);
+        let mut stream = self.begin_upload(form.len()).await;
+        // Who refuses the form may not read all of it.
+        let _ = stream.write_all(&form).await;
+        answered(stream).await
+    }
+
+    /// Sends the head of a form with a file, which has so many bytes.
+    pub async fn begin_upload(&self, length: usize) -> TcpStream {
+        let mut stream = TcpStream::connect(self.address).await.unwrap();
+        let head = format!(
+            "{}Content-Type: multipart/form-data; boundary={BOUNDARY}\r\nContent-Length: {length}\r\n\r\n",
+            self.head("POST", "/files", None)
+        );
+        stream.write_all(head.as_bytes()).await.unwrap();
+        stream
+    }
+
     fn head(&self, method: &str, path: &str, body: Option<&str>) -> String {
         let mut head = format!("{method} {path} HTTP/1.1\r\nHost: portal\r\nConnection: close\r\n");
         for (name, value) in &self.headers {
@@ -373,6 +413,30 @@ impl Browser {
         }
         reply
     }
+}
+
+const BOUNDARY: &str = "----WebKitFormBoundary7MA4YWxkTrZu0gW";
+
+/// A form with a file, as browsers write it.
+pub fn multipart(fields: &[(&str, &str)], name: &str, content: &[u8]) -> Vec<u8> {
+    let mut form = String::new();
+    for (field, value) in fields {
+        form +=
+            &format!("--{BOUNDARY}\r\nContent-Disposition: form-data; name=\"{field}\"\r\n\r\n{value}\r\n");
+    }
+    form += &format!(
+        "--{BOUNDARY}\r\nContent-Disposition: form-data; name=\"file\"; filename=\"{name}\"\r\n\
+         Content-Type: application/octet-stream\r\n\r\n"
+    );
+    let end = format!("\r\n--{BOUNDARY}--\r\n");
+    [form.as_bytes(), content, end.as_bytes()].concat()
+}
+
+/// What comes back until the portal closes the connection.
+pub async fn answered(mut stream: TcpStream) -> Reply {
+    let mut bytes = Vec::new();
+    let _ = stream.read_to_end(&mut bytes).await;
+    parse(&String::from_utf8(bytes).unwrap())
 }
 
 /// A form of which the portal has the head alone.

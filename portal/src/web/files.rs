@@ -1,0 +1,232 @@
+//! The files of one's company or organisation: uploaded, downloaded, removed.
+
+use std::{sync::Arc, time::SystemTime};
+
+use accounts::{
+    people::{Account, Scope},
+    secret,
+};
+use axum::{
+    Extension,
+    body::Body,
+    extract::{Path, Request, State},
+    http::{HeaderValue, StatusCode, header},
+    response::{IntoResponse, Redirect},
+};
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use tokio::time::sleep;
+use tokio_util::io::ReaderStream;
+use uploads::{Received, UploadError, Uploads};
+
+use super::{
+    Site,
+    entrance::{Answer, entry},
+    forms::{self, Nothing, Sent},
+    guard,
+    pages::{FilesPage, Frame, ShownFile},
+    parts::{Broken, Parts},
+    reply,
+    visitor::Visitor,
+};
+use crate::limits;
+
+/// Bytes of a field beside the file.
+const FIELD: usize = 2048;
+
+/// Why a form with a file was not taken.
+enum Refusal {
+    /// It is not of the page that this browser loaded.
+    Stale,
+    Broken(Broken),
+    File(UploadError),
+}
+
+impl From<Broken> for Refusal {
+    fn from(broken: Broken) -> Self {
+        Self::Broken(broken)
+    }
+}
+
+impl From<UploadError> for Refusal {
+    fn from(error: UploadError) -> Self {
+        Self::File(error)
+    }
+}
+
+/// What a form with a file brought.
+struct Brought {
+    file: Received,
+    name: String,
+    /// Where to go on.
+    next: String,
+}
+
+pub(crate) async fn show(
+    State(site): State<Arc<Site>>,
+    Extension(visitor): Extension<Visitor>,
+    Extension(account): Extension<Account>,
+) -> Answer {
+    page(&site, &visitor, &account, StatusCode::OK, None).await
+}
+
+async fn page(
+    site: &Site,
+    visitor: &Visitor,
+    account: &Account,
+    status: StatusCode,
+    problem: Option<String>,
+) -> Answer {
+    let files = uploads::list(&site.database, &Scope::of(account)).await?;
+    let page = FilesPage {
+        frame: Frame::of(visitor),
+        party: account.party_name.clone(),
+        problem,
+        files: files.into_iter().map(ShownFile::from).collect(),
+    };
+    Ok(reply::page(status, &page))
+}
+
+/// The file and its entry in the audit log are one change; where the session ended meanwhile, nothing remains of it.
+pub(crate) async fn receive(
+    State(site): State<Arc<Site>>,
+    Extension(visitor): Extension<Visitor>,
+    Extension(account): Extension<Account>,
+    request: Request,
+) -> Answer {
+    let Some(mut parts) = Parts::of(request) else { return Ok(guard::stale(&visitor)) };
+    let refusal = match brought(&site.uploads, &mut parts, &visitor, &account).await {
+        Ok(Brought { file, name, next }) => {
+            let (id, object) = (file.id.clone(), format!("{} {}", file.id, file.sha256));
+            let mut change = site.change_of(&visitor).await?;
+            match file.keep(&mut change, &name, visitor.now).await {
+                Ok(()) => {
+                    let entry = entry(&visitor, &account.party, "file.upload", &object, "kept");
+                    change.record(&entry).await?;
+                    change.commit().await?;
+                    let joint = if next.contains('?') { '&' } else { '?' };
+                    return Ok(Redirect::to(&format!("{next}{joint}file={id}")).into_response());
+                }
+                Err(error) => Refusal::File(error),
+            }
+        }
+        Err(refusal) => refusal,
+    };
+    let error = match refusal {
+        Refusal::Stale => return Ok(guard::stale(&visitor)),
+        Refusal::Broken(broken) => {
+            tracing::debug!(%broken, "an upload");
+            return page(&site, &visitor, &account, StatusCode::BAD_REQUEST, Some(sentence(&broken))).await;
+        }
+        Refusal::File(error) => error,
+    };
+    // A browser shows an answer once it has sent the whole form.
+    while let Ok(Some(_)) = parts.piece().await {}
+    let status = match &error {
+        UploadError::TooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
+        UploadError::Disk => StatusCode::INSUFFICIENT_STORAGE,
+        UploadError::Folder(_) | UploadError::Database(_) | UploadError::Random(_) => {
+            tracing::error!(%error, "a file could not be kept");
+            StatusCode::SERVICE_UNAVAILABLE
+        }
+        _ => StatusCode::UNPROCESSABLE_ENTITY,
+    };
+    let problem = match status {
+        StatusCode::SERVICE_UNAVAILABLE => "Something failed here, and nothing was kept.".to_owned(),
+        _ => sentence(&error),
+    };
+    page(&site, &visitor, &account, status, Some(problem)).await
+}
+
+fn sentence(error: &dyn std::error::Error) -> String {
+    format!("The file was not taken: {error}.")
+}
+
+/// Reads the form: its token before all else, so that nothing of another site's form gets to the disk.
+async fn brought(
+    uploads: &Uploads,
+    parts: &mut Parts,
+    visitor: &Visitor,
+    account: &Account,
+) -> Result<Brought, Refusal> {
+    let first = parts.next().await?;
+    if first.is_none_or(|head| head.name != guard::FORM_TOKEN || head.file.is_some()) {
+        return Err(Refusal::Stale);
+    }
+    if !secret::equal(&parts.text(FIELD).await?, &visitor.form_token) {
+        return Err(Refusal::Stale);
+    }
+    let mut next = "/files".to_owned();
+    while let Some(head) = parts.next().await? {
+        match (head.name.as_str(), head.file) {
+            ("next", None) => next = forms::next(&parts.text(FIELD).await?).to_owned(),
+            ("file", Some(name)) => {
+                let mut incoming = uploads.begin(&account.party, &account.id).await?;
+                while let Some(piece) = parts.piece().await? {
+                    incoming.write(piece).await?;
+                }
+                let file = incoming.finish().await?;
+                if parts.next().await?.is_some() {
+                    return Err(Refusal::Stale);
+                }
+                return Ok(Brought { file, name: forms::file_name(&name), next });
+            }
+            _ => return Err(Refusal::Stale),
+        }
+    }
+    Err(Refusal::Stale)
+}
+
+/// As an attachment: no browser opens it here, whatever it holds.
+pub(crate) async fn download(
+    State(site): State<Arc<Site>>,
+    Extension(account): Extension<Account>,
+    Path(file): Path<String>,
+) -> Answer {
+    let Some(stored) = uploads::find(&site.database, &Scope::of(&account), &file).await? else {
+        return Ok(reply::not_there().await);
+    };
+    let content = match site.uploads.open(&stored).await {
+        Ok(content) => content,
+        Err(error) => {
+            tracing::error!(%error, file = stored.id, "a file cannot be read");
+            return Ok(StatusCode::SERVICE_UNAVAILABLE.into_response());
+        }
+    };
+    let name = utf8_percent_encode(&stored.name, NON_ALPHANUMERIC);
+    let disposition = HeaderValue::try_from(format!("attachment; filename*=UTF-8''{name}"));
+    let mut response = Body::from_stream(ReaderStream::new(content)).into_response();
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(stored.kind.media_type()));
+    headers.insert(header::CONTENT_LENGTH, HeaderValue::from(stored.bytes));
+    headers
+        .insert(header::CONTENT_DISPOSITION, disposition.unwrap_or(HeaderValue::from_static("attachment")));
+    Ok(reply::attached(response))
+}
+
+pub(crate) async fn remove(
+    State(site): State<Arc<Site>>,
+    Extension(visitor): Extension<Visitor>,
+    Extension(account): Extension<Account>,
+    Path(file): Path<String>,
+    Sent(Nothing {}): Sent<Nothing>,
+) -> Answer {
+    let mut change = site.change_of(&visitor).await?;
+    let Some(stored) = uploads::remove(&mut change, &Scope::of(&account), &file).await? else {
+        return Ok(reply::not_there().await);
+    };
+    let object = format!("{} {}", stored.id, stored.sha256);
+    change.record(&entry(&visitor, &account.party, "file.remove", &object, "removed")).await?;
+    change.commit().await?;
+    site.uploads.forget(&stored);
+    Ok(Redirect::to("/files").into_response())
+}
+
+/// Clears what nothing refers to, for as long as it is polled.
+pub(crate) async fn sweep(uploads: &Uploads) {
+    loop {
+        if let Err(error) = uploads.sweep(SystemTime::now()).await {
+            tracing::warn!(%error, "the folder of files could not be looked through; it is tried again");
+        }
+        sleep(limits::SWEEP_EVERY).await;
+    }
+}
