@@ -5,6 +5,7 @@ use std::{io, net::SocketAddr, path::PathBuf, sync::Arc};
 use accounts::{BaseUrl, Database};
 use axum::{Router, extract::ConnectInfo};
 use desk::Organisations;
+use dossiers::{index, outbox};
 use hyper::server::conn::http1;
 use hyper_util::{
     rt::{TokioIo, TokioTimer},
@@ -83,6 +84,9 @@ impl Server {
         let router = web::router(self.site.clone());
         let (database, posted) = (self.site.database().clone(), self.site.posted().clone());
         let mails = mail::run(database, self.post, posted, self.site.is_demonstration());
+        let (database, organisations) = (self.site.database().clone(), self.site.organisations().clone());
+        let acts = outbox::run(database.clone(), organisations.clone(), self.site.acts().clone());
+        let index = index::run(database, organisations);
         let (stop, stopping) = watch::channel(false);
         let mut connections = JoinSet::new();
         tokio::select! {
@@ -90,6 +94,8 @@ impl Server {
             () = mails => {}
             () = self.anchoring.run() => {}
             () = files::sweep(self.site.uploads()) => {}
+            () = acts => {}
+            () = index => {}
             () = shutdown => {}
         }
         drop(self.listener);

@@ -1,6 +1,8 @@
 //! The pages, and who may see which: one list of routes, one guard before all of them.
 
 mod administration;
+mod application_form;
+mod applications;
 mod demonstration;
 mod entrance;
 pub(crate) mod files;
@@ -51,6 +53,7 @@ pub(crate) struct Site {
     requests: Rates,
     tries: Rates,
     posted: Arc<Notify>,
+    acts: Arc<Notify>,
     is_demonstration: bool,
 }
 
@@ -72,6 +75,7 @@ impl Site {
             requests: Rates::new(crate::limits::REQUESTS),
             tries: Rates::new(crate::limits::TRIES),
             posted: Arc::new(Notify::new()),
+            acts: Arc::new(Notify::new()),
             is_demonstration,
         })
     }
@@ -103,19 +107,30 @@ impl Site {
         &self.uploads
     }
 
+    pub fn organisations(&self) -> &Arc<Organisations> {
+        &self.organisations
+    }
+
+    /// Told when a call of the contract waits.
+    pub fn acts(&self) -> &Arc<Notify> {
+        &self.acts
+    }
+
     /// Told when a mail waits.
     pub fn posted(&self) -> &Arc<Notify> {
         &self.posted
     }
 }
 
-/// Who may see a page. To others than these, the last two are not there; who is not logged in is led to the login.
+/// Who may see a page. To others than these, the last three are not there; who is not logged in is led to the login.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Access {
     Everybody,
     /// Who is logged in, though the passkey that people of organisations need was not shown yet.
     Login,
     Account,
+    /// The people of companies, which apply.
+    Company,
     /// The people of organisations.
     Staff,
     Administrator,
@@ -154,7 +169,7 @@ fn uploaded<T: 'static, H: Handler<T, Arc<Site>>>(path: &'static str, access: Ac
 
 /// Every page there is.
 fn table() -> Vec<Route> {
-    use Access::{Account, Administrator, Everybody, Login, Staff};
+    use Access::{Account, Administrator, Company, Everybody, Login, Staff};
     vec![
         shown("/", Everybody, entrance::front),
         shown("/register", Everybody, entrance::show_registration),
@@ -186,6 +201,21 @@ fn table() -> Vec<Route> {
         shown("/files/{file}", Account, files::download),
         sent("/files/{file}/remove", Account, files::remove),
         shown("/ledger", Staff, ledger::show),
+        shown("/applications", Company, applications::all),
+        sent("/applications", Company, application_form::begin),
+        shown("/applications/new", Company, application_form::show_new),
+        sent("/applications/import", Company, application_form::take_over),
+        sent("/applications/from-certificate", Company, application_form::from_certificate),
+        shown("/applications/{application}", Company, applications::one),
+        shown("/applications/{application}/form/{step}", Company, application_form::show),
+        sent("/applications/{application}/form/{step}", Company, application_form::save),
+        shown("/applications/{application}/preview", Company, application_form::preview),
+        sent("/applications/{application}/submit", Company, applications::submit),
+        sent("/applications/{application}/withdraw", Company, applications::withdraw),
+        sent("/applications/{application}/discard", Company, applications::discard),
+        shown("/applications/{application}/dossier", Company, applications::dossier),
+        shown("/certificates", Company, applications::certificates),
+        shown("/certificates/{certificate}/qr.svg", Company, applications::qr),
         shown("/admin/people", Administrator, administration::people),
         sent("/admin/people/{person}", Administrator, administration::change),
         sent("/admin/invitations", Administrator, administration::invite),

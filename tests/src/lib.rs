@@ -12,6 +12,7 @@ pub mod follower;
 pub mod hostile;
 pub mod service;
 pub mod source;
+pub mod visitor;
 
 use std::{
     fmt::Debug,
@@ -194,6 +195,19 @@ impl Network {
     /// Where the operator asks for metrics, as the greeting says it; read once.
     pub fn operations(&mut self) -> String {
         operations_address(&mut self.output)
+    }
+
+    /// The link by which a person of the demonstration comes into the portal, as the greeting says it; read once, and from one
+    /// after the other.
+    pub fn entrance(&mut self, part: &str) -> String {
+        let mut line = String::new();
+        loop {
+            line.clear();
+            assert!(self.output.read_line(&mut line).unwrap() > 0, "the network has no portal");
+            if let Some(link) = line.trim().strip_prefix(part) {
+                return link.trim().to_owned();
+            }
+        }
     }
 
     pub fn directory(&self) -> &Path {

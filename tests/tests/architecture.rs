@@ -156,7 +156,7 @@ fn a_client_links_no_node() {
 #[test]
 fn a_portal_links_no_node() {
     none_reaches(
-        &["accounts", "desk", "enrolment", "portal", "uploads"],
+        &["accounts", "desk", "dossiers", "enrolment", "portal", "uploads"],
         &["endorsement", "follower", "ledger", "node", "ordering", "rocksdb", "validation", "verifier"],
     );
     none_reaches(&["accounts", "uploads"], &["axum", "hyper", "lettre", "peer-client", "portal"]);

@@ -28,6 +28,7 @@ const MIGRATIONS: &[[&str; 3]] = &[
         "",
     ],
     [include_str!("../migrations/0004-ledger-keys.sql"), "", ""],
+    [include_str!("../migrations/0005-dossiers.sql"), "", ""],
 ];
 
 /// Why a database cannot be used.

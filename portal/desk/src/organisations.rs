@@ -76,6 +76,7 @@ pub struct Organisations {
     applicants: Option<String>,
     genesis: String,
     channel: String,
+    verifier: Option<String>,
 }
 
 impl Organisations {
@@ -109,7 +110,13 @@ impl Organisations {
         {
             return Err(SetupError::Applicants(msp_id.clone()));
         }
-        Ok(Self { members, applicants, genesis: profile.genesis.clone(), channel: profile.channel.clone() })
+        Ok(Self {
+            members,
+            applicants,
+            genesis: profile.genesis.clone(),
+            channel: profile.channel.clone(),
+            verifier: profile.verifier.clone(),
+        })
     }
 
     pub fn is_empty(&self) -> bool {
@@ -136,6 +143,11 @@ impl Organisations {
 
     pub fn channel(&self) -> &str {
         &self.channel
+    }
+
+    /// The public address of the verifier, where the profile names it.
+    pub fn verifier(&self) -> Option<&str> {
+        self.verifier.as_deref()
     }
 }
 

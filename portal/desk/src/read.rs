@@ -3,13 +3,16 @@
 use std::time::Duration;
 
 use certificate::Code;
-use peer_client::certificate::{CallError, Contract, Query};
+use peer_client::{
+    EventStream, StartAt,
+    certificate::{CallError, Contract, Query},
+};
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::Value;
 use tokio::time::timeout;
 
 use crate::{
-    Accreditation, Application, ApplicationSummary, Certificate, CertificateSummary, Laboratory,
+    Accreditation, Application, ApplicationSummary, Body, Certificate, CertificateSummary, Laboratory,
     Organisation, Scheme,
 };
 
@@ -88,6 +91,21 @@ impl Organisation {
         let contract = self.existing(body).await?;
         let Listed { certificates, bookmark } = ask(contract.certificate_list(wanted)).await?;
         Ok(Page { found: certificates, bookmark })
+    }
+
+    /// The block in which a transaction is.
+    pub async fn block_of(&self, transaction: &str) -> Result<u64, Away> {
+        let gateway = self.gateway().await?;
+        let commit = gateway.commit(self.channel(), transaction).map_err(CallError::from)?;
+        let status = timeout(ANSWER, commit.status()).await.map_err(|_| Away::TimedOut)?;
+        Ok(status.map_err(CallError::from)?.block_number)
+    }
+
+    /// The events of a body's chaincode from here on.
+    pub async fn events(&self, body: &Body, start: StartAt) -> Result<EventStream, Away> {
+        let gateway = self.gateway().await?;
+        let events = timeout(ANSWER, gateway.chaincode_events(self.channel(), &body.chaincode, start));
+        Ok(events.await.map_err(|_| Away::TimedOut)?.map_err(CallError::from)?)
     }
 
     pub async fn schemes(&self) -> Result<Vec<Scheme>, Away> {

@@ -3,16 +3,12 @@
 use axum::{
     Form,
     extract::{FromRequest, Request},
-    http::StatusCode,
     response::Response,
 };
 use lettre::Address;
 use serde::{Deserialize, de::DeserializeOwned};
 
-use super::{
-    pages::{self, Frame},
-    reply,
-};
+use super::reply;
 use crate::limits;
 
 /// A form's fields. A field that the form does not have (`role`, `is_admin`) refuses the whole.
@@ -26,8 +22,7 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Sent<T> {
             Ok(Form(fields)) => Ok(Self(fields)),
             Err(error) => {
                 tracing::debug!(%error, "a form that is none of ours");
-                let text = "These are not the fields of the form. Go back and load the page again.";
-                Err(reply::page(StatusCode::BAD_REQUEST, &pages::message(Frame::plain(), "Not sent", text)))
+                Err(reply::other_fields())
             }
         }
     }
@@ -100,6 +95,29 @@ pub(crate) struct EndedSession {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Nothing {}
+
+/// The fields of a form whose names its handler knows.
+#[derive(Deserialize)]
+#[serde(transparent)]
+pub(crate) struct AnyFields(pub Vec<(String, String)>);
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Imported {
+    pub text: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct FromCertificate {
+    pub certificate: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Reason {
+    pub reason: String,
+}
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -7,7 +7,7 @@ use axum::{
     Extension,
     body::Body,
     extract::{ConnectInfo, Request, State},
-    http::{HeaderMap, HeaderValue, Method, StatusCode, header},
+    http::{HeaderMap, HeaderValue, Method, StatusCode, header, request::Parts},
     middleware::Next,
     response::{IntoResponse, Redirect, Response},
 };
@@ -17,7 +17,7 @@ use url::form_urlencoded;
 
 use super::{
     Access, Site, demonstration,
-    pages::{self, Frame},
+    pages::{self, Frame, KeptPage},
     rates::Rate,
     reply,
     visitor::{self, Cookies, Visitor},
@@ -115,13 +115,15 @@ async fn answer(
     next: Next,
 ) -> Response {
     match (access, &visitor.account) {
-        (Access::Login | Access::Account | Access::Staff | Access::Administrator, None) => {
-            return to_page("/login", &request);
-        }
+        (Access::Everybody, _) => {}
+        (_, None) => return log_in_first(site, &visitor, request).await,
         (Access::Administrator, Some(account)) if !account.is_administrator() => {
             return reply::not_there().await.into_response();
         }
         (Access::Staff, Some(account)) if !account.is_staff() => {
+            return reply::not_there().await.into_response();
+        }
+        (Access::Company, Some(account)) if account.is_staff() => {
             return reply::not_there().await.into_response();
         }
         (Access::Account | Access::Staff | Access::Administrator, Some(_)) if visitor.lacks_passkey() => {
@@ -155,32 +157,62 @@ fn to_page(first: &str, request: &Request) -> Response {
     }
 }
 
+/// To the login, and back. What was typed into a long form is kept: the login may have ended over it.
+async fn log_in_first(site: &Site, visitor: &Visitor, request: Request) -> Response {
+    let back = to_page("/login", &request);
+    if *request.method() == Method::GET || !is_long(&request) || is_of_other_site(request.headers(), site) {
+        return back;
+    }
+    let path = request.uri().path().to_owned();
+    match read_form(visitor, request).await {
+        Ok((_, _, fields)) if fields.is_empty() => back,
+        Ok((_, _, fields)) => kept(visitor, path, fields, true),
+        Err(refusal) => refusal,
+    }
+}
+
+/// Whether it takes a while to fill in the form.
+fn is_long(request: &Request) -> bool {
+    request.uri().path().starts_with("/applications")
+}
+
+type Fields = Vec<(String, String)>;
+
+/// A form's token or tokens, and its other fields.
+async fn read_form(visitor: &Visitor, request: Request) -> Result<(Parts, Fields, Fields), Response> {
+    let (parts, body) = request.into_parts();
+    let body = Limited::new(body, limits::FORM_BYTES).collect().await.map_err(|_| too_large(visitor))?;
+    let body = body.to_bytes();
+    let pairs = form_urlencoded::parse(&body).map(|(name, value)| (name.into_owned(), value.into_owned()));
+    let (tokens, fields) = pairs.partition(|(name, _)| name == FORM_TOKEN);
+    Ok((parts, tokens, fields))
+}
+
 /// The request, without its form token, where the form was loaded from here by this browser.
 async fn own_form(site: &Site, visitor: &Visitor, request: Request) -> Result<Request, Response> {
-    let (parts, body) = request.into_parts();
-    if is_of_other_site(&parts.headers, site) {
+    if is_of_other_site(request.headers(), site) {
         return Err(stale(visitor));
     }
-    let body =
-        Limited::new(body, limits::FORM_BYTES).collect().await.map_err(|_| too_large(visitor))?.to_bytes();
-    let mut fields = form_urlencoded::Serializer::new(String::new());
-    let mut tokens = Vec::new();
-    for (name, value) in form_urlencoded::parse(&body) {
-        if name == FORM_TOKEN {
-            tokens.push(value.into_owned());
-        } else {
-            fields.append_pair(&name, &value);
-        }
-    }
+    let is_long = is_long(&request);
+    let (parts, tokens, fields) = read_form(visitor, request).await?;
     match tokens.as_slice() {
-        [token] if secret::equal(token, &visitor.form_token) => {
-            let fields = fields.finish();
+        [(_, token)] if secret::equal(token, &visitor.form_token) => {
+            let fields = form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
             let mut request = Request::from_parts(parts, Body::from(fields.clone()));
             request.headers_mut().insert(header::CONTENT_LENGTH, HeaderValue::from(fields.len()));
             Ok(request)
         }
+        [_] if is_long && !fields.is_empty() => {
+            Err(kept(visitor, parts.uri.path().to_owned(), fields, visitor.account.is_none()))
+        }
         _ => Err(stale(visitor)),
     }
+}
+
+/// Shows what was typed, to be sent once more: nothing is done with it before.
+fn kept(visitor: &Visitor, path: String, fields: Fields, lacks_login: bool) -> Response {
+    let page = KeptPage { frame: Frame::of(visitor), path, fields, lacks_login };
+    reply::page(StatusCode::FORBIDDEN, &page)
 }
 
 /// What a browser itself says of where a form comes from.

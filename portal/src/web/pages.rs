@@ -8,7 +8,8 @@ use accounts::{
     store::{KeptMail, Session},
 };
 use askama::Template;
-use time::{OffsetDateTime, macros::format_description};
+use dossiers::store::{Act, Indexed};
+use time::{OffsetDateTime, format_description::well_known::Rfc3339, macros::format_description};
 use uploads::Stored;
 
 use super::visitor::Visitor;
@@ -25,6 +26,7 @@ pub(crate) struct Who {
     pub name: String,
     pub is_administrator: bool,
     pub is_staff: bool,
+    pub is_of_company: bool,
 }
 
 impl Frame {
@@ -33,6 +35,7 @@ impl Frame {
             name: account.name.clone(),
             is_administrator: account.is_administrator() && !visitor.lacks_passkey(),
             is_staff: account.is_staff() && !visitor.lacks_passkey(),
+            is_of_company: !account.is_staff(),
         };
         Self { who: visitor.account.as_ref().map(who), form_token: visitor.form_token.clone() }
     }
@@ -261,6 +264,205 @@ fn with_addresses(text: &str, people: &[Person]) -> String {
         words.push(person.map_or(word, |person| &person.email));
     }
     words.join(" ")
+}
+
+/// A company's applications.
+#[derive(Template)]
+#[template(path = "applications.html")]
+pub(crate) struct ApplicationsPage {
+    pub frame: Frame,
+    pub party: String,
+    pub has_ledger: bool,
+    pub applications: Vec<ShownApplication>,
+}
+
+/// An application, what happens next with it, and who has it.
+pub(crate) struct ShownApplication {
+    pub id: String,
+    pub title: String,
+    pub state: String,
+    pub next: String,
+    pub who: String,
+    pub changed: String,
+    /// What the body wants to know.
+    pub question: Option<String>,
+}
+
+#[derive(Template)]
+#[template(path = "application.html")]
+pub(crate) struct ApplicationPage {
+    pub frame: Frame,
+    pub shown: ShownApplication,
+    pub notice: Option<String>,
+    /// Why the ledger gave no answer.
+    pub away: Option<String>,
+    pub is_draft: bool,
+    pub is_editable: bool,
+    pub may_withdraw: bool,
+    /// Rules that are broken.
+    pub faults: usize,
+    /// The steps of the form: name, title, and whether each was saved.
+    pub form: Vec<(&'static str, &'static str, bool)>,
+    pub acts: Vec<ShownAct>,
+    pub certificate: Option<String>,
+    pub was_handed_in: bool,
+    pub steps: Vec<ShownStep>,
+}
+
+/// A call of the contract, from the outbox to the ledger.
+pub(crate) struct ShownAct {
+    pub what: &'static str,
+    pub state: String,
+    pub since: String,
+    pub tries: i64,
+    pub said: String,
+    pub transaction: Option<(String, Option<i64>)>,
+}
+
+impl From<Act> for ShownAct {
+    fn from(act: Act) -> Self {
+        let Act { step, state, created_at, tries, said, transaction_id, block } = act;
+        let what = match step.as_str() {
+            "submit" => "Submit the application",
+            "complete" => "Hand in what was asked for",
+            _ => "Withdraw the application",
+        };
+        let transaction = transaction_id.map(|id| (id, block));
+        Self { what, state, since: moment(created_at), tries, said, transaction }
+    }
+}
+
+/// A step of an application, as the ledger has it.
+pub(crate) struct ShownStep {
+    pub what: String,
+    pub by: String,
+    pub at: String,
+    pub reason: String,
+    pub detail: String,
+    pub transaction: String,
+}
+
+/// What was typed into a form that has to be sent once more.
+#[derive(Template)]
+#[template(path = "kept.html")]
+pub(crate) struct KeptPage {
+    pub frame: Frame,
+    pub path: String,
+    pub fields: Vec<(String, String)>,
+    pub lacks_login: bool,
+}
+
+#[derive(Template)]
+#[template(path = "new_application.html")]
+pub(crate) struct NewApplicationPage {
+    pub frame: Frame,
+    pub problem: Option<String>,
+    pub typed: String,
+}
+
+/// A page of an application's form.
+#[derive(Template)]
+#[template(path = "step.html")]
+pub(crate) struct StepPage {
+    pub frame: Frame,
+    pub id: String,
+    pub title: &'static str,
+    pub name: &'static str,
+    pub version: i64,
+    pub problem: Option<String>,
+    pub is_saved: bool,
+    pub faults: usize,
+    pub steps: Vec<(&'static str, &'static str)>,
+    pub groups: Vec<ShownGroup>,
+}
+
+pub(crate) struct ShownGroup {
+    pub title: String,
+    pub hint: &'static str,
+    pub fields: Vec<ShownField>,
+}
+
+/// A field of an application, and which rule it breaks.
+pub(crate) struct ShownField {
+    pub name: String,
+    pub label: &'static str,
+    pub hint: &'static str,
+    pub kind: &'static str,
+    pub value: String,
+    /// What can be chosen, with its words; none where it is typed.
+    pub options: Vec<(String, String)>,
+    pub fault: Option<String>,
+}
+
+#[derive(Template)]
+#[template(path = "preview.html")]
+pub(crate) struct PreviewPage {
+    pub frame: Frame,
+    pub id: String,
+    pub title: String,
+    pub is_returned: bool,
+    pub is_demonstration: bool,
+    /// Step and its title, field, rule.
+    pub faults: Vec<(&'static str, &'static str, &'static str, String)>,
+    pub groups: Vec<(String, Vec<(&'static str, String)>)>,
+}
+
+#[derive(Template)]
+#[template(path = "certificates.html")]
+pub(crate) struct CertificatesPage {
+    pub frame: Frame,
+    pub away: Option<String>,
+    pub certificates: Vec<ShownCertificate>,
+}
+
+pub(crate) struct ShownCertificate {
+    pub code: String,
+    pub title: String,
+    pub application: String,
+    pub public: Option<String>,
+    /// `valid`, `notValid`, or empty where the ledger did not say.
+    pub result: String,
+    pub reason: String,
+    pub until: String,
+    pub surveillance: String,
+}
+
+/// Where the public reads about a certificate.
+pub(crate) fn public_page(verifier: &str, code: &str) -> String {
+    format!("{}/c/{code}", verifier.trim_end_matches('/'))
+}
+
+impl ShownCertificate {
+    pub fn of(known: &Indexed, code: &str, verifier: Option<&str>) -> Self {
+        Self {
+            code: code.to_owned(),
+            title: known.title.clone(),
+            application: known.id.clone(),
+            public: verifier.map(|verifier| public_page(verifier, code)),
+            result: String::new(),
+            reason: String::new(),
+            until: String::new(),
+            surveillance: String::new(),
+        }
+    }
+
+    /// Takes what the ledger says of it now.
+    pub fn read(&mut self, found: &desk::Certificate) {
+        self.result = found.verdict.result.clone();
+        if let Some(reason) = found.verdict.reasons.first() {
+            let why = reason.why.as_deref().unwrap_or_default();
+            self.reason =
+                format!("{} since {} {why}", reason.cause, moment_of(&reason.since)).trim().to_owned();
+        }
+        self.until = moment_of(&found.valid_until);
+        self.surveillance = found.surveillance_due.as_deref().map(moment_of).unwrap_or_default();
+    }
+}
+
+/// A date-time of the ledger as pages show it.
+pub(crate) fn moment_of(text: &str) -> String {
+    let parsed = OffsetDateTime::parse(text, &Rfc3339);
+    parsed.map_or(text.to_owned(), |time| moment(time.unix_timestamp()))
 }
 
 #[derive(Template)]

@@ -90,6 +90,12 @@ impl IntoResponse for Failed {
     }
 }
 
+/// A form with other fields than its page has.
+pub(crate) fn other_fields() -> Response {
+    let text = "These are not the fields of the form. Go back and load the page again.";
+    page(StatusCode::BAD_REQUEST, &pages::message(Frame::plain(), "Not sent", text))
+}
+
 pub(crate) fn failure(error: &StoreError) -> Response {
     tracing::error!(%error, "a request could not be answered");
     let text = "Something failed here, and nothing was changed. Try again in a moment.";

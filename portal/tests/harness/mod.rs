@@ -18,6 +18,7 @@ use std::{
 
 use accounts::{BaseUrl, Database};
 pub use authenticator::Authenticator;
+use desk::Organisations;
 use portal::{Config, Post, Server};
 use sqlx::AnyPool;
 use tempfile::TempDir;
@@ -78,6 +79,14 @@ impl Portal {
         Self::start(tempfile::tempdir().unwrap(), &url, &url, None, false).await
     }
 
+    /// With a ledger that may not answer.
+    pub async fn before(organisations: Organisations) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("portal.db");
+        let url = format!("sqlite://{}?mode=rwc", path.to_str().unwrap());
+        Self::start_with(folder, path.to_str().unwrap(), &url, None, false, organisations).await
+    }
+
     /// Behind a proxy that answers at `https://portal.example`.
     pub async fn behind_tls() -> Self {
         let folder = tempfile::tempdir().unwrap();
@@ -102,6 +111,17 @@ impl Portal {
         base: Option<BaseUrl>,
         is_demonstration: bool,
     ) -> Self {
+        Self::start_with(folder, location, url, base, is_demonstration, Organisations::default()).await
+    }
+
+    async fn start_with(
+        folder: TempDir,
+        location: &str,
+        url: &str,
+        base: Option<BaseUrl>,
+        is_demonstration: bool,
+        organisations: Organisations,
+    ) -> Self {
         let database = Database::open(location).await.unwrap();
         let post = Post::new("portal@example.com", folder.path().join("mails").to_str().unwrap()).unwrap();
         let listen = "127.0.0.1:0".parse().unwrap();
@@ -110,7 +130,7 @@ impl Portal {
             base,
             database: database.clone(),
             post,
-            organisations: Arc::default(),
+            organisations: Arc::new(organisations),
             files: folder.path().join("files"),
             is_demonstration,
         };

@@ -1,0 +1,20 @@
+//! What companies write for their applications, the way of each to the ledger, and what the ledger says of all of them.
+//!
+//! # What holds here
+//! - The rules of the form are the contract's own code (tests `each_fault_stands_at_a_field`, `the_forms_choices_are_the_contracts`);
+//!   a document survives the form (test `a_subject_survives_the_form`).
+//! - What people of a company read and change goes through [`store::Scope`], which knows one party alone (test
+//!   `a_company_reaches_no_other_companys_applications` of `portal`).
+//! - A call of the contract waits in the outbox until the ledger has it or refuses it, and is done once (test
+//!   `a_portal_that_is_killed_submits_once` of `tests`).
+//! - The index is no more than what the ledger said (test `the_index_is_read_from_the_ledger_again` of `tests`).
+
+pub mod check;
+pub mod form;
+pub mod import;
+pub mod index;
+pub mod outbox;
+pub mod store;
+mod subject;
+
+pub use subject::{Fields, from_subject, tidied, to_subject};

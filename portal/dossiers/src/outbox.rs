@@ -1,0 +1,223 @@
+//! Calls of the contract that wait. Each is made until the ledger has it or refuses it; killed at any moment, the next start goes
+//! on. Before a call is made, the ledger is asked whether it is done: what a killed process did, or what came through after a
+//! timeout, is found there and not done again. The contract itself takes each of these calls once: an application's id was
+//! chosen before it was submitted, and a returned or withdrawn application is not that any more after the call.
+
+use std::{sync::Arc, time::Duration};
+
+use accounts::{
+    Database,
+    audit::{Entry, Transaction},
+    now,
+};
+use certificate::Code;
+use desk::{Away, Organisation, Organisations};
+use peer_client::certificate::{CallError, Committed, Contract};
+use serde_json::Value;
+use tokio::{sync::Notify, time::timeout};
+
+/// Time between looks into the outbox where nobody tells of anything.
+const IDLE: Duration = Duration::from_secs(5);
+/// For one call, up to its commit.
+const CALL: Duration = Duration::from_secs(60);
+/// Seconds until a call is made again, the first time; doubled each time.
+const FIRST_PAUSE: i64 = 2;
+const LONGEST_PAUSE: i64 = 300;
+
+#[derive(Clone, Debug)]
+struct Waiting {
+    id: String,
+    party: String,
+    account: String,
+    application: String,
+    body: String,
+    step: String,
+    argument: String,
+    tries: i64,
+}
+
+/// What came of it.
+enum Outcome {
+    Done {
+        transaction: String,
+        block: Option<u64>,
+    },
+    Refused(String),
+    /// It is made again.
+    Later(String),
+}
+
+/// Makes the calls that wait, for as long as it is polled. `told` is notified of a new one, `done` of every one that ended.
+pub async fn run(database: Database, organisations: Arc<Organisations>, told: Arc<Notify>) {
+    loop {
+        if let Err(error) = work(&database, &organisations).await {
+            tracing::error!(%error, "the calls that wait cannot be read; it is tried again");
+        }
+        let _ = timeout(IDLE, told.notified()).await;
+    }
+}
+
+/// Makes every call that is due, once.
+pub async fn work(database: &Database, organisations: &Organisations) -> Result<(), sqlx::Error> {
+    for waiting in due(database).await? {
+        let outcome = match organisations.applicants() {
+            Some(applicants) => timeout(CALL, make(applicants, &waiting))
+                .await
+                .unwrap_or_else(|_| Outcome::Later("the ledger did not answer in time".to_owned())),
+            None => {
+                Outcome::Later("this portal has no organisation in whose name companies apply".to_owned())
+            }
+        };
+        note(database, &waiting, outcome).await?;
+    }
+    Ok(())
+}
+
+async fn due(database: &Database) -> Result<Vec<Waiting>, sqlx::Error> {
+    type Columns = (String, String, String, String, String, String, String, i64);
+    let select = sqlx::query_as(
+        "SELECT id, party, account, application, body, step, argument, tries FROM calls \
+         WHERE state = 'waiting' AND due_at <= $1 ORDER BY created_at, id LIMIT 50",
+    );
+    let rows: Vec<Columns> = select.bind(now()).fetch_all(database.pool()).await?;
+    let waiting = |(id, party, account, application, body, step, argument, tries)| Waiting {
+        id,
+        party,
+        account,
+        application,
+        body,
+        step,
+        argument,
+        tries,
+    };
+    Ok(rows.into_iter().map(waiting).collect())
+}
+
+async fn make(applicants: &Organisation, waiting: &Waiting) -> Outcome {
+    match attempt(applicants, waiting).await {
+        Ok(outcome) => outcome,
+        Err(Away::Call(CallError::Refused { message, .. })) => {
+            // It may be refused because it is done: by what a killed process sent, say.
+            match done_before(applicants, waiting).await {
+                Ok(Some(transaction)) => done(applicants, transaction).await,
+                Ok(None) => Outcome::Refused(message),
+                Err(away) => Outcome::Later(away.to_string()),
+            }
+        }
+        Err(away) => Outcome::Later(away.to_string()),
+    }
+}
+
+async fn attempt(applicants: &Organisation, waiting: &Waiting) -> Result<Outcome, Away> {
+    if let Some(transaction) = done_before(applicants, waiting).await? {
+        return Ok(done(applicants, transaction).await);
+    }
+    let Some(contract) = applicants.contract(&waiting.body).await? else {
+        return Ok(Outcome::Refused(format!("the ledger knows no certification body {}", waiting.body)));
+    };
+    let Some(call) = call(&contract, waiting) else {
+        return Ok(Outcome::Refused("this is no call of the contract".to_owned()));
+    };
+    let Committed { transaction_id, block, .. } = call.submit_again_on_conflict().await?;
+    Ok(Outcome::Done { transaction: transaction_id, block: Some(block) })
+}
+
+fn call(contract: &Contract, waiting: &Waiting) -> Option<peer_client::certificate::Update> {
+    let application: Code = waiting.application.parse().ok()?;
+    match waiting.step.as_str() {
+        "submit" => {
+            let request: Value = serde_json::from_str(&waiting.argument).ok()?;
+            Some(contract.application_submit(&request))
+        }
+        "complete" => Some(contract.application_complete(application, &waiting.argument)),
+        "withdraw" => Some(contract.application_withdraw(application, &waiting.argument)),
+        _ => None,
+    }
+}
+
+/// The transaction that did it, where the ledger has it.
+async fn done_before(applicants: &Organisation, waiting: &Waiting) -> Result<Option<String>, Away> {
+    let Ok(id) = waiting.application.parse::<Code>() else { return Ok(None) };
+    let Some(application) = applicants.application(&waiting.body, id).await? else { return Ok(None) };
+    if application.applicant != applicants.msp_id {
+        return Ok(None);
+    }
+    let hash = match waiting.step.as_str() {
+        "submit" => serde_json::from_str(&waiting.argument)
+            .ok()
+            .and_then(|request: Value| request.get("dossier").and_then(Value::as_str).map(str::to_owned)),
+        "complete" => Some(waiting.argument.clone()),
+        _ => None,
+    };
+    let is_it = |step: &&desk::Step| step.step == waiting.step && step.dossier == hash;
+    Ok(application.steps.iter().rev().find(is_it).map(|step| step.event.transaction_id.clone()))
+}
+
+/// In which block a transaction is, is only told besides: where that is not answered, it is done all the same.
+async fn done(applicants: &Organisation, transaction: String) -> Outcome {
+    let block = applicants.block_of(&transaction).await.ok();
+    Outcome::Done { transaction, block }
+}
+
+async fn note(database: &Database, waiting: &Waiting, outcome: Outcome) -> Result<(), sqlx::Error> {
+    match outcome {
+        Outcome::Later(said) => {
+            tracing::warn!(application = waiting.application, step = waiting.step, said, "a call waits");
+            let doubled = FIRST_PAUSE.checked_shl(u32::try_from(waiting.tries).unwrap_or(0).min(20));
+            let pause = doubled.unwrap_or(LONGEST_PAUSE).clamp(FIRST_PAUSE, LONGEST_PAUSE);
+            sqlx::query("UPDATE calls SET tries = tries + 1, due_at = $1, said = $2 WHERE id = $3 AND state = 'waiting'")
+                .bind(now().saturating_add(pause))
+                .bind(said)
+                .bind(&waiting.id)
+                .execute(database.pool())
+                .await?;
+        }
+        Outcome::Refused(said) => end(database, waiting, "refused", &said, None).await?,
+        Outcome::Done { transaction, block } => {
+            let block = block.and_then(|block| i64::try_from(block).ok());
+            end(database, waiting, "done", "", Some((transaction, block))).await?;
+        }
+    }
+    Ok(())
+}
+
+/// Ends a call, with its entry in the audit log; both or neither.
+async fn end(
+    database: &Database,
+    waiting: &Waiting,
+    state: &'static str,
+    said: &str,
+    transaction: Option<(String, Option<i64>)>,
+) -> Result<(), sqlx::Error> {
+    let mut change = database.change().await?;
+    let (id, block) = transaction.clone().unzip();
+    let update = sqlx::query(
+        "UPDATE calls SET state = $1, said = $2, transaction_id = $3, block = $4, ended_at = $5, tries = tries + 1 \
+         WHERE id = $6 AND state = 'waiting'",
+    );
+    let update = update.bind(state).bind(said).bind(id).bind(block.flatten()).bind(now()).bind(&waiting.id);
+    if update.execute(change.connection()).await?.rows_affected() == 0 {
+        return Ok(());
+    }
+    let transaction = transaction.map(|(id, block)| Transaction {
+        id,
+        block: block.unwrap_or_default(),
+        code: "VALID".to_owned(),
+    });
+    let entry = Entry {
+        at: now(),
+        party: waiting.party.clone(),
+        actor: waiting.account.clone(),
+        action: match waiting.step.as_str() {
+            "submit" => "application submitted",
+            "complete" => "application completed",
+            _ => "application withdrawn",
+        },
+        object: waiting.application.clone(),
+        address: String::new(),
+        result: state,
+        transaction,
+    };
+    change.record(&entry).await?;
+    change.commit().await
+}

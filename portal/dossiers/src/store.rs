@@ -1,0 +1,330 @@
+//! Dossiers in the database. What people of a company read and change goes through [`Scope`], which knows one party alone.
+
+use accounts::{Change, Database, people::Account, store::StoreError};
+use certificate::{Code, canonical::to_canonical};
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+
+use crate::subject::{APPLICATION, Fields, tidied, to_subject};
+
+/// What a company writes for one application.
+#[derive(Clone, Debug)]
+pub struct Dossier {
+    /// The application's id on the ledger.
+    pub id: String,
+    pub fields: Fields,
+    saved_steps: String,
+    salt: String,
+    pub version: i64,
+    pub changed_at: i64,
+}
+
+impl Dossier {
+    /// The product, in a line.
+    pub fn title(&self) -> &str {
+        self.fields.get("product.name").map_or("", String::as_str)
+    }
+
+    pub fn is_saved(&self, step: &str) -> bool {
+        self.saved_steps.split(' ').any(|saved| saved == step)
+    }
+
+    /// The fields, of which those of one step are replaced.
+    pub fn with(&self, is_of_step: impl Fn(&str) -> bool, typed: Fields) -> Fields {
+        let others = self.fields.iter().filter(|(name, _)| !is_of_step(name));
+        tidied(others.map(|(name, text)| (name.clone(), text.clone())).chain(typed).collect())
+    }
+
+    /// What is handed in, and its hash as the ledger has it.
+    pub fn edition(&self) -> Result<(String, String), StoreError> {
+        let own = self.fields.iter().filter_map(|(name, text)| Some((name.strip_prefix(APPLICATION)?, text)));
+        let content = json!({
+            "format": "nanotrace dossier 1",
+            "application": self.id,
+            "salt": self.salt,
+            "with": own.collect::<std::collections::BTreeMap<_, _>>(),
+            "credentialSubject": to_subject(&self.fields),
+        });
+        let bytes = to_canonical(&content).map_err(|error| unreadable(&error.to_string()))?;
+        let hash = format!("sha256:{}", hex::encode(Sha256::digest(&bytes)));
+        Ok((String::from_utf8_lossy(&bytes).into_owned(), hash))
+    }
+
+    /// The request of `application:submit`.
+    pub fn request(&self, hash: &str) -> Value {
+        let field = |name: &str| self.fields.get(name).cloned();
+        let mut request = json!({
+            "id": self.id,
+            "body": field("application.body"),
+            "title": self.title(),
+            "schemeId": field("scheme.id"),
+            "schemeVersion": field("scheme.version"),
+            "dossier": hash,
+        });
+        for name in ["replaces", "category"] {
+            if let (Some(value), Some(members)) =
+                (field(&format!("{APPLICATION}{name}")), request.as_object_mut())
+            {
+                members.insert(name.to_owned(), value.into());
+            }
+        }
+        request
+    }
+}
+
+fn unreadable(what: &str) -> StoreError {
+    StoreError::Database(sqlx::Error::Decode(what.into()))
+}
+
+/// A call of the contract, as its page shows it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Act {
+    pub step: String,
+    pub state: String,
+    pub created_at: i64,
+    pub tries: i64,
+    pub said: String,
+    pub transaction_id: Option<String>,
+    pub block: Option<i64>,
+}
+
+/// What the index has of an application.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Indexed {
+    pub id: String,
+    pub body: String,
+    pub applicant: String,
+    pub title: String,
+    pub scheme: String,
+    pub state: String,
+    pub certificate: Option<String>,
+    pub step: String,
+    pub taken_by: String,
+    pub taken_at: String,
+    pub reason: String,
+    pub submitted_at: String,
+}
+
+type IndexedColumns =
+    (String, String, String, String, String, String, Option<String>, String, String, String, String, String);
+
+pub(crate) fn indexed(row: IndexedColumns) -> Indexed {
+    let (
+        id,
+        body,
+        applicant,
+        title,
+        scheme,
+        state,
+        certificate,
+        step,
+        taken_by,
+        taken_at,
+        reason,
+        submitted_at,
+    ) = row;
+    Indexed {
+        id,
+        body,
+        applicant,
+        title,
+        scheme,
+        state,
+        certificate,
+        step,
+        taken_by,
+        taken_at,
+        reason,
+        submitted_at,
+    }
+}
+
+/// How saving ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Saved {
+    Done,
+    /// Somebody saved it since this form was loaded.
+    Stale,
+    /// There is no such dossier in the party.
+    Nothing,
+}
+
+/// The dossiers of one party: each statement here names the party.
+pub struct Scope<'a> {
+    party: &'a str,
+    account: &'a str,
+}
+
+type Columns = (String, String, String, String, i64, i64);
+
+fn dossier((id, fields, saved_steps, salt, version, changed_at): Columns) -> Result<Dossier, sqlx::Error> {
+    let fields = serde_json::from_str(&fields).map_err(|error| sqlx::Error::Decode(error.into()))?;
+    Ok(Dossier { id, fields, saved_steps, salt, version, changed_at })
+}
+
+impl<'a> Scope<'a> {
+    pub fn of(account: &'a Account) -> Self {
+        Self { party: &account.party, account: &account.id }
+    }
+
+    /// Every dossier, the newest first, each with what the ledger is known to say of it and the call that is under way or was
+    /// refused last.
+    pub async fn all(&self, database: &Database) -> Result<Vec<(Dossier, Option<Indexed>)>, sqlx::Error> {
+        let select = sqlx::query_as(
+            "SELECT id, fields, saved_steps, salt, version, changed_at FROM dossiers WHERE party = $1 \
+             ORDER BY changed_at DESC, id LIMIT 500",
+        );
+        let rows: Vec<Columns> = select.bind(self.party).fetch_all(database.pool()).await?;
+        let select = sqlx::query_as(
+            "SELECT applications.id, body, applicant, title, scheme, state, certificate, step, taken_by, taken_at, \
+             reason, submitted_at FROM applications JOIN dossiers ON dossiers.id = applications.id WHERE party = $1",
+        );
+        let known: Vec<IndexedColumns> = select.bind(self.party).fetch_all(database.pool()).await?;
+        let known: Vec<Indexed> = known.into_iter().map(indexed).collect();
+        let with = |row: Columns| {
+            let dossier = dossier(row)?;
+            let found = known.iter().find(|it| it.id == dossier.id).cloned();
+            Ok((dossier, found))
+        };
+        rows.into_iter().map(with).collect()
+    }
+
+    pub async fn one(&self, database: &Database, id: &str) -> Result<Option<Dossier>, sqlx::Error> {
+        let select = sqlx::query_as(
+            "SELECT id, fields, saved_steps, salt, version, changed_at FROM dossiers WHERE id = $1 AND party = $2",
+        );
+        let found: Option<Columns> = select.bind(id).bind(self.party).fetch_optional(database.pool()).await?;
+        found.map(dossier).transpose()
+    }
+
+    /// The calls for one of its applications, the newest first.
+    pub async fn acts(&self, database: &Database, id: &str) -> Result<Vec<Act>, sqlx::Error> {
+        type Columns = (String, String, i64, i64, String, Option<String>, Option<i64>);
+        let select = sqlx::query_as(
+            "SELECT step, state, created_at, tries, said, transaction_id, block FROM calls \
+             WHERE application = $1 AND party = $2 ORDER BY created_at DESC, id LIMIT 50",
+        );
+        let rows: Vec<Columns> = select.bind(id).bind(self.party).fetch_all(database.pool()).await?;
+        let act = |(step, state, created_at, tries, said, transaction_id, block)| Act {
+            step,
+            state,
+            created_at,
+            tries,
+            said,
+            transaction_id,
+            block,
+        };
+        Ok(rows.into_iter().map(act).collect())
+    }
+
+    /// What was handed in last: its content and hash.
+    pub async fn edition(
+        &self,
+        database: &Database,
+        id: &str,
+    ) -> Result<Option<(String, String)>, sqlx::Error> {
+        let select = sqlx::query_as(
+            "SELECT content, hash FROM editions JOIN dossiers ON dossiers.id = dossier \
+             WHERE dossier = $1 AND party = $2 ORDER BY number DESC LIMIT 1",
+        );
+        select.bind(id).bind(self.party).fetch_optional(database.pool()).await
+    }
+
+    /// Begins a draft and returns its id, that of the application it may become.
+    pub async fn create(&self, change: &mut Change, fields: &Fields, now: i64) -> Result<String, StoreError> {
+        let mut random = [0; 16];
+        getrandom::fill(&mut random)?;
+        let id = Code::from_random(random).to_string();
+        sqlx::query(
+            "INSERT INTO dossiers (id, party, fields, saved_steps, salt, version, created_at, changed_at) \
+             VALUES ($1, $2, $3, '', $4, 1, $5, $5)",
+        )
+        .bind(&id)
+        .bind(self.party)
+        .bind(text_of(fields))
+        .bind(accounts::secret::random_id()?)
+        .bind(now)
+        .execute(change.connection())
+        .await?;
+        Ok(id)
+    }
+
+    /// Saves what was typed at a step, unless something else was saved since `dossier` was read.
+    pub async fn save(
+        &self,
+        change: &mut Change,
+        dossier: &Dossier,
+        fields: &Fields,
+        step: &str,
+        now: i64,
+    ) -> Result<Saved, sqlx::Error> {
+        let mut steps: Vec<&str> = dossier.saved_steps.split(' ').filter(|it| !it.is_empty()).collect();
+        if !step.is_empty() && !steps.contains(&step) {
+            steps.push(step);
+        }
+        let update = sqlx::query(
+            "UPDATE dossiers SET fields = $1, saved_steps = $2, version = version + 1, changed_at = $3 \
+             WHERE id = $4 AND party = $5 AND version = $6",
+        );
+        let update = update.bind(text_of(fields)).bind(steps.join(" ")).bind(now);
+        let update = update.bind(&dossier.id).bind(self.party).bind(dossier.version);
+        if update.execute(change.connection()).await?.rows_affected() == 1 {
+            return Ok(Saved::Done);
+        }
+        let select = sqlx::query("SELECT id FROM dossiers WHERE id = $1 AND party = $2");
+        let found = select.bind(&dossier.id).bind(self.party).fetch_optional(change.connection()).await?;
+        Ok(if found.is_some() { Saved::Stale } else { Saved::Nothing })
+    }
+
+    /// Removes a draft that was never handed in; whether there was one.
+    pub async fn discard(&self, change: &mut Change, id: &str) -> Result<bool, sqlx::Error> {
+        let delete = sqlx::query(
+            "DELETE FROM dossiers WHERE id = $1 AND party = $2 AND id NOT IN (SELECT application FROM calls)",
+        );
+        Ok(delete.bind(id).bind(self.party).execute(change.connection()).await?.rows_affected() == 1)
+    }
+
+    /// Puts a call of the contract into the outbox. False where one waits already: it is not done twice.
+    pub async fn act(&self, change: &mut Change, new: &NewAct<'_>, now: i64) -> Result<bool, StoreError> {
+        let insert = sqlx::query(
+            "INSERT INTO calls (id, party, account, application, body, step, argument, state, created_at, tries, due_at, said) \
+             SELECT $1, party, $2, id, $3, $4, $5, 'waiting', $6, 0, $6, '' FROM dossiers WHERE id = $7 AND party = $8 \
+             AND id NOT IN (SELECT application FROM calls WHERE state = 'waiting')",
+        );
+        let insert = insert.bind(accounts::secret::random_id()?).bind(self.account).bind(new.body);
+        let insert =
+            insert.bind(new.step).bind(new.argument).bind(now).bind(new.application).bind(self.party);
+        Ok(insert.execute(change.connection()).await?.rows_affected() == 1)
+    }
+
+    /// Keeps what is handed in, as it is hashed.
+    pub async fn keep(
+        &self,
+        change: &mut Change,
+        id: &str,
+        content: &str,
+        hash: &str,
+        now: i64,
+    ) -> Result<(), sqlx::Error> {
+        let insert = sqlx::query(
+            "INSERT INTO editions (dossier, number, hash, content, at) \
+             SELECT id, (SELECT count(*) + 1 FROM editions WHERE dossier = $1), $2, $3, $4 \
+             FROM dossiers WHERE id = $1 AND party = $5",
+        );
+        let insert = insert.bind(id).bind(hash).bind(content).bind(now).bind(self.party);
+        insert.execute(change.connection()).await?;
+        Ok(())
+    }
+}
+
+/// A call of the contract that is to be made.
+pub struct NewAct<'a> {
+    pub application: &'a str,
+    pub body: &'a str,
+    pub step: &'a str,
+    pub argument: &'a str,
+}
+
+fn text_of(fields: &Fields) -> String {
+    json!(fields).to_string()
+}

@@ -1,0 +1,399 @@
+//! The form of an application, page by page. Whatever is sent is saved, also where it breaks rules; each is shown at its field.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use accounts::people::Account;
+use axum::{
+    Extension,
+    extract::{Path, Query, State},
+    http::StatusCode,
+    response::{IntoResponse, Redirect},
+};
+use certificate::{Code, document::LedgerBinding};
+use dossiers::{
+    Fields,
+    check::{self, Fault},
+    form::{self, FieldOf, Group, Kind, ROWS, STEPS, StepOf},
+    from_subject, import,
+    store::{Dossier, Saved, Scope},
+};
+use serde::Deserialize;
+
+use super::{
+    Site,
+    applications::{Stage, editable},
+    entrance::{Answer, entry},
+    forms::{AnyFields, FromCertificate, Imported, Nothing, Sent},
+    pages::{self, Frame, NewApplicationPage, PreviewPage, ShownField, ShownGroup, StepPage},
+    reply,
+    visitor::Visitor,
+};
+
+/// What of the ledger the form offers to choose from; empty where it does not answer.
+#[derive(Default)]
+struct Offered {
+    bodies: Vec<String>,
+    schemes: Vec<desk::Scheme>,
+}
+
+impl Offered {
+    async fn read(site: &Site) -> Self {
+        let Some(reader) = site.organisations.applicants() else { return Self::default() };
+        let bodies = reader.bodies().await.unwrap_or_default();
+        let bodies = bodies.iter().map(|body| body.msp_id.clone()).collect();
+        Self { bodies, schemes: reader.schemes().await.unwrap_or_default() }
+    }
+
+    /// What can be chosen for a field; none where it is typed.
+    fn options(&self, field: &str) -> Vec<(String, String)> {
+        let same = |text: &String| (text.clone(), text.clone());
+        let mut options = match field {
+            "application.body" => self.bodies.iter().map(same).collect(),
+            "scheme.id" => self
+                .schemes
+                .iter()
+                .map(|scheme| (scheme.id.clone(), format!("{} ({})", scheme.title, scheme.id)))
+                .collect(),
+            "scheme.version" => self.schemes.iter().map(|scheme| same(&scheme.version)).collect::<Vec<_>>(),
+            _ => Vec::new(),
+        };
+        options.dedup_by(|one, other| one.0 == other.0);
+        options
+    }
+}
+
+/// Every rule that an application breaks.
+pub(super) fn faults_of(site: &Site, dossier: &Dossier) -> Vec<Fault> {
+    let organisations = &site.organisations;
+    // Without a ledger the rules are judged against a name in its form.
+    let genesis = match organisations.genesis() {
+        "" => format!("sha256:{}", "0".repeat(64)),
+        genesis => genesis.to_owned(),
+    };
+    let channel = if organisations.channel().is_empty() { "none" } else { organisations.channel() };
+    let ledger = LedgerBinding { channel: channel.to_owned(), genesis };
+    let context = check::Context { ledger, now: accounts::now(), is_demonstration: site.is_demonstration };
+    check::faults(&dossier.fields, &context)
+}
+
+pub(crate) async fn show_new(
+    State(site): State<Arc<Site>>,
+    Extension(visitor): Extension<Visitor>,
+) -> Answer {
+    new_page(&site, &visitor, None, "")
+}
+
+fn new_page(_site: &Site, visitor: &Visitor, problem: Option<String>, typed: &str) -> Answer {
+    let status = if problem.is_some() { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK };
+    let page = NewApplicationPage { frame: Frame::of(visitor), problem, typed: typed.to_owned() };
+    Ok(reply::page(status, &page))
+}
+
+pub(crate) async fn begin(
+    State(site): State<Arc<Site>>,
+    Extension(visitor): Extension<Visitor>,
+    Extension(account): Extension<Account>,
+    Sent(Nothing {}): Sent<Nothing>,
+) -> Answer {
+    create(&site, &visitor, &account, Fields::new(), &[]).await
+}
+
+/// Begins with what a text has: a document, its subject, or a line of a table.
+pub(crate) async fn take_over(
+    State(site): State<Arc<Site>>,
+    Extension(visitor): Extension<Visitor>,
+    Extension(account): Extension<Account>,
+    Sent(Imported { text }): Sent<Imported>,
+) -> Answer {
+    match import::read(&text) {
+        Ok((fields, left)) => create(&site, &visitor, &account, fields, &left).await,
+        Err(error) => new_page(&site, &visitor, Some(error.to_string()), &text),
+    }
+}
+
+/// Begins with what an earlier certificate says, which is public.
+pub(crate) async fn from_certificate(
+    State(site): State<Arc<Site>>,
+    Extension(visitor): Extension<Visitor>,
+    Extension(account): Extension<Account>,
+    Sent(FromCertificate { certificate }): Sent<FromCertificate>,
+) -> Answer {
+    let refuse = |problem: &str| new_page(&site, &visitor, Some(problem.to_owned()), "");
+    let Ok(code) = certificate.trim().parse::<Code>() else {
+        return refuse("This is no code of a certificate, or it is mistyped.");
+    };
+    let Some(reader) = site.organisations.applicants() else { return refuse("This portal has no ledger.") };
+    let bodies = match reader.bodies().await {
+        Ok(bodies) => bodies,
+        Err(away) => return refuse(&away.to_string()),
+    };
+    for body in bodies.iter() {
+        match reader.certificate(&body.msp_id, code).await {
+            Ok(Some(found)) => {
+                let Some(document) = found.document.as_object() else { continue };
+                let (fields, left) = from_subject(import::subject_of(document));
+                return create(&site, &visitor, &account, fields, &left).await;
+            }
+            Ok(None) => {}
+            Err(away) => return refuse(&away.to_string()),
+        }
+    }
+    refuse("The ledger has no certificate of this code.")
+}
+
+async fn create(
+    site: &Site,
+    visitor: &Visitor,
+    account: &Account,
+    mut fields: Fields,
+    left: &[String],
+) -> Answer {
+    let scope = Scope::of(account);
+    let offered = Offered::read(site).await;
+    let mut offer = |name: &str, text: &str| {
+        fields.entry(name.to_owned()).or_insert_with(|| text.to_owned());
+    };
+    offer("listing", "listed");
+    if let [body] = offered.bodies.as_slice() {
+        offer("application.body", body);
+    }
+    if let [scheme] = offered.schemes.as_slice() {
+        offer("scheme.id", &scheme.id);
+        offer("scheme.version", &scheme.version);
+        scheme.standards.iter().enumerate().for_each(|(at, it)| offer(&format!("standards.{at}"), it));
+    }
+    // Who applied before need not write its name and site again.
+    if let Some((last, _)) = scope.all(&site.database).await?.first() {
+        for (name, text) in
+            last.fields.iter().filter(|(name, _)| name.starts_with("client.") || *name == "site")
+        {
+            offer(name, text);
+        }
+    }
+    offer("client.name", &account.party_name);
+    let mut change = site.change_of(visitor).await?;
+    let id = scope.create(&mut change, &fields, visitor.now).await?;
+    change.record(&entry(visitor, &account.party, "draft begun", &id, "done")).await?;
+    change.commit().await?;
+    if left.is_empty() {
+        return Ok(Redirect::to(&format!("/applications/{id}/form/product")).into_response());
+    }
+    let text = format!(
+        "The draft was made. What the form does not have was left out: {}. You find the draft under Applications.",
+        left.join("; ")
+    );
+    Ok(reply::page(StatusCode::OK, &pages::message(Frame::of(visitor), "Taken over in part", &text)))
+}
+
+#[derive(Deserialize)]
+pub(crate) struct Looked {
+    #[serde(default)]
+    saved: Option<String>,
+}
+
+pub(crate) async fn show(
+    State(site): State<Arc<Site>>,
+    Extension(visitor): Extension<Visitor>,
+    Extension(account): Extension<Account>,
+    Path((id, step)): Path<(String, String)>,
+    Query(looked): Query<Looked>,
+) -> Answer {
+    let Some(step) = form::step(&step) else { return Ok(reply::not_there().await) };
+    match editable(&site, &account, &id).await? {
+        Ok((dossier, _)) => page(&site, &visitor, &dossier, step, None, looked.saved.is_some()).await,
+        Err(answer) => Ok(answer),
+    }
+}
+
+async fn page(
+    site: &Site,
+    visitor: &Visitor,
+    dossier: &Dossier,
+    step: &'static StepOf,
+    problem: Option<&str>,
+    is_saved: bool,
+) -> Answer {
+    let offered = Offered::read(site).await;
+    let is_looked_at = dossier.is_saved(step.name);
+    let faults = if is_looked_at { faults_of(site, dossier) } else { Vec::new() };
+    let groups = step.groups.iter().flat_map(|group| shown(group, &dossier.fields, &faults, &offered));
+    let page = StepPage {
+        frame: Frame::of(visitor),
+        id: dossier.id.clone(),
+        title: step.title,
+        name: step.name,
+        version: dossier.version,
+        problem: problem.map(str::to_owned),
+        is_saved,
+        faults: faults.iter().filter(|fault| step.has(&fault.field)).count(),
+        steps: STEPS.iter().map(|it| (it.name, it.title)).collect(),
+        groups: groups.collect(),
+    };
+    let status = if problem.is_some() { StatusCode::CONFLICT } else { StatusCode::OK };
+    Ok(reply::page(status, &page))
+}
+
+/// A group as it is shown; a list has a row more than it is filled.
+fn shown(group: &Group, fields: &Fields, faults: &[Fault], offered: &Offered) -> Vec<ShownGroup> {
+    let one = |title: String, row: Option<usize>| ShownGroup {
+        title,
+        hint: group.hint,
+        fields: group.fields.iter().map(|field| shown_field(field, row, fields, faults, offered)).collect(),
+    };
+    let Some(list) = group.list() else { return vec![one(group.title.to_owned(), None)] };
+    let prefix = format!("{list}.");
+    let rows =
+        fields.keys().filter_map(|name| name.strip_prefix(&prefix)?.split('.').next()?.parse::<usize>().ok());
+    let next = rows.max().map_or(0, |last| last.saturating_add(1)).min(ROWS.saturating_sub(1));
+    (0..=next).map(|row| one(format!("{}: {}", group.title, row.saturating_add(1)), Some(row))).collect()
+}
+
+fn shown_field(
+    field: &FieldOf,
+    row: Option<usize>,
+    fields: &Fields,
+    faults: &[Fault],
+    offered: &Offered,
+) -> ShownField {
+    let name = row.map_or(field.name.to_owned(), |row| field.name.replace('*', &row.to_string()));
+    let value = fields.get(&name).cloned().unwrap_or_default();
+    let mut options = match field.kind {
+        Kind::Choice(options) => {
+            options.iter().map(|(value, label)| ((*value).to_owned(), (*label).to_owned())).collect()
+        }
+        _ => offered.options(&name),
+    };
+    // What was typed or taken over is never lost for not being offered.
+    if !options.is_empty() && !value.is_empty() && !options.iter().any(|(option, _)| *option == value) {
+        options.push((value.clone(), value.clone()));
+    }
+    let broken: Vec<&str> =
+        faults.iter().filter(|fault| fault.field == name).map(|fault| fault.rule.as_str()).collect();
+    ShownField {
+        label: field.label,
+        hint: field.hint,
+        kind: if field.kind == Kind::Date { "date" } else { "text" },
+        fault: (!broken.is_empty()).then(|| broken.join("; ")),
+        options,
+        name,
+        value,
+    }
+}
+
+/// Saves a page of the form.
+pub(crate) async fn save(
+    State(site): State<Arc<Site>>,
+    Extension(visitor): Extension<Visitor>,
+    Extension(account): Extension<Account>,
+    Path((id, step)): Path<(String, String)>,
+    Sent(AnyFields(typed)): Sent<AnyFields>,
+) -> Answer {
+    let Some(step) = form::step(&step) else { return Ok(reply::not_there().await) };
+    let mut typed: BTreeMap<String, String> = typed.into_iter().collect();
+    let (version, then) = (typed.remove("version"), typed.remove("then"));
+    if let Some(other) = typed.keys().find(|name| !step.has(name)) {
+        tracing::debug!(other, "a field that the form does not have");
+        return Ok(reply::other_fields());
+    }
+    let (mut dossier, _) = match editable(&site, &account, &id).await? {
+        Ok(found) => found,
+        Err(answer) => return Ok(answer),
+    };
+    let is_newest = version.and_then(|it| it.parse().ok()) == Some(dossier.version);
+    dossier.fields = dossier.with(|name| step.has(name), typed);
+    let scope = Scope::of(&account);
+    let saved = match is_newest {
+        true => {
+            let mut change = site.change_of(&visitor).await?;
+            let saved = scope.save(&mut change, &dossier, &dossier.fields, step.name, visitor.now).await?;
+            if saved == Saved::Done {
+                change.record(&entry(&visitor, &account.party, "draft saved", &id, "done")).await?;
+                change.commit().await?;
+            }
+            saved
+        }
+        false => Saved::Stale,
+    };
+    match saved {
+        Saved::Nothing => Ok(reply::not_there().await),
+        Saved::Stale => {
+            let notice = "Something else was saved since this page was loaded, by you in another window or by a colleague. What you \
+                          typed is still here: look at it, and save it once more.";
+            if let Some(newest) = scope.one(&site.database, &id).await? {
+                dossier.version = newest.version;
+            }
+            page(&site, &visitor, &dossier, step, Some(notice), false).await
+        }
+        Saved::Done => {
+            let is_wrong = faults_of(&site, &dossier).iter().any(|fault| step.has(&fault.field));
+            let on = then.as_deref() == Some("on") && !is_wrong;
+            let to = match form::after(step.name) {
+                Some(next) if on => format!("form/{}", next.name),
+                None if on => "preview".to_owned(),
+                _ => format!("form/{}?saved=1", step.name),
+            };
+            Ok(Redirect::to(&format!("/applications/{id}/{to}")).into_response())
+        }
+    }
+}
+
+/// What the public would read, and what is still missing.
+pub(crate) async fn preview(
+    State(site): State<Arc<Site>>,
+    Extension(visitor): Extension<Visitor>,
+    Extension(account): Extension<Account>,
+    Path(id): Path<String>,
+) -> Answer {
+    let (dossier, stage) = match editable(&site, &account, &id).await? {
+        Ok(found) => found,
+        Err(answer) => return Ok(answer),
+    };
+    let step_of = |fault: &Fault| STEPS.iter().find(|step| step.has(&fault.field));
+    let faults = faults_of(&site, &dossier).into_iter().map(|fault| {
+        let step = step_of(&fault);
+        let place = label(&fault.field).unwrap_or_default();
+        (step.map_or("product", |step| step.name), step.map_or("", |step| step.title), place, fault.rule)
+    });
+    let page = PreviewPage {
+        frame: Frame::of(&visitor),
+        id: id.clone(),
+        title: if dossier.title().is_empty() {
+            "No product yet".to_owned()
+        } else {
+            dossier.title().to_owned()
+        },
+        is_returned: stage == Stage::Returned,
+        is_demonstration: site.is_demonstration,
+        faults: faults.collect(),
+        groups: facts(&dossier.fields),
+    };
+    Ok(reply::page(StatusCode::OK, &page))
+}
+
+fn label(name: &str) -> Option<&'static str> {
+    let pattern = form::pattern(name);
+    STEPS.iter().flat_map(StepOf::fields).find(|field| field.name == pattern).map(|field| field.label)
+}
+
+/// What is filled in, group by group; what stands in the application alone is left out.
+pub(super) fn facts(fields: &Fields) -> Vec<(String, Vec<(&'static str, String)>)> {
+    let mut groups = Vec::new();
+    for group in STEPS.iter().flat_map(|step| step.groups) {
+        for shown in shown(group, fields, &[], &Offered::default()) {
+            let filled = shown
+                .fields
+                .into_iter()
+                .filter(|field| !field.value.is_empty() && !field.name.starts_with("application."));
+            let rows: Vec<_> = filled.map(|field| (field.label, readable(&field))).collect();
+            if !rows.is_empty() {
+                groups.push((shown.title, rows));
+            }
+        }
+    }
+    groups
+}
+
+fn readable(field: &ShownField) -> String {
+    let chosen = field.options.iter().find(|(value, _)| *value == field.value);
+    chosen.map_or(field.value.clone(), |(_, label)| label.clone())
+}

@@ -1,0 +1,405 @@
+//! A company's applications: where each stands, who has it, and what can be done.
+
+use std::sync::Arc;
+
+use accounts::people::Account;
+use axum::{
+    Extension,
+    extract::{Path, State},
+    http::{StatusCode, header},
+    response::{IntoResponse, Redirect, Response},
+};
+use certificate::{Code, document::is_line, record::MAXIMUM_REASON};
+use desk::{Application, Organisation};
+use dossiers::{
+    form::STEPS,
+    index::{self, IndexError},
+    store::{Act, Dossier, Indexed, NewAct, Scope},
+};
+
+use super::{
+    Site,
+    application_form::faults_of,
+    entrance::{Answer, entry},
+    forms::{Nothing, Reason, Sent},
+    pages::{
+        self, ApplicationPage, ApplicationsPage, CertificatesPage, Frame, ShownApplication, ShownCertificate,
+        ShownStep, moment_of,
+    },
+    reply,
+    visitor::Visitor,
+};
+
+/// Where an application stands for who writes it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Stage {
+    /// It was never handed in, or the ledger refused it.
+    Draft,
+    /// A call of the contract waits.
+    Waiting,
+    /// The body wants more.
+    Returned,
+    /// The body, or nobody any more, has it.
+    Elsewhere,
+}
+
+impl Stage {
+    pub fn of(acts: &[Act], known: Option<&Indexed>) -> Self {
+        let is_waiting = acts.iter().any(|act| act.state == "waiting");
+        let is_submitted = acts.iter().any(|act| act.state == "done" && act.step == "submit");
+        match known {
+            _ if is_waiting => Self::Waiting,
+            Some(known) if known.state == "returned" => Self::Returned,
+            Some(_) => Self::Elsewhere,
+            None if is_submitted => Self::Elsewhere,
+            None => Self::Draft,
+        }
+    }
+
+    pub fn is_editable(self) -> bool {
+        matches!(self, Self::Draft | Self::Returned)
+    }
+}
+
+/// What happens next, and who has it.
+pub(super) fn next(state: &str) -> (&'static str, &'static str) {
+    match state {
+        "submitted" => ("It is looked at, whether it is complete.", "the certification body"),
+        "returned" => ("You hand in what was asked for.", "you"),
+        "accepted" => {
+            ("Laboratories anchor their reports, and it is evaluated.", "laboratories and an evaluator")
+        }
+        "evaluated" => ("The evaluation is reviewed.", "a reviewer of the certification body"),
+        "reviewed" => ("It is decided on.", "a decision-maker of the certification body"),
+        "decided" => ("The certificate is signed and granted.", "the certification body"),
+        "granted" => ("The certificate was granted.", "nobody: it is done"),
+        "refused" => ("It was refused.", "nobody: it is done"),
+        "withdrawn" => ("It was withdrawn.", "nobody: it is done"),
+        _ => ("See the steps below.", "the certification body"),
+    }
+}
+
+/// An organisation through which the ledger is read.
+fn reader(site: &Site) -> Option<&Arc<Organisation>> {
+    site.organisations.applicants().or_else(|| site.organisations.iter().next())
+}
+
+/// The application as the ledger has it, or what the index has and why the ledger gave no answer.
+pub(super) async fn read(
+    site: &Site,
+    dossier: &Dossier,
+) -> Result<(Option<Application>, Option<Indexed>, Option<String>), sqlx::Error> {
+    let body = dossier.fields.get("application.body");
+    let id: Option<Code> = dossier.id.parse().ok();
+    let (mut live, mut away) = (None, None);
+    if let (Some(reader), Some(body), Some(id)) = (reader(site), body, id) {
+        match index::refresh(&site.database, reader, body, id).await {
+            Ok(found) => live = found,
+            Err(IndexError::Database(error)) => return Err(error),
+            Err(error) => away = Some(error.to_string()),
+        }
+    } else if site.organisations.is_empty() {
+        away = Some("this portal was started without one".to_owned());
+    }
+    Ok((live, index::one(&site.database, &dossier.id).await?, away))
+}
+
+pub(crate) async fn all(
+    State(site): State<Arc<Site>>,
+    Extension(visitor): Extension<Visitor>,
+    Extension(account): Extension<Account>,
+) -> Answer {
+    let scope = Scope::of(&account);
+    let mut shown = Vec::new();
+    for (dossier, known) in scope.all(&site.database).await? {
+        let acts = match known {
+            Some(_) => Vec::new(),
+            None => scope.acts(&site.database, &dossier.id).await?,
+        };
+        shown.push(summary(&dossier, known.as_ref(), Stage::of(&acts, known.as_ref())));
+    }
+    let page = ApplicationsPage {
+        frame: Frame::of(&visitor),
+        party: account.party_name.clone(),
+        has_ledger: site.organisations.applicants().is_some(),
+        applications: shown,
+    };
+    Ok(reply::page(StatusCode::OK, &page))
+}
+
+fn summary(dossier: &Dossier, known: Option<&Indexed>, stage: Stage) -> ShownApplication {
+    let (state, next, who) = match (known, stage) {
+        (_, Stage::Draft) => ("draft", "You go on with it.", "you"),
+        (_, Stage::Waiting) => ("under way", "The ledger takes it.", "this portal"),
+        (Some(known), _) => {
+            let (next, who) = self::next(&known.state);
+            (known.state.as_str(), next, who)
+        }
+        (None, _) => ("submitted", "The ledger is read.", "this portal"),
+    };
+    let title = if dossier.title().is_empty() { "No product yet" } else { dossier.title() };
+    ShownApplication {
+        id: dossier.id.clone(),
+        title: title.to_owned(),
+        state: state.to_owned(),
+        next: next.to_owned(),
+        who: who.to_owned(),
+        changed: pages::moment(dossier.changed_at),
+        question: known.filter(|it| it.state == "returned").map(|it| it.reason.clone()),
+    }
+}
+
+pub(crate) async fn one(
+    State(site): State<Arc<Site>>,
+    Extension(visitor): Extension<Visitor>,
+    Extension(account): Extension<Account>,
+    Path(id): Path<String>,
+) -> Answer {
+    let Some(dossier) = Scope::of(&account).one(&site.database, &id).await? else {
+        return Ok(reply::not_there().await);
+    };
+    page(&site, &visitor, &account, &dossier, None).await
+}
+
+async fn page(
+    site: &Site,
+    visitor: &Visitor,
+    account: &Account,
+    dossier: &Dossier,
+    notice: Option<&str>,
+) -> Answer {
+    let scope = Scope::of(account);
+    let (live, known, away) = read(site, dossier).await?;
+    let acts = scope.acts(&site.database, &dossier.id).await?;
+    let stage = Stage::of(&acts, known.as_ref());
+    let page = ApplicationPage {
+        frame: Frame::of(visitor),
+        shown: summary(dossier, known.as_ref(), stage),
+        notice: notice.map(str::to_owned),
+        away: away.filter(|_| stage != Stage::Draft),
+        is_draft: stage == Stage::Draft && !acts.iter().any(|act| act.state == "done"),
+        is_editable: stage.is_editable(),
+        may_withdraw: known.as_ref().is_some_and(|it| !is_over(&it.state)) && stage != Stage::Waiting,
+        faults: faults_of(site, dossier).len(),
+        form: STEPS.iter().map(|step| (step.name, step.title, dossier.is_saved(step.name))).collect(),
+        acts: acts.into_iter().map(Into::into).collect(),
+        certificate: known.as_ref().filter(|it| it.state == "granted").and_then(|it| it.certificate.clone()),
+        was_handed_in: scope.edition(&site.database, &dossier.id).await?.is_some(),
+        steps: live.iter().flat_map(|it| it.steps.iter().rev()).map(ShownStep::of).collect(),
+    };
+    let status = if notice.is_some() { StatusCode::CONFLICT } else { StatusCode::OK };
+    Ok(reply::page(status, &page))
+}
+
+fn is_over(state: &str) -> bool {
+    matches!(state, "granted" | "refused" | "withdrawn")
+}
+
+/// Hands the application in: what was filled in is kept as it is hashed, and the call of the contract waits in the outbox, in one
+/// change.
+pub(crate) async fn submit(
+    State(site): State<Arc<Site>>,
+    Extension(visitor): Extension<Visitor>,
+    Extension(account): Extension<Account>,
+    Path(id): Path<String>,
+    Sent(Nothing {}): Sent<Nothing>,
+) -> Answer {
+    let scope = Scope::of(&account);
+    let Some(dossier) = scope.one(&site.database, &id).await? else {
+        return Ok(reply::not_there().await);
+    };
+    let to_page = Redirect::to(&format!("/applications/{id}")).into_response();
+    if site.organisations.applicants().is_none() {
+        let notice = "This portal has no organisation in whose name companies apply: its operator names one with --applicants.";
+        return page(&site, &visitor, &account, &dossier, Some(notice)).await;
+    }
+    if !faults_of(&site, &dossier).is_empty() {
+        return Ok(Redirect::to(&format!("/applications/{id}/preview")).into_response());
+    }
+    let (_, known, away) = read(&site, &dossier).await?;
+    let stage = Stage::of(&scope.acts(&site.database, &id).await?, known.as_ref());
+    let (content, hash) = dossier.edition()?;
+    let body = dossier.fields.get("application.body").cloned().unwrap_or_default();
+    let (step, argument) = match stage {
+        // What was sent twice is done once, and shows what came of the first.
+        Stage::Waiting | Stage::Elsewhere => return Ok(to_page),
+        Stage::Returned if away.is_some() => {
+            let notice = "The ledger does not answer, so nobody knows whether the application is still yours. Nothing was sent: try again later.";
+            return page(&site, &visitor, &account, &dossier, Some(notice)).await;
+        }
+        Stage::Returned => ("complete", hash.clone()),
+        Stage::Draft => ("submit", dossier.request(&hash).to_string()),
+    };
+    let mut change = site.change_of(&visitor).await?;
+    let new = NewAct { application: &id, body: &body, step, argument: &argument };
+    if scope.act(&mut change, &new, visitor.now).await? {
+        scope.keep(&mut change, &id, &content, &hash, visitor.now).await?;
+        change.record(&entry(&visitor, &account.party, "application handed in", &id, "waiting")).await?;
+        change.commit().await?;
+        site.acts.notify_one();
+    }
+    Ok(to_page)
+}
+
+pub(crate) async fn withdraw(
+    State(site): State<Arc<Site>>,
+    Extension(visitor): Extension<Visitor>,
+    Extension(account): Extension<Account>,
+    Path(id): Path<String>,
+    Sent(Reason { reason }): Sent<Reason>,
+) -> Answer {
+    let scope = Scope::of(&account);
+    let Some(dossier) = scope.one(&site.database, &id).await? else {
+        return Ok(reply::not_there().await);
+    };
+    let reason = reason.trim();
+    if !is_line(reason, MAXIMUM_REASON) {
+        let notice =
+            "Say why in a sentence of at most 500 characters. Members of the ledger's channel read it.";
+        return page(&site, &visitor, &account, &dossier, Some(notice)).await;
+    }
+    let body = dossier.fields.get("application.body").cloned().unwrap_or_default();
+    let mut change = site.change_of(&visitor).await?;
+    let new = NewAct { application: &id, body: &body, step: "withdraw", argument: reason };
+    let is_known = index::one(&site.database, &id).await?.is_some_and(|known| !is_over(&known.state));
+    if is_known && scope.act(&mut change, &new, visitor.now).await? {
+        change.record(&entry(&visitor, &account.party, "withdrawal asked", &id, "waiting")).await?;
+        change.commit().await?;
+        site.acts.notify_one();
+    }
+    Ok(Redirect::to(&format!("/applications/{id}")).into_response())
+}
+
+pub(crate) async fn discard(
+    State(site): State<Arc<Site>>,
+    Extension(visitor): Extension<Visitor>,
+    Extension(account): Extension<Account>,
+    Path(id): Path<String>,
+    Sent(Nothing {}): Sent<Nothing>,
+) -> Answer {
+    let mut change = site.change_of(&visitor).await?;
+    if !Scope::of(&account).discard(&mut change, &id).await? {
+        return Ok(reply::not_there().await);
+    }
+    change.record(&entry(&visitor, &account.party, "draft discarded", &id, "done")).await?;
+    change.commit().await?;
+    Ok(Redirect::to("/applications").into_response())
+}
+
+/// What was handed in last, byte for byte as it was hashed.
+pub(crate) async fn dossier(
+    State(site): State<Arc<Site>>,
+    Extension(account): Extension<Account>,
+    Path(id): Path<String>,
+) -> Answer {
+    let Some((content, _)) = Scope::of(&account).edition(&site.database, &id).await? else {
+        return Ok(reply::not_there().await);
+    };
+    let disposition = format!("attachment; filename=\"{id}.json\"");
+    let headers =
+        [(header::CONTENT_TYPE, "application/json".to_owned()), (header::CONTENT_DISPOSITION, disposition)];
+    Ok((headers, content).into_response())
+}
+
+pub(crate) async fn certificates(
+    State(site): State<Arc<Site>>,
+    Extension(visitor): Extension<Visitor>,
+    Extension(account): Extension<Account>,
+) -> Answer {
+    let (mut shown, mut away) = (Vec::new(), None);
+    for known in granted(&site, &account).await? {
+        let code = known.certificate.clone().unwrap_or_default();
+        let mut certificate = ShownCertificate::of(&known, &code, site.organisations.verifier());
+        if let (None, Some(reader), Ok(id)) = (&away, reader(&site), code.parse::<Code>()) {
+            match reader.certificate(&known.body, id).await {
+                Ok(Some(found)) => certificate.read(&found),
+                Ok(None) => {}
+                Err(error) => away = Some(error.to_string()),
+            }
+        }
+        shown.push(certificate);
+    }
+    let page = CertificatesPage { frame: Frame::of(&visitor), away, certificates: shown };
+    Ok(reply::page(StatusCode::OK, &page))
+}
+
+/// A company's applications that were granted.
+async fn granted(site: &Site, account: &Account) -> Result<Vec<Indexed>, sqlx::Error> {
+    let all = Scope::of(account).all(&site.database).await?;
+    let known = all.into_iter().filter_map(|(_, known)| known);
+    Ok(known.filter(|known| known.state == "granted" && known.certificate.is_some()).collect())
+}
+
+/// The QR code of one of the company's certificates.
+pub(crate) async fn qr(
+    State(site): State<Arc<Site>>,
+    Extension(account): Extension<Account>,
+    Path(code): Path<String>,
+) -> Answer {
+    let is_own =
+        granted(&site, &account).await?.iter().any(|it| it.certificate.as_deref() == Some(code.as_str()));
+    let drawn = site.organisations.verifier().filter(|_| is_own).and_then(|verifier| draw(verifier, &code));
+    Ok(match drawn {
+        Some(svg) => ([(header::CONTENT_TYPE, "image/svg+xml")], svg).into_response(),
+        None => reply::not_there().await,
+    })
+}
+
+fn draw(verifier: &str, code: &str) -> Option<String> {
+    let qr = qr::Qr::new(&pages::public_page(verifier, code)).ok()?;
+    Some(qr.svg(&[verifier, code]))
+}
+
+impl ShownStep {
+    pub(super) fn of(step: &desk::Step) -> Self {
+        let what = match step.step.as_str() {
+            "submit" => "Submitted",
+            "return" => "Returned for more",
+            "complete" => "Completed",
+            "accept" => "Accepted for evaluation",
+            "refuse" => "Refused",
+            "report" => "Test report anchored",
+            "evaluate" => "Evaluated",
+            "review" => "Reviewed",
+            "decide" => "Decided",
+            "change" => "Changed",
+            "withdraw" => "Withdrawn",
+            "grant" => "Granted",
+            other => other,
+        };
+        let detail = match (&step.recommendation, &step.sha256) {
+            (Some(recommendation), _) => format!("Recommends to {recommendation}."),
+            (None, Some(hash)) => {
+                let text = |it: &Option<String>| it.clone().unwrap_or_default();
+                format!("{}, number {}, SHA-256 {hash}", text(&step.method), text(&step.number))
+            }
+            _ => step.dossier.clone().unwrap_or_default(),
+        };
+        Self {
+            what: what.to_owned(),
+            by: step.event.by.clone(),
+            at: moment_of(&step.event.effective_at),
+            reason: step.event.reason.clone(),
+            detail,
+            transaction: step.event.transaction_id.clone(),
+        }
+    }
+}
+
+/// The same answer as for a page that is not there, unless the dossier may be changed now.
+pub(super) async fn editable(
+    site: &Site,
+    account: &Account,
+    id: &str,
+) -> Result<Result<(Dossier, Stage), Response>, super::reply::Failed> {
+    let scope = Scope::of(account);
+    let Some(dossier) = scope.one(&site.database, id).await? else {
+        return Ok(Err(reply::not_there().await));
+    };
+    let known = index::one(&site.database, id).await?;
+    let stage = Stage::of(&scope.acts(&site.database, id).await?, known.as_ref());
+    Ok(match stage.is_editable() {
+        true => Ok((dossier, stage)),
+        false => Err(Redirect::to(&format!("/applications/{id}")).into_response()),
+    })
+}

@@ -1,0 +1,384 @@
+//! Applications of companies over real HTTP, without a ledger or before one that does not answer: on SQLite and on PostgreSQL.
+//! What the ledger makes of them is tested with a network (`tests/tests/portal.rs`).
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic, dead_code)]
+
+mod harness;
+
+use desk::{Identity, Organisations};
+use harness::{Browser, PASSWORD, Portal, Postgres, Reply};
+use http::Method;
+use material::{CryptoConfig, Validity};
+use peer_client::{
+    ConnectionProfile,
+    profile::{Organisation, Server},
+};
+
+const ADA: &str = "ada@works.example";
+const EVE: &str = "eve@others.example";
+
+macro_rules! cases {
+    ($($case:ident),* $(,)?) => {
+        mod sqlite {
+            $(
+                #[tokio::test(flavor = "multi_thread")]
+                async fn $case() {
+                    super::$case(super::Portal::on_sqlite().await).await;
+                }
+            )*
+        }
+
+        #[tokio::test(flavor = "multi_thread")]
+        async fn the_same_cases_on_postgresql() {
+            let cluster = Postgres::start().await;
+            $(
+                println!("{}", stringify!($case));
+                $case(Portal::on_postgres(&cluster, stringify!($case)).await).await;
+            )*
+        }
+    };
+}
+
+cases![
+    a_draft_is_saved_at_every_step_and_each_fault_stands_at_its_field,
+    nothing_that_was_typed_is_lost,
+    a_company_reaches_no_other_companys_applications,
+    a_draft_begins_with_a_file,
+    a_form_has_the_fields_of_its_step_and_no_others,
+    a_session_that_ended_meanwhile_writes_nothing,
+];
+
+/// Everything that the contract asks for, page by page.
+const FILLED_IN: &[(&str, &[(&str, &str)])] = &[
+    (
+        "product",
+        &[
+            ("application.body", "CertBodyMSP"),
+            ("scheme.id", "https://nanotrace.org/schemes/demonstration"),
+            ("scheme.version", "1"),
+            ("product.name", "Zinc oxide powder <b>"),
+            ("product.gtin", "09520123456788"),
+            ("listing", "listed"),
+            ("standards.0", "https://standards.example/1"),
+        ],
+    ),
+    (
+        "supplier",
+        &[
+            ("client.name", "Works"),
+            ("client.eori", "BE0123456789"),
+            ("client.country", "BE"),
+            ("site", "Ghent"),
+        ],
+    ),
+    (
+        "substance",
+        &[
+            ("substance.name", "Zinc oxide"),
+            ("substance.cas", "1314-13-2"),
+            ("surfaceTreatment", "none"),
+            ("shape", "spheroidal"),
+        ],
+    ),
+    (
+        "particles",
+        &[
+            ("size.d50", "70"),
+            ("size.method", "TEM"),
+            ("size.n", "500"),
+            ("nanomaterialConclusion", "undetermined"),
+            ("zeta.3.mV", "-12.5"),
+            ("zeta.3.pH", "5"),
+            ("zeta.3.medium", "water"),
+        ],
+    ),
+    (
+        "evidence",
+        &[
+            ("testReports.0.lab", "A laboratory"),
+            ("testReports.0.labAccreditation", "BELAC 1"),
+            ("testReports.0.method", "TEM"),
+            ("testReports.0.date", "2026-01-31"),
+            ("testReports.0.sha256", "abababababababababababababababababababababababababababababababab"),
+        ],
+    ),
+];
+
+/// Begins a draft, and returns its id.
+async fn begin(browser: &mut Browser) -> String {
+    let begun = browser.post("/applications", &[]).await;
+    assert_eq!(begun.status, 303, "{}", begun.body);
+    begun.header("location").split('/').nth(2).unwrap().to_owned()
+}
+
+/// The version that a page of the form has.
+fn version(page: &str) -> String {
+    let (_, rest) = page.split_once("name=\"version\" value=\"").unwrap();
+    rest.split('"').next().unwrap().to_owned()
+}
+
+async fn save(browser: &mut Browser, id: &str, step: &str, fields: &[(&str, &str)]) -> Reply {
+    let path = format!("/applications/{id}/form/{step}");
+    let version = version(&browser.get(&path).await.body);
+    let all = [fields, &[("version", &version), ("then", "on")]].concat();
+    browser.post(&path, &all).await
+}
+
+async fn fill_in(browser: &mut Browser, id: &str) {
+    for (step, fields) in FILLED_IN {
+        let saved = save(browser, id, step, fields).await;
+        let to = saved.header("location");
+        assert!(saved.status == 303 && !to.ends_with("saved=1"), "{step}: {to} {}", saved.body);
+    }
+}
+
+async fn a_draft_is_saved_at_every_step_and_each_fault_stands_at_its_field(portal: Portal) {
+    let mut ada = portal.company(ADA, "Works").await;
+    let id = begin(&mut ada).await;
+    let wrong = [("size.d50", "40,5"), ("size.method", "TEM"), ("size.d10", "-1")];
+    let saved = save(&mut ada, &id, "particles", &wrong).await;
+    assert!(saved.header("location").ends_with("particles?saved=1"), "{}", saved.header("location"));
+    let page = ada.get(&format!("/applications/{id}/form/particles")).await.body;
+    assert!(page.contains("value=\"40,5\""), "what is wrong is kept: {page}");
+    for field in ["size.d50", "size.d10", "size.n", "nanomaterialConclusion"] {
+        assert!(page.contains(&format!("id=\"{field}-fault\"")), "{field}: {page}");
+    }
+    assert!(page.contains("must be a decimal number as text"), "{page}");
+    let untouched = ada.get(&format!("/applications/{id}/form/supplier")).await.body;
+    assert!(!untouched.contains("-fault\""), "nothing is wrong before it was looked at: {untouched}");
+    let preview = ada.get(&format!("/applications/{id}/preview")).await.body;
+    assert!(preview.contains("To be corrected") && !preview.contains("/submit\""), "{preview}");
+    let refused = ada.post(&format!("/applications/{id}/submit"), &[]).await;
+    assert_eq!(refused.status, 409, "{}", refused.body);
+
+    fill_in(&mut ada, &id).await;
+    let preview = ada.get(&format!("/applications/{id}/preview")).await.body;
+    assert!(!preview.contains("To be corrected") && preview.contains("/submit\""), "{preview}");
+    assert!(preview.contains("Zinc oxide powder &#60;b&#62;"), "{preview}");
+    assert!(preview.contains("-12.5") && preview.contains("Zeta potential: 1"), "rows close up: {preview}");
+    assert!(ada.get("/applications").await.body.contains("Zinc oxide powder"));
+    // Who applies again finds its site again.
+    let second = begin(&mut ada).await;
+    assert!(ada.get(&format!("/applications/{second}/form/supplier")).await.body.contains("Ghent"));
+    let discarded = ada.post(&format!("/applications/{second}/discard"), &[]).await;
+    assert_eq!(discarded.header("location"), "/applications");
+    assert_eq!(ada.get(&format!("/applications/{second}")).await.status, 404);
+}
+
+async fn nothing_that_was_typed_is_lost(portal: Portal) {
+    let mut ada = portal.company(ADA, "Works").await;
+    let id = begin(&mut ada).await;
+    let path = format!("/applications/{id}/form/supplier");
+    // Two windows, or the back button: the later one sees both, and decides.
+    let old = version(&ada.get(&path).await.body);
+    save(&mut ada, &id, "supplier", &[("site", "Ghent")]).await;
+    let late = ada.post(&path, &[("site", "Bruges"), ("version", &old), ("then", "on")]).await;
+    assert!(late.status == 409 && late.body.contains("value=\"Bruges\""), "{}", late.body);
+    assert!(ada.get(&path).await.body.contains("value=\"Ghent\""), "nothing is overwritten unseen");
+    let again = [("site", "Bruges"), ("version", &version(&late.body)), ("then", "stay")];
+    assert_eq!(ada.post(&path, &again).await.status, 303);
+    assert!(ada.get(&path).await.body.contains("value=\"Bruges\""));
+
+    // The login ends while somebody types.
+    let version = version(&ada.get(&path).await.body);
+    let token = ada.form_token().await;
+    let session = ada.cookies.clone();
+    ada.post("/logout", &[]).await;
+    let typed =
+        [("site", "Liège"), ("version", version.as_str()), ("then", "on"), ("form_token", token.as_str())];
+    ada.cookies = session;
+    let kept = ada.post_as_it_is(&path, &typed).await;
+    assert!(
+        kept.status == 403 && kept.body.contains("Liège") && kept.body.contains("/login"),
+        "{}",
+        kept.body
+    );
+    assert!(kept.body.contains("target=\"_blank\""), "{}", kept.body);
+    assert_eq!(ada.log_in(ADA, PASSWORD).await.status, 303);
+    let kept = ada.post_as_it_is(&path, &typed).await;
+    assert!(kept.status == 403 && kept.body.contains("Liège"), "{}", kept.body);
+    assert_eq!(ada.post(&path, &typed[..3]).await.status, 303);
+    assert!(ada.get(&path).await.body.contains("Liège"));
+    // Another site brings nothing in.
+    ada.headers.push(("Origin".into(), "https://elsewhere.example".into()));
+    let foreign = ada.post_as_it_is(&path, &typed).await;
+    assert!(foreign.status == 403 && !foreign.body.contains("Liège"), "{}", foreign.body);
+}
+
+/// Two companies with the same data: every route asked with the other's ids is not there.
+async fn a_company_reaches_no_other_companys_applications(portal: Portal) {
+    let mut ada = portal.company(ADA, "Works").await;
+    let mut eve = portal.company(EVE, "Works").await;
+    let (own, other) = (begin(&mut eve).await, begin(&mut ada).await);
+    fill_in(&mut ada, &other).await;
+    fill_in(&mut eve, &own).await;
+    let nothing = eve.get("/there/is/no/such/page").await.text();
+    let before = ada.get(&format!("/applications/{other}/preview")).await.text();
+    let mut asked = 0;
+    for route in portal::routes().into_iter().filter(|route| route.path.contains("{application}")) {
+        let step = FILLED_IN.first().unwrap();
+        let path = route.path.replace("{application}", &other).replace("{step}", step.0);
+        let reply = match route.method {
+            Method::GET => eve.get(&path).await,
+            _ if path.ends_with("/withdraw") => eve.post(&path, &[("reason", "mine")]).await,
+            _ if path.contains("/form/") => {
+                eve.post(&path, &[("version", "6"), ("product.name", "stolen"), ("then", "on")]).await
+            }
+            _ => eve.post(&path, &[]).await,
+        };
+        println!("{} {}: {}", route.method, route.path, reply.status);
+        assert!(reply.status == 404 && reply.text() == nothing, "{} {}", route.method, route.path);
+        asked += 1;
+    }
+    assert!(asked >= 8, "{asked}");
+    assert!(!eve.get("/applications").await.body.contains(&other));
+    assert_eq!(
+        ada.get(&format!("/applications/{other}/preview")).await.text(),
+        before,
+        "nothing was changed"
+    );
+    let code = "01040G2081840R2081040G2081S";
+    sqlx::query(
+        "INSERT INTO applications (id, body, applicant, title, scheme, state, steps, dossier, certificate, step, \
+         taken_by, taken_at, reason, submitted_at) \
+         VALUES ($1, 'B', 'I', 'Granted to Ada', 'S', 'granted', 9, 'sha256:0', $2, 'grant', 'B', '2026-01-01T00:00:00Z', '', \
+         '2026-01-01T00:00:00Z')",
+    )
+    .bind(&other)
+    .bind(code)
+    .execute(&portal.pool)
+    .await
+    .unwrap();
+    assert!(ada.get("/certificates").await.body.contains("Granted to Ada"));
+    assert!(!eve.get("/certificates").await.body.contains("Granted to Ada"));
+    assert_eq!(eve.get(&format!("/certificates/{code}/qr.svg")).await.status, 404);
+}
+
+async fn a_draft_begins_with_a_file(portal: Portal) {
+    let mut ada = portal.company(ADA, "Works").await;
+    let text =
+        r#"{"credentialSubject": {"product": {"name": "Paint"}, "size": {"d50": "40", "unit": "nm"}}}"#;
+    let begun = ada.post("/applications/import", &[("text", text)]).await;
+    let to = begun.header("location").to_owned();
+    assert!(ada.get(&to).await.body.contains("value=\"Paint\""), "{to}");
+    let particles = to.replace("/form/product", "/form/particles");
+    assert!(ada.get(&particles).await.body.contains("value=\"40\""));
+    let partly = ada.post("/applications/import", &[("text", "product.name,colour\nInk,blue\n")]).await;
+    assert!(partly.status == 200 && partly.body.contains("colour"), "{}", partly.body);
+    assert!(ada.get("/applications").await.body.contains("Ink"));
+    let refused = ada.post("/applications/import", &[("text", "<script>")]).await;
+    assert!(refused.status == 422 && refused.body.contains("&#60;script&#62;"), "{}", refused.body);
+    let refused = ada.post("/applications/from-certificate", &[("certificate", "x")]).await;
+    assert!(refused.status == 422 && refused.body.contains("mistyped"), "{}", refused.body);
+}
+
+async fn a_form_has_the_fields_of_its_step_and_no_others(portal: Portal) {
+    let mut ada = portal.company(ADA, "Works").await;
+    let id = begin(&mut ada).await;
+    for name in [
+        "is_admin",
+        "role",
+        "size.d50",
+        "party",
+        "id",
+        "standards.64",
+        "standards.00",
+        "standards.0.x",
+        "application.x",
+    ] {
+        let refused = save(&mut ada, &id, "product", &[(name, "x")]).await;
+        assert_eq!(refused.status, 400, "{name}");
+    }
+    assert_eq!(ada.get(&format!("/applications/{id}/form/nothing")).await.status, 404);
+}
+
+/// Over every form of companies that a draft without a ledger has.
+async fn a_session_that_ended_meanwhile_writes_nothing(portal: Portal) {
+    let mut ada = portal.company(ADA, "Works").await;
+    let id = begin(&mut ada).await;
+    for (path, fields) in [
+        ("/applications".to_owned(), &[][..]),
+        ("/applications/import".to_owned(), &[("text", "product.name\nInk\n")][..]),
+        (format!("/applications/{id}/form/supplier"), &[("site", "Ghent"), ("version", "1")][..]),
+        (format!("/applications/{id}/discard"), &[][..]),
+    ] {
+        ada.form_token().await;
+        let begun = ada.begin_post(&path, fields).await;
+        let before = (portal.count("audit").await, portal.count("dossiers").await);
+        sqlx::query("DELETE FROM sessions").execute(&portal.pool).await.unwrap();
+        let late = begun.end().await;
+        assert_eq!((late.status, late.header("location")), (303, "/login"), "{path}: {}", late.body);
+        assert_eq!((portal.count("audit").await, portal.count("dossiers").await), before, "{path}");
+        ada = portal.browser();
+        assert_eq!(ada.log_in(ADA, PASSWORD).await.status, 303, "{path}");
+    }
+    assert!(!ada.get(&format!("/applications/{id}/form/supplier")).await.body.contains("Ghent"));
+}
+
+/// Keys of an organisation whose gateway is where nobody listens.
+fn away() -> (tempfile::TempDir, Organisations) {
+    let folder = tempfile::tempdir().unwrap();
+    let keys = folder.path().join("crypto-config");
+    let config = "PeerOrgs:\n  - Name: Industry\n    Domain: industry.example\n    EnableNodeOUs: true\n    \
+                  Template: {Count: 1}\n    Users: {Count: 1}\n";
+    material::generate(&CryptoConfig::parse(config).unwrap(), &keys, Validity::of_years(1_790_000_000, 1))
+        .unwrap();
+    let server = || Server { address: "127.0.0.1:1".into(), tls_ca_file: None, server_name: None };
+    let industry = Organisation {
+        name: "Industry".into(),
+        msp_id: "IndustryMSP".into(),
+        domain: "industry.example".into(),
+        gateway: server(),
+    };
+    let profile = ConnectionProfile {
+        channel: "nanotrace".into(),
+        chaincode: "nanotrace".into(),
+        genesis: format!("sha256:{}", "0".repeat(64)),
+        crypto_config: keys,
+        verifier: None,
+        orderer: server(),
+        organisations: vec![industry],
+    };
+    let service = [Identity { organisation: "Industry".into(), user: "User1".into() }];
+    (folder, Organisations::new(&profile, &[], &service, Some("Industry")).unwrap())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_handed_in_waits_while_the_ledger_is_away() {
+    let (_keys, organisations) = away();
+    let portal = Portal::before(organisations).await;
+    let mut ada = portal.company(ADA, "Works").await;
+    let id = begin(&mut ada).await;
+    fill_in(&mut ada, &id).await;
+    let submit = format!("/applications/{id}/submit");
+    ada.form_token().await;
+    let (mut one, mut other) = (ada.clone(), ada.clone());
+    let (one, other) = tokio::join!(one.post(&submit, &[]), other.post(&submit, &[]));
+    assert_eq!((one.status, other.status), (303, 303), "{}{}", one.body, other.body);
+    assert_eq!(ada.post(&submit, &[]).await.status, 303);
+    assert_eq!(
+        (portal.count("calls").await, portal.count("editions").await),
+        (1, 1),
+        "nothing is done twice"
+    );
+    let own = format!("/applications/{id}");
+    let page = loop {
+        let page = ada.get(&own).await.body;
+        if page.contains("is tried again") {
+            break page;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    };
+    assert!(page.contains("cannot be reached") && page.contains("waits until it is back"), "{page}");
+    // It is on the way: what was handed in is not changed any more.
+    assert_eq!(ada.get(&format!("{own}/form/product")).await.header("location"), own);
+    assert_eq!(ada.post(&format!("{own}/discard"), &[]).await.status, 404);
+    let content = ada.get(&format!("{own}/dossier")).await;
+    assert!(content.header("content-disposition").starts_with("attachment"), "{}", content.body);
+    assert!(content.body.contains("nanotrace dossier 1") && content.body.contains("Ghent"));
+    for page in ["/applications", "/certificates", "/applications/new"] {
+        assert_eq!(ada.get(page).await.status, 200, "{page}");
+    }
+    let mut bob = portal.administrator("bob@body.example", "CertBodyMSP").await;
+    assert!(bob.get("/ledger").await.body.contains("cannot be reached"));
+}

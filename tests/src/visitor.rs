@@ -1,0 +1,114 @@
+//! Somebody who uses the portal of a running network, as a browser without scripts does.
+
+use std::{
+    collections::BTreeMap,
+    io::{Read, Write},
+    net::TcpStream,
+    time::{Duration, Instant},
+};
+
+/// What came back.
+pub struct Reply {
+    pub status: u16,
+    pub location: String,
+    pub body: String,
+}
+
+/// A browser that keeps cookies.
+pub struct Visitor {
+    address: String,
+    cookies: BTreeMap<String, String>,
+}
+
+impl Visitor {
+    /// Comes in by a link that the network printed, `http://localhost:PORT/welcome?token=…`.
+    pub fn welcomed(link: &str) -> Self {
+        let (address, path) = link.strip_prefix("http://localhost:").unwrap().split_once('/').unwrap();
+        let mut visitor = Self { address: format!("127.0.0.1:{address}"), cookies: BTreeMap::new() };
+        let page = visitor.get(&format!("/{path}"));
+        let token = path.split_once("token=").unwrap().1.to_owned();
+        let entered = visitor.send("/welcome", &[("token", &token), ("form_token", &form_token(&page.body))]);
+        assert_eq!(entered.status, 303, "{}", entered.body);
+        visitor
+    }
+
+    pub fn get(&mut self, path: &str) -> Reply {
+        self.ask("GET", path, "")
+    }
+
+    /// Loads a page, and sends a form as that page has it.
+    pub fn post(&mut self, page: &str, path: &str, fields: &[(&str, &str)]) -> Reply {
+        let page = self.get(page);
+        let token = form_token(&page.body);
+        let mut all = fields.to_vec();
+        all.push(("form_token", &token));
+        let version = page.body.split_once("name=\"version\" value=\"").map(|(_, rest)| until_quote(rest));
+        if let Some(version) = &version {
+            all.push(("version", version));
+        }
+        self.send(path, &all)
+    }
+
+    /// Loads a page until it says this.
+    pub fn wait_for(&mut self, path: &str, text: &str) -> String {
+        let until = Instant::now() + Duration::from_secs(90);
+        loop {
+            let page = self.get(path);
+            if page.body.contains(text) {
+                return page.body;
+            }
+            assert!(Instant::now() < until, "{path} never says {text:?}: {}", page.body);
+            // The portal counts requests: a hundred a minute.
+            std::thread::sleep(Duration::from_millis(700));
+        }
+    }
+
+    fn send(&mut self, path: &str, fields: &[(&str, &str)]) -> Reply {
+        let encoded: Vec<_> =
+            fields.iter().map(|(name, value)| format!("{}={}", encode(name), encode(value))).collect();
+        self.ask("POST", path, &encoded.join("&"))
+    }
+
+    fn ask(&mut self, method: &str, path: &str, body: &str) -> Reply {
+        let cookies: Vec<_> = self.cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
+        let head = format!(
+            "{method} {path} HTTP/1.1\r\nHost: portal\r\nConnection: close\r\nCookie: {}\r\n\
+             Content-Type: application/x-www-form-urlencoded\r\nContent-Length: {}\r\n\r\n",
+            cookies.join("; "),
+            body.len()
+        );
+        let mut stream = TcpStream::connect(&self.address).unwrap();
+        stream.write_all(format!("{head}{body}").as_bytes()).unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+        let mut location = String::new();
+        for (name, value) in head.lines().filter_map(|line| line.split_once(": ")) {
+            match name {
+                "set-cookie" => {
+                    let (name, value) = value.split(';').next().unwrap().split_once('=').unwrap();
+                    self.cookies.insert(name.to_owned(), value.to_owned());
+                }
+                "location" => location = value.to_owned(),
+                _ => {}
+            }
+        }
+        Reply { status: head.split(' ').nth(1).unwrap().parse().unwrap(), location, body: body.to_owned() }
+    }
+}
+
+fn form_token(page: &str) -> String {
+    until_quote(
+        page.split_once("name=\"form_token\" value=\"").unwrap_or_else(|| panic!("no form: {page}")).1,
+    )
+}
+
+fn until_quote(text: &str) -> String {
+    text.split('"').next().unwrap().to_owned()
+}
+
+fn encode(text: &str) -> String {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
+    let encoded = |byte: u8| if plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") };
+    text.bytes().map(encoded).collect()
+}

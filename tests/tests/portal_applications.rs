@@ -1,0 +1,182 @@
+//! Applications by the portal of a running network: what companies hand in reaches the ledger once, whatever happens, and what
+//! the ledger says of them is read again from there.
+
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic)]
+
+use std::{fs, path::Path, time::Duration};
+
+use accounts::Database;
+use desk::{Identity, Organisations};
+use dossiers::index;
+use serde_json::{Value, json};
+use tests::{
+    Network,
+    bodies::{Bodies, METHOD},
+    visitor::Visitor,
+};
+
+fn start(directory: &Path) -> (Bodies, Visitor) {
+    let mut network = Network::start_with(directory, &["--portal", "0"]);
+    let link = network.entrance("applicant");
+    (Bodies::over(network), Visitor::welcomed(&link))
+}
+
+/// Begins with the demonstration's certificate, and fills in what an application has besides: the path of the draft.
+fn draft(visitor: &mut Visitor, code: &str, name: &str) -> String {
+    let begun = visitor.post("/applications/new", "/applications/from-certificate", &[("certificate", code)]);
+    assert_eq!(begun.status, 303, "{}", begun.body);
+    let path = begun.location.strip_suffix("/form/product").unwrap().to_owned();
+    rename(visitor, &path, name);
+    path
+}
+
+fn rename(visitor: &mut Visitor, path: &str, name: &str) {
+    let product = format!("{path}/form/product");
+    let page = visitor.get(&product).body;
+    let value = |field: &str| {
+        let (_, rest) = page.split_once(&format!("name=\"{field}\" type=\"text\" value=\"")).unwrap();
+        rest.split('"').next().unwrap().replace("&#38;", "&")
+    };
+    let standard = value("standards.0");
+    let fields = [
+        ("product.name", name),
+        ("application.body", "CertBodyMSP"),
+        ("scheme.id", certificate::demo::SCHEME_ID),
+        ("scheme.version", certificate::demo::SCHEME_VERSION),
+        ("listing", "listed"),
+        ("standards.0", &standard),
+        ("then", "on"),
+    ];
+    let saved = visitor.post(&product, &product, &fields);
+    assert!(saved.location.ends_with("/form/supplier"), "{} {}", saved.location, saved.body);
+}
+
+fn hand_in(visitor: &mut Visitor, path: &str) {
+    let sent = visitor.post(&format!("{path}/preview"), &format!("{path}/submit"), &[]);
+    assert_eq!((sent.status, sent.location.as_str()), (303, path), "{}", sent.body);
+}
+
+fn named(applications: &Value, name: &str) -> Vec<Value> {
+    applications.as_array().unwrap().iter().filter(|it| it["title"] == json!(name)).cloned().collect()
+}
+
+#[test]
+fn an_application_goes_from_a_form_to_a_certificate() {
+    let folder = tempfile::tempdir().unwrap();
+    let (bodies, mut visitor) = start(folder.path());
+    let demonstration = bodies.network.code().to_string();
+    let path = draft(&mut visitor, &demonstration, "Zinc oxide of the portal");
+    let id = path.rsplit('/').next().unwrap();
+    hand_in(&mut visitor, &path);
+    let page = visitor.wait_for(&path, "<strong>Submitted</strong>");
+    assert!(
+        page.contains("in block ") && page.contains("<strong>Submitted</strong> by IndustryMSP"),
+        "{page}"
+    );
+    let page = visitor.get(&format!("{path}/dossier"));
+    let hash = bodies.done(&format!("application show {id}"))["dossier"].as_str().unwrap().to_owned();
+    assert_eq!(format!("sha256:{}", hex::encode(sha2_of(page.body.as_bytes()))), hash);
+
+    // Returned for more, and handed in again.
+    bodies.done(&format!("application return {id} --reason Which-batch?"));
+    visitor.wait_for("/applications", "The certification body asks: Which-batch?");
+    rename(&mut visitor, &path, "Zinc oxide of the portal, batch 2");
+    hand_in(&mut visitor, &path);
+    visitor.wait_for(&path, "<strong>Completed</strong>");
+    let shown = bodies.done(&format!("application show {id}"));
+    assert_eq!(shown["state"], json!("submitted"));
+    assert_ne!(shown["dossier"], json!(hash));
+
+    // The people of body and laboratory do theirs; the company sees the certificate.
+    let report = bodies.draft("draft.json");
+    bodies.done(&format!("application accept {id}"));
+    bodies.done(&format!(
+        "application report {id} --sha256 {report} --method {METHOD} --number R-1 --date 2026-10-01"
+    ));
+    bodies.done(&format!("application evaluate {id} --findings good --recommend grant"));
+    bodies.done(&format!("application review {id} --reason complete"));
+    bodies.done(&format!("application decide {id} {}", bodies.file("draft.json").display()));
+    let signed = bodies.sign("draft.json", "signed.json");
+    let granted = bodies.done(&format!("cert grant {id} {signed} --user User4"));
+    let code = granted["certificate"].as_str().unwrap();
+    let page = visitor.wait_for("/certificates", code);
+    assert!(page.contains(">valid<") && page.contains(&format!("/c/{code}")), "{page}");
+    let qr = visitor.get(&format!("/certificates/{code}/qr.svg"));
+    assert!(qr.status == 200 && qr.body.starts_with("<svg"), "{}", qr.body);
+    bodies.done(&format!("cert stop {code} --reason doubt"));
+    visitor.wait_for("/certificates", ">not valid<");
+
+    // The ledger refuses, and says why: nothing is lost, and it can be tried anew.
+    let path = draft(&mut visitor, &demonstration, "Refused");
+    let product = format!("{path}/form/product");
+    let page = visitor.get(&product).body;
+    assert!(page.contains("Refused"), "{page}");
+    hand_in(&mut visitor, &path);
+    visitor.wait_for(&path, "<strong>Submitted</strong>");
+    let withdrawn = visitor.post(&path, &format!("{path}/withdraw"), &[("reason", "not needed")]);
+    assert_eq!(withdrawn.status, 303, "{}", withdrawn.body);
+    visitor.wait_for(&path, "<strong>Withdrawn</strong>");
+    assert!(bodies.network.stop());
+}
+
+/// With `kill -9`, while the call is on its way to the ledger or before.
+#[test]
+fn a_portal_that_is_killed_submits_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let (mut bodies, mut visitor) = start(folder.path());
+    let code = bodies.network.code().to_string();
+    for (round, pause) in [0, 20, 60, 150].into_iter().enumerate() {
+        let name = format!("Killed {round}");
+        let path = draft(&mut visitor, &code, &name);
+        hand_in(&mut visitor, &path);
+        std::thread::sleep(Duration::from_millis(pause));
+        bodies.network.kill();
+        (bodies, visitor) = start(folder.path());
+        let page = visitor.wait_for(&path, "<strong>Submitted</strong>");
+        assert_eq!(page.matches("<strong>Submitted</strong>").count(), 1, "{page}");
+        assert_eq!(page.matches("<span class=\"tag\">done</span>").count(), 1, "{page}");
+        let found = named(&bodies.done("application list"), &name);
+        assert_eq!(found.len(), 1, "{found:?}");
+    }
+    assert!(bodies.network.stop());
+}
+
+/// The portal's database is deleted: the ledger has every application, and the index is made from it.
+#[test]
+fn the_index_is_read_from_the_ledger_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let (bodies, mut visitor) = start(folder.path());
+    let code = bodies.network.code().to_string();
+    let path = draft(&mut visitor, &code, "Kept on the ledger");
+    let id = path.rsplit('/').next().unwrap().to_owned();
+    hand_in(&mut visitor, &path);
+    visitor.wait_for(&path, "<strong>Submitted</strong>");
+    assert!(bodies.network.stop());
+    fs::remove_dir_all(folder.path().join("portal")).unwrap();
+
+    let (bodies, mut visitor) = start(folder.path());
+    assert_eq!(visitor.get(&path).status, 404, "whose it was, nobody knows");
+    assert_eq!(bodies.scanned(&code, "").0, "valid", "the public pages are right");
+    assert_eq!(named(&bodies.done("application list"), "Kept on the ledger").len(), 1);
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    runtime.block_on(async {
+        let profile = bodies.network.profile();
+        let service = [Identity { organisation: "CertBody".into(), user: "User4".into() }];
+        let organisations = Organisations::new(&profile, &[], &service, None).unwrap();
+        let reader = organisations.get("CertBodyMSP").unwrap();
+        let database = Database::open(folder.path().join("another.db").to_str().unwrap()).await.unwrap();
+        let known = reader.bodies().await.unwrap();
+        for _ in 0..2 {
+            index::rebuild(&database, reader, known.first().unwrap()).await.unwrap();
+            let found = index::one(&database, &id).await.unwrap().unwrap();
+            let expected = ("Kept on the ledger", "submitted", "IndustryMSP", "submit");
+            assert_eq!((&*found.title, &*found.state, &*found.applicant, &*found.step), expected);
+        }
+    });
+    assert!(bodies.network.stop());
+}
+
+fn sha2_of(bytes: &[u8]) -> Vec<u8> {
+    use sha2::{Digest, Sha256};
+    Sha256::digest(bytes).to_vec()
+}
