@@ -13,6 +13,7 @@ mod ledger;
 mod own;
 mod pages;
 mod parts;
+mod queue;
 mod rates;
 mod reply;
 mod visitor;
@@ -214,6 +215,8 @@ fn table() -> Vec<Route> {
         sent("/applications/{application}/withdraw", Company, applications::withdraw),
         sent("/applications/{application}/discard", Company, applications::discard),
         shown("/applications/{application}/dossier", Company, applications::dossier),
+        shown("/queue", Staff, queue::list),
+        shown("/queue/{application}", Staff, queue::one),
         shown("/certificates", Company, applications::certificates),
         shown("/certificates/{certificate}/qr.svg", Company, applications::qr),
         shown("/admin/people", Administrator, administration::people),

@@ -46,6 +46,7 @@ cases![
     a_draft_begins_with_a_file,
     a_form_has_the_fields_of_its_step_and_no_others,
     a_session_that_ended_meanwhile_writes_nothing,
+    staff_see_what_waits_for_their_organisation,
 ];
 
 /// Everything that the contract asks for, page by page.
@@ -290,6 +291,82 @@ async fn a_form_has_the_fields_of_its_step_and_no_others(portal: Portal) {
         assert_eq!(refused.status, 400, "{name}");
     }
     assert_eq!(ada.get(&format!("/applications/{id}/form/nothing")).await.status, 404);
+}
+
+/// Puts an application into the index, as if the ledger had it.
+async fn index(portal: &Portal, id: &str, body: &str, title: &str, state: &str, taken_at: &str) {
+    sqlx::query(
+        "INSERT INTO applications (id, body, applicant, title, scheme, state, steps, dossier, certificate, step, \
+         taken_by, taken_at, reason, submitted_at) \
+         VALUES ($1, $2, 'IndustryMSP', $3, 'S 1', $4, 2, 'sha256:0', NULL, 'accept', 'B', $5, 'a reason', $5)",
+    )
+    .bind(id)
+    .bind(body)
+    .bind(title)
+    .bind(state)
+    .bind(taken_at)
+    .execute(&portal.pool)
+    .await
+    .unwrap();
+}
+
+async fn staff_see_what_waits_for_their_organisation(portal: Portal) {
+    let mut bob = portal.administrator("bob@body.example", "CertBodyMSP").await;
+    let mut eve = portal.colleague(&mut bob, "eve@body.example", "evaluator").await;
+    let mut other = portal.administrator("other@body.example", "SecondBodyMSP").await;
+    let mut lab = portal.administrator("lab@lab.example", "LabMSP").await;
+    let mut lin = portal.colleague(&mut lab, "lin@lab.example", "lab").await;
+    let mut ari = portal.administrator("ari@accreditation.example", "AccreditationMSP").await;
+    let mut may = portal.colleague(&mut ari, "may@accreditation.example", "accreditor").await;
+    for (id, body, title, state, at) in [
+        ("A1", "CertBodyMSP", "Old paint", "submitted", "2020-01-01T00:00:00Z"),
+        ("A2", "CertBodyMSP", "New 100% ink <i>", "accepted", "2099-01-01T00:00:00Z"),
+        ("A3", "CertBodyMSP", "Older varnish", "granted", "2019-01-01T00:00:00Z"),
+        ("B1", "SecondBodyMSP", "Foreign paint", "evaluated", "2020-01-01T00:00:00Z"),
+    ] {
+        index(&portal, id, body, title, state, at).await;
+    }
+    let table: [(&mut Browser, &[&str]); 6] = [
+        (&mut bob, &["A1", "A2", "A3"]),
+        (&mut eve, &["A1", "A2", "A3"]),
+        (&mut other, &["B1"]),
+        (&mut lab, &[]),
+        (&mut lin, &["A2", "B1"]),
+        (&mut may, &["A1", "A2", "A3", "B1"]),
+    ];
+    for (browser, seen) in table {
+        let list = browser.get("/queue").await.body;
+        for id in ["A1", "A2", "A3", "B1"] {
+            let is_seen = seen.contains(&id);
+            assert_eq!(list.contains(&format!("/queue/{id}\"")), is_seen, "{id}: {list}");
+            let page = browser.get(&format!("/queue/{id}")).await;
+            assert_eq!(page.status, if is_seen { 200 } else { 404 }, "{id}");
+        }
+    }
+    let list = eve.get("/queue").await.body;
+    let place = |id: &str| list.find(&format!("/queue/{id}\"")).unwrap();
+    assert!(place("A1") < place("A2") && place("A2") < place("A3"), "what is over stands last: {list}");
+    assert_eq!(list.matches("tag overdue").count(), 1, "{list}");
+    assert!(list.contains("For you: submitted (1)") && !list.contains("For you: reviewed"), "{list}");
+    assert!(list.contains("&#60;i&#62;"), "{list}");
+    for (query, seen) in [
+        ("search=PAINT", &["A1"][..]),
+        ("search=%25", &["A2"]),
+        ("search=_", &[]),
+        ("search=a3", &["A3"]),
+        ("state=accepted", &["A2"]),
+        ("state=nothing", &[]),
+        ("page=1", &[]),
+        ("page=-5&sort=newest", &["A1", "A2", "A3"]),
+    ] {
+        let list = eve.get(&format!("/queue?{query}")).await.body;
+        let found: Vec<_> = ["A1", "A2", "A3", "B1"]
+            .into_iter()
+            .filter(|id| list.contains(&format!("/queue/{id}\"")))
+            .collect();
+        assert_eq!(found, seen, "{query}");
+    }
+    assert_eq!(portal.company(ADA, "Works").await.get("/queue").await.status, 404);
 }
 
 /// Over every form of companies that a draft without a ledger has.

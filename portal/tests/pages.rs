@@ -60,6 +60,66 @@ async fn a_browser_shows_each_page_and_axe_finds_nothing() {
     look(&bob, &own.map(|(name, path)| at(name, path)));
 }
 
+/// A draft with mistakes, one that was granted, and what staff see of them.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_browser_shows_applications_and_axe_finds_nothing() {
+    let portal = Portal::on_sqlite().await;
+    let mut ada = portal.company("ada@works.example", "Works with a rather long name & Sons").await;
+    let text = r#"{"product": {"name": "Zinc oxide powder, coated, for paints and varnishes"}, "size": {"d50": "40,5", "unit": "nm"},
+        "zeta": [{"mV": "-12.5", "pH": "7", "medium": "water"}], "surfaceTreatment": [{"agent": "silane"}]}"#;
+    let begun = ada.post("/applications/import", &[("text", text)]).await;
+    let draft = begun.header("location").trim_end_matches("/form/product").to_owned();
+    for step in ["product", "supplier", "substance", "particles", "evidence"] {
+        let page = ada.get(&format!("{draft}/form/{step}")).await.body;
+        let version =
+            page.split_once("name=\"version\" value=\"").unwrap().1.split('"').next().unwrap().to_owned();
+        let typed: &[(&str, &str)] = match step {
+            "product" => &[
+                ("product.name", "Zinc oxide powder, coated, for paints and varnishes"),
+                ("product.gtin", "1"),
+            ],
+            "particles" => &[("size.d50", "40,5"), ("zeta.0.mV", "-12.5"), ("zeta.0.pH", "15")],
+            _ => &[],
+        };
+        let fields = [typed, &[("version", version.as_str()), ("then", "stay")]].concat();
+        assert_eq!(ada.post(&format!("{draft}/form/{step}"), &fields).await.status, 303, "{step}");
+    }
+    let second =
+        ada.post("/applications", &[]).await.header("location").trim_end_matches("/form/product").to_owned();
+    for (id, state, certificate) in [
+        (second.rsplit('/').next().unwrap(), "granted", Some("01040G2081840R2081040G2081S")),
+        ("68S34CHJ689348HJ68S34CHJ688", "accepted", None),
+    ] {
+        sqlx::query(
+            "INSERT INTO applications (id, body, applicant, title, scheme, state, steps, dossier, certificate, step, \
+             taken_by, taken_at, reason, submitted_at) VALUES ($1, 'CertBodyMSP', 'IndustryMSP', 'Titanium dioxide', \
+             'https://nanotrace.org/schemes/demonstration 1', $2, 4, 'sha256:0', $3, 'accept', 'CertBodyMSP', \
+             '2026-01-31T12:00:00Z', 'Which batch?', '2026-01-30T12:00:00Z')",
+        )
+        .bind(id)
+        .bind(state)
+        .bind(certificate)
+        .execute(&portal.pool)
+        .await
+        .unwrap();
+    }
+    let at = |name: &str, path: &str| format!("portal-{name}={}{path}", portal.base);
+    let mut pages = vec![at("applications", "/applications"), at("application-new", "/applications/new")];
+    pages.push(at("application-draft", &draft));
+    pages.push(at("application-granted", &second));
+    pages.push(at("application-preview", &format!("{draft}/preview")));
+    for step in ["product", "supplier", "substance", "particles", "evidence"] {
+        pages.push(at(&format!("application-{step}"), &format!("{draft}/form/{step}")));
+    }
+    pages.push(at("certificates", "/certificates"));
+    look(&ada, &pages);
+    let mut bob = portal.administrator("bob@body.example", "CertBodyMSP").await;
+    let eve = portal.colleague(&mut bob, "eve@body.example", "evaluator").await;
+    let staff =
+        [("queue", "/queue"), ("queued", "/queue/68S34CHJ689348HJ68S34CHJ688"), ("ledger", "/ledger")];
+    look(&eve, &staff.map(|(name, path)| at(name, path)));
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_person_makes_a_passkey_in_a_browser_and_logs_in_with_it() {
     let portal = Portal::on_sqlite().await;

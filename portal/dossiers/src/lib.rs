@@ -14,6 +14,7 @@ pub mod form;
 pub mod import;
 pub mod index;
 pub mod outbox;
+pub mod queue;
 pub mod store;
 mod subject;
 

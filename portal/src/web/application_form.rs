@@ -349,7 +349,9 @@ pub(crate) async fn preview(
         Err(answer) => return Ok(answer),
     };
     let step_of = |fault: &Fault| STEPS.iter().find(|step| step.has(&fault.field));
-    let faults = faults_of(&site, &dossier).into_iter().map(|fault| {
+    let mut faults = faults_of(&site, &dossier);
+    faults.sort_by_key(|fault| STEPS.iter().position(|step| step.has(&fault.field)));
+    let faults = faults.into_iter().map(|fault| {
         let step = step_of(&fault);
         let place = label(&fault.field).unwrap_or_default();
         (step.map_or("product", |step| step.name), step.map_or("", |step| step.title), place, fault.rule)
@@ -370,7 +372,7 @@ pub(crate) async fn preview(
     Ok(reply::page(StatusCode::OK, &page))
 }
 
-fn label(name: &str) -> Option<&'static str> {
+pub(super) fn label(name: &str) -> Option<&'static str> {
     let pattern = form::pattern(name);
     STEPS.iter().flat_map(StepOf::fields).find(|field| field.name == pattern).map(|field| field.label)
 }

@@ -1,0 +1,199 @@
+//! The applications that the people of an organisation see, and what was handed in for them. Each statement here names who asks;
+//! nothing else is open to staff.
+
+use std::collections::BTreeMap;
+
+use accounts::{Database, people::Account};
+use certificate::DateTime;
+use serde_json::Value;
+
+use crate::{
+    form, from_subject,
+    store::{Indexed, indexed},
+};
+
+/// Applications on a page.
+pub const PAGE: i64 = 50;
+/// Days after which an application that nobody took a step with is overdue. The ledger has no deadlines: this is a reminder.
+pub const OVERDUE_DAYS: i64 = 14;
+
+/// What of the applications somebody sees.
+pub struct Queue<'a> {
+    party: &'a str,
+    /// Of every body: who accredits them watches over all.
+    sees_all: bool,
+    /// Of every body, where a laboratory has something to do.
+    is_laboratory: bool,
+}
+
+/// What is asked for.
+#[derive(Clone, Debug, Default)]
+pub struct Wanted {
+    /// A state of the ledger; empty for all.
+    pub state: String,
+    /// A part of the product's name, or of the application's id.
+    pub search: String,
+    pub newest_first: bool,
+    pub page: i64,
+}
+
+/// Which states wait for somebody with this role.
+pub fn awaits(role: &str) -> &'static [&'static str] {
+    match role {
+        "evaluator" => &["submitted", "accepted"],
+        "lab" => &["accepted"],
+        "reviewer" => &["evaluated"],
+        "decision-maker" => &["reviewed", "decided"],
+        _ => &[],
+    }
+}
+
+/// The time before which the last step of an overdue application was.
+pub fn overdue_before(now: i64) -> String {
+    DateTime::from_seconds(now).plus_days(-OVERDUE_DAYS).to_string()
+}
+
+/// Whether nobody needs to do anything with it any more, or it is the applicant's.
+pub fn is_at_rest(state: &str) -> bool {
+    matches!(state, "granted" | "refused" | "withdrawn" | "returned")
+}
+
+impl<'a> Queue<'a> {
+    pub fn of(account: &'a Account) -> Self {
+        let has = |wanted: &str| account.roles.iter().any(|role| role == wanted);
+        Self { party: &account.party, sees_all: has("accreditor"), is_laboratory: has("lab") }
+    }
+
+    /// A page of them: the one that waited longest first, so that what is overdue stands at the top.
+    pub async fn page(&self, database: &Database, wanted: &Wanted) -> Result<Vec<Indexed>, sqlx::Error> {
+        let statement = match wanted.newest_first {
+            false => {
+                "SELECT id, body, applicant, title, scheme, state, certificate, step, taken_by, taken_at, reason, \
+                 submitted_at FROM applications \
+                 WHERE (body = $1 OR $2 = 1 OR ($3 = 1 AND state IN ('accepted', 'evaluated'))) \
+                 AND (state = $4 OR $4 = '') AND (lower(title) LIKE $5 ESCAPE '!' OR lower(id) LIKE $5 ESCAPE '!') \
+                 ORDER BY CASE WHEN state IN ('granted', 'refused', 'withdrawn', 'returned') THEN 1 ELSE 0 END, taken_at, id \
+                 LIMIT $6 OFFSET $7"
+            }
+            true => {
+                "SELECT id, body, applicant, title, scheme, state, certificate, step, taken_by, taken_at, reason, \
+                 submitted_at FROM applications \
+                 WHERE (body = $1 OR $2 = 1 OR ($3 = 1 AND state IN ('accepted', 'evaluated'))) \
+                 AND (state = $4 OR $4 = '') AND (lower(title) LIKE $5 ESCAPE '!' OR lower(id) LIKE $5 ESCAPE '!') \
+                 ORDER BY taken_at DESC, id LIMIT $6 OFFSET $7"
+            }
+        };
+        let select = sqlx::query_as(statement).bind(self.party).bind(i64::from(self.sees_all));
+        let select =
+            select.bind(i64::from(self.is_laboratory)).bind(&wanted.state).bind(like(&wanted.search));
+        let select = select.bind(PAGE).bind(wanted.page.clamp(0, 10_000).saturating_mul(PAGE));
+        Ok(select.fetch_all(database.pool()).await?.into_iter().map(indexed).collect())
+    }
+
+    /// How many there are in each state.
+    pub async fn counts(&self, database: &Database) -> Result<BTreeMap<String, i64>, sqlx::Error> {
+        let select = sqlx::query_as(
+            "SELECT state, count(*) FROM applications \
+             WHERE body = $1 OR $2 = 1 OR ($3 = 1 AND state IN ('accepted', 'evaluated')) GROUP BY state",
+        );
+        let select =
+            select.bind(self.party).bind(i64::from(self.sees_all)).bind(i64::from(self.is_laboratory));
+        let rows: Vec<(String, i64)> = select.fetch_all(database.pool()).await?;
+        Ok(rows.into_iter().collect())
+    }
+
+    pub async fn one(&self, database: &Database, id: &str) -> Result<Option<Indexed>, sqlx::Error> {
+        let select = sqlx::query_as(
+            "SELECT id, body, applicant, title, scheme, state, certificate, step, taken_by, taken_at, reason, \
+             submitted_at FROM applications \
+             WHERE id = $1 AND (body = $2 OR $3 = 1 OR ($4 = 1 AND state IN ('accepted', 'evaluated')))",
+        );
+        let select = select.bind(id).bind(self.party).bind(i64::from(self.sees_all));
+        let found = select.bind(i64::from(self.is_laboratory)).fetch_optional(database.pool()).await?;
+        Ok(found.map(indexed))
+    }
+
+    /// What was handed in for an application to this organisation, the newest first; nobody else reads it.
+    pub async fn editions(&self, database: &Database, id: &str) -> Result<Vec<Edition>, sqlx::Error> {
+        let select = sqlx::query_as(
+            "SELECT content, hash, at FROM editions JOIN applications ON applications.id = editions.dossier \
+             WHERE applications.id = $1 AND body = $2 ORDER BY number DESC LIMIT 20",
+        );
+        let rows: Vec<(String, String, i64)> =
+            select.bind(id).bind(self.party).fetch_all(database.pool()).await?;
+        Ok(rows.into_iter().map(|(content, hash, at)| Edition { content, hash, at }).collect())
+    }
+}
+
+/// A pattern for `LIKE` that has the text anywhere.
+fn like(search: &str) -> String {
+    let mut pattern = String::from("%");
+    for character in search.trim().to_lowercase().chars() {
+        if matches!(character, '!' | '%' | '_') {
+            pattern.push('!');
+        }
+        pattern.push(character);
+    }
+    pattern.push('%');
+    pattern
+}
+
+/// What a company handed in.
+#[derive(Clone, Debug)]
+pub struct Edition {
+    content: String,
+    /// As it was hashed when it was handed in.
+    pub hash: String,
+    pub at: i64,
+}
+
+impl Edition {
+    /// What is in it, by the names of the form's fields; nothing where it was changed since it was hashed.
+    pub fn fields(&self) -> Option<crate::Fields> {
+        use sha2::{Digest, Sha256};
+        let hash = format!("sha256:{}", hex::encode(Sha256::digest(&self.content)));
+        let content: Value = serde_json::from_str(&self.content).ok().filter(|_| hash == self.hash)?;
+        let (mut fields, _) = from_subject(content.get("credentialSubject")?.as_object()?);
+        for (name, text) in content.get("with").and_then(Value::as_object).into_iter().flatten() {
+            let name = format!("{}{name}", crate::subject::APPLICATION);
+            if let Some(text) = text.as_str().filter(|_| form::has(&name)) {
+                fields.insert(name, text.to_owned());
+            }
+        }
+        Some(fields)
+    }
+}
+
+/// What differs between two dossiers: the field's name, what it was and what it is.
+pub fn differences(old: &crate::Fields, new: &crate::Fields) -> Vec<(String, String, String)> {
+    let names: std::collections::BTreeSet<&String> = old.keys().chain(new.keys()).collect();
+    let text = |fields: &crate::Fields, name: &String| fields.get(name).cloned().unwrap_or_default();
+    let differs = names.into_iter().filter(|name| old.get(*name) != new.get(*name));
+    differs.map(|name| (name.clone(), text(old, name), text(new, name))).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_search_is_no_pattern() {
+        assert_eq!(like(" 50%_A! "), "%50!%!_a!!%");
+        assert_eq!(like(""), "%%");
+    }
+
+    #[test]
+    fn a_dossier_that_was_changed_is_not_shown() {
+        let content = r#"{"credentialSubject":{"site":"Ghent"}}"#.to_owned();
+        let hash = "sha256:8b5cf6a6ea5ef0ebbf4bd6b1b9ff4d6b1d6ba3f4e0d6d8cfa2cd6d5ba8f0b0b1".to_owned();
+        assert!(Edition { content, hash, at: 0 }.fields().is_none());
+    }
+
+    #[test]
+    fn differences_are_named_with_what_was_there() {
+        let fields = |site: &str| crate::Fields::from([("site".to_owned(), site.to_owned())]);
+        let found = differences(&fields("Ghent"), &fields("Bruges"));
+        assert_eq!(found, [("site".to_owned(), "Ghent".to_owned(), "Bruges".to_owned())]);
+        assert!(differences(&fields("Ghent"), &fields("Ghent")).is_empty());
+    }
+}

@@ -1,0 +1,189 @@
+//! The applications that wait for the people of an organisation: a list, and each with its dossier. Nothing is decided here.
+
+use std::sync::Arc;
+
+use accounts::people::Account;
+use axum::{
+    Extension,
+    extract::{Path, Query, State},
+    http::StatusCode,
+};
+use certificate::record::ApplicationState;
+use desk::Step;
+use dossiers::{
+    Fields,
+    index::{self, IndexError},
+    queue::{self, Queue, Wanted, differences},
+    store::Indexed,
+};
+use serde::Deserialize;
+
+use super::{
+    Site,
+    application_form::{facts, label},
+    applications::next,
+    entrance::Answer,
+    pages::{
+        Difference, Frame, QueuePage, QueuedPage, ShownQueued, ShownReport, ShownStep, StateOf, moment,
+        moment_of,
+    },
+    reply,
+    visitor::Visitor,
+};
+
+#[derive(Default, Deserialize)]
+pub(crate) struct Asked {
+    #[serde(default)]
+    state: String,
+    #[serde(default)]
+    search: String,
+    #[serde(default)]
+    sort: String,
+    #[serde(default)]
+    page: i64,
+}
+
+pub(crate) async fn list(
+    State(site): State<Arc<Site>>,
+    Extension(visitor): Extension<Visitor>,
+    Extension(account): Extension<Account>,
+    Query(asked): Query<Asked>,
+) -> Answer {
+    let Asked { state, search, sort, page } = asked;
+    let wanted = Wanted { state, search, newest_first: sort == "newest", page: page.max(0) };
+    let scope = Queue::of(&account);
+    let found = scope.page(&site.database, &wanted).await?;
+    let counts = scope.counts(&site.database).await?;
+    let is_full = i64::try_from(found.len()).unwrap_or_default() == queue::PAGE;
+    let awaited: Vec<&str> = account.roles.iter().flat_map(|role| queue::awaits(role)).copied().collect();
+    let states = ApplicationState::ALL.map(|state| {
+        let name = state.name();
+        StateOf {
+            name,
+            count: counts.get(name).copied().unwrap_or_default(),
+            is_awaited: awaited.contains(&name),
+        }
+    });
+    let overdue = queue::overdue_before(visitor.now);
+    let page = QueuePage {
+        frame: Frame::of(&visitor),
+        party: account.party_name.clone(),
+        has_ledger: !site.organisations.is_empty(),
+        overdue_days: queue::OVERDUE_DAYS,
+        states: states.into_iter().collect(),
+        applications: found.iter().map(|known| shown(known, &overdue, &awaited)).collect(),
+        older: is_full.then(|| wanted.page.saturating_add(1)),
+        newer: (wanted.page > 0).then(|| wanted.page.saturating_sub(1)),
+        wanted,
+    };
+    Ok(reply::page(StatusCode::OK, &page))
+}
+
+fn shown(known: &Indexed, overdue: &str, awaited: &[&str]) -> ShownQueued {
+    let (next, who) = next(&known.state);
+    ShownQueued {
+        id: known.id.clone(),
+        title: known.title.clone(),
+        state: known.state.clone(),
+        applicant: known.applicant.clone(),
+        body: known.body.clone(),
+        scheme: known.scheme.clone(),
+        since: moment_of(&known.taken_at),
+        next: next.to_owned(),
+        who: who.to_owned(),
+        is_overdue: !queue::is_at_rest(&known.state) && known.taken_at.as_str() < overdue,
+        is_awaited: awaited.contains(&known.state.as_str()),
+    }
+}
+
+pub(crate) async fn one(
+    State(site): State<Arc<Site>>,
+    Extension(visitor): Extension<Visitor>,
+    Extension(account): Extension<Account>,
+    Path(id): Path<String>,
+) -> Answer {
+    let scope = Queue::of(&account);
+    let Some(known) = scope.one(&site.database, &id).await? else { return Ok(reply::not_there().await) };
+    let reader = site.organisations.get(&account.party).or_else(|| site.organisations.iter().next());
+    let (mut live, mut away) = (None, None);
+    if let (Some(reader), Ok(code)) = (reader, id.parse()) {
+        match index::refresh(&site.database, reader, &known.body, code).await {
+            Ok(found) => live = found,
+            Err(IndexError::Database(error)) => return Err(error.into()),
+            Err(error) => away = Some(error.to_string()),
+        }
+    } else {
+        away = Some("this portal was started without one".to_owned());
+    }
+    // Another step may have been taken since the list was shown.
+    let Some(known) = scope.one(&site.database, &id).await? else { return Ok(reply::not_there().await) };
+    let editions = scope.editions(&site.database, &id).await?;
+    let fields: Vec<Fields> = editions.iter().map_while(|edition| edition.fields()).collect();
+    let hash = live.as_ref().map(|it| it.dossier.clone());
+    let newest = editions.first();
+    let is_handed_in = newest.is_some_and(|edition| Some(&edition.hash) == hash.as_ref());
+    let steps = live.as_ref().map(|it| it.steps.as_slice()).unwrap_or_default();
+    let changes = match fields.as_slice() {
+        [new, old, ..] => differences(old, new),
+        _ => Vec::new(),
+    };
+    let named = |(name, old, new): (String, String, String)| Difference {
+        field: label(&name).map_or(name, str::to_owned),
+        old,
+        new,
+    };
+    let overdue = queue::overdue_before(visitor.now);
+    let page = QueuedPage {
+        frame: Frame::of(&visitor),
+        shown: shown(&known, &overdue, &[]),
+        away,
+        is_of_body: known.body == account.party,
+        hash,
+        handed_in: newest.map(|edition| moment(edition.at)),
+        is_handed_in,
+        groups: fields.first().filter(|_| is_handed_in).map(facts).unwrap_or_default(),
+        data_sheet: fields.first().and_then(|it| it.get("application.sdsLink").cloned()),
+        changes: changes.into_iter().map(named).collect(),
+        reports: reports(fields.first().filter(|_| is_handed_in), steps),
+        steps: steps.iter().rev().map(ShownStep::of).collect(),
+        reason: known.reason,
+    };
+    Ok(reply::page(StatusCode::OK, &page))
+}
+
+/// The reports that the dossier names, each with who anchored its hash on the ledger; and those that were anchored alone.
+fn reports(fields: Option<&Fields>, steps: &[Step]) -> Vec<ShownReport> {
+    let named = |row: usize, part: &str| {
+        fields.and_then(|it| it.get(&format!("testReports.{row}.{part}"))).cloned().unwrap_or_default()
+    };
+    let anchored: Vec<&Step> = steps.iter().filter(|step| step.sha256.is_some()).collect();
+    let mut reports = Vec::new();
+    for row in 0..dossiers::form::ROWS {
+        let sha256 = named(row, "sha256");
+        if sha256.is_empty() {
+            break;
+        }
+        let anchor = anchored.iter().find(|step| step.sha256.as_deref() == Some(sha256.as_str()));
+        reports.push(ShownReport {
+            laboratory: named(row, "lab"),
+            method: named(row, "method"),
+            anchored: anchor
+                .map(|step| format!("{}, {}", step.event.by, moment_of(&step.event.effective_at))),
+            is_named: true,
+            sha256,
+        });
+    }
+    for step in anchored {
+        let sha256 = step.sha256.clone().unwrap_or_default();
+        if !reports.iter().any(|known| known.sha256 == sha256) {
+            reports.push(ShownReport {
+                laboratory: step.event.by.clone(),
+                method: step.method.clone().unwrap_or_default(),
+                anchored: Some(format!("{}, {}", step.event.by, moment_of(&step.event.effective_at))),
+                is_named: false,
+                sha256,
+            });
+        }
+    }
+    reports
+}
