@@ -217,6 +217,7 @@ fn table() -> Vec<Route> {
         shown("/applications/{application}/dossier", Company, applications::dossier),
         shown("/queue", Staff, queue::list),
         shown("/queue/{application}", Staff, queue::one),
+        shown("/queue/{application}/files/{file}", Staff, queue::file),
         shown("/certificates", Company, applications::certificates),
         shown("/certificates/{certificate}/qr.svg", Company, applications::qr),
         shown("/admin/people", Administrator, administration::people),

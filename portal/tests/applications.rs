@@ -47,6 +47,7 @@ cases![
     a_form_has_the_fields_of_its_step_and_no_others,
     a_session_that_ended_meanwhile_writes_nothing,
     staff_see_what_waits_for_their_organisation,
+    the_body_reads_the_files_that_a_dossier_names_and_no_others,
 ];
 
 /// Everything that the contract asks for, page by page.
@@ -367,6 +368,49 @@ async fn staff_see_what_waits_for_their_organisation(portal: Portal) {
         assert_eq!(found, seen, "{query}");
     }
     assert_eq!(portal.company(ADA, "Works").await.get("/queue").await.status, 404);
+}
+
+async fn the_body_reads_the_files_that_a_dossier_names_and_no_others(portal: Portal) {
+    let mut ada = portal.company(ADA, "Works").await;
+    let id = begin(&mut ada).await;
+    for content in ["%PDF-1.7 a report", "%PDF-1.7 something else"] {
+        assert_eq!(ada.upload("report.pdf", content.as_bytes()).await.status, 303);
+    }
+    let (named, other) = (sha256("%PDF-1.7 a report"), sha256("%PDF-1.7 something else"));
+    let page = ada.get(&format!("/applications/{id}/form/evidence")).await.body;
+    assert!(page.contains(&format!("<option value=\"{named}\">report.pdf")), "{page}");
+    let content = format!(r#"{{"credentialSubject":{{"testReports":[{{"lab":"L","sha256":"{named}"}}]}}}}"#);
+    sqlx::query("INSERT INTO editions (dossier, number, hash, content, at) VALUES ($1, 1, $2, $3, 0)")
+        .bind(&id)
+        .bind(format!("sha256:{}", sha256(&content)))
+        .bind(&content)
+        .execute(&portal.pool)
+        .await
+        .unwrap();
+    index(&portal, &id, "CertBodyMSP", "Paint", "accepted", "2026-01-31T12:00:00Z").await;
+    let mut bob = portal.administrator("bob@body.example", "CertBodyMSP").await;
+    let path = |hash: &str| format!("/queue/{id}/files/{hash}");
+    let file = bob.get(&path(&named)).await;
+    assert!(file.status == 200 && file.body == "%PDF-1.7 a report", "{}", file.body);
+    assert!(file.header("content-disposition").starts_with("attachment"));
+    assert_eq!(bob.get(&path(&other)).await.status, 404, "not named in the dossier");
+    let mut second = portal.administrator("other@body.example", "SecondBodyMSP").await;
+    assert_eq!(second.get(&path(&named)).await.status, 404, "of another body");
+    let mut lab = portal.administrator("lab@lab.example", "LabMSP").await;
+    let mut lin = portal.colleague(&mut lab, "lin@lab.example", "lab").await;
+    assert_eq!(lin.get(&format!("/queue/{id}")).await.status, 200);
+    assert_eq!(lin.get(&path(&named)).await.status, 404, "a laboratory sees the ledger's part alone");
+    // What was changed in the database since it was hashed is not read.
+    sqlx::query("UPDATE editions SET content = replace(content, 'lab', 'bal')")
+        .execute(&portal.pool)
+        .await
+        .unwrap();
+    assert_eq!(bob.get(&path(&named)).await.status, 404);
+}
+
+fn sha256(text: &str) -> String {
+    let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, text.as_bytes());
+    digest.as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// Over every form of companies that a draft without a ledger has.

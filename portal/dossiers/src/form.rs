@@ -91,6 +91,7 @@ const fn choice(
 }
 
 const DECIMAL: &str = "Such as 12.5: a point, no exponent.";
+const FILE: &str = "64 hex digits. Upload the file under Files, and choose it here.";
 const U: &str = "Expanded uncertainty";
 
 pub const STEPS: &[StepOf] = &[
@@ -154,7 +155,7 @@ pub const STEPS: &[StepOf] = &[
                 fields: &[
                     line("application.sdsLink", "Where it is", "An address that starts with https://"),
                     line("sds.revision", "Revision", ""),
-                    line("sds.sha256", "SHA-256 of the file", "64 hex digits."),
+                    line("sds.sha256", "SHA-256 of the file", FILE),
                     line("sds.nanoform", "Nanoform that it is about", ""),
                 ],
             },
@@ -376,7 +377,7 @@ pub const STEPS: &[StepOf] = &[
                         hint: "",
                         kind: Kind::Date,
                     },
-                    line("testReports.*.sha256", "SHA-256 of the report", "64 hex digits."),
+                    line("testReports.*.sha256", "SHA-256 of the report", FILE),
                     line("testReports.*.uri", "Where it is", ""),
                     line("testReports.*.uncertainty.U", U, ""),
                     line("testReports.*.uncertainty.unit", "Its unit", ""),

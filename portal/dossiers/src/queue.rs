@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use accounts::{Database, people::Account};
 use certificate::DateTime;
 use serde_json::Value;
+use uploads::Stored;
 
 use crate::{
     form, from_subject,
@@ -123,6 +124,28 @@ impl<'a> Queue<'a> {
             select.bind(id).bind(self.party).fetch_all(database.pool()).await?;
         Ok(rows.into_iter().map(|(content, hash, at)| Edition { content, hash, at }).collect())
     }
+}
+
+/// The file of this hash, where the newest dossier for this organisation names it and its company uploaded it. Its other files
+/// stay its own.
+pub async fn file(
+    database: &Database,
+    queue: &Queue<'_>,
+    id: &str,
+    sha256: &str,
+) -> Result<Option<Stored>, sqlx::Error> {
+    let newest = queue.editions(database, id).await?.into_iter().next();
+    let fields = newest.and_then(|edition| edition.fields()).unwrap_or_default();
+    if !fields.iter().any(|(name, text)| name.ends_with("sha256") && text == sha256) {
+        return Ok(None);
+    }
+    let select = sqlx::query_as(
+        "SELECT files.id, files.party, files.account, files.name, files.kind, files.bytes, files.sha256, \
+         files.created_at FROM files JOIN dossiers ON dossiers.party = files.party \
+         JOIN applications ON applications.id = dossiers.id \
+         WHERE applications.id = $1 AND body = $2 AND sha256 = $3 ORDER BY files.created_at LIMIT 1",
+    );
+    select.bind(id).bind(queue.party).bind(sha256).fetch_optional(database.pool()).await
 }
 
 /// A pattern for `LIKE` that has the text anywhere.

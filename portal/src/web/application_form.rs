@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use accounts::people::Account;
+use accounts::people::{self, Account};
 use axum::{
     Extension,
     extract::{Path, Query, State},
@@ -200,7 +200,9 @@ pub(crate) async fn show(
 ) -> Answer {
     let Some(step) = form::step(&step) else { return Ok(reply::not_there().await) };
     match editable(&site, &account, &id).await? {
-        Ok((dossier, _)) => page(&site, &visitor, &dossier, step, None, looked.saved.is_some()).await,
+        Ok((dossier, _)) => {
+            page(&site, &visitor, &account, &dossier, step, None, looked.saved.is_some()).await
+        }
         Err(answer) => Ok(answer),
     }
 }
@@ -208,6 +210,7 @@ pub(crate) async fn show(
 async fn page(
     site: &Site,
     visitor: &Visitor,
+    account: &Account,
     dossier: &Dossier,
     step: &'static StepOf,
     problem: Option<&str>,
@@ -216,6 +219,7 @@ async fn page(
     let offered = Offered::read(site).await;
     let is_looked_at = dossier.is_saved(step.name);
     let faults = if is_looked_at { faults_of(site, dossier) } else { Vec::new() };
+    let files = uploads::list(&site.database, &people::Scope::of(account)).await?;
     let groups = step.groups.iter().flat_map(|group| shown(group, &dossier.fields, &faults, &offered));
     let page = StepPage {
         frame: Frame::of(visitor),
@@ -228,6 +232,7 @@ async fn page(
         faults: faults.iter().filter(|fault| step.has(&fault.field)).count(),
         steps: STEPS.iter().map(|it| (it.name, it.title)).collect(),
         groups: groups.collect(),
+        files: files.into_iter().map(|file| (file.sha256, file.name)).collect(),
     };
     let status = if problem.is_some() { StatusCode::CONFLICT } else { StatusCode::OK };
     Ok(reply::page(status, &page))
@@ -322,7 +327,7 @@ pub(crate) async fn save(
             if let Some(newest) = scope.one(&site.database, &id).await? {
                 dossier.version = newest.version;
             }
-            page(&site, &visitor, &dossier, step, Some(notice), false).await
+            page(&site, &visitor, &account, &dossier, step, Some(notice), false).await
         }
         Saved::Done => {
             let is_wrong = faults_of(&site, &dossier).iter().any(|fault| step.has(&fault.field));

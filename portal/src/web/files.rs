@@ -16,7 +16,7 @@ use axum::{
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use tokio::time::sleep;
 use tokio_util::io::ReaderStream;
-use uploads::{Received, UploadError, Uploads};
+use uploads::{Received, Stored, UploadError, Uploads};
 
 use super::{
     Site,
@@ -176,7 +176,6 @@ async fn brought(
     Err(Refusal::Stale)
 }
 
-/// As an attachment: no browser opens it here, whatever it holds.
 pub(crate) async fn download(
     State(site): State<Arc<Site>>,
     Extension(account): Extension<Account>,
@@ -185,7 +184,12 @@ pub(crate) async fn download(
     let Some(stored) = uploads::find(&site.database, &Scope::of(&account), &file).await? else {
         return Ok(reply::not_there().await);
     };
-    let content = match site.uploads.open(&stored).await {
+    attachment(&site, &stored).await
+}
+
+/// As an attachment: no browser opens it here, whatever it holds.
+pub(super) async fn attachment(site: &Site, stored: &Stored) -> Answer {
+    let content = match site.uploads.open(stored).await {
         Ok(content) => content,
         Err(error) => {
             tracing::error!(%error, file = stored.id, "a file cannot be read");

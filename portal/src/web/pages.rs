@@ -401,6 +401,8 @@ pub(crate) struct QueuedPage {
     pub data_sheet: Option<String>,
     pub changes: Vec<Difference>,
     pub reports: Vec<ShownReport>,
+    /// The hashes of those files of the dossier that were uploaded here.
+    pub files: Vec<String>,
     pub steps: Vec<ShownStep>,
     /// Of the last step.
     pub reason: String,
@@ -455,6 +457,8 @@ pub(crate) struct StepPage {
     pub faults: usize,
     pub steps: Vec<(&'static str, &'static str)>,
     pub groups: Vec<ShownGroup>,
+    /// Hash and name of what the company uploaded.
+    pub files: Vec<(String, String)>,
 }
 
 pub(crate) struct ShownGroup {

@@ -23,6 +23,7 @@ use super::{
     application_form::{facts, label},
     applications::next,
     entrance::Answer,
+    files,
     pages::{
         Difference, Frame, QueuePage, QueuedPage, ShownQueued, ShownReport, ShownStep, StateOf, moment,
         moment_of,
@@ -133,7 +134,9 @@ pub(crate) async fn one(
         new,
     };
     let overdue = queue::overdue_before(visitor.now);
+    let current = fields.first().filter(|_| is_handed_in);
     let page = QueuedPage {
+        files: files_of(&site, &scope, &id, current).await?,
         frame: Frame::of(&visitor),
         shown: shown(&known, &overdue, &[]),
         away,
@@ -141,14 +144,42 @@ pub(crate) async fn one(
         hash,
         handed_in: newest.map(|edition| moment(edition.at)),
         is_handed_in,
-        groups: fields.first().filter(|_| is_handed_in).map(facts).unwrap_or_default(),
-        data_sheet: fields.first().and_then(|it| it.get("application.sdsLink").cloned()),
+        groups: current.map(facts).unwrap_or_default(),
+        data_sheet: current.and_then(|it| it.get("application.sdsLink").cloned()),
         changes: changes.into_iter().map(named).collect(),
-        reports: reports(fields.first().filter(|_| is_handed_in), steps),
+        reports: reports(current, steps),
         steps: steps.iter().rev().map(ShownStep::of).collect(),
         reason: known.reason,
     };
     Ok(reply::page(StatusCode::OK, &page))
+}
+
+/// A file that the dossier names, of whom applied.
+pub(crate) async fn file(
+    State(site): State<Arc<Site>>,
+    Extension(account): Extension<Account>,
+    Path((id, sha256)): Path<(String, String)>,
+) -> Answer {
+    match queue::file(&site.database, &Queue::of(&account), &id, &sha256).await? {
+        Some(stored) => files::attachment(&site, &stored).await,
+        None => Ok(reply::not_there().await),
+    }
+}
+
+/// Which of the files that a dossier names were uploaded here.
+async fn files_of(
+    site: &Site,
+    scope: &Queue<'_>,
+    id: &str,
+    fields: Option<&Fields>,
+) -> Result<Vec<String>, sqlx::Error> {
+    let mut here = Vec::new();
+    for (_, sha256) in fields.into_iter().flatten().filter(|(name, _)| name.ends_with("sha256")) {
+        if queue::file(&site.database, scope, id, sha256).await?.is_some() {
+            here.push(sha256.clone());
+        }
+    }
+    Ok(here)
 }
 
 /// The reports that the dossier names, each with who anchored its hash on the ledger; and those that were anchored alone.
