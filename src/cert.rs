@@ -18,7 +18,7 @@ pub mod template;
 mod verify;
 
 use certification::certificates;
-pub use commands::{contract, files, network, output, subject};
+pub use commands::{contract, files, network, output, subject, term};
 
 use crate::exit::{Exit, Failure};
 use network::Common;

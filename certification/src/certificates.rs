@@ -43,6 +43,9 @@ pub struct ListArgs {
     /// Only those of this result.
     #[arg(long, value_parser = Verdict::RESULTS)]
     result: Option<String>,
+    /// Those that the body took over from one that has ended. `cert show` with that one's chaincode says whether they hold.
+    #[arg(long, conflicts_with_all = ["gtin", "batch", "serial", "client", "scheme", "application", "result"])]
+    taken_over: bool,
 }
 
 /// Make certificates that were issued before version 0.2 of the contract found by product, client and scheme.
@@ -55,6 +58,9 @@ pub struct ListArgs {
 pub struct IndexArgs {}
 
 pub async fn list(args: ListArgs, network: &Network, json: bool) -> Result<Exit, Failure> {
+    if args.taken_over {
+        return taken_over(network, json).await;
+    }
     let found = all(network, args.wanted()).await?;
     if json {
         output::json(&found)?;
@@ -70,6 +76,21 @@ pub async fn list(args: ListArgs, network: &Network, json: bool) -> Result<Exit,
         };
         let shown = texts_at(certificate, &["/product/name", "/product/batch", "/client/name"]);
         output::line(format!("{}  {result}  {shown}", text_at(certificate, "/certificate")))
+    })?;
+    Ok(Exit::Ok)
+}
+
+async fn taken_over(network: &Network, json: bool) -> Result<Exit, Failure> {
+    let contract = network.contract(OFFICER).await?;
+    let found = pages::all("adoptions", |bookmark| contract.certificate_adoptions(bookmark)).await?;
+    if json {
+        output::json(&found)?;
+        return Ok(Exit::Ok);
+    }
+    found.iter().try_for_each(|adoption| {
+        let [code, body, since, why] = ["/certificate", "/body", "/adopted/effectiveAt", "/adopted/reason"]
+            .map(|member| text_at(adoption, member));
+        output::line(format!("{code}  from {body} since {since}: {why}"))
     })?;
     Ok(Exit::Ok)
 }

@@ -1,6 +1,5 @@
 //! `nanotrace lab`: the laboratories whose test reports count, and their scope; the accreditation body's own affair.
 
-use certificate::DateTime;
 use peer_client::certificate::Contract;
 use serde_json::{Value, json};
 
@@ -9,7 +8,7 @@ use commands::{
     exit::{Exit, Failure},
     network::{ACCREDITOR, Common},
     output::{self, text_at},
-    subject::parse_date_time,
+    term::Term,
 };
 
 /// Laboratories (ISO/IEC 17025): which organisations may anchor test reports, by which methods.
@@ -28,6 +27,7 @@ enum Command {
     Suspend(Act),
     /// Restore a suspended laboratory. By default as Admin of Accreditation.
     Restore(Act),
+    Renew(Renew),
     Scope(Scope),
     /// List all laboratories.
     List,
@@ -39,18 +39,24 @@ struct Register {
     /// The laboratory's organisation, by its MSP id.
     #[arg(value_name = "MSP-ID")]
     organisation: String,
-    /// The number of its accreditation.
-    #[arg(long)]
-    number: String,
+    #[command(flatten)]
+    term: Term,
     /// A method within its scope; may be given more than once.
     #[arg(long = "method", required = true)]
     methods: Vec<String>,
-    /// From when it holds, such as 2026-01-31T12:00:00Z or 2026-01-31.
-    #[arg(long, value_name = "DATE-TIME", value_parser = parse_date_time)]
-    from: DateTime,
-    /// Until when it holds, not included.
-    #[arg(long, value_name = "DATE-TIME", value_parser = parse_date_time)]
-    until: DateTime,
+}
+
+/// Renew a laboratory's accreditation: another term, which begins and ends after the last. Reports of the terms before count.
+#[derive(clap::Args)]
+struct Renew {
+    /// The laboratory's organisation, by its MSP id.
+    #[arg(value_name = "MSP-ID")]
+    organisation: String,
+    #[command(flatten)]
+    term: Term,
+    /// Why, in a sentence.
+    #[arg(long)]
+    reason: String,
 }
 
 /// Change a laboratory's methods: from now on they are those given here. Reports of a day count by the methods of that day.
@@ -82,12 +88,16 @@ pub async fn run(args: Args) -> Result<Exit, Failure> {
     let contract = network.contract(ACCREDITOR).await?;
     let (update, done) = match command {
         Command::List => return list(&contract, json).await,
-        Command::Register(Register { organisation, number, methods, from, until }) => {
-            let request = json!({
-                "organisation": organisation, "number": number, "methods": methods,
-                "validFrom": from, "validUntil": until,
-            });
+        Command::Register(Register { organisation, term, methods }) => {
+            let mut request = json!({"organisation": organisation, "methods": methods});
+            if let Some(members) = request.as_object_mut() {
+                members.extend(term.members());
+            }
             (contract.laboratory_register(&request), "registered")
+        }
+        Command::Renew(Renew { organisation, term, reason }) => {
+            let term = Value::Object(term.members());
+            (contract.laboratory_renew(&organisation, &term, &reason), "renewed")
         }
         Command::Suspend(Act { organisation, reason }) => {
             (contract.laboratory_suspend(&organisation, &reason), "suspended")

@@ -11,4 +11,5 @@ pub mod network;
 pub mod output;
 pub mod prompt;
 pub mod subject;
+pub mod term;
 pub mod visible;

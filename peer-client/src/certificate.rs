@@ -128,6 +128,13 @@ impl Contract {
         Self { chaincode: chaincode.into(), ..self.clone() }
     }
 
+    /// Waits until this gateway's peer has a transaction that was submitted through another one. Until then what this peer
+    /// endorses does not follow on it.
+    pub async fn wait_for(&self, committed: &Committed) -> Result<(), CallError> {
+        self.gateway.commit(&self.channel, &committed.transaction_id)?.status().await?;
+        Ok(())
+    }
+
     /// `genesis` is `sha256:` and the lower-case hex of the SHA-256 of the genesis block's header.
     /// `body` is the MSP id of the certification body whose chaincode it is.
     pub fn ledger_bind(&self, genesis: &str, body: &str) -> Update {
@@ -169,6 +176,11 @@ impl Contract {
 
     pub fn accreditation_restore(&self, body: &str, scheme_id: &str, reason: &str) -> Update {
         self.update("accreditation:restore", [body, scheme_id, reason])
+    }
+
+    /// `term` is `{"number", "validFrom", "validUntil"}`, and follows on the last.
+    pub fn accreditation_renew(&self, body: &str, scheme_id: &str, term: &Value, reason: &str) -> Update {
+        self.update("accreditation:renew", [body, scheme_id, &term.to_string(), reason])
     }
 
     /// `scope` is `{"standards", "categories"}`, of which one that is absent limits nothing.
@@ -303,6 +315,11 @@ impl Contract {
         self.query("certificate:adoption", arguments.into_iter().flatten())
     }
 
+    /// A page of what was taken over in this chaincode; `bookmark` is that of the page before.
+    pub fn certificate_adoptions(&self, bookmark: Option<&str>) -> Query {
+        self.query("certificate:adoptions", bookmark)
+    }
+
     /// `document` is the one that the application was decided on, signed, in canonical form.
     pub fn certificate_grant(&self, application: Code, document: impl Into<Bytes>) -> Update {
         Update(self.call("certificate:grant", [application.to_string().into(), document.into()]))
@@ -319,6 +336,11 @@ impl Contract {
 
     pub fn laboratory_restore(&self, organisation: &str, reason: &str) -> Update {
         self.update("laboratory:restore", [organisation, reason])
+    }
+
+    /// `term` as an accreditation's.
+    pub fn laboratory_renew(&self, organisation: &str, term: &Value, reason: &str) -> Update {
+        self.update("laboratory:renew", [organisation, &term.to_string(), reason])
     }
 
     /// `scope` is `{"methods"}`: all that it is accredited for from now on.

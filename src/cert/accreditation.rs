@@ -1,6 +1,6 @@
 //! `cert accreditation`: who is accredited for which scheme; the accreditation body's own affair.
 
-use certificate::{DateTime, parties, record};
+use certificate::{parties, record};
 use peer_client::certificate::Contract;
 use serde_json::{Value, json};
 
@@ -8,7 +8,7 @@ use super::{
     contract,
     network::{ACCREDITOR, Network, OFFICER},
     output::{self, text_at},
-    subject::parse_date_time,
+    term::Term,
 };
 use crate::exit::{Exit, Failure};
 
@@ -17,6 +17,7 @@ pub enum Command {
     Register(Register),
     Suspend(Suspend),
     Restore(Restore),
+    Renew(Renew),
     Scope(Scope),
     EndBody(EndBody),
     /// List all accreditations.
@@ -39,17 +40,22 @@ struct Which {
 pub struct Register {
     #[command(flatten)]
     which: Which,
-    /// The number under which the accreditation body keeps it.
-    #[arg(long)]
-    number: String,
-    /// From when it holds, such as 2026-01-31T12:00:00Z or 2026-01-31.
-    #[arg(long, value_name = "DATE-TIME", value_parser = parse_date_time)]
-    from: DateTime,
-    /// Until when it holds, not included.
-    #[arg(long, value_name = "DATE-TIME", value_parser = parse_date_time)]
-    until: DateTime,
+    #[command(flatten)]
+    term: Term,
     #[command(flatten)]
     limits: Limits,
+}
+
+/// Renew an accreditation: another term, which begins and ends after the last. The terms before cover their time.
+#[derive(clap::Args)]
+pub struct Renew {
+    #[command(flatten)]
+    which: Which,
+    #[command(flatten)]
+    term: Term,
+    /// Why, in a sentence; the public reads it.
+    #[arg(long)]
+    reason: String,
 }
 
 /// What is within an accreditation; what is not given limits nothing.
@@ -145,13 +151,13 @@ impl From<Effect> for record::Effect {
 pub async fn run(command: Command, network: &Network, json: bool) -> Result<Exit, Failure> {
     match command {
         Command::List => list(network, json).await?,
-        Command::Register(Register { which, number, from, until, limits }) => {
-            let mut request = json!({
-                "body": which.body, "schemeId": which.scheme, "number": number,
-                "validFrom": from, "validUntil": until,
-            });
-            if let (Some(members), false) = (request.as_object_mut(), limits.is_empty()) {
-                members.insert("scope".into(), limits.request());
+        Command::Register(Register { which, term, limits }) => {
+            let mut request = json!({"body": which.body, "schemeId": which.scheme});
+            if let Some(members) = request.as_object_mut() {
+                members.extend(term.members());
+                if !limits.is_empty() {
+                    members.insert("scope".into(), limits.request());
+                }
             }
             let register = network.contract(ACCREDITOR).await?.accreditation_register(&request);
             output::committed("registered", &contract::submit(register).await?, json)?;
@@ -168,6 +174,13 @@ pub async fn run(command: Command, network: &Network, json: bool) -> Result<Exit
             let restore = |contract: &Contract| contract.accreditation_restore(&body, &scheme, &reason);
             let committed = contract::submit_where_registered(&contract, restore).await?;
             output::committed("restored", &committed, json)?;
+        }
+        Command::Renew(Renew { which: Which { body, scheme }, term, reason }) => {
+            let contract = network.contract(ACCREDITOR).await?;
+            let term = Value::Object(term.members());
+            let renew = |contract: &Contract| contract.accreditation_renew(&body, &scheme, &term, &reason);
+            let committed = contract::submit_where_registered(&contract, renew).await?;
+            output::committed("renewed", &committed, json)?;
         }
         Command::EndBody(EndBody { body, successor, successor_chaincode, reason }) => {
             let contract = network.contract(ACCREDITOR).await?;

@@ -84,6 +84,10 @@ fn the_second_takes_over(bodies: &Bodies, old: &str) {
     assert_eq!(bodies.scanned(old, "").0, "valid");
     let (exit, shown) = bodies.ended(&format!("cert show {old}"));
     assert!(exit == Some(0) && shown.contains("LabMSP, which took it over on"), "{shown}");
+    let elsewhere = "taken over from CertBodyMSP, in whose chaincode";
+    bodies.refused(&format!("cert show {old} --chaincode {CHAINCODE}"), elsewhere);
+    let (_, listed) = bodies.ended(&format!("cert list --taken-over --chaincode {CHAINCODE}"));
+    assert!(listed.contains(&format!("{old}  from CertBodyMSP since ")), "{listed}");
 
     // Alone, as it stops its own; the accreditation body does so where it was issued.
     let of_accreditation =

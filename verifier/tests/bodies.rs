@@ -8,7 +8,8 @@ use certificate::chaincode::REGISTRY;
 use certificate::parties::{ACCREDITATION_BODY, CERTIFICATION_BODY};
 use certificate::record::{
     Accreditation, AccreditationSuspension, Activity, Adopted, BodyEnd, Certificate, Conclusion, Effect,
-    Former, Ledger, Scope, Stop, Successor, Superseded, Surveillance, Suspension, Withdrawal,
+    Former, FormerTerm, Ledger, Scope, Stop, Successor, Superseded, Surveillance, Suspension, Term,
+    Withdrawal,
 };
 use certificate::{Code, demo, keys};
 use common::{BOTH, CHANNEL, Draft, World, code, event, put, start};
@@ -66,13 +67,16 @@ fn accreditation(body: &str, scheme_id: &str, suspended: bool) -> Accreditation 
     Accreditation {
         body: body.into(),
         scheme_id: scheme_id.into(),
-        number: "A-1".into(),
-        valid_from: start().plus_days(-60),
-        valid_until: start().plus_days(365),
+        term: Term {
+            number: "A-1".into(),
+            valid_from: start().plus_days(-60),
+            valid_until: start().plus_days(365),
+        },
         registered: event(start(), "why"),
         suspensions: suspended.then_some(suspension).into_iter().collect(),
         scope: Scope::default(),
         former_scopes: Vec::new(),
+        former_terms: Vec::new(),
     }
 }
 
@@ -228,6 +232,35 @@ async fn an_issue_outside_the_scope_is_not_valid() {
     page.says("in force for other products or standards").says("Product category").says("paint");
     let then = world.serve().await.json(&format!("/c/{}?at={}", code(1), start().plus_days(4))).await.1;
     assert_eq!([accreditation(&then, "inScope"), accreditation(&then, "inForce")], [Some(true); 2]);
+}
+
+/// An accreditation that was renewed lets its body go on, and an answer shows the term of its moment.
+#[tokio::test]
+async fn a_renewed_accreditation_goes_on() {
+    let world = World::new();
+    bind(&world, OTHER, OTHER_BODY, OTHER_BOTH);
+    let held = accreditation(OTHER_BODY, "urn:s", false);
+    register(&world, REGISTRY, &[ACCREDITATION_BODY], &held);
+    issue(&world, OTHER, OTHER_BODY, "urn:s", 1);
+    let end = held.term.valid_until;
+    world.set_time(end.plus_days(1));
+    issue(&world, OTHER, OTHER_BODY, "urn:s", 2);
+    assert_eq!(answer(&world, code(2)).await["reasons"][0]["cause"], "issuedOutsideAccreditation");
+
+    let next = Term { number: "A-2".into(), valid_from: end, valid_until: end.plus_days(365) };
+    let renewed = event(end.plus_days(1), "assessed anew");
+    let former_terms = vec![FormerTerm { term: held.term.clone(), renewed }];
+    let renewed = Accreditation { term: next, former_terms, ..held };
+    register(&world, REGISTRY, &[ACCREDITATION_BODY], &renewed);
+    issue(&world, OTHER, OTHER_BODY, "urn:s", 3);
+    let found = answer(&world, code(3)).await;
+    let shown =
+        |found: &Value| (found["accreditation"]["number"].clone(), found["accreditation"]["inForce"].clone());
+    assert_eq!(shown(&found), ("A-2".into(), true.into()), "{found}");
+    // What was issued between the terms stays outside.
+    assert_eq!(answer(&world, code(2)).await["reasons"][0]["cause"], "issuedOutsideAccreditation");
+    let then = world.serve().await.json(&format!("/c/{}?at={}", code(1), end.plus_days(-1))).await.1;
+    assert_eq!(shown(&then), ("A-1".into(), true.into()), "{then}");
 }
 
 const THIRD_BODY: &str = "IndustryMSP";
@@ -395,7 +428,8 @@ async fn an_adoption_that_does_not_agree_with_the_ledger_counts_for_nothing() {
         ("not accredited any more", &|world, code| {
             ended(world);
             let valid_until = world.now().plus_days(-1);
-            let over = Accreditation { valid_until, ..accreditation(OTHER_BODY, demo::SCHEME_ID, false) };
+            let held = accreditation(OTHER_BODY, demo::SCHEME_ID, false);
+            let over = Accreditation { term: Term { valid_until, ..held.term.clone() }, ..held };
             register(world, REGISTRY, alone, &over);
             usual(world, code);
         }),

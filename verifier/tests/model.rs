@@ -9,7 +9,7 @@ use std::fs;
 use bytes::Bytes;
 use certificate::chaincode::REGISTRY;
 use certificate::parties::{ACCREDITATION_BODY, CERTIFICATION_BODY};
-use certificate::record::{Accreditation, Scope, Stop, Suspension, Withdrawal};
+use certificate::record::{Accreditation, Scope, Stop, Suspension, Term, Withdrawal};
 use certificate::{DateTime, Moment, Verdict, demo, keys};
 use common::*;
 use fabric::proto::kvrwset::{KvMetadataEntry, KvMetadataWrite, KvWrite, KvrwSet};
@@ -362,13 +362,16 @@ async fn an_issue_that_was_held_back_until_the_accreditation_had_ended_is_not_va
     let accreditation = Accreditation {
         body: CERTIFICATION_BODY.into(),
         scheme_id: demo::SCHEME_ID.into(),
-        number: demo::ACCREDITATION_NUMBER.into(),
-        valid_from: start().plus_days(-60),
-        valid_until: start().plus_days(1),
+        term: Term {
+            number: demo::ACCREDITATION_NUMBER.into(),
+            valid_from: start().plus_days(-60),
+            valid_until: start().plus_days(1),
+        },
         registered: event(start().plus_days(-60), ""),
         suspensions: Vec::new(),
         scope: Scope::default(),
         former_scopes: Vec::new(),
+        former_terms: Vec::new(),
     };
     let key = keys::accreditation(CERTIFICATION_BODY, demo::SCHEME_ID);
     world.alone_in(REGISTRY, ACCREDITATION_BODY, world.now(), vec![put(key, accreditation.encode())]);

@@ -41,6 +41,24 @@ fn adoption(ledger: &mut Memory) -> Value {
     done(ledger, creator("CustomsMSP", Role::Client), "certificate:adoption", &[&code(9).to_string()])
 }
 
+/// Its own lists have what it issued; what it took over is in one of its own.
+#[test]
+fn what_was_taken_over_is_listed() {
+    let anyone = || creator("CustomsMSP", Role::Client);
+    assert_eq!(done(&mut ended(), anyone(), "certificate:adoptions", &[]), json!({"adoptions": []}));
+    let listed = done(&mut adopted(), anyone(), "certificate:adoptions", &[]);
+    let found = adoption(&mut adopted());
+    for member in ["certificate", "body", "document", "adopted"] {
+        assert_eq!(listed["adoptions"][0][member], found[member]);
+    }
+    let text = code(9).to_string();
+    let after = done(&mut adopted(), anyone(), "certificate:adoptions", &[&text]);
+    assert_eq!(after, json!({"adoptions": []}));
+    let words = "was taken over from OldMSP, in whose chaincode";
+    refused(&mut adopted(), anyone(), "certificate:get", &[&text], 404, words);
+    refused(&mut adopted(), anyone(), "certificate:adoptions", &["x"], 400, "27 letters");
+}
+
 #[test]
 fn the_successor_stops_alone_and_lifts_with_the_accreditation_body() {
     let mut ledger = ended();

@@ -106,7 +106,7 @@ fn collect(value: &Value, here: String, pointers: &mut Vec<String>) {
     pointers.push(here);
 }
 
-const FUNCTIONS: [&str; 67] = [
+const FUNCTIONS: [&str; 70] = [
     "ledger:bind",
     "ledger:get",
     "ledger:tick",
@@ -116,6 +116,7 @@ const FUNCTIONS: [&str; 67] = [
     "accreditation:register",
     "accreditation:suspend",
     "accreditation:restore",
+    "accreditation:renew",
     "accreditation:changeScope",
     "accreditation:get",
     "accreditation:list",
@@ -128,6 +129,7 @@ const FUNCTIONS: [&str; 67] = [
     "laboratory:register",
     "laboratory:suspend",
     "laboratory:restore",
+    "laboratory:renew",
     "laboratory:changeScope",
     "laboratory:get",
     "laboratory:list",
@@ -155,6 +157,7 @@ const FUNCTIONS: [&str; 67] = [
     "certificate:check",
     "certificate:adopt",
     "certificate:adoption",
+    "certificate:adoptions",
     "certificate:issue",
     "certificate:get",
     "certificate:document",

@@ -123,7 +123,11 @@ fn who_may_call_what() {
     let scope = scope.map(String::from).to_vec();
     let about_laboratory = ["LabMSP", "why"].map(String::from).to_vec();
     let other = common::code(2).to_string();
-    let calls: [(&str, Vec<String>, Callers); 21] = [
+    let term = json!({"number": "2", "validFrom": now(), "validUntil": now().plus_days(9999)}).to_string();
+    let renewal =
+        vec![CERTIFICATION_BODY.to_owned(), demo::SCHEME_ID.to_owned(), term.clone(), "why".to_owned()];
+    let lab_renewal = vec!["LabMSP".to_owned(), term, "why".to_owned()];
+    let calls: [(&str, Vec<String>, Callers); 23] = [
         (
             "certificate:supersede",
             vec![code.clone(), other, "why".into()],
@@ -139,6 +143,8 @@ fn who_may_call_what() {
         ("laboratory:suspend", about_laboratory.clone(), ACCREDITOR),
         ("laboratory:changeScope", lab_scope, ACCREDITOR),
         ("accreditation:changeScope", scope, ACCREDITOR),
+        ("accreditation:renew", renewal, ACCREDITOR),
+        ("laboratory:renew", lab_renewal, ACCREDITOR),
         ("laboratory:restore", about_laboratory, ACCREDITOR),
         ("ledger:tick", vec![], RESPONSIBLE),
         ("ledger:bind", vec![genesis()], ADMIN),

@@ -10,9 +10,9 @@ use certificate::parties::{ACCREDITATION_BODY, CERTIFICATION_BODY};
 use certificate::record::{
     About, Accreditation, AccreditationSuspension, Act, Activity, Adopted, Anchor, Application,
     ApplicationState, BodyEnd, Certificate, Complaint, ComplaintKind, ComplaintState, ComplaintStep,
-    Compromise, Conclusion, Confidential, Decision, Declaration, Effect, Event, FieldHash, Former, Hold,
-    IssuerKey, Laboratory, Ledger, Recommendation, RecordError, Reservation, Scheme, Scope, Status, Step,
-    Stop, Successor, Surveillance, SurveillanceRule, Suspension, TestReport, Withdrawal,
+    Compromise, Conclusion, Confidential, Decision, Declaration, Effect, Event, FieldHash, Former,
+    FormerTerm, Hold, IssuerKey, Laboratory, Ledger, Recommendation, RecordError, Reservation, Scheme, Scope,
+    Status, Step, Stop, Successor, Surveillance, SurveillanceRule, Suspension, Term, TestReport, Withdrawal,
 };
 use certificate::{Code, DateTime};
 use proptest::prelude::*;
@@ -50,8 +50,10 @@ proptest! {
             category: list.first().map(|_| c.clone()),
         };
         prop_assert_eq!(Certificate::decode(&certificate.encode().into()), Ok(certificate));
+        let term = Term { number: c.clone(), valid_from: from, valid_until: until };
+        let former_terms: Vec<_> = other.iter().map(|renewed| FormerTerm { term: term.clone(), renewed: renewed.clone() }).collect();
         let accreditation = Accreditation {
-            body: a.clone(), scheme_id: b.clone(), number: c.clone(), valid_from: from, valid_until: until,
+            body: a.clone(), scheme_id: b.clone(), term: term.clone(),
             registered: event.clone(),
             suspensions: suspensions.iter().map(|suspension| AccreditationSuspension {
                 effect: if suspension.lifted.is_some() { Effect::NewGrants } else { Effect::AllCertificates },
@@ -60,6 +62,7 @@ proptest! {
             }).collect(),
             scope: Scope { standards: vec![a.clone()], categories: vec![b.clone(), c.clone()] },
             former_scopes: other.iter().map(|ended| Former { scope: Scope::default(), ended: ended.clone() }).collect(),
+            former_terms: former_terms.clone(),
         };
         prop_assert_eq!(Accreditation::decode(&accreditation.encode().into(), ACCREDITATION_BODY), Ok(accreditation));
         let scheme = Scheme {
@@ -74,9 +77,10 @@ proptest! {
         };
         prop_assert_eq!(IssuerKey::decode(&key.encode().into()), Ok(key));
         let laboratory = Laboratory {
-            organisation: a.clone(), number: b.clone(), methods: vec![a.clone()], valid_from: from, valid_until: until,
+            organisation: a.clone(), methods: vec![a.clone()], term,
             registered: event.clone(), suspensions: suspensions.clone(),
             former_scopes: other.iter().map(|ended| Former { scope: vec![b.clone()], ended: ended.clone() }).collect(),
+            former_terms,
         };
         prop_assert_eq!(Laboratory::decode(&laboratory.encode().into()), Ok(laboratory));
         let ledger = Ledger { channel: a.clone(), genesis: b, bound: event, body: a };
@@ -175,35 +179,41 @@ fn the_form_is_frozen() {
     assert_eq!(Surveillance::decode(&surveillance.encode().into()), Ok(surveillance));
     let former = vec![Former { scope: Scope::default(), ended: event.clone() }];
     let scope = Scope { standards: vec!["x".into()], categories: vec!["y".into(), "z".into()] };
+    let (valid_from, valid_until) = (DateTime::from_seconds(1), DateTime::from_seconds(2));
+    let term = Term { number: "x".into(), valid_from, valid_until };
+    let former_terms = vec![FormerTerm { term: term.clone(), renewed: event.clone() }];
     let accreditation = Accreditation {
         body: "x".into(),
         scheme_id: "x".into(),
-        number: "x".into(),
-        valid_from: DateTime::from_seconds(1),
-        valid_until: DateTime::from_seconds(2),
+        term: term.clone(),
         registered: event.clone(),
         suspensions: Vec::new(),
         scope,
         former_scopes: former,
+        former_terms: former_terms.clone(),
     };
-    let (texts, term) = ("0000000178".repeat(3), format!("{:016x}{:016x}", 1, 2));
+    let (texts, dates) = ("0000000178".repeat(3), format!("{:016x}{:016x}", 1, 2));
+    let renewal = format!("00010000000178{dates}{event_hex}");
     let scopes = format!("00010000000178000200000001790000000{}0001{}{event_hex}", "17a", "00000000");
-    let expected = format!("03{texts}{term}{event_hex}0000{scopes}");
-    assert_eq!(hex::encode(accreditation.encode()), expected);
+    let before = format!("{texts}{dates}{event_hex}0000{scopes}");
+    assert_eq!(hex::encode(accreditation.encode()), format!("04{before}{renewal}"));
+    let read = Accreditation::decode(&hex::decode(format!("03{before}")).unwrap().into(), "AMSP");
+    assert_eq!(read, Ok(Accreditation { former_terms: Vec::new(), ..accreditation }));
     let laboratory = Laboratory {
         organisation: "x".into(),
-        number: "x".into(),
         methods: vec!["x".into()],
-        valid_from: DateTime::from_seconds(1),
-        valid_until: DateTime::from_seconds(2),
+        term,
         registered: event.clone(),
         suspensions: Vec::new(),
         former_scopes: vec![Former { scope: vec!["y".into()], ended: event.clone() }],
+        former_terms,
     };
     let texts = ["0000000178".repeat(2), "0001".into(), "0000000178".into()].concat();
     let former = format!("000100010000000179{event_hex}");
-    let expected = format!("03{texts}{term}{event_hex}0000{former}");
-    assert_eq!(hex::encode(laboratory.encode()), expected);
+    let before = format!("{texts}{dates}{event_hex}0000{former}");
+    assert_eq!(hex::encode(laboratory.encode()), format!("04{before}{renewal}"));
+    let read = Laboratory::decode(&hex::decode(format!("03{before}")).unwrap().into());
+    assert_eq!(read, Ok(Laboratory { former_terms: Vec::new(), ..laboratory }));
     let successor = Successor { successor: "x".into(), chaincode: "x".into(), named: event.clone() };
     let end = BodyEnd { body: "x".into(), successors: vec![successor] };
     let texts = "0000000178".repeat(2);

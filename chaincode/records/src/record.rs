@@ -23,8 +23,9 @@ mod status;
 mod stop;
 mod superseded;
 mod surveillance;
+mod term;
 
-pub use accreditation::{Accreditation, AccreditationSuspension, Effect, MAXIMUM_NUMBER};
+pub use accreditation::{Accreditation, AccreditationSuspension, Effect};
 pub use adopted::Adopted;
 pub use anchor::{Anchor, MAXIMUM_LOG_NAME};
 pub use application::{
@@ -48,3 +49,4 @@ pub use status::{Hold, Status};
 pub use stop::{MAXIMUM_SUSPENSIONS, Stop, Suspension, Withdrawal};
 pub use superseded::Superseded;
 pub use surveillance::{Activity, Conclusion, MAXIMUM_ACTIVITIES, Surveillance, SurveillanceRule};
+pub use term::{FormerTerm, MAXIMUM_NUMBER, MAXIMUM_RENEWALS, Term};

@@ -239,14 +239,14 @@ impl Certificate {
 
 impl<'a> AccreditationAt<'a> {
     fn new(entry: &'a Entry, moment: Moment) -> Option<Self> {
-        let accreditation = entry.accreditation.as_ref()?;
+        let term = entry.accreditation.as_ref()?.term_at(moment.time());
         Some(Self {
             // Of the record's key, not of what its owner wrote into it.
             body: &entry.certificate.body,
             scheme: &entry.certificate.scheme_id,
-            number: &accreditation.number,
-            valid_from: accreditation.valid_from,
-            valid_until: accreditation.valid_until,
+            number: &term.number,
+            valid_from: term.valid_from,
+            valid_until: term.valid_until,
             in_scope: entry.is_in_scope(moment),
             in_force: entry.accreditation_in_force(moment),
         })

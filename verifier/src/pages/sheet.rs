@@ -2,7 +2,7 @@
 
 use askama::Template;
 use certificate::event_log::Kind;
-use certificate::record::{Event, IssuerKey, Scheme};
+use certificate::record::{Event, IssuerKey, Scheme, Term};
 use certificate::{DateTime, Moment};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
@@ -210,12 +210,9 @@ fn accreditation(entry: &Entry, at: Moment) -> Option<Fact> {
         (false, true, false) => "in force for other products or standards",
         (false, false, _) => "not in force",
     };
-    let term =
-        format!("from {} until {}", moment(accreditation.valid_from), moment(accreditation.valid_until));
-    Some(
-        Fact::new(&accreditation.number)
-            .noted([Some(format!("{state} on {}", moment(at.time()))), Some(term)]),
-    )
+    let Term { number, valid_from, valid_until } = accreditation.term_at(at.time());
+    let term = format!("from {} until {}", moment(*valid_from), moment(*valid_until));
+    Some(Fact::new(number).noted([Some(format!("{state} on {}", moment(at.time()))), Some(term)]))
 }
 
 /// Where the certificate stands, so that anybody with a copy of the ledger finds it.

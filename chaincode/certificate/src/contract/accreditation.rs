@@ -1,14 +1,13 @@
 //! Accreditations of certification bodies: the accreditation body's own affair, with its own peer's endorsement
 //! alone once one is registered.
 
-use super::call::{Call, answer, line, msp_id, reason, term, text_that};
-use crate::date_time::DateTime;
+use super::call::{Call, TERM, answer, msp_id, next_term, reason, term, text_that};
 use crate::document::identifiers::is_uri;
 use crate::document::report::{Node, Object, Report};
 use crate::keys;
 use crate::record::{
-    Accreditation, AccreditationSuspension, Effect, Former, MAXIMUM_CATEGORY, MAXIMUM_NUMBER, MAXIMUM_SCOPE,
-    MAXIMUM_STANDARD, MAXIMUM_SUSPENSIONS, Scope, is_full,
+    Accreditation, AccreditationSuspension, Effect, Former, FormerTerm, MAXIMUM_CATEGORY, MAXIMUM_RENEWALS,
+    MAXIMUM_SCOPE, MAXIMUM_STANDARD, MAXIMUM_SUSPENSIONS, Scope, Term, is_full,
 };
 use crate::refusal::Refusal;
 use crate::state::{KeyPolicy, Role, State};
@@ -16,9 +15,7 @@ use crate::state::{KeyPolicy, Role, State};
 struct Registration {
     body: String,
     scheme_id: String,
-    number: String,
-    valid_from: DateTime,
-    valid_until: DateTime,
+    term: Term,
     scope: Scope,
 }
 
@@ -28,8 +25,7 @@ const SCOPE: [&str; 2] = ["standards", "categories"];
 pub async fn register<S: State>(mut call: Call<'_, S>) -> Result<Vec<u8>, Refusal> {
     call.caller_of_accreditation_body(&[Role::Admin])?;
     let members = ["body", "schemeId", "number", "validFrom", "validUntil", "scope"];
-    let Registration { body, scheme_id, number, valid_from, valid_until, scope } =
-        call.request(&members, registration)?;
+    let Registration { body, scheme_id, term, scope } = call.request(&members, registration)?;
     let key = keys::accreditation(&body, &scheme_id);
     if call.values([&key]).await? != [None] {
         return Err(Refusal::Conflict(format!("{body} has an accreditation for {scheme_id}")));
@@ -38,13 +34,12 @@ pub async fn register<S: State>(mut call: Call<'_, S>) -> Result<Vec<u8>, Refusa
     let accreditation = Accreditation {
         body,
         scheme_id,
-        number,
-        valid_from,
-        valid_until,
+        term,
         registered,
         suspensions: Vec::new(),
         scope,
         former_scopes: Vec::new(),
+        former_terms: Vec::new(),
     };
     call.state.set_policy(&key, &KeyPolicy::all(&[&call.accreditation_body]));
     store(&mut call, &accreditation, "AccreditationRegistered")
@@ -53,21 +48,13 @@ pub async fn register<S: State>(mut call: Call<'_, S>) -> Result<Vec<u8>, Refusa
 fn registration(request: &Object<'_>, report: &mut Report) -> Option<Registration> {
     let body = msp_id(request, "body", report);
     let scheme_id = text_that(request, "schemeId", is_uri, "must be an absolute URI", report);
-    let number = line(request, "number", MAXIMUM_NUMBER, report);
-    let (valid_from, valid_until) = term(request, report);
+    let term = term(request, report);
     // Clients that know no scopes register accreditations without limits.
     let scope = match request.optional("scope") {
         Some(node) => node.object(report, &SCOPE).and_then(|fields| scope(&fields, report)),
         None => Some(Scope::default()),
     };
-    Some(Registration {
-        body: body?,
-        scheme_id: scheme_id?,
-        number: number?,
-        valid_from: valid_from?,
-        valid_until: valid_until?,
-        scope: scope?,
-    })
+    Some(Registration { body: body?, scheme_id: scheme_id?, term: term?, scope: scope? })
 }
 
 /// A scope that limits standards, categories, both or nothing.
@@ -93,6 +80,23 @@ fn limits(
     let Some(node) = fields.optional(name) else { return Some(Vec::new()) };
     let nodes = node.list(report, 1, MAXIMUM_SCOPE)?;
     nodes.iter().map(|node| read(node, report)).collect()
+}
+
+/// `accreditation:renew(body, schemeId, term, reason)`: an accreditor or administrator of the accreditation body. The terms before
+/// cover their time.
+pub async fn renew<S: State>(mut call: Call<'_, S>) -> Result<Vec<u8>, Refusal> {
+    call.accreditor()?;
+    let names = ["body", "schemeId", "term", "reason"];
+    let [body, scheme_id, text, _] = call.arguments(names)?;
+    let why = call.fields(names, reason)?;
+    let mut accreditation = existing(&mut call, body, scheme_id).await?;
+    let next = call.json(text, &TERM, next_term(&accreditation.term))?;
+    if accreditation.former_terms.len() >= MAXIMUM_RENEWALS {
+        return Err(Refusal::Conflict(format!("the accreditation was renewed {MAXIMUM_RENEWALS} times")));
+    }
+    let term = std::mem::replace(&mut accreditation.term, next);
+    accreditation.former_terms.push(FormerTerm { term, renewed: call.event(&why) });
+    store(&mut call, &accreditation, "AccreditationRenewed")
 }
 
 /// `accreditation:changeScope(body, schemeId, scope, reason)`: an accreditor or administrator of the accreditation body. It

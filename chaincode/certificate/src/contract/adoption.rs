@@ -8,7 +8,7 @@ use serde::Serialize;
 use serde_json::json;
 use sha2::{Digest, Sha256};
 
-use super::call::{Call, add, answer, code, msp_id, put, reason};
+use super::call::{self, Call, add, answer, code, msp_id, put, reason};
 use super::certificate::moment;
 use super::rules;
 use crate::code::Code;
@@ -149,14 +149,14 @@ impl Background {
         if !held.covers(now) {
             refuse(&format!(
                 "must be a scheme for which {own} is accredited now, but that holds from {} to {}",
-                held.valid_from, held.valid_until
+                held.term.valid_from, held.term.valid_until
             ));
         }
         if let Some(suspension) = held.standing() {
             let since = suspension.placed.effective_at;
             refuse(&format!("must be a scheme for which {own} is not suspended, but it is since {since}"));
         }
-        rules::standards(document, &held.scope, found);
+        rules::standards(document, &held.scope, "", found);
     }
 }
 
@@ -236,6 +236,21 @@ pub async fn get<S: State>(mut call: Call<'_, S>) -> Result<Vec<u8>, Refusal> {
     add(&mut found, "surveillanceDue", due.map(|due| json!(due)));
     add(&mut found, "surveillance", surveillance.map(|surveillance| json!(surveillance.activities)));
     answer(&found)
+}
+
+/// `certificate:adoptions([bookmark])`: anyone; the certificates that were taken over here.
+pub async fn list<S: State>(call: Call<'_, S>) -> Result<Vec<u8>, Refusal> {
+    let [bookmark] = call.options(["bookmark"])?;
+    let show = |certificate, adopted: Adopted| {
+        Some(json!({
+            "certificate": certificate,
+            "body": adopted.body,
+            "schemeId": adopted.scheme_id,
+            "document": adopted.document,
+            "adopted": adopted.adopted,
+        }))
+    };
+    call::list(call, ("adoptions", keys::ADOPTED), bookmark, Adopted::decode, show).await
 }
 
 /// What the successor did, and what was done to the accreditation on which the certificate rests now.

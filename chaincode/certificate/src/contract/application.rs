@@ -167,9 +167,9 @@ pub async fn list<S: State>(call: Call<'_, S>) -> Result<Vec<u8>, Refusal> {
     let [state, bookmark] = call.options(["state", "bookmark"])?;
     let state = state_of(state, ApplicationState::ALL, ApplicationState::name)?;
     let is_wanted = |found: &Application| state.is_none_or(|state| found.state == state);
-    let show = |found| Some(found).filter(is_wanted).map(summary);
+    let show = |_, found| Some(found).filter(is_wanted).map(summary);
     let place = ("applications", keys::APPLICATION);
-    call::list(call, place, bookmark, Application::decode, |found| found.application, show).await
+    call::list(call, place, bookmark, Application::decode, show).await
 }
 
 fn summary(application: Application) -> Summary {

@@ -12,7 +12,7 @@ use crate::document::{MAXIMUM_BYTES, conclude, is_line};
 use crate::duty::Duty;
 use crate::json::Json;
 use crate::keys;
-use crate::record::{Event, Ledger, MAXIMUM_REASON, RecordError};
+use crate::record::{Event, Ledger, MAXIMUM_NUMBER, MAXIMUM_REASON, RecordError, Term};
 use crate::refusal::Refusal;
 use crate::state::{Creator, KeyPolicy, Role, State};
 
@@ -327,8 +327,7 @@ pub async fn list<S: State, T, Shown: Serialize>(
     (name, prefix): (&str, &str),
     bookmark: Option<&str>,
     decode: impl Fn(&Bytes) -> Result<T, RecordError>,
-    code_of: impl Fn(&T) -> Code,
-    show: impl Fn(T) -> Option<Shown>,
+    show: impl Fn(Code, T) -> Option<Shown>,
 ) -> Result<Vec<u8>, Refusal> {
     let (first, end) = keys::range_of(prefix);
     let start = match bookmark {
@@ -337,9 +336,12 @@ pub async fn list<S: State, T, Shown: Serialize>(
         None => first,
     };
     let page = call.state.range(&start, &end, PAGE).await?;
-    let read: Vec<T> = page.iter().map(|(_, value)| decode(value)).collect::<Result<_, _>>()?;
-    let bookmark = read.last().filter(|_| read.len() == PAGE).map(code_of);
-    let mut found = json!({name: read.into_iter().filter_map(show).collect::<Vec<_>>()});
+    let coded = page.iter().filter_map(|(key, value)| Some((key.strip_prefix(prefix)?.parse().ok()?, value)));
+    let read =
+        coded.map(|(code, value)| Ok((code, decode(value)?))).collect::<Result<Vec<_>, RecordError>>()?;
+    let bookmark = read.last().filter(|_| page.len() == PAGE).map(|(code, _)| *code);
+    let mut found =
+        json!({name: read.into_iter().filter_map(|(code, record)| show(code, record)).collect::<Vec<_>>()});
     add(&mut found, "bookmark", bookmark.map(|bookmark| json!(bookmark)));
     answer(&found)
 }
@@ -499,8 +501,12 @@ pub fn msp_id(fields: &Object<'_>, name: &str, report: &mut Report) -> Option<St
     text_that(fields, name, |text| is_line(text, LINE), "must be an organisation's MSP id", report)
 }
 
-/// The fields `validFrom` and `validUntil`, the one before the other.
-pub fn term(fields: &Object<'_>, report: &mut Report) -> (Option<DateTime>, Option<DateTime>) {
+/// The members of a term.
+pub const TERM: [&str; 3] = ["number", "validFrom", "validUntil"];
+
+/// A term of an accreditation.
+pub fn term(fields: &Object<'_>, report: &mut Report) -> Option<Term> {
+    let number = line(fields, "number", MAXIMUM_NUMBER, report);
     let from = fields.required(report, "validFrom").and_then(|node| node.date_time(report));
     let until = fields.required(report, "validUntil").and_then(|node| {
         let until = node.date_time(report)?;
@@ -509,7 +515,24 @@ pub fn term(fields: &Object<'_>, report: &mut Report) -> (Option<DateTime>, Opti
         }
         Some(until)
     });
-    (from, until)
+    Some(Term { number: number?, valid_from: from?, valid_until: until? })
+}
+
+/// What `…:renew` asks for: a term that begins and ends after the last.
+pub fn next_term(last: &Term) -> impl Fn(&Object<'_>, &mut Report) -> Option<Term> {
+    move |fields, report| {
+        let next = term(fields, report)?;
+        let dates = [
+            ("validFrom", next.valid_from, last.valid_from),
+            ("validUntil", next.valid_until, last.valid_until),
+        ];
+        for (name, next, last) in dates {
+            if let Some(node) = fields.optional(name).filter(|_| next <= last) {
+                report.refuse(&node, &format!("must be after that of the last term, {last}"));
+            }
+        }
+        Some(next)
+    }
 }
 
 /// A member that some answers have.

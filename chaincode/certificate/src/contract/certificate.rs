@@ -244,8 +244,18 @@ fn unreadable(error: RecordError) -> Value {
 }
 
 async fn existing<S: State>(call: &mut Call<'_, S>, code: Code) -> Result<Certificate, Refusal> {
-    let record = call.record(&keys::certificate(code), Certificate::decode).await?;
-    record.ok_or_else(|| Refusal::Unknown(format!("no certificate {code}")))
+    if let Some(certificate) = call.record(&keys::certificate(code), Certificate::decode).await? {
+        return Ok(certificate);
+    }
+    let adopted = call.record(&keys::adopted(code), Adopted::decode).await?;
+    Err(Refusal::Unknown(match adopted {
+        Some(Adopted { body, .. }) => {
+            format!(
+                "certificate {code} was taken over from {body}, in whose chaincode it is; here is its adoption"
+            )
+        }
+        None => format!("no certificate {code}"),
+    }))
 }
 
 pub fn json_of(document: &Bytes) -> Result<Value, Refusal> {

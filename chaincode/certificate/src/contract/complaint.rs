@@ -120,9 +120,9 @@ pub async fn list<S: State>(call: Call<'_, S>) -> Result<Vec<u8>, Refusal> {
     let [state, bookmark] = call.options(["state", "bookmark"])?;
     let state = state_of(state, ComplaintState::ALL, ComplaintState::name)?;
     let is_wanted = |found: &Complaint| state.is_none_or(|state| found.state == state);
-    let show = |found| Some(found).filter(is_wanted);
+    let show = |_, found| Some(found).filter(is_wanted);
     let place = ("complaints", keys::COMPLAINT);
-    call::list(call, place, bookmark, Complaint::decode, |found| found.complaint, show).await
+    call::list(call, place, bookmark, Complaint::decode, show).await
 }
 
 fn filing(request: &Object<'_>, report: &mut Report) -> Option<Filing> {

@@ -1,29 +1,26 @@
 //! Laboratories whose test reports count: the accreditation body's own affair, like accreditations.
 
-use super::call::{Call, answer, line, lines, msp_id, reason, term};
-use crate::date_time::DateTime;
+use super::call::{Call, TERM, answer, lines, msp_id, next_term, reason, term};
 use crate::document::report::{Object, Report};
 use crate::keys;
 use crate::record::{
-    Former, Laboratory, MAXIMUM_METHODS, MAXIMUM_NUMBER, MAXIMUM_SUSPENSIONS, Suspension, is_full,
+    Former, FormerTerm, Laboratory, MAXIMUM_METHODS, MAXIMUM_RENEWALS, MAXIMUM_SUSPENSIONS, Suspension, Term,
+    is_full,
 };
 use crate::refusal::Refusal;
 use crate::state::{KeyPolicy, State};
 
 struct Registration {
     organisation: String,
-    number: String,
     methods: Vec<String>,
-    valid_from: DateTime,
-    valid_until: DateTime,
+    term: Term,
 }
 
 /// `laboratory:register(request)`: an accreditor or administrator of the accreditation body.
 pub async fn register<S: State>(mut call: Call<'_, S>) -> Result<Vec<u8>, Refusal> {
     call.accreditor()?;
     let members = ["organisation", "number", "methods", "validFrom", "validUntil"];
-    let Registration { organisation, number, methods, valid_from, valid_until } =
-        call.request(&members, registration)?;
+    let Registration { organisation, methods, term } = call.request(&members, registration)?;
     let key = keys::laboratory(&organisation);
     if call.record(&key, Laboratory::decode).await?.is_some() {
         return Err(Refusal::Conflict(format!("{organisation} is registered as a laboratory")));
@@ -31,13 +28,12 @@ pub async fn register<S: State>(mut call: Call<'_, S>) -> Result<Vec<u8>, Refusa
     let registered = call.event("");
     let laboratory = Laboratory {
         organisation,
-        number,
         methods,
-        valid_from,
-        valid_until,
+        term,
         registered,
         suspensions: Vec::new(),
         former_scopes: Vec::new(),
+        former_terms: Vec::new(),
     };
     call.state.set_policy(&key, &KeyPolicy::all(&[&call.accreditation_body]));
     store(&mut call, &laboratory, "LaboratoryRegistered")
@@ -45,16 +41,26 @@ pub async fn register<S: State>(mut call: Call<'_, S>) -> Result<Vec<u8>, Refusa
 
 fn registration(request: &Object<'_>, report: &mut Report) -> Option<Registration> {
     let organisation = msp_id(request, "organisation", report);
-    let number = line(request, "number", MAXIMUM_NUMBER, report);
     let methods = lines(request, "methods", MAXIMUM_METHODS, report);
-    let (valid_from, valid_until) = term(request, report);
-    Some(Registration {
-        organisation: organisation?,
-        number: number?,
-        methods: methods?,
-        valid_from: valid_from?,
-        valid_until: valid_until?,
-    })
+    let term = term(request, report);
+    Some(Registration { organisation: organisation?, methods: methods?, term: term? })
+}
+
+/// `laboratory:renew(organisation, term, reason)`: an accreditor or administrator of the accreditation body. The terms before cover
+/// the reports of their time.
+pub async fn renew<S: State>(mut call: Call<'_, S>) -> Result<Vec<u8>, Refusal> {
+    call.accreditor()?;
+    let names = ["organisation", "term", "reason"];
+    let [organisation, text, _] = call.arguments(names)?;
+    let why = call.fields(names, reason)?;
+    let mut laboratory = existing(&mut call, organisation).await?;
+    let next = call.json(text, &TERM, next_term(&laboratory.term))?;
+    if laboratory.former_terms.len() >= MAXIMUM_RENEWALS {
+        return Err(Refusal::Conflict(format!("the laboratory was renewed {MAXIMUM_RENEWALS} times")));
+    }
+    let term = std::mem::replace(&mut laboratory.term, next);
+    laboratory.former_terms.push(FormerTerm { term, renewed: call.event(&why) });
+    store(&mut call, &laboratory, "LaboratoryRenewed")
 }
 
 /// `laboratory:changeScope(organisation, scope, reason)`: an accreditor or administrator of the accreditation body; other

@@ -9,7 +9,7 @@ use crate::document::{Document, SignedDocument};
 use crate::keys;
 use crate::record::{
     Accreditation, BodyEnd, Compromise, Hold, IssuerKey, Ledger, RecordError, Reservation, Scheme, Scope,
-    Status, SurveillanceRule,
+    Status, SurveillanceRule, Term,
 };
 use crate::refusal::{Refusal, Violation};
 use crate::state::State;
@@ -130,9 +130,11 @@ impl Background {
         if let Some(held) = &self.accreditation {
             // It neither decided nor issues outside: at both times the scope may be another.
             let then = held.scope_at(document.decided);
-            within(document, category, then, &mut found);
-            if *then != held.scope {
-                within(document, category, &held.scope, &mut found);
+            if *then == held.scope {
+                within(document, category, then, "", &mut found);
+            } else {
+                within(document, category, then, &format!(" on {}", document.decided), &mut found);
+                within(document, category, &held.scope, " now", &mut found);
             }
         }
         found.extend(self.status.and_then(|status| taken(document, status)));
@@ -243,39 +245,43 @@ fn accreditation(document: &Document, held: Option<&Accreditation>, found: &mut 
     let Some(held) = held else {
         return refuse("must be an accreditation of this certification body for this scheme");
     };
-    if held.number != *number {
-        refuse(&format!("must be {}, this body's accreditation for this scheme", held.number));
+    let Term { number: right, valid_from, valid_until } = held.term_at(document.decided);
+    if !held.terms().any(|term| term.number == *number && term.covers(document.decided)) && right != number {
+        refuse(&format!("must be {right}, this body's accreditation for this scheme"));
     }
     if !held.covers(document.decided) {
-        refuse(&format!(
-            "must cover the decision date, but it holds from {} to {}",
-            held.valid_from, held.valid_until
-        ));
+        refuse(&format!("must cover the decision date, but it holds from {valid_from} to {valid_until}"));
     }
     if let Some(suspension) = held.standing() {
         refuse(&format!("must not be suspended, but it is since {}", suspension.placed.effective_at));
     }
 }
 
-/// ISO/IEC 17011, 7.8: the standards and the category are within the scope of the accreditation.
-fn within(document: &Document, category: Option<&str>, scope: &Scope, found: &mut Vec<Violation>) {
-    standards(document, scope, found);
+/// ISO/IEC 17011, 7.8: the standards and the category are within the scope that the accreditation has `when`.
+fn within(
+    document: &Document,
+    category: Option<&str>,
+    scope: &Scope,
+    when: &str,
+    found: &mut Vec<Violation>,
+) {
+    standards(document, scope, when, found);
     if !scope.has_category(category) {
         let names = scope.categories.join(", ");
         let rule = format!(
-            "must be a category in the scope of the accreditation: {names}; the application names it"
+            "must be a category in the scope of the accreditation{when}: {names}; the application names it"
         );
         found.push(Violation::new("/category", category.unwrap_or_default(), &rule));
     }
 }
 
 /// The standards alone.
-pub fn standards(document: &Document, scope: &Scope, found: &mut Vec<Violation>) {
+pub fn standards(document: &Document, scope: &Scope, when: &str, found: &mut Vec<Violation>) {
     for (index, standard) in document.scheme.standards.iter().enumerate() {
         if !scope.has_standard(standard) {
             let pointer = format!("/credentialSubject/standards/{index}");
             let names = scope.standards.join(", ");
-            let rule = format!("must be a standard in the scope of the accreditation: {names}");
+            let rule = format!("must be a standard in the scope of the accreditation{when}: {names}");
             found.push(Violation::new(&pointer, standard, &rule));
         }
     }

@@ -7,13 +7,11 @@ use super::codec::{Field, Input, RecordError, decode, encode, line, list, since}
 use super::event::Event;
 use super::scope::{Former, Scope, formers, scope_at};
 use super::stop::MAXIMUM_SUSPENSIONS;
+use super::term::{FormerTerm, Term, former_terms, terms};
 use crate::date_time::DateTime;
 use crate::document::MAXIMUM_BYTES;
 
-const VERSION: u8 = 3;
-
-/// Characters of an accreditation's number.
-pub const MAXIMUM_NUMBER: usize = 200;
+const VERSION: u8 = 4;
 
 /// Within the power of the accreditation body alone.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -22,11 +20,9 @@ pub struct Accreditation {
     /// MSP id of the certification body.
     pub body: String,
     pub scheme_id: String,
-    /// As the accreditation body numbers it; certificates repeat it.
-    pub number: String,
-    pub valid_from: DateTime,
-    /// The first day in which it no longer covers a decision.
-    pub valid_until: DateTime,
+    /// The last one.
+    #[serde(flatten)]
+    pub term: Term,
     pub registered: Event,
     /// Oldest first.
     pub suspensions: Vec<AccreditationSuspension>,
@@ -34,6 +30,8 @@ pub struct Accreditation {
     pub scope: Scope,
     /// What it was before, oldest first.
     pub former_scopes: Vec<Former<Scope>>,
+    /// The terms before the last, oldest first.
+    pub former_terms: Vec<FormerTerm>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -61,7 +59,17 @@ impl Accreditation {
     }
 
     pub fn covers(&self, at: DateTime) -> bool {
-        self.valid_from <= at && at < self.valid_until
+        self.terms().any(|term| term.covers(at))
+    }
+
+    /// All terms, the newest first.
+    pub fn terms(&self) -> impl Iterator<Item = &Term> {
+        terms(&self.term, &self.former_terms)
+    }
+
+    /// The newest term that covers the moment; where none does, the last.
+    pub fn term_at(&self, at: DateTime) -> &Term {
+        self.terms().find(|term| term.covers(at)).unwrap_or(&self.term)
     }
 
     /// The scope that held at that moment.
@@ -73,13 +81,12 @@ impl Accreditation {
         encode(VERSION, |out| {
             self.body.write(out);
             self.scheme_id.write(out);
-            self.number.write(out);
-            self.valid_from.write(out);
-            self.valid_until.write(out);
+            self.term.write(out);
             self.registered.write(out);
             self.suspensions.write(out);
             self.scope.write(out);
             self.former_scopes.write(out);
+            self.former_terms.write(out);
         })
     }
 
@@ -92,6 +99,7 @@ impl Accreditation {
             lifted.iter_mut().for_each(|lifted| lifted.by = owner.to_owned());
         }
         accreditation.former_scopes.iter_mut().for_each(|former| former.ended.by = owner.to_owned());
+        accreditation.former_terms.iter_mut().for_each(|former| former.renewed.by = owner.to_owned());
         Ok(accreditation)
     }
 
@@ -100,13 +108,12 @@ impl Accreditation {
             Ok(Accreditation {
                 body: line(input, MAXIMUM_BYTES)?,
                 scheme_id: line(input, MAXIMUM_BYTES)?,
-                number: line(input, MAXIMUM_NUMBER)?,
-                valid_from: Field::read(input)?,
-                valid_until: Field::read(input)?,
+                term: Field::read(input)?,
                 registered: Field::read(input)?,
                 suspensions: list(input, MAXIMUM_SUSPENSIONS)?,
                 scope: since(3, input, Scope::default(), Field::read)?,
                 former_scopes: since(3, input, Vec::new(), formers)?,
+                former_terms: since(4, input, Vec::new(), former_terms)?,
             })
         })
     }

@@ -7,9 +7,10 @@ use super::codec::{Field, RecordError, decode, encode, line, list, since};
 use super::event::Event;
 use super::scope::{Former, formers, scope_at};
 use super::stop::{MAXIMUM_SUSPENSIONS, Suspension};
+use super::term::{FormerTerm, MAXIMUM_NUMBER, Term, former_terms, terms};
 use crate::date_time::DateTime;
 
-const VERSION: u8 = 3;
+const VERSION: u8 = 4;
 
 /// Methods in a laboratory's scope.
 pub const MAXIMUM_METHODS: usize = 32;
@@ -23,18 +24,18 @@ const MAXIMUM_LINE: usize = 255;
 pub struct Laboratory {
     /// MSP id.
     pub organisation: String,
-    /// Of its accreditation.
-    pub number: String,
     /// Its scope, as of now: the test methods, as reports name them.
     pub methods: Vec<String>,
-    pub valid_from: DateTime,
-    /// The first second at which its reports no longer count.
-    pub valid_until: DateTime,
+    /// The last one of its accreditation.
+    #[serde(flatten)]
+    pub term: Term,
     pub registered: Event,
     /// Oldest first.
     pub suspensions: Vec<Suspension>,
     /// The methods of before, oldest first.
     pub former_scopes: Vec<Former<Vec<String>>>,
+    /// The terms before the last, oldest first.
+    pub former_terms: Vec<FormerTerm>,
 }
 
 impl Laboratory {
@@ -44,7 +45,7 @@ impl Laboratory {
     }
 
     pub fn covers(&self, at: DateTime) -> bool {
-        self.valid_from <= at && at < self.valid_until
+        terms(&self.term, &self.former_terms).any(|term| term.covers(at))
     }
 
     /// The methods that it was accredited for at that moment.
@@ -55,27 +56,30 @@ impl Laboratory {
     pub fn encode(&self) -> Vec<u8> {
         encode(VERSION, |out| {
             self.organisation.write(out);
-            self.number.write(out);
+            self.term.number.write(out);
             self.methods.write(out);
-            self.valid_from.write(out);
-            self.valid_until.write(out);
+            self.term.valid_from.write(out);
+            self.term.valid_until.write(out);
             self.registered.write(out);
             self.suspensions.write(out);
             self.former_scopes.write(out);
+            self.former_terms.write(out);
         })
     }
 
     pub fn decode(record: &Bytes) -> Result<Laboratory, RecordError> {
         decode(record, VERSION, |input| {
+            let (organisation, number) = (line(input, MAXIMUM_LINE)?, line(input, MAXIMUM_NUMBER)?);
+            let methods = list(input, MAXIMUM_METHODS)?;
+            let (valid_from, valid_until) = (Field::read(input)?, Field::read(input)?);
             Ok(Laboratory {
-                organisation: line(input, MAXIMUM_LINE)?,
-                number: line(input, MAXIMUM_LINE)?,
-                methods: list(input, MAXIMUM_METHODS)?,
-                valid_from: Field::read(input)?,
-                valid_until: Field::read(input)?,
+                organisation,
+                methods,
+                term: Term { number, valid_from, valid_until },
                 registered: Field::read(input)?,
                 suspensions: list(input, MAXIMUM_SUSPENSIONS)?,
                 former_scopes: since(3, input, Vec::new(), formers)?,
+                former_terms: since(4, input, Vec::new(), former_terms)?,
             })
         })
     }

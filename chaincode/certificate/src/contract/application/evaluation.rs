@@ -107,7 +107,7 @@ fn out_of_scope(laboratory: &Laboratory, test: &TestReport, now: DateTime) -> Ve
     }
     let date = test.date.to_string();
     if !laboratory.covers(test.date) {
-        let (from, until) = (laboratory.valid_from, laboratory.valid_until);
+        let (from, until) = (laboratory.term.valid_from, laboratory.term.valid_until);
         let rule =
             format!("must be within the laboratory's accreditation, which holds from {from} to {until}");
         found.push(Violation::new("/date", &date, &rule));
