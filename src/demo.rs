@@ -16,7 +16,8 @@ use crate::{
 /// Sixteen applications for representative nanomaterials of the EU's Joint Research Centre go as far as their stories say, each step in
 /// the name of the person who takes it: handed in, returned, accepted, evaluated, reviewed, decided, refused, withdrawn and
 /// granted. Of the certificates some are valid, one is suspended, one was suspended by the accreditation body and is valid again,
-/// one is withdrawn, one superseded, and one has confidential fields of which one is opened. Where the network has a second
+/// one is withdrawn, one superseded, and one has confidential fields of which one is opened. One is surveyed, the refusal is appealed
+/// against, and an accreditation is suspended with all its certificates and restored. Where the network has a second
 /// certification body (an organisation SecondBody with the chaincode nanotrace-second), some are its. Everything is dated as it happens, and marked as a demonstration.
 ///
 /// The first `nanotrace up` plays it (see its --demo). Played again, it does what is missing and nothing twice, and says

@@ -17,7 +17,6 @@ use crate::{
     bodies::{Body, METHODS},
     confidential, document, draw,
     stories::{End, Story},
-    submit_once,
 };
 
 /// More than any story has: a step that the ledger takes and does not show would be taken for ever.
@@ -110,7 +109,7 @@ impl Attempt<'_> {
                 Some(found) => Some(self.next(found).await?),
             };
             match (step, record) {
-                (Some(step), _) => submit_once(step).await?,
+                (Some(step), _) => self.body.submit_once(step).await?,
                 (None, Some(record)) => return Ok(record),
                 (None, None) => break,
             }

@@ -1,16 +1,19 @@
 //! The certification bodies and the people who act: each with a connection of its own.
 
-use std::{fs, io, path::Path};
+use std::{fs, io, path::Path, slice};
 
 use certificate::{DateTime, demo, document::Issuer, multikey};
 use commands::{contract, exit::Failure, files};
 use durable::Access;
 use ed25519_dalek::SigningKey;
 use futures::future::try_join_all;
-use peer_client::{ConnectionProfile, certificate::Contract};
+use peer_client::{
+    ConnectionProfile,
+    certificate::{Contract, Update, once},
+};
 use serde_json::json;
 
-use crate::{Extent, submit_once};
+use crate::Extent;
 
 /// A certification body, as the demonstration knows it before it is connected.
 struct Description {
@@ -142,28 +145,48 @@ pub async fn prepare(bodies: &[Body], genesis: &str, now: DateTime) -> Result<()
         "organisation": first.laboratory_msp_id, "number": "DEMO-L-0001", "methods": METHODS,
         "validFrom": since, "validUntil": now.plus_years(LABORATORY_YEARS).unwrap_or(now),
     });
-    submit_once(first.accreditation_admin.scheme_register(&demo::scheme())).await?;
-    submit_once(first.accreditation_admin.laboratory_register(&laboratory)).await?;
+    submit_once(bodies, first.accreditation_admin.scheme_register(&demo::scheme())).await?;
+    submit_once(bodies, first.accreditation_admin.laboratory_register(&laboratory)).await?;
     try_join_all(bodies.iter().map(|body| body.begin(genesis, now))).await.map(drop)
 }
 
+/// Submits what may be on the ledger already, and waits until the peers of all who act with these bodies have it: each has a
+/// block when it has it, and the next step is endorsed by others than this one was submitted through.
+async fn submit_once(bodies: &[Body], update: Update) -> Result<(), Failure> {
+    let failure = |error| Failure::during(update.function(), error);
+    let Some(committed) = once(update.submit_again_on_conflict().await).map_err(failure)? else {
+        return Ok(());
+    };
+    let there = bodies.iter().flat_map(Body::gateways).map(|contract| contract.wait_for(&committed));
+    try_join_all(there).await.map(drop).map_err(failure)
+}
+
 impl Body {
+    pub async fn submit_once(&self, update: Update) -> Result<(), Failure> {
+        submit_once(slice::from_ref(self), update).await
+    }
+
+    /// One of each organisation.
+    fn gateways(&self) -> [&Contract; 4] {
+        [&self.admin, &self.accreditation_admin, &self.applicant, &self.laboratory]
+    }
+
     /// Its chaincode is bound to it, it is accredited, and has a key.
     async fn begin(&self, genesis: &str, now: DateTime) -> Result<(), Failure> {
         let Body { accreditation_admin, admin, msp_id, issuer, status_lists, .. } = self;
-        submit_once(accreditation_admin.ledger_bind(genesis, msp_id)).await?;
+        self.submit_once(accreditation_admin.ledger_bind(genesis, msp_id)).await?;
         let mut accreditation = demo::accreditation(now.plus_days(-1));
         if let Some(members) = accreditation.as_object_mut() {
             members.insert("body".into(), json!(msp_id));
             members.insert("number".into(), json!(self.accreditation));
         }
-        submit_once(accreditation_admin.accreditation_register(&accreditation)).await?;
+        self.submit_once(accreditation_admin.accreditation_register(&accreditation)).await?;
         let public_key = multikey::public_to_text(&self.key.verifying_key());
         let proposal = json!({
             "publicKey": public_key, "issuerId": issuer.id, "issuerName": issuer.name, "statusLists": status_lists,
         });
-        submit_once(admin.issuer_key_propose(&proposal)).await?;
-        submit_once(accreditation_admin.issuer_key_approve(msp_id, &public_key)).await
+        self.submit_once(admin.issuer_key_propose(&proposal)).await?;
+        self.submit_once(accreditation_admin.issuer_key_approve(msp_id, &public_key)).await
     }
 }
 

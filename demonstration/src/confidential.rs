@@ -12,7 +12,7 @@ use commands::{
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use crate::{Stage, bodies::Body, submit_once};
+use crate::{Stage, bodies::Body};
 
 /// The fields with their salts, as the applicant keeps them.
 const KEPT: &str = "confidential.json";
@@ -39,7 +39,7 @@ pub async fn hand_in(stage: &Stage, body: &Body, application: Code) -> Result<()
         }
     };
     let submit = body.applicant.confidential_submit(application, &fields, Some(&body.msp_id)).await?;
-    submit_once(submit).await
+    body.submit_once(submit).await
 }
 
 /// Opens one field, in a file. Where the fields are no longer kept, there is nothing to open.

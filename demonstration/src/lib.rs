@@ -1,5 +1,5 @@
 //! The demonstration: a consortium's month on a running network. Real nanomaterials, applications in every state, and certificates
-//! that are valid, suspended, withdrawn and superseded, each step in the name of the person who takes it. Everything is dated as it
+//! that are valid, suspended, withdrawn and superseded, an appeal and a suspended accreditation, each step in the name of the person who takes it. Everything is dated as it
 //! happens, and every document says that it is a demonstration.
 //!
 //! # What holds here
@@ -17,6 +17,7 @@ mod certificates;
 mod confidential;
 mod document;
 mod draw;
+mod oversight;
 mod stories;
 
 use std::{
@@ -27,10 +28,7 @@ use std::{
 use certificate::{Code, DateTime};
 use commands::exit::Failure;
 use durable::Access;
-use peer_client::{
-    ConnectionProfile,
-    certificate::{Update, once},
-};
+use peer_client::ConnectionProfile;
 use serde::Serialize;
 use tokio::task::JoinSet;
 
@@ -100,6 +98,9 @@ pub async fn play(
     };
     let mut outcomes = told(&stage, stories).await?;
     outcomes.splice(0..0, stage.tell(&FIRST).await?);
+    if extent == Extent::Full {
+        oversight::play(&stage, &outcomes).await?;
+    }
     if let Some(code) = outcomes.first().and_then(|first| first.certificate) {
         stage.keep_document(code).await?;
     }
@@ -164,10 +165,4 @@ impl Stage {
         let path = self.folder.join(name);
         durable::write(&path, content, Access::Owner).map_err(|error| Failure::during(path.display(), error))
     }
-}
-
-/// Submits what may be on the ledger already.
-async fn submit_once(update: Update) -> Result<(), Failure> {
-    let submitted = once(update.submit_again_on_conflict().await);
-    submitted.map(drop).map_err(|error| Failure::during(update.function(), error))
 }

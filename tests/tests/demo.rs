@@ -50,6 +50,18 @@ fn the_month_is_played_once_however_often_it_is_asked_for() {
     let verify = ["cert", "verify-disclosure", disclosure.to_str().unwrap()];
     assert!(assert_success(&bodies.network.nanotrace(&verify)).contains("GENUINE"));
 
+    // What happened beside the applications, in the life of a body.
+    let complaints = bodies.done("complaint list");
+    let appeal = &complaints[0];
+    assert_eq!((&appeal["kind"], &appeal["state"]), (&json!("appeal"), &json!("dismissed")), "{complaints}");
+    let accreditations = bodies.done("cert accreditation list");
+    let last = accreditations.as_array().unwrap().last().unwrap();
+    assert!(last["suspensions"][0]["lifted"].is_object(), "{accreditations}");
+    assert_eq!(
+        bodies.done(&format!("surveillance show {first}"))["activities"][0]["conclusion"],
+        "conforming"
+    );
+
     // A list has each once, whatever it is asked by.
     let listed = |wanted: &str| bodies.done(&format!("cert list{wanted}")).as_array().unwrap().len();
     let valid = ANSWERS.iter().find(|(answer, _)| *answer == "valid").unwrap().1;
