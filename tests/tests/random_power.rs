@@ -1,5 +1,6 @@
-//! Who may change what a scan answers: thousands of generated transactions of every single organisation, whose peer
-//! signs anything, against what the rules let that organisation do alone.
+//! Who may change what a scan answers: thousands of generated transactions of every single organisation, and of the
+//! accreditation body with a certification body that does as it is told, whose peers sign anything, in every namespace, against
+//! what the rules let them do.
 //!
 //! `POWER_SEED` repeats a run, `POWER_BLOCKS` (for each organisation) makes it longer.
 
@@ -9,12 +10,15 @@ use std::collections::BTreeMap;
 
 use bytes::Bytes;
 use certificate::{
-    Code, DateTime, KeyPolicy, Moment, Role, Verdict, demo, keys,
+    Code, DateTime, KeyPolicy, Moment, Role, Verdict,
+    chaincode::REGISTRY,
+    demo, keys,
     ledger_time::TOLERANCE,
     parties::{ACCREDITATION_BODY, CERTIFICATION_BODY},
     record::{
-        Accreditation, AccreditationSuspension, Adopted, BodyEnd, Compromise, Declaration, Effect, Event,
-        Former, Scope, Stop, Successor, Suspension, Withdrawal,
+        Accreditation, AccreditationSuspension, Activity, Adopted, BodyEnd, Certificate, Compromise,
+        Conclusion, Declaration, Effect, Event, Former, FormerTerm, Scope, Stop, Successor, Superseded,
+        Surveillance, SurveillanceRule, Suspension, Term, Withdrawal,
     },
     verdict::Reason,
 };
@@ -23,11 +27,13 @@ use fabric::proto::{
     protos::TxValidationCode,
 };
 use fastrand::Rng;
+use sha2::{Digest, Sha256};
 use testkit::{Draft, LIFECYCLE};
 use tests::{
     differential::definitions::Chaincode,
     hostile::consortium::{
-        BOTH, Consortium, NAME, ORGANISATIONS, code, forged_endorser, key_policy, policy_write, public_key,
+        BOTH, Consortium, NAME, ORGANISATIONS, SECOND, SECOND_BODY, code, forged_endorser, key_policy,
+        policy_write, public_key,
     },
     setting,
 };
@@ -83,14 +89,16 @@ fn settled(consortium: &Consortium) -> Vec<DateTime> {
     (0..=24).map(|index| DateTime::from_seconds(until - index * step)).collect()
 }
 
-/// The reasons in an answer that are not `organisation`'s own doing. What cannot be read is left out: it shows where
+/// The reasons in an answer that are not the attackers' own doing. What cannot be read is left out: it shows where
 /// nothing says not valid, so that the other's unreadable record may come to show.
-fn of_others(answer: &Answer, organisation: &str) -> Option<Result<Vec<Reason>, String>> {
+fn of_others(answer: &Answer, attackers: &[&str]) -> Option<Result<Vec<Reason>, String>> {
     answer.as_ref().map(|answer| {
         answer.clone().map(|verdict| match verdict {
             Verdict::Valid | Verdict::CannotTell { .. } => Vec::new(),
             Verdict::NotValid { reasons } => {
-                let others = reasons.into_iter().filter(|reason| reason.by.as_deref() != Some(organisation));
+                let is_theirs =
+                    |reason: &Reason| reason.by.as_deref().is_some_and(|by| attackers.contains(&by));
+                let others = reasons.into_iter().filter(|reason| !is_theirs(reason));
                 // A stop that stands is said to stand since the moment at the latest at which it is asked about.
                 others.map(|reason| Reason { since: DateTime::from_seconds(0), ..reason }).collect()
             }
@@ -98,16 +106,19 @@ fn of_others(answer: &Answer, organisation: &str) -> Option<Result<Vec<Reason>, 
     })
 }
 
-fn check(before: &Answers, after: &Answers, attacker: &str, told: &str) {
-    let is_responsible = BOTH.contains(&attacker);
+fn check(before: &Answers, after: &Answers, attackers: &[&str], told: &str) {
+    let is_responsible = attackers.iter().any(|attacker| BOTH.contains(attacker));
     for (code, was) in &before.now {
         let is = &after.now[code];
-        assert_eq!(of_others(is, attacker), of_others(was, attacker), "{code} now, {told}");
+        assert_eq!(of_others(is, attackers), of_others(was, attackers), "{code} now, {told}");
         if !is_responsible {
             assert_eq!(is, was, "{code} now, {told}");
         }
     }
-    assert_eq!(after.settled, before.settled, "the past, {told}");
+    for (question, was) in &before.settled {
+        let is = &after.settled[question];
+        assert_eq!(is, was, "the past, {question:?}, {told}");
+    }
     assert_eq!(after.ledger_time, before.ledger_time, "ledger time, {told}");
 }
 
@@ -116,7 +127,10 @@ fn no_organisation_alone_changes_more_than_its_own_stops() {
     let seed = setting("POWER_SEED", fastrand::u64(..1 << 32));
     let blocks = setting("POWER_BLOCKS", BLOCKS as u64);
     eprintln!("POWER_SEED={seed} POWER_BLOCKS={blocks}");
-    for (index, (attacker, _)) in ORGANISATIONS.iter().enumerate() {
+    let alone = ORGANISATIONS.map(|(organisation, _)| vec![organisation]);
+    // The second body's namespace is theirs: there they issue what they like, and nothing of the first body's changes by it.
+    let puppet = vec![ACCREDITATION_BODY, SECOND_BODY];
+    for (index, attackers) in alone.into_iter().chain([puppet]).enumerate() {
         let mut rng = Rng::with_seed(seed.wrapping_add(index as u64));
         let mut consortium = Consortium::new(start());
         (1..=ISSUED).for_each(|number| {
@@ -124,25 +138,25 @@ fn no_organisation_alone_changes_more_than_its_own_stops() {
         });
         let mut counts = BTreeMap::<TxValidationCode, usize>::new();
         for number in 0..blocks {
-            let told = format!("{attacker}, block {number}, POWER_SEED={seed}");
+            let told = format!("{attackers:?}, block {number}, POWER_SEED={seed}");
             honest_life(&mut consortium, &mut rng);
             let moments = settled(&consortium);
             let before = Answers::of(&consortium, &moments);
             let attack: Vec<Bytes> =
-                (0..rng.usize(4..12)).map(|_| hostile(&mut consortium, attacker, &mut rng)).collect();
+                (0..rng.usize(4..12)).map(|_| hostile(&mut consortium, &attackers, &mut rng)).collect();
             for code in consortium.order(attack) {
                 *counts.entry(code).or_default() += 1;
             }
-            check(&before, &Answers::of(&consortium, &moments), attacker, &told);
+            check(&before, &Answers::of(&consortium, &moments), &attackers, &told);
             if number % 10 == 9 {
-                the_other_body_still_stops(&mut consortium, attacker, &mut rng, &told);
+                the_other_body_still_stops(&mut consortium, &attackers, &mut rng, &told);
             }
         }
-        eprintln!("{attacker}: {counts:?}");
+        eprintln!("{attackers:?}: {counts:?}");
         let valid = counts.get(&TxValidationCode::Valid).copied().unwrap_or_default();
         assert_eq!(
             valid > 20,
-            BOTH.contains(attacker),
+            attackers.iter().any(|attacker| BOTH.contains(attacker)),
             "only the two bodies have keys of their own: {valid}"
         );
     }
@@ -168,8 +182,8 @@ fn honest_life(consortium: &mut Consortium, rng: &mut Rng) {
 }
 
 /// The attack is ordered before the stop, in the same block.
-fn the_other_body_still_stops(consortium: &mut Consortium, attacker: &str, rng: &mut Rng, told: &str) {
-    let body = match attacker {
+fn the_other_body_still_stops(consortium: &mut Consortium, attackers: &[&str], rng: &mut Rng, told: &str) {
+    let body = match attackers[0] {
         ACCREDITATION_BODY => CERTIFICATION_BODY,
         _ => ACCREDITATION_BODY,
     };
@@ -184,7 +198,7 @@ fn the_other_body_still_stops(consortium: &mut Consortium, attacker: &str, rng: 
     let arguments = [number.to_string(), "found out".to_owned()];
     let arguments = arguments.each_ref().map(String::as_str);
     let stop = consortium.call((body, Role::Client), &[body], "certificate:stop", &arguments).expect(told);
-    let mut block: Vec<Bytes> = (0..4).map(|_| hostile(consortium, attacker, rng)).collect();
+    let mut block: Vec<Bytes> = (0..4).map(|_| hostile(consortium, attackers, rng)).collect();
     block.push(stop);
     let codes = consortium.order(block);
     assert_eq!(codes.last(), Some(&TxValidationCode::Valid), "the stop, {told}");
@@ -192,19 +206,23 @@ fn the_other_body_still_stops(consortium: &mut Consortium, attacker: &str, rng: 
     assert!(withdrawn(&answer), "{number} is stopped, {told}: {answer:?}");
 }
 
-/// Anything that the attacker's keys can sign: other peers' endorsements are forged.
-fn hostile(consortium: &mut Consortium, attacker: &str, rng: &mut Rng) -> Bytes {
+/// Anything that the attackers' keys can sign: other peers' endorsements are forged.
+fn hostile(consortium: &mut Consortium, attackers: &[&str], rng: &mut Rng) -> Bytes {
     let moment = moment(consortium.now, rng);
-    let namespace = match rng.u8(0..12) {
+    let namespace = match rng.u8(0..14) {
         0 => LIFECYCLE,
         1 => "other",
+        2..=3 => REGISTRY,
+        4..=5 => SECOND,
         _ => NAME,
     };
+    let document = consortium.document(rng.u8(1..=ISSUED));
     let rwset = match namespace {
         LIFECYCLE => redefinition(),
-        _ => rwset(consortium.now, attacker, rng),
+        _ => rwset(consortium.now, attackers, &document, rng),
     };
-    let mut draft = consortium.draft(namespace, attacker, &[attacker]);
+    let attacker = *rng.choice(attackers).unwrap();
+    let mut draft = consortium.draft(namespace, attacker, attackers);
     draft.channel_header.timestamp.as_mut().unwrap().seconds = moment.seconds();
     draft.namespace(namespace).public = rwset;
     let plain = draft.clone();
@@ -212,7 +230,8 @@ fn hostile(consortium: &mut Consortium, attacker: &str, rng: &mut Rng) -> Bytes 
     // The borrow of the members ends here; who endorses is put together anew.
     let members = &consortium.members;
     let mine = &members[attacker];
-    let mut draft = Draft::new(NAME, namespace, nonce, &mine.client, [&mine.peer]);
+    let mut draft =
+        Draft::new(NAME, namespace, nonce, &mine.client, attackers.iter().map(|it| &members[*it].peer));
     draft.channel_header = header;
     draft.namespaces = namespaces;
     if rng.bool() {
@@ -220,7 +239,7 @@ fn hostile(consortium: &mut Consortium, attacker: &str, rng: &mut Rng) -> Bytes 
         draft.endorsers.push((&mine.client).into());
     }
     if rng.bool() {
-        let others = members.iter().filter(|(msp_id, _)| **msp_id != attacker);
+        let others = members.iter().filter(|(msp_id, _)| !attackers.contains(*msp_id));
         draft.endorsers.extend(others.map(|(_, other)| forged_endorser(&other.peer, &mine.peer)));
     }
     draft.seal()
@@ -238,44 +257,53 @@ fn redefinition() -> KvrwSet {
     KvrwSet { writes: chaincode.definition(2), ..KvrwSet::default() }
 }
 
-fn rwset(now: DateTime, attacker: &str, rng: &mut Rng) -> KvrwSet {
+fn rwset(now: DateTime, attackers: &[&str], document: &str, rng: &mut Rng) -> KvrwSet {
     let mut rwset = KvrwSet::default();
     // Mostly one key: a transaction fails as a whole where one of its keys is another's.
     for _ in 0..if rng.u8(0..8) == 0 { 2 } else { 1 } {
-        let key = key(attacker, rng);
+        let key = key(attackers, rng);
         for _ in 0..rng.usize(0..3) {
-            rwset.writes.push(write(&key, now, rng));
+            rwset.writes.push(write(&key, now, document, rng));
         }
         if rng.u8(0..6) == 0 || rwset.writes.is_empty() {
-            rwset.metadata_writes.push(policy_write(&key, policy(attacker, rng)));
+            rwset.metadata_writes.push(policy_write(&key, policy(attackers, rng)));
         }
     }
     if rng.u8(0..8) == 0 {
         let version = Some(Version { block_num: rng.u64(0..30), tx_num: 0 });
-        rwset.reads.push(KvRead { key: key(attacker, rng), version });
+        rwset.reads.push(KvRead { key: key(attackers, rng), version });
     }
     rwset
 }
 
-fn key(attacker: &str, rng: &mut Rng) -> String {
+fn key(attackers: &[&str], rng: &mut Rng) -> String {
     let code = code(rng.u8(1..=CODES));
-    let owner = if rng.u8(0..6) == 0 { *rng.choice(BOTH).unwrap() } else { attacker };
-    match rng.u8(0..17) {
-        0 => keys::certificate(code),
-        1 => keys::accreditation(CERTIFICATION_BODY, demo::SCHEME_ID),
-        2 => keys::issuer_key(CERTIFICATION_BODY, "z6Mk"),
-        3 => keys::LEDGER.to_owned(),
-        4 => keys::status(CERTIFICATION_BODY, 0, rng.u32(0..8)),
-        5..=8 => keys::stop(code, owner),
-        15 => keys::adopted(code),
+    let owners = if rng.u8(0..6) == 0 { BOTH } else { attackers };
+    let owner = *rng.choice(owners).unwrap();
+    let body = *rng.choice(&[CERTIFICATION_BODY, SECOND_BODY]).unwrap();
+    match rng.u8(0..28) {
+        0..=1 => keys::certificate(code),
+        2..=3 => keys::accreditation(body, demo::SCHEME_ID),
+        4 => keys::issuer_key(CERTIFICATION_BODY, "z6Mk"),
+        5 => keys::LEDGER.to_owned(),
+        6 => keys::status(CERTIFICATION_BODY, 0, rng.u32(0..8)),
+        7 => keys::superseded(code),
+        8 => keys::surveillance(code),
+        9 => keys::index("scheme", &[demo::SCHEME_ID, &code.to_string()]),
+        10 => keys::reservation(code),
+        11 => keys::application(code),
+        12 => keys::complaint(code),
+        13 => keys::scheme(demo::SCHEME_ID, demo::SCHEME_VERSION),
+        14..=15 => keys::adopted(code),
         16 => keys::ended(CERTIFICATION_BODY),
-        9..=11 => keys::compromise(CERTIFICATION_BODY, &public_key(), owner),
-        _ => keys::withdrawal(code, owner),
+        17..=19 => keys::compromise(CERTIFICATION_BODY, &public_key(), owner),
+        20..=22 => keys::withdrawal(code, owner),
+        _ => keys::stop(code, owner),
     }
 }
 
 /// Deletions, garbage, and records that the contract could have written, at any time and in anybody's name.
-fn write(key: &str, now: DateTime, rng: &mut Rng) -> KvWrite {
+fn write(key: &str, now: DateTime, document: &str, rng: &mut Rng) -> KvWrite {
     let mut event = || Event {
         effective_at: moment(now, rng),
         by: (*rng.choice(BOTH).unwrap()).to_owned(),
@@ -306,7 +334,9 @@ fn write(key: &str, now: DateTime, rng: &mut Rng) -> KvWrite {
             Some(Compromise { declared }.encode())
         }
         _ if key.starts_with(keys::ADOPTED) => {
-            let (body, document) = (CERTIFICATION_BODY.to_owned(), "00".repeat(32));
+            let hash = hex::encode(Sha256::digest(document));
+            let (body, document) =
+                (CERTIFICATION_BODY.to_owned(), if rng.bool() { hash } else { "00".repeat(32) });
             Some(
                 Adopted {
                     body,
@@ -319,10 +349,33 @@ fn write(key: &str, now: DateTime, rng: &mut Rng) -> KvWrite {
             )
         }
         _ if key.starts_with(keys::ENDED) => {
-            let (successor, chaincode) = ((*rng.choice(BOTH).unwrap()).to_owned(), NAME.to_owned());
+            let (successor, chaincode) =
+                if rng.bool() { (SECOND_BODY, SECOND) } else { (*rng.choice(BOTH).unwrap(), NAME) };
+            let (successor, chaincode) = (successor.to_owned(), chaincode.to_owned());
             let successors = vec![Successor { successor, chaincode, named: placed }];
             Some(BodyEnd { body: CERTIFICATION_BODY.into(), successors }.encode())
         }
+        _ if key.starts_with(keys::SUPERSEDED) => {
+            Some(Superseded { superseded_by: code(rng.u8(1..=CODES)), event: placed }.encode())
+        }
+        _ if key.starts_with(keys::SURVEILLANCE) => {
+            let (conclusion, due) = (rng.bool().then_some(Conclusion::Nonconforming), Some(moment(now, rng)));
+            Some(Surveillance { activities: vec![Activity { conclusion, due, event: placed }] }.encode())
+        }
+        _ if key.starts_with(keys::CERTIFICATE) && rng.bool() => Some(
+            Certificate {
+                body: (*rng.choice(&[CERTIFICATION_BODY, SECOND_BODY]).unwrap()).to_owned(),
+                scheme_id: demo::SCHEME_ID.into(),
+                valid_from: moment(now, rng),
+                valid_until: moment(now, rng),
+                issued: placed,
+                application: None,
+                surveillance: rng.bool().then_some(SurveillanceRule { every_days: 1, grace_days: Some(1) }),
+                category: None,
+                document: Bytes::copy_from_slice(document.as_bytes()),
+            }
+            .encode(),
+        ),
         _ => Some(accreditation(now, placed, lifted, registered, other, rng).encode()),
     };
     KvWrite { key: key.to_owned(), is_delete: record.is_none(), value: record.unwrap_or_default().into() }
@@ -340,9 +393,7 @@ fn accreditation(
     Accreditation {
         body: CERTIFICATION_BODY.into(),
         scheme_id: demo::SCHEME_ID.into(),
-        number: demo::ACCREDITATION_NUMBER.into(),
-        valid_from: moment(now, rng),
-        valid_until: moment(now, rng),
+        term: term(now, rng),
         registered,
         suspensions: if rng.bool() {
             vec![AccreditationSuspension { effect, placed, lifted }]
@@ -350,8 +401,14 @@ fn accreditation(
             Vec::new()
         },
         scope: scope(rng),
-        former_scopes: vec![Former { scope: scope(rng), ended: other }; usize::from(rng.bool())],
+        former_scopes: vec![Former { scope: scope(rng), ended: other.clone() }; usize::from(rng.bool())],
+        former_terms: vec![FormerTerm { term: term(now, rng), renewed: other }; usize::from(rng.bool())],
     }
+}
+
+fn term(now: DateTime, rng: &mut Rng) -> Term {
+    let (valid_from, valid_until) = (moment(now, rng), moment(now, rng));
+    Term { number: demo::ACCREDITATION_NUMBER.into(), valid_from, valid_until }
 }
 
 fn scope(rng: &mut Rng) -> Scope {
@@ -374,11 +431,11 @@ fn moment(now: DateTime, rng: &mut Rng) -> DateTime {
 
 /// Policies that peers can read. One that they cannot read stops every peer of the channel at the next write of its key;
 /// the orderer refuses it (`docs/surprises.md`).
-fn policy(attacker: &str, rng: &mut Rng) -> Bytes {
+fn policy(attackers: &[&str], rng: &mut Rng) -> Bytes {
     match rng.u8(0..24) {
         0 => key_policy(&KeyPolicy::Nobody),
         1 => key_policy(&KeyPolicy::all(BOTH)),
-        _ => key_policy(&KeyPolicy::all(&[attacker])),
+        _ => key_policy(&KeyPolicy::all(attackers)),
     }
 }
 

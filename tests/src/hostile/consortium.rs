@@ -13,9 +13,10 @@ use certificate::{
     demo,
     document::{Issuer, LedgerBinding, StatusEntry, Validity},
     draft::Particulars,
-    multikey,
+    keys, multikey,
     parties::{ACCREDITATION_BODY, CERTIFICATION_BODY},
     proof,
+    record::{self, Event},
 };
 use channel::{Bundle, policy::parse};
 use ed25519_dalek::SigningKey;
@@ -51,12 +52,16 @@ pub const ORGANISATIONS: [(&str, &str); 5] = [
     ("CustomsMSP", "customs"),
 ];
 pub const BOTH: &[&str] = &[CERTIFICATION_BODY, ACCREDITATION_BODY];
+/// Another certification body, and its chaincode.
+pub const SECOND_BODY: &str = "LabMSP";
+pub const SECOND: &str = "nanotrace-second";
 
 const ISSUER: &str = "did:web:certbody.example";
 const LISTS: &str = "https://certbody.example/status";
-const CHAINCODES: [Chaincode; 2] = [
+const CHAINCODES: [Chaincode; 3] = [
     defined(REGISTRY, &["OR('AccreditationMSP.peer')"]),
     defined(NAME, &["AND('CertBodyMSP.peer','AccreditationMSP.peer')"]),
+    defined(SECOND, &["AND('LabMSP.peer','AccreditationMSP.peer')"]),
 ];
 
 const fn defined(name: &'static str, policies: &'static [&'static str]) -> Chaincode {
@@ -133,6 +138,27 @@ impl Consortium {
             let envelope = self.call(caller, BOTH, function, &arguments).unwrap();
             assert_eq!(self.order(vec![envelope]), [TxValidationCode::Valid], "{function}");
         }
+        self.bind_second();
+    }
+
+    /// The calls of this consortium are the first body's; what the second's chaincode holds is written as it is.
+    fn bind_second(&mut self) {
+        let event = Event {
+            effective_at: self.now,
+            by: ACCREDITATION_BODY.into(),
+            role: "admin".into(),
+            person: String::new(),
+            reason: String::new(),
+            transaction_id: "00".repeat(32),
+        };
+        let genesis = verifier::fingerprint(&self.ledger.genesis_hash());
+        let bound = record::Ledger { channel: NAME.into(), genesis, bound: event, body: SECOND_BODY.into() };
+        let value = bound.encode().into();
+        let mut draft = self.draft(SECOND, SECOND_BODY, &[SECOND_BODY, ACCREDITATION_BODY]);
+        draft.namespace(SECOND).public.writes =
+            vec![KvWrite { key: keys::LEDGER.into(), is_delete: false, value }];
+        let draft = draft.seal();
+        assert_eq!(self.order(vec![draft]), [TxValidationCode::Valid]);
     }
 
     /// A transaction by this organisation's client with the endorsements of these organisations' peers; what it does
