@@ -8,7 +8,7 @@ use commands::{
     exit::{Exit, Failure},
     network::{ACCREDITOR, Common},
     output::{self, text_at},
-    term::Term,
+    term::{Term, terms},
 };
 
 /// Laboratories (ISO/IEC 17025): which organisations may anchor test reports, by which methods.
@@ -123,15 +123,10 @@ async fn list(contract: &Contract, json: bool) -> Result<Exit, Failure> {
     }
     for laboratory in &laboratories {
         let text = |pointer| text_at(laboratory, pointer);
-        let period = format!("{} to {}", text("/validFrom"), text("/validUntil"));
+        let (number, period) = terms(laboratory);
         let methods = laboratory.pointer("/methods").and_then(Value::as_array).into_iter().flatten();
         let methods: Vec<&str> = methods.filter_map(Value::as_str).collect();
-        output::line(format!(
-            "{}  {}  {period}  {}",
-            text("/number"),
-            text("/organisation"),
-            methods.join(", ")
-        ))?;
+        output::line(format!("{number}  {}  {period}  {}", text("/organisation"), methods.join(", ")))?;
     }
     Ok(Exit::Ok)
 }

@@ -8,7 +8,7 @@ use super::{
     contract,
     network::{ACCREDITOR, Network, OFFICER},
     output::{self, text_at},
-    term::Term,
+    term::{Term, terms},
 };
 use crate::exit::{Exit, Failure};
 
@@ -208,10 +208,9 @@ async fn list(network: &Network, json: bool) -> Result<(), Failure> {
     }
     for held in &accreditations {
         let text = |pointer| text_at(held, pointer);
-        let period = format!("{} to {}", text("/validFrom"), text("/validUntil"));
+        let (number, period) = terms(held);
         output::line(format!(
-            "{}  {}  {}  {period}  {}{}",
-            text("/number"),
+            "{number}  {}  {}  {period}  {}{}",
             text("/body"),
             text("/schemeId"),
             state(held),
