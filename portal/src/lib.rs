@@ -8,6 +8,8 @@
 //!   a challenge is answered once, by the browser that asked for it (test `a_challenge_is_answered_once_where_it_was_asked_for`).
 //! - A form is taken from the browser that loaded it alone, and holds the fields of the page and no other (tests
 //!   `forms_of_other_sites_are_refused`, `fields_that_a_form_does_not_have_are_refused`).
+//! - What was typed into a form that comes after its session is found again, by who typed it (test
+//!   `a_form_whose_session_expired_is_kept_for_who_typed_it`).
 //! - A file that is uploaded is read in pieces, its form's token before all else (tests `a_form_with_a_file_is_of_its_own_page`,
 //!   `a_large_file_is_never_in_memory_and_one_that_is_too_large_is_refused`), and is never a page of this site (test
 //!   `a_file_is_uploaded_downloaded_and_removed`).

@@ -8,6 +8,7 @@ mod entrance;
 pub(crate) mod files;
 mod forms;
 mod guard;
+mod kept;
 mod keys;
 mod ledger;
 mod own;
@@ -197,6 +198,7 @@ fn table() -> Vec<Route> {
         sent("/passkeys/{passkey}/name", Account, keys::rename),
         sent("/passkeys/{passkey}/remove", Account, keys::remove),
         sent("/logout", Login, own::log_out),
+        shown("/kept/{form}", Account, kept::show),
         shown("/files", Account, files::show),
         uploaded("/files", Account, files::receive),
         shown("/files/{file}", Account, files::download),

@@ -6,6 +6,7 @@ mod harness;
 
 use std::{path::Path, process::Command};
 
+use accounts::kept::{self, KeptForm};
 use harness::{Browser, PASSWORD, Portal};
 
 fn node() -> Command {
@@ -50,7 +51,14 @@ async fn a_browser_shows_each_page_and_axe_finds_nothing() {
     pages.push(at("not-found", "/there/is/no/such/page"));
     look(&portal.browser(), &pages);
     assert_eq!(bob.upload("Safety data sheet.pdf", b"%PDF-1.7").await.status, 303);
+    let typed = [("email", "a@b.example"), ("remark", "Two lines,\nand more of them.")];
+    let typed = typed.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec();
+    let form = KeptForm { path: "/admin/invitations".to_owned(), fields: typed };
+    let account = portal.id("bob@body.example").await;
+    let kept = kept::keep(&portal.database, &account, &form, accounts::now()).await.unwrap().unwrap();
+    let kept = format!("/kept/{kept}");
     let own = [
+        ("kept", kept.as_str()),
         ("home", "/"),
         ("account", "/account"),
         ("files", "/files"),

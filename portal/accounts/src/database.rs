@@ -23,7 +23,11 @@ const MIGRATIONS: &[[&str; 3]] = &[
     ],
     [include_str!("../migrations/0002-passkeys.sql"), "", ""],
     [
-        concat!(include_str!("../migrations/0003-ledger.sql"), include_str!("../migrations/0003-files.sql")),
+        concat!(
+            include_str!("../migrations/0003-ledger.sql"),
+            include_str!("../migrations/0003-files.sql"),
+            include_str!("../migrations/0003-kept-forms.sql")
+        ),
         "",
         "",
     ],

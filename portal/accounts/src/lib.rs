@@ -9,6 +9,7 @@
 pub mod audit;
 mod base_url;
 mod database;
+pub mod kept;
 mod limits;
 pub mod passkeys;
 pub mod passwords;

@@ -20,3 +20,11 @@ pub(crate) const LINK_SECONDS: i64 = 60 * 60;
 pub(crate) const INVITATION_SECONDS: i64 = 7 * 24 * 60 * 60;
 /// Seconds in which a browser answers with a passkey.
 pub(crate) const CHALLENGE_SECONDS: i64 = 5 * 60;
+/// Seconds after its end in which a session is still known as its account's, for a form that comes too late.
+pub(crate) const ENDED_SECONDS: i64 = 24 * 60 * 60;
+/// Seconds that such a form is kept.
+pub(crate) const KEPT_SECONDS: i64 = 60 * 60;
+/// Such forms of an account.
+pub(crate) const KEPT_FORMS: i64 = 5;
+/// Bytes of such a form.
+pub(crate) const KEPT_BYTES: usize = 128 * 1024;

@@ -89,6 +89,14 @@ pub async fn session(
     Ok(Some(OpenSession { id, account, by_passkey: by_passkey == 1 }))
 }
 
+/// Whose a session was that has expired lately. One that somebody ended is not known any more.
+pub async fn ended(database: &Database, session: &str, now: i64) -> Result<Option<String>, sqlx::Error> {
+    let select = sqlx::query_as("SELECT account FROM sessions WHERE secret = $1 AND expires_at <= $2");
+    let found: Option<(String,)> =
+        select.bind(secret::hashed(session)).bind(now).fetch_optional(database.pool()).await?;
+    Ok(found.map(|(account,)| account))
+}
+
 /// Whether a session goes on. Whatever takes somebody's access away deletes the session.
 pub async fn goes_on(change: &mut Change, id: &str, now: i64) -> Result<bool, sqlx::Error> {
     let select = sqlx::query("SELECT id FROM sessions WHERE id = $1 AND expires_at > $2").bind(id).bind(now);
@@ -311,7 +319,9 @@ pub async fn mark_failed(database: &Database, id: &str, due_at: i64) -> Result<(
 
 /// Forgets what has expired.
 pub async fn forget_expired(database: &Database, now: i64) -> Result<(), sqlx::Error> {
-    sqlx::query("DELETE FROM sessions WHERE expires_at <= $1").bind(now).execute(database.pool()).await?;
+    let ended = now.saturating_sub(limits::ENDED_SECONDS);
+    sqlx::query("DELETE FROM sessions WHERE expires_at <= $1").bind(ended).execute(database.pool()).await?;
+    sqlx::query("DELETE FROM kept_forms WHERE expires_at <= $1").bind(now).execute(database.pool()).await?;
     sqlx::query("DELETE FROM links WHERE expires_at <= $1").bind(now).execute(database.pool()).await?;
     sqlx::query("DELETE FROM challenges WHERE expires_at <= $1").bind(now).execute(database.pool()).await?;
     Ok(())

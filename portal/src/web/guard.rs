@@ -7,7 +7,7 @@ use axum::{
     Extension,
     body::Body,
     extract::{ConnectInfo, Request, State},
-    http::{HeaderMap, HeaderValue, Method, StatusCode, header, request::Parts},
+    http::{HeaderMap, HeaderValue, Method, StatusCode, header},
     middleware::Next,
     response::{IntoResponse, Redirect, Response},
 };
@@ -16,8 +16,8 @@ use tokio::time::timeout;
 use url::form_urlencoded;
 
 use super::{
-    Access, Site, demonstration,
-    pages::{self, Frame, KeptPage},
+    Access, Site, demonstration, kept,
+    pages::{self, Frame},
     rates::Rate,
     reply,
     visitor::{self, Cookies, Visitor},
@@ -64,7 +64,7 @@ pub(crate) async fn guard(
     let answer = if rate.is_exceeded {
         too_many()
     } else {
-        let answer = answer(&site, (access, brings), visitor, request, next);
+        let answer = answer(&site, (access, brings), (visitor, &cookies), request, next);
         timeout(brings.time(), answer).await.unwrap_or_else(|_| StatusCode::REQUEST_TIMEOUT.into_response())
     };
     let answer = if site.is_demonstration { demonstration::noted(answer).await } else { answer };
@@ -110,13 +110,18 @@ async fn visitor(
 async fn answer(
     site: &Arc<Site>,
     (access, brings): (Access, Brings),
-    visitor: Visitor,
+    (visitor, cookies): (Visitor, &Cookies),
     request: Request,
     next: Next,
 ) -> Response {
     match (access, &visitor.account) {
         (Access::Everybody, _) => {}
-        (_, None) => return log_in_first(site, &visitor, request).await,
+        (_, None) => {
+            if request.method() == Method::POST && brings == Brings::Fields {
+                return kept::after_the_end(site, &visitor, cookies, request).await;
+            }
+            return to_page("/login", &request);
+        }
         (Access::Administrator, Some(account)) if !account.is_administrator() => {
             return reply::not_there().await.into_response();
         }
@@ -133,7 +138,7 @@ async fn answer(
     }
     let request = match (request.method(), brings) {
         (&Method::POST, Brings::File) if is_of_other_site(request.headers(), site) => return stale(&visitor),
-        (&Method::POST, Brings::Fields) => match own_form(site, &visitor, request).await {
+        (&Method::POST, Brings::Fields) => match own_form(site, access, &visitor, request).await {
             Ok(request) => request,
             Err(refusal) => return refusal,
         },
@@ -157,69 +162,49 @@ fn to_page(first: &str, request: &Request) -> Response {
     }
 }
 
-/// To the login, and back. What was typed into a long form is kept: the login may have ended over it.
-async fn log_in_first(site: &Site, visitor: &Visitor, request: Request) -> Response {
-    let back = to_page("/login", &request);
-    if *request.method() == Method::GET || !is_long(&request) || is_of_other_site(request.headers(), site) {
-        return back;
-    }
-    let path = request.uri().path().to_owned();
-    match read_form(visitor, request).await {
-        Ok((_, _, fields)) if fields.is_empty() => back,
-        Ok((_, _, fields)) => kept(visitor, path, fields, true),
-        Err(refusal) => refusal,
-    }
-}
-
-/// Whether it takes a while to fill in the form.
-fn is_long(request: &Request) -> bool {
-    request.uri().path().starts_with("/applications")
-}
-
-type Fields = Vec<(String, String)>;
-
-/// A form's token or tokens, and its other fields.
-async fn read_form(visitor: &Visitor, request: Request) -> Result<(Parts, Fields, Fields), Response> {
-    let (parts, body) = request.into_parts();
-    let body = Limited::new(body, limits::FORM_BYTES).collect().await.map_err(|_| too_large(visitor))?;
-    let body = body.to_bytes();
-    let pairs = form_urlencoded::parse(&body).map(|(name, value)| (name.into_owned(), value.into_owned()));
-    let (tokens, fields) = pairs.partition(|(name, _)| name == FORM_TOKEN);
-    Ok((parts, tokens, fields))
-}
-
 /// The request, without its form token, where the form was loaded from here by this browser.
-async fn own_form(site: &Site, visitor: &Visitor, request: Request) -> Result<Request, Response> {
-    if is_of_other_site(request.headers(), site) {
+async fn own_form(
+    site: &Site,
+    access: Access,
+    visitor: &Visitor,
+    request: Request,
+) -> Result<Request, Response> {
+    let (parts, body) = request.into_parts();
+    if is_of_other_site(&parts.headers, site) {
         return Err(stale(visitor));
     }
-    let is_long = is_long(&request);
-    let (parts, tokens, fields) = read_form(visitor, request).await?;
+    let body =
+        Limited::new(body, limits::FORM_BYTES).collect().await.map_err(|_| too_large(visitor))?.to_bytes();
+    let (tokens, form) = kept::read(parts.uri.path(), &body);
     match tokens.as_slice() {
-        [(_, token)] if secret::equal(token, &visitor.form_token) => {
-            let fields = form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
+        [token] if secret::equal(token, &visitor.form_token) => {
+            let fields = form_urlencoded::Serializer::new(String::new()).extend_pairs(form.fields).finish();
             let mut request = Request::from_parts(parts, Body::from(fields.clone()));
             request.headers_mut().insert(header::CONTENT_LENGTH, HeaderValue::from(fields.len()));
             Ok(request)
         }
-        [_] if is_long && !fields.is_empty() => {
-            Err(kept(visitor, parts.uri.path().to_owned(), fields, visitor.account.is_none()))
+        _ if access == Access::Everybody => Err(stale(visitor)),
+        _ => {
+            let kept = kept::after_another_login(site, visitor, &parts.headers, &form).await;
+            Err(kept.unwrap_or_else(|error| Some(reply::failure(&error))).unwrap_or_else(|| stale(visitor)))
         }
-        _ => Err(stale(visitor)),
     }
 }
 
-/// Shows what was typed, to be sent once more: nothing is done with it before.
-fn kept(visitor: &Visitor, path: String, fields: Fields, lacks_login: bool) -> Response {
-    let page = KeptPage { frame: Frame::of(visitor), path, fields, lacks_login };
-    reply::page(StatusCode::FORBIDDEN, &page)
-}
-
 /// What a browser itself says of where a form comes from.
-fn is_of_other_site(headers: &HeaderMap, site: &Site) -> bool {
+pub(super) fn is_of_other_site(headers: &HeaderMap, site: &Site) -> bool {
     let says =
         |name: &str, right: &str| headers.get(name).is_none_or(|value| value.as_bytes() == right.as_bytes());
     !says("sec-fetch-site", "same-origin") || !says("origin", site.base.origin())
+}
+
+/// Whether it says of itself that the form is of a page of ours, and not of a script.
+pub(super) fn is_of_own_site(headers: &HeaderMap, site: &Site) -> bool {
+    let says =
+        |name: &str, right: &str| headers.get(name).is_some_and(|it| it.as_bytes() == right.as_bytes());
+    says("origin", site.base.origin())
+        && !is_of_other_site(headers, site)
+        && headers.get("sec-fetch-mode").is_none_or(|mode| mode.as_bytes() == b"navigate")
 }
 
 pub(crate) fn stale(visitor: &Visitor) -> Response {

@@ -425,16 +425,6 @@ pub(crate) struct ShownReport {
     pub is_named: bool,
 }
 
-/// What was typed into a form that has to be sent once more.
-#[derive(Template)]
-#[template(path = "kept.html")]
-pub(crate) struct KeptPage {
-    pub frame: Frame,
-    pub path: String,
-    pub fields: Vec<(String, String)>,
-    pub lacks_login: bool,
-}
-
 #[derive(Template)]
 #[template(path = "new_application.html")]
 pub(crate) struct NewApplicationPage {
@@ -565,6 +555,25 @@ pub(crate) struct ShownOrganisation {
     pub msp_id: String,
     pub is_away: bool,
     pub says: String,
+}
+
+#[derive(Template)]
+#[template(path = "kept.html")]
+pub(crate) struct KeptPage {
+    pub frame: Frame,
+    pub action: String,
+    pub fields: Vec<TypedField>,
+    pub lacks_login: bool,
+}
+
+/// A field of which the name alone is known.
+pub(crate) struct TypedField {
+    pub name: String,
+    pub label: String,
+    pub value: String,
+    pub is_long: bool,
+    /// What the page wrote itself, and nobody typed.
+    pub is_hidden: bool,
 }
 
 #[derive(Template)]

@@ -299,6 +299,11 @@ impl Browser {
         self.ask("POST", path, Some(body)).await
     }
 
+    /// Loads the next form anew, as a person does whose session has ended.
+    pub fn reload(&mut self) {
+        self.form_token = None;
+    }
+
     /// The token of the forms that this browser loads.
     pub async fn form_token(&mut self) -> String {
         if let Some(token) = &self.form_token {
