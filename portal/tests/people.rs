@@ -945,6 +945,24 @@ async fn behind_tls_cookies_are_the_hosts_own() {
 }
 
 #[tokio::test]
+async fn a_name_that_was_led_here_reads_nothing() {
+    let portal = Portal::demonstration().await;
+    let mut browser = portal.browser();
+    let port = browser.host.split_once(':').unwrap().1.to_owned();
+    for own in [browser.host.clone(), "LOCALHOST".into(), format!("127.0.0.1:{port}"), "[::1]".into()] {
+        browser.host = own;
+        assert_eq!(browser.get("/outbox").await.status, 200, "{}", browser.host);
+    }
+    for other in
+        ["elsewhere.example", "localhost.elsewhere.example", "127.0.0.1.elsewhere.example", "192.0.2.1", ""]
+    {
+        browser.host = other.to_owned();
+        let refused = browser.get("/outbox").await;
+        assert!(refused.status == 421 && !refused.body.contains("Outbox"), "{other}: {}", refused.status);
+    }
+}
+
+#[tokio::test]
 async fn what_would_be_unsafe_does_not_start() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("portal.db");

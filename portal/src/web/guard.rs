@@ -51,6 +51,9 @@ pub(crate) async fn guard(
     request: Request,
     next: Next,
 ) -> Response {
+    if !visitor::is_asked_by_name(request.headers(), &site.base) {
+        return reply::secured(another_name(&site), &site.base);
+    }
     let cookies = Cookies::read(request.headers(), &site.base);
     let (visitor, new_secret) = match visitor(&site, &cookies, request.headers(), peer).await {
         Ok(found) => found,
@@ -211,6 +214,11 @@ pub(crate) fn stale(visitor: &Visitor) -> Response {
     let text = "This form is out of date: it was loaded before you logged in or out, or in another browser. Go back, load \
                 the page again, and send it once more.";
     reply::page(StatusCode::FORBIDDEN, &pages::message(Frame::of(visitor), "Not sent", text))
+}
+
+fn another_name(site: &Site) -> Response {
+    let text = format!("This portal answers at {} alone.", site.base);
+    reply::page(StatusCode::MISDIRECTED_REQUEST, &pages::message(Frame::plain(), "Another name", &text))
 }
 
 fn too_large(visitor: &Visitor) -> Response {

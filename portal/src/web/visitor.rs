@@ -3,7 +3,7 @@
 use std::net::{IpAddr, SocketAddr};
 
 use accounts::{BaseUrl, people::Account, secret};
-use axum::http::{HeaderMap, HeaderValue, header};
+use axum::http::{HeaderMap, HeaderValue, header, uri::Authority};
 
 /// Who asks, as every page sees it.
 #[derive(Clone, Debug)]
@@ -80,6 +80,19 @@ pub(crate) fn form_cookie(base: &BaseUrl, form_secret: &str) -> Option<HeaderVal
     let [_, name] = names(base);
     let secure = if base.is_https() { "; Secure" } else { "" };
     HeaderValue::try_from(format!("{name}={form_secret}; Path=/; HttpOnly; SameSite=Lax{secure}")).ok()
+}
+
+/// Whether a browser asks for this site by its name. A page of another site whose name suddenly leads to this machine (DNS
+/// rebinding) would read what a portal for this machine alone says, the mails of a demonstration for one. A reverse
+/// proxy answers to its own names alone.
+pub(crate) fn is_asked_by_name(headers: &HeaderMap, base: &BaseUrl) -> bool {
+    let asked = headers.get(header::HOST).and_then(|host| host.to_str().ok());
+    let asked = asked.and_then(|host| host.parse::<Authority>().ok());
+    let is_here = |name: &str| {
+        let address = name.trim_matches(['[', ']']).parse();
+        name.eq_ignore_ascii_case(base.host()) || address.is_ok_and(|it: IpAddr| it.is_loopback())
+    };
+    base.is_https() || asked.is_some_and(|asked| is_here(asked.host()))
 }
 
 /// Where a request comes from. Who is reached over TLS has a reverse proxy on this machine, which names its client last.

@@ -146,6 +146,7 @@ impl Portal {
         Browser {
             address: self.address,
             cookies: BTreeMap::new(),
+            host: self.base.to_string().split_once("://").unwrap().1.to_owned(),
             headers: Vec::new(),
             authenticator: Authenticator::new(&self.base.to_string()),
             form_token: None,
@@ -276,6 +277,8 @@ impl Reply {
 pub struct Browser {
     address: SocketAddr,
     pub cookies: BTreeMap<String, String>,
+    /// By which it asks for the portal.
+    pub host: String,
     pub headers: Vec<(String, String)>,
     pub authenticator: Authenticator,
     form_token: Option<String>,
@@ -403,7 +406,7 @@ impl Browser {
     }
 
     fn head(&self, method: &str, path: &str, body: Option<&str>) -> String {
-        let mut head = format!("{method} {path} HTTP/1.1\r\nHost: portal\r\nConnection: close\r\n");
+        let mut head = format!("{method} {path} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n", self.host);
         for (name, value) in &self.headers {
             head += &format!("{name}: {value}\r\n");
         }
