@@ -20,7 +20,7 @@ use crate::read::Away;
 
 /// How long to wait for a connection.
 const CONNECT: Duration = Duration::from_secs(3);
-/// After a connection could not be made, further requests are told so for this long without another try.
+/// After a connection could not be made in time, further requests are told so for this long without another try.
 const PAUSE: Duration = Duration::from_secs(2);
 /// After this long, a body that had not begun is asked whether it has.
 const BEGINNING: Duration = Duration::from_secs(30);
@@ -261,7 +261,9 @@ impl Organisation {
                 Ok(open)
             }
             Err(why) => {
-                connection.failed = Some((Instant::now(), why.to_string()));
+                // What fails at once is tried again at once: a ledger that has just come is found.
+                let is_slow = matches!(why, Away::TimedOut);
+                connection.failed = is_slow.then(|| (Instant::now(), why.to_string()));
                 Err(why)
             }
         }
