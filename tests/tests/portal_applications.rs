@@ -106,13 +106,10 @@ fn an_application_goes_from_a_form_to_a_certificate() {
     bodies.done(&format!("cert stop {code} --reason doubt"));
     visitor.wait_for("/certificates", ">not valid<");
 
-    // The ledger refuses, and says why: nothing is lost, and it can be tried anew.
-    let path = draft(&mut visitor, &demonstration, "Refused");
-    let product = format!("{path}/form/product");
-    let page = visitor.get(&product).body;
-    assert!(page.contains("Refused"), "{page}");
+    // Another one is withdrawn.
+    let path = draft(&mut visitor, &demonstration, "Withdrawn");
     hand_in(&mut visitor, &path);
-    visitor.wait_for(&path, "<strong>Submitted</strong>");
+    visitor.wait_for(&path, " in block ");
     let withdrawn = visitor.post(&path, &format!("{path}/withdraw"), &[("reason", "not needed")]);
     assert_eq!(withdrawn.status, 303, "{}", withdrawn.body);
     visitor.wait_for(&path, "<strong>Withdrawn</strong>");
@@ -132,9 +129,9 @@ fn a_portal_that_is_killed_submits_once() {
         std::thread::sleep(Duration::from_millis(pause));
         bodies.network.kill();
         (bodies, visitor) = start(folder.path());
-        let page = visitor.wait_for(&path, "<strong>Submitted</strong>");
+        let page = visitor.wait_for(&path, "<span class=\"tag\">done</span>");
         assert_eq!(page.matches("<strong>Submitted</strong>").count(), 1, "{page}");
-        assert_eq!(page.matches("<span class=\"tag\">done</span>").count(), 1, "{page}");
+        assert_eq!(page.matches("Submit the application").count(), 1, "{page}");
         let found = named(&bodies.done("application list"), &name);
         assert_eq!(found.len(), 1, "{found:?}");
     }
