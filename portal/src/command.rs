@@ -198,6 +198,7 @@ async fn serve(args: ServeArgs, shutdown: impl Future<Output = ()>) -> Result<Ex
         post,
         organisations,
         files: args.files,
+        certify: None,
         is_demonstration: false,
     };
     let server = Server::bind(config).await.map_err(|error| Failure::during("starting the portal", error))?;

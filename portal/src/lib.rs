@@ -32,4 +32,4 @@ pub use demonstration::{AdmitError, Entrance, admit};
 pub use limits::{FORM_BYTES, REQUESTS, TRIES};
 pub use mail::{Post, PostError};
 pub use server::{Config, Server};
-pub use web::{Access, InviteError, RouteOf, invite_administrator, routes};
+pub use web::{Access, Certify, InviteError, Order, RouteOf, invite_administrator, routes};

@@ -10,6 +10,10 @@ pub const TRIES: u32 = 5;
 pub(crate) const COUNTED: usize = 100_000;
 /// Bytes of a form.
 pub const FORM_BYTES: usize = 64 * 1024;
+/// Bytes of a form that begins a step on the ledger: a document of 62 KiB in JSON and base64.
+pub(crate) const ACT_BYTES: usize = 192 * 1024;
+/// Steps on a page.
+pub(crate) const ACTS_PAGE: i64 = 50;
 /// Bytes of a request's head.
 pub(crate) const HEAD_BYTES: usize = 16 * 1024;
 /// Header fields in a request.

@@ -23,7 +23,7 @@ use crate::{
     anchoring::Anchoring,
     limits,
     mail::{self, Post},
-    web::{self, Site, files},
+    web::{self, Certify, Site, files},
 };
 
 /// How a portal is set up.
@@ -38,6 +38,8 @@ pub struct Config {
     pub organisations: Arc<Organisations>,
     /// The folder of what people upload.
     pub files: PathBuf,
+    /// The authority of a demonstration, which certifies ledger keys at once. None: administrators bring certificates.
+    pub certify: Option<Certify>,
     /// Whether it shows to everybody what mails say, says so on each page, and lets in by links (`admit`).
     pub is_demonstration: bool,
 }
@@ -65,8 +67,15 @@ impl Server {
         };
         let anchoring = Anchoring::new(config.database.clone(), config.organisations.clone());
         let uploads = Uploads::new(config.database.clone(), config.files, Limits::default())?;
-        let site = Site::new(base, config.database, config.organisations, uploads, config.is_demonstration)
-            .map_err(io::Error::other)?;
+        let site = Site::new(
+            base,
+            config.database,
+            config.organisations,
+            uploads,
+            config.certify,
+            config.is_demonstration,
+        );
+        let site = site.map_err(io::Error::other)?;
         Ok(Self { listener, site: Arc::new(site), post: config.post, anchoring })
     }
 

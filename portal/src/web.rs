@@ -1,5 +1,6 @@
 //! The pages, and who may see which: one list of routes, one guard before all of them.
 
+mod acts;
 mod administration;
 mod application_form;
 mod applications;
@@ -11,6 +12,8 @@ mod guard;
 mod kept;
 mod keys;
 mod ledger;
+mod ledger_keys;
+mod ledger_pages;
 mod own;
 mod pages;
 mod parts;
@@ -38,11 +41,13 @@ use desk::Organisations;
 use tokio::sync::Notify;
 use uploads::Uploads;
 
+use crate::limits;
 use guard::Brings;
 use rates::Rates;
 use visitor::Visitor;
 
 pub use administration::{InviteError, invite_administrator};
+pub use ledger_keys::{Certify, Order};
 
 /// Everything that answering needs.
 pub(crate) struct Site {
@@ -56,6 +61,8 @@ pub(crate) struct Site {
     tries: Rates,
     posted: Arc<Notify>,
     acts: Arc<Notify>,
+    /// Of a demonstration: certifies ledger keys at once.
+    certify: Option<Certify>,
     is_demonstration: bool,
 }
 
@@ -65,6 +72,7 @@ impl Site {
         database: Database,
         organisations: Arc<Organisations>,
         uploads: Uploads,
+        certify: Option<Certify>,
         is_demonstration: bool,
     ) -> Result<Self, HashError> {
         Ok(Self {
@@ -74,10 +82,11 @@ impl Site {
             base,
             database,
             passwords: Passwords::new()?,
-            requests: Rates::new(crate::limits::REQUESTS),
-            tries: Rates::new(crate::limits::TRIES),
+            requests: Rates::new(limits::REQUESTS),
+            tries: Rates::new(limits::TRIES),
             posted: Arc::new(Notify::new()),
             acts: Arc::new(Notify::new()),
+            certify,
             is_demonstration,
         })
     }
@@ -222,9 +231,24 @@ fn table() -> Vec<Route> {
         shown("/queue/{application}/files/{file}", Staff, queue::file),
         shown("/certificates", Company, applications::certificates),
         shown("/certificates/{certificate}/qr.svg", Company, applications::qr),
+        shown("/key", Staff, ledger_keys::show),
+        sent("/key", Staff, ledger_keys::request),
+        sent("/key/{key}/lost", Staff, ledger_keys::lose),
+        shown("/steps", Staff, acts::steps),
+        shown("/acts", Staff, acts::list),
+        Route { brings: Brings::Document, ..sent("/acts", Staff, acts::begin) },
+        shown("/acts/{act}", Staff, acts::show),
+        sent("/acts/{act}/proposal", Staff, acts::endorse),
+        sent("/acts/{act}/transaction", Staff, acts::submit),
+        sent("/acts/{act}/status", Staff, acts::status),
         shown("/admin/people", Administrator, administration::people),
         sent("/admin/people/{person}", Administrator, administration::change),
         sent("/admin/invitations", Administrator, administration::invite),
+        shown("/admin/keys", Administrator, ledger_keys::show_queue),
+        shown("/admin/keys/{key}/request", Administrator, ledger_keys::export_request),
+        shown("/admin/keys/{key}/certificate", Administrator, ledger_keys::export_certificate),
+        sent("/admin/keys/{key}/certificate", Administrator, ledger_keys::certify),
+        sent("/admin/keys/{key}/end", Administrator, ledger_keys::end),
         shown("/admin/audit", Administrator, administration::audit),
         shown("/admin/audit/export", Administrator, administration::export),
     ]
@@ -257,6 +281,7 @@ pub(crate) fn router(site: Arc<Site>) -> Router {
         .route("/style.css", get(reply::style))
         .route("/portal.css", get(reply::portal_style))
         .route("/passkey.js", get(reply::passkey_script))
+        .route("/modules/{name}", get(reply::module))
         .route("/icon.svg", get(reply::icon))
         .method_not_allowed_fallback(nothing.clone())
         .fallback(nothing)

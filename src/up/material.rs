@@ -26,7 +26,7 @@ pub const CRYPTO_CONFIG: &str = "crypto-config";
 pub const LEDGER: &str = "ledger";
 const GENESIS: &str = "genesis.block";
 const CONFIGTX: &str = "configtx.yaml";
-const CRYPTO_CONFIG_YAML: &str = "crypto-config.yaml";
+pub const CRYPTO_CONFIG_YAML: &str = "crypto-config.yaml";
 /// The profile of configtx.yaml that describes the channel.
 const PROFILE: &str = "NanoTrace";
 /// Years that the certificates of a network made here are valid.

@@ -8,17 +8,23 @@ use std::{
 
 use accounts::{BaseUrl, Database};
 use desk::{Identity, Organisations};
+use material::{CryptoConfig, Person, Validity};
 use peer_client::{ConnectionProfile, profile::msp_folder};
-use portal::{Config, Entrance, Post, Server};
+use portal::{Certify, Config, Entrance, Order, Post, Server};
 use tokio::sync::oneshot;
 
-use super::servers::Running;
+use super::{
+    material::{CRYPTO_CONFIG, CRYPTO_CONFIG_YAML},
+    servers::Running,
+};
 use crate::exit::{Exit, Failure};
 
 /// Its folder in the data directory.
 pub const FOLDER: &str = "portal";
 /// As `nanotrace portal` has it.
 const PORT: u16 = 8090;
+/// How long the certificates of its people are valid.
+const CERTIFICATE_YEARS: i64 = 2;
 
 #[derive(Clone, clap::Args)]
 pub struct PortalArgs {
@@ -77,6 +83,7 @@ pub async fn start(
         post,
         organisations,
         files: folder.join("files"),
+        certify: Some(authority(data_dir)),
         is_demonstration: true,
     };
     let server = Server::bind(config).await.map_err(|error| failed(&error))?;
@@ -86,6 +93,20 @@ pub async fn start(
     let (stop, stopped) = oneshot::channel::<()>();
     let task = tokio::spawn(server.run(async { drop(stopped.await) }));
     Ok(Portal { running: Running::new(stop, task), base, entrances })
+}
+
+/// The authorities of the demonstration, whose keys lie in the data directory. No other portal certifies.
+fn authority(data_dir: &Path) -> Certify {
+    let (config, folder) = (data_dir.join(CRYPTO_CONFIG_YAML), data_dir.join(CRYPTO_CONFIG));
+    Arc::new(move |order: &Order| {
+        let config = CryptoConfig::read(&config).map_err(|error| error.to_string())?;
+        let name = order.organisation.strip_suffix("MSP").unwrap_or(&order.organisation);
+        let organisation = config.organization(name).ok_or_else(|| format!("no keys of {name} are here"))?;
+        let person = Person { roles: order.roles.join(","), pseudonym: order.pseudonym.clone() };
+        let validity = Validity::of_years(verifier::now().seconds(), CERTIFICATE_YEARS);
+        material::enroll(organisation, &folder, order.request.as_bytes(), &person, validity)
+            .map_err(|error| error.to_string())
+    })
 }
 
 /// In whose name the portal asks and submits: the services of bodies and industry, and of the others a member. An organisation

@@ -10,11 +10,13 @@ pub mod durability;
 pub mod flood;
 pub mod follower;
 pub mod hostile;
+pub mod people;
 pub mod service;
 pub mod source;
 pub mod visitor;
 
 use std::{
+    collections::BTreeMap,
     fmt::Debug,
     fs,
     io::{BufRead, BufReader, Read, Write},
@@ -208,6 +210,22 @@ impl Network {
                 return link.trim().to_owned();
             }
         }
+    }
+
+    /// The portal's address (`portal`, where it was started with `--portal 0`), and the link of each of its people, by what
+    /// they do; read once.
+    pub fn entrances(&mut self) -> BTreeMap<String, String> {
+        let mut found = BTreeMap::new();
+        while !found.contains_key("mails") {
+            let mut line = String::new();
+            assert!(self.output.read_line(&mut line).unwrap() > 0, "the network ended without naming them");
+            if let Some((name, address)) = line.trim().rsplit_once(' ')
+                && address.starts_with("http://localhost")
+            {
+                found.insert(name.trim().to_owned(), address.to_owned());
+            }
+        }
+        found
     }
 
     pub fn directory(&self) -> &Path {

@@ -1,8 +1,9 @@
-// Forms that are steps on the ledger (data-act). What is typed into the fields with data-argument are the function's arguments,
-// in the order of the page; a field with data-argument="document" holds a document to decide on.
+// Forms that are steps on the ledger: data-act is the step's id where it has begun, data-call the function, and the fields with
+// data-argument hold its arguments, in the order of the page. One with data-argument="document" holds a document to decide on;
+// the fields with data-member in one with data-argument="members" are the members of a JSON object.
 
 import { perform, signer } from './act.js';
-import { decided } from './canonical.js';
+import { canonical, decided } from './canonical.js';
 import { text } from './bytes.js';
 
 const signing = document.querySelector('[data-signing]');
@@ -38,7 +39,8 @@ async function send(form) {
 
 // What the form asks for, from what it shows.
 async function call(form) {
-  const { act, chaincode, call: name } = form.dataset;
+  const { act, call: name } = form.dataset;
+  const chaincode = form.elements.chaincode.value;
   const inputs = [name];
   const notes = [];
   for (const field of form.querySelectorAll('[data-argument]')) {
@@ -46,6 +48,9 @@ async function call(form) {
       const { form: canonicalForm, hash } = await decided(JSON.parse(field.value));
       inputs.push(canonicalForm);
       notes.push(['Hash of the document', hash]);
+    } else if (field.dataset.argument === 'members') {
+      const members = [...field.querySelectorAll('[data-member]')].map((member) => [member.dataset.member, member.value]);
+      inputs.push(canonical(Object.fromEntries(members)));
     } else {
       inputs.push(field.value);
     }
@@ -55,7 +60,8 @@ async function call(form) {
 
 async function post(form, path, fields) {
   const body = new URLSearchParams({ ...fields, form_token: form.elements.form_token.value });
-  const answer = await fetch(path, { method: 'POST', body, redirect: 'error' });
+  const answer = await fetch(path, { method: 'POST', body, redirect: 'manual' });
+  if (answer.type === 'opaqueredirect') throw new Error('You are logged out. Log in again, and go on under "Your steps".');
   const isJson = answer.headers.get('content-type') === 'application/json';
   const said = isJson ? await answer.json() : {};
   if (!answer.ok) throw new Error(said.problem ?? `The portal did not take it (${answer.status}). Load the page again.`);

@@ -14,7 +14,7 @@ export async function signer({ fingerprint, mspId, certificate }) {
   return { privateKey: key.privateKey, creator: creator(mspId, utf8(certificate)) };
 }
 
-// Begins a step, or goes on with the one of this id, and returns its end: { state, transaction, block, code, problem }.
+// Begins a step, or goes on with the one of this id, and returns its end: { state, block, code, problem }.
 //   asked:  { act, channel, chaincode, arguments }: an id of the page's own, and the call; arguments has the function's name first
 //   post:   sends fields to a page of the portal and returns its JSON
 //   agree:  is shown what the proposal says before it is signed; resolves to whether the person wants it
@@ -23,21 +23,22 @@ export async function perform(asked, who, { post, agree }) {
   const signed = async (path, message) =>
     post(`/acts/${asked.act}/${path}`, { signature: toBase64(await sign(who.privateKey, message)) });
   const { act, chaincode } = asked;
-  let step = await post('/acts', { act, chaincode, arguments: JSON.stringify(asked.arguments) });
+  const inputs = toBase64(utf8(JSON.stringify(asked.arguments)));
+  let step = await post('/acts', { act, chaincode, arguments: inputs });
   if (step.state === 'prepared') {
-    const bytes = fromBase64(step.proposal);
+    const bytes = fromBase64(step.toSign);
     const proposal = await checkProposal(bytes, call);
     if (!(await agree(proposal))) return { state: 'declined' };
     await rememberProposal(act, bytes);
     step = await signed('proposal', bytes);
   }
   if (step.state === 'endorsed') {
-    const bytes = fromBase64(step.transaction);
+    const bytes = fromBase64(step.toSign);
     await checkTransaction(bytes, readProposal(await rememberedProposal(act)));
     step = await signed('transaction', bytes);
   }
   if (step.state === 'submitted') {
-    const bytes = fromBase64(step.request);
+    const bytes = fromBase64(step.toSign);
     checkStatusRequest(bytes, readProposal(await rememberedProposal(act)));
     step = await signed('status', bytes);
   }

@@ -72,6 +72,13 @@ pub struct Queued {
     pub roles: Vec<String>,
 }
 
+impl Queued {
+    /// Whether a certificate is taken for it: its first one, or a renewed one.
+    pub fn may_be_certified(&self) -> bool {
+        matches!(self.key.state, State::Requested | State::Certified)
+    }
+}
+
 /// The roles of an account that a certificate names. Administrating the portal's people says nothing on the ledger.
 pub fn certified_roles(roles: &[String]) -> Vec<String> {
     let granted = |duty: &Duty| roles.iter().any(|role| role == duty.name());
@@ -196,13 +203,14 @@ impl<'a> Queue<'a> {
         Self { party: &account.party }
     }
 
-    /// What waits, and what is certified.
+    /// What waits, what is lost and has a certificate to be revoked, and what is certified.
     pub async fn keys(&self, database: &Database) -> Result<Vec<Queued>, sqlx::Error> {
         let select = sqlx::query(
             "SELECT k.id, k.account, k.fingerprint, k.request, k.state, k.certificate, k.roles, k.not_after, \
              k.requested_at, k.changed_at, a.name, a.email, p.pseudonym \
              FROM ledger_keys k JOIN accounts a ON a.id = k.account JOIN pseudonyms p ON p.account = k.account \
-             WHERE a.party = $1 AND k.state IN ('requested', 'certified') ORDER BY k.state DESC, k.requested_at DESC, k.id",
+             WHERE a.party = $1 AND (k.state IN ('requested', 'certified') OR k.state = 'lost' AND k.certificate IS NOT NULL) \
+             ORDER BY k.state DESC, k.requested_at DESC, k.id",
         );
         let rows = select.bind(self.party).fetch_all(database.pool()).await?;
         let select = sqlx::query_as(
@@ -246,21 +254,19 @@ impl<'a> Queue<'a> {
         Ok(update.execute(change.connection()).await?.rows_affected() == 1)
     }
 
-    /// Ends a request (`Refused`) or a certified key (`Lost`).
-    pub async fn end(
-        &self,
-        change: &mut Change,
-        id: &str,
-        end: State,
-        now: i64,
-    ) -> Result<bool, sqlx::Error> {
-        let before = if end == State::Lost { State::Certified } else { State::Requested };
-        let update = sqlx::query(
-            "UPDATE ledger_keys SET state = $1, changed_at = $2 \
-             WHERE id = $3 AND state = $4 AND account IN (SELECT id FROM accounts WHERE party = $5)",
-        );
-        let update = update.bind(end.name()).bind(now).bind(id).bind(before.name()).bind(self.party);
-        Ok(update.execute(change.connection()).await?.rows_affected() == 1)
+    /// Ends a request (`Refused`) or a certified key (`Lost`); none where there is no such key.
+    pub async fn end(&self, change: &mut Change, id: &str, now: i64) -> Result<Option<State>, sqlx::Error> {
+        for (before, after) in [(State::Requested, State::Refused), (State::Certified, State::Lost)] {
+            let update = sqlx::query(
+                "UPDATE ledger_keys SET state = $1, changed_at = $2 \
+                 WHERE id = $3 AND state = $4 AND account IN (SELECT id FROM accounts WHERE party = $5)",
+            );
+            let update = update.bind(after.name()).bind(now).bind(id).bind(before.name()).bind(self.party);
+            if update.execute(change.connection()).await?.rows_affected() == 1 {
+                return Ok(Some(after));
+            }
+        }
+        Ok(None)
     }
 }
 

@@ -155,6 +155,37 @@ pub(crate) struct PasskeyLogin {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
+pub(crate) struct NewKey {
+    /// PKCS #10, as PEM.
+    pub request: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct NewCertificate {
+    /// As PEM.
+    pub certificate: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct NewAct {
+    /// The page's own name for it.
+    pub act: String,
+    pub chaincode: String,
+    /// A JSON list in base64, the function's name first.
+    pub arguments: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Signature {
+    /// DER, in base64.
+    pub signature: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(crate) struct NewName {
     pub name: String,
 }

@@ -32,6 +32,8 @@ pub(crate) const FORM_TOKEN: &str = "form_token";
 pub(crate) enum Brings {
     /// Nothing, or a form of a few fields, which is read here.
     Fields,
+    /// A form with a document in one of its fields.
+    Document,
     /// A form with a file, which its page reads, the token before all else.
     File,
 }
@@ -39,8 +41,16 @@ pub(crate) enum Brings {
 impl Brings {
     fn time(self) -> Duration {
         match self {
-            Brings::Fields => limits::REQUEST_TIME,
+            Brings::Fields | Brings::Document => limits::REQUEST_TIME,
             Brings::File => limits::UPLOAD_TIME,
+        }
+    }
+
+    /// The most that is read here of a form.
+    fn form_bytes(self) -> usize {
+        match self {
+            Brings::Fields | Brings::File => limits::FORM_BYTES,
+            Brings::Document => limits::ACT_BYTES,
         }
     }
 }
@@ -141,10 +151,12 @@ async fn answer(
     }
     let request = match (request.method(), brings) {
         (&Method::POST, Brings::File) if is_of_other_site(request.headers(), site) => return stale(&visitor),
-        (&Method::POST, Brings::Fields) => match own_form(site, access, &visitor, request).await {
-            Ok(request) => request,
-            Err(refusal) => return refusal,
-        },
+        (&Method::POST, Brings::Fields | Brings::Document) => {
+            match own_form(site, (access, brings), &visitor, request).await {
+                Ok(request) => request,
+                Err(refusal) => return refusal,
+            }
+        }
         _ => request,
     };
     let mut request = request;
@@ -168,7 +180,7 @@ fn to_page(first: &str, request: &Request) -> Response {
 /// The request, without its form token, where the form was loaded from here by this browser.
 async fn own_form(
     site: &Site,
-    access: Access,
+    (access, brings): (Access, Brings),
     visitor: &Visitor,
     request: Request,
 ) -> Result<Request, Response> {
@@ -176,8 +188,8 @@ async fn own_form(
     if is_of_other_site(&parts.headers, site) {
         return Err(stale(visitor));
     }
-    let body =
-        Limited::new(body, limits::FORM_BYTES).collect().await.map_err(|_| too_large(visitor))?.to_bytes();
+    let body = Limited::new(body, brings.form_bytes()).collect().await;
+    let body = body.map_err(|_| too_large(visitor))?.to_bytes();
     let (tokens, form) = kept::read(parts.uri.path(), &body);
     match tokens.as_slice() {
         [token] if secret::equal(token, &visitor.form_token) => {

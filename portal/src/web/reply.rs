@@ -3,6 +3,7 @@
 use accounts::{BaseUrl, store::StoreError};
 use askama::Template;
 use axum::{
+    extract::Path,
     http::{HeaderName, HeaderValue, StatusCode, header},
     response::{Html, IntoResponse, Redirect, Response},
 };
@@ -22,6 +23,15 @@ pub(crate) async fn portal_style() -> Response {
 
 pub(crate) async fn passkey_script() -> Response {
     asset("text/javascript; charset=utf-8", PASSKEY_SCRIPT)
+}
+
+/// The modules by which pages make and use ledger keys.
+pub(crate) async fn module(Path(name): Path<String>) -> Response {
+    let mut modules = enrolment::MODULES.into_iter();
+    match modules.find(|(known, _)| *known == name) {
+        Some((_, text)) => asset("text/javascript; charset=utf-8", text),
+        None => StatusCode::NOT_FOUND.into_response(),
+    }
 }
 
 pub(crate) async fn icon() -> Response {

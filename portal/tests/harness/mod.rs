@@ -132,6 +132,7 @@ impl Portal {
             post,
             organisations: Arc::new(organisations),
             files: folder.path().join("files"),
+            certify: None,
             is_demonstration,
         };
         let server = Server::bind(config).await.unwrap();
@@ -247,6 +248,16 @@ impl Portal {
         let (count,): (i64,) = sqlx::query_as(statement).fetch_one(&self.pool).await.unwrap();
         count
     }
+}
+
+/// A request for a certificate of a new key, as OpenSSL writes it.
+pub fn key_request() -> String {
+    let arguments =
+        ["req", "-new", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-noenc", "-subj", "/CN=x"];
+    let folder = tempfile::tempdir().unwrap();
+    let output =
+        Command::new("openssl").current_dir(folder.path()).args(arguments).args(["-keyout", "k"]).output();
+    String::from_utf8(output.unwrap().stdout).unwrap()
 }
 
 /// What came back.

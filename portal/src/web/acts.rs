@@ -1,0 +1,281 @@
+//! Steps on the ledger that people sign in their browsers: what the scripts of a page ask for and send, and how a step went.
+
+use std::sync::Arc;
+
+use accounts::{people::Account, store::StoreError};
+use axum::{
+    Extension,
+    extract::{Path, State},
+    http::{StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use base64::{Engine, engine::general_purpose::STANDARD};
+use certificate::chaincode::REGISTRY;
+use enrolment::{
+    Act, ActError, Acts, Call, Caller,
+    acts::{self, State as ActState},
+    keys,
+};
+use serde_json::json;
+
+use super::{
+    Site,
+    entrance::{Answer, entry},
+    forms::{NewAct, Sent, Signature},
+    ledger_pages::{ActPage, ActsPage, ShownAct, Signing, StepsPage, steps_of},
+    pages::Frame,
+    reply,
+    visitor::Visitor,
+};
+use crate::limits;
+
+/// Why a step did not go on, for the script that asked.
+enum Problem {
+    Said(StatusCode, String),
+    Failed(StoreError),
+}
+
+impl<E: Into<ActError>> From<E> for Problem {
+    fn from(error: E) -> Self {
+        let error = error.into();
+        let status = match &error {
+            ActError::Unavailable(_) => StatusCode::SERVICE_UNAVAILABLE,
+            ActError::Other | ActError::Expired => StatusCode::CONFLICT,
+            ActError::Signature | ActError::Unreadable(_) => StatusCode::UNPROCESSABLE_ENTITY,
+            ActError::Store(_) => StatusCode::SERVICE_UNAVAILABLE,
+        };
+        match error {
+            ActError::Store(error) => Self::Failed(error),
+            error => Self::Said(status, format!("It did not go on: {error}.")),
+        }
+    }
+}
+
+fn said(status: StatusCode, text: &str) -> Problem {
+    Problem::Said(status, text.to_owned())
+}
+
+fn answer(result: Result<Response, Problem>) -> Answer {
+    match result {
+        Ok(response) => Ok(response),
+        Err(Problem::Said(status, problem)) => {
+            Ok((status, json_of(&json!({ "problem": problem }))).into_response())
+        }
+        Err(Problem::Failed(error)) => Err(error.into()),
+    }
+}
+
+fn json_of(value: &serde_json::Value) -> Response {
+    ([(header::CONTENT_TYPE, "application/json")], value.to_string()).into_response()
+}
+
+impl Site {
+    /// What a page needs on which the account signs steps; none where it has no certified key.
+    pub(super) async fn signing(&self, account: &Account, now: i64) -> Result<Option<Signing>, StoreError> {
+        let key = keys::current(&self.database, &account.id, now).await?;
+        Ok(key.and_then(|key| {
+            Some(Signing {
+                fingerprint: key.fingerprint,
+                msp_id: account.party.clone(),
+                certificate: key.certificate?,
+                channel: self.organisations.channel().to_owned(),
+            })
+        }))
+    }
+
+    /// In whose name the account's steps are, over its organisation's connection.
+    async fn caller(&self, account: &Account, now: i64) -> Result<Caller, Problem> {
+        let key = keys::current(&self.database, &account.id, now).await?;
+        let key = key
+            .ok_or_else(|| said(StatusCode::CONFLICT, "You have no certified key. See the page Your key."))?;
+        let away = |reason: String| Problem::Said(StatusCode::SERVICE_UNAVAILABLE, reason);
+        let organisation = self.organisations.get(&account.party);
+        let organisation = organisation
+            .ok_or_else(|| away("This portal does not reach the ledger for your organisation.".to_owned()))?;
+        let gateway = organisation.gateway().await.map_err(|error| away(error.to_string()))?;
+        Ok(Caller::new(&gateway, &account.party, &key)?)
+    }
+
+    /// Whether it is a chaincode of the certificate contract: nothing else is relayed.
+    async fn is_ours(&self, account: &Account, chaincode: &str) -> bool {
+        let Some(organisation) = self.organisations.get(&account.party) else { return false };
+        let bodies = organisation.bodies().await;
+        chaincode == REGISTRY
+            || bodies.is_ok_and(|bodies| bodies.iter().any(|body| body.chaincode == chaincode))
+    }
+}
+
+fn shown(act: &Act, caller: &Caller) -> Result<Response, Problem> {
+    let to_sign = caller.to_sign(act)?.map(|bytes| STANDARD.encode(bytes));
+    Ok(json_of(&json!({
+        "state": act.state.name(),
+        "toSign": to_sign,
+        "block": act.block,
+        "code": act.code,
+        "problem": act.problem,
+    })))
+}
+
+/// The page's own name for an act: 128 bits in hexadecimal.
+fn is_name(text: &str) -> bool {
+    text.len() == 32 && text.bytes().all(|byte| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte))
+}
+
+fn call(site: &Site, new: &NewAct) -> Option<Call> {
+    let arguments = STANDARD.decode(&new.arguments).ok()?;
+    let arguments: Vec<String> = serde_json::from_slice(&arguments).ok()?;
+    let is_call = is_name(&new.act) && arguments.first().is_some_and(|function| !function.is_empty());
+    is_call.then(|| Call {
+        channel: site.organisations.channel().to_owned(),
+        chaincode: new.chaincode.clone(),
+        arguments,
+    })
+}
+
+/// Prepares a step, or finds the one of this name.
+pub(crate) async fn begin(
+    State(site): State<Arc<Site>>,
+    Extension(visitor): Extension<Visitor>,
+    Extension(account): Extension<Account>,
+    Sent(new): Sent<NewAct>,
+) -> Answer {
+    drop(site.change_of(&visitor).await?);
+    let begun = async {
+        let call = call(&site, &new).ok_or_else(|| said(StatusCode::BAD_REQUEST, "This is no step."))?;
+        if !site.is_ours(&account, &call.chaincode).await {
+            return Err(said(
+                StatusCode::FORBIDDEN,
+                "The portal passes on steps of the certificate contract alone.",
+            ));
+        }
+        let caller = site.caller(&account, visitor.now).await?;
+        let act = acts_of(&site, &visitor, &caller)
+            .begin(&new.act, &call, entry(&visitor, &account.party, "step begun", "", "done"))
+            .await?;
+        shown(&act, &caller)
+    };
+    answer(begun.await)
+}
+
+fn acts_of<'a>(site: &'a Site, visitor: &'a Visitor, caller: &'a Caller) -> Acts<'a> {
+    Acts { database: &site.database, caller, session: visitor.session.as_deref().unwrap_or_default() }
+}
+
+/// Which signature was made.
+#[derive(Clone, Copy)]
+enum Signed {
+    Proposal,
+    Transaction,
+    Status,
+}
+
+async fn go_on(
+    site: &Site,
+    visitor: &Visitor,
+    account: &Account,
+    act: &str,
+    signature: &str,
+    signed: Signed,
+) -> Answer {
+    drop(site.change_of(visitor).await?);
+    let gone_on = async {
+        let signature = STANDARD.decode(signature).map_err(|_| ActError::Signature)?;
+        let caller = site.caller(account, visitor.now).await?;
+        let acts = acts_of(site, visitor, &caller);
+        let entry = |action| entry(visitor, &account.party, action, "", "done");
+        let act = match signed {
+            Signed::Proposal => acts.endorse(act, &signature, entry("step endorsed")).await?,
+            Signed::Transaction => acts.submit(act, &signature, entry("step submitted")).await?,
+            Signed::Status => acts.status(act, &signature, entry("step on the ledger")).await?,
+        };
+        shown(&act, &caller)
+    };
+    answer(gone_on.await)
+}
+
+pub(crate) async fn endorse(
+    State(site): State<Arc<Site>>,
+    Extension(visitor): Extension<Visitor>,
+    Extension(account): Extension<Account>,
+    Path(act): Path<String>,
+    Sent(Signature { signature }): Sent<Signature>,
+) -> Answer {
+    go_on(&site, &visitor, &account, &act, &signature, Signed::Proposal).await
+}
+
+pub(crate) async fn submit(
+    State(site): State<Arc<Site>>,
+    Extension(visitor): Extension<Visitor>,
+    Extension(account): Extension<Account>,
+    Path(act): Path<String>,
+    Sent(Signature { signature }): Sent<Signature>,
+) -> Answer {
+    go_on(&site, &visitor, &account, &act, &signature, Signed::Transaction).await
+}
+
+pub(crate) async fn status(
+    State(site): State<Arc<Site>>,
+    Extension(visitor): Extension<Visitor>,
+    Extension(account): Extension<Account>,
+    Path(act): Path<String>,
+    Sent(Signature { signature }): Sent<Signature>,
+) -> Answer {
+    go_on(&site, &visitor, &account, &act, &signature, Signed::Status).await
+}
+
+/// The steps that the account has begun.
+pub(crate) async fn list(
+    State(site): State<Arc<Site>>,
+    Extension(visitor): Extension<Visitor>,
+    Extension(account): Extension<Account>,
+) -> Answer {
+    let acts = acts::newest(&site.database, &account.id, limits::ACTS_PAGE).await?;
+    let page = ActsPage { frame: Frame::of(&visitor), acts: acts.into_iter().map(ShownAct::of).collect() };
+    Ok(reply::page(StatusCode::OK, &page))
+}
+
+/// A step, and how to go on with it where it has not ended.
+pub(crate) async fn show(
+    State(site): State<Arc<Site>>,
+    Extension(visitor): Extension<Visitor>,
+    Extension(account): Extension<Account>,
+    Path(act): Path<String>,
+) -> Answer {
+    let Some(act) = acts::find(&site.database, &account.id, &act).await? else {
+        return Ok(reply::not_there().await);
+    };
+    let goes_on = !matches!(act.state, ActState::Committed | ActState::Refused);
+    let signing = if goes_on { site.signing(&account, visitor.now).await? } else { None };
+    let page = ActPage { frame: Frame::of(&visitor), act: ShownAct::of(act), signing };
+    Ok(reply::with_script(reply::page(StatusCode::OK, &page)))
+}
+
+/// The steps that the account's roles may take.
+pub(crate) async fn steps(
+    State(site): State<Arc<Site>>,
+    Extension(visitor): Extension<Visitor>,
+    Extension(account): Extension<Account>,
+) -> Answer {
+    let (chaincodes, problem) = match site.organisations.get(&account.party) {
+        None => (Vec::new(), Some("This portal does not reach the ledger for your organisation.".to_owned())),
+        Some(organisation) => match organisation.bodies().await {
+            Err(away) => (Vec::new(), Some(away.to_string())),
+            // A body's people work in its chaincode, those of others in each.
+            Ok(bodies) => {
+                let own = |msp_id: &str| {
+                    bodies.iter().any(|body| body.msp_id == account.party) && msp_id != account.party
+                };
+                let mine = bodies.iter().filter(|body| !own(&body.msp_id));
+                (mine.map(|body| body.chaincode.clone()).collect(), None)
+            }
+        },
+    };
+    let page = StepsPage {
+        frame: Frame::of(&visitor),
+        problem,
+        steps: if chaincodes.is_empty() { Vec::new() } else { steps_of(&account.roles) },
+        chaincodes,
+        signing: site.signing(&account, visitor.now).await?,
+    };
+    Ok(reply::with_script(reply::page(StatusCode::OK, &page)))
+}

@@ -1,0 +1,335 @@
+//! People who make their ledger keys in browsers and sign with them, on a running network: what the portal prepares is read before
+//! it is signed, and what it does otherwise is refused.
+
+#![allow(clippy::unwrap_used, clippy::indexing_slicing)]
+
+use std::{
+    fs,
+    io::{BufRead, BufReader},
+    process::{Child, Command, Stdio},
+};
+
+use serde_json::{Value, json};
+use tests::{
+    Network, assert_success,
+    bodies::{Bodies, METHOD, SCHEME},
+    nanotrace,
+    people::People,
+};
+
+/// A network with its portal, and an application that is submitted.
+struct Stage {
+    bodies: Bodies,
+    people: People,
+    application: String,
+    /// The hash of a test report.
+    report: String,
+    _folder: tempfile::TempDir,
+}
+
+/// Submits an application: its id, and the hash of the test report of `draft.json`.
+fn submitted(bodies: &Bodies) -> (String, String) {
+    let report = bodies.draft("draft.json");
+    let dossier = bodies.file("dossier.txt");
+    fs::write(&dossier, "what the applicant hands in").unwrap();
+    let submit = format!(
+        "application submit --title X --scheme {SCHEME} --scheme-version 1 --dossier {}",
+        dossier.display()
+    );
+    (bodies.done(&submit)["application"].as_str().unwrap().to_owned(), report)
+}
+
+impl Stage {
+    fn new(parts: &[&str]) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let mut network = Network::start_with(folder.path(), &["--portal", "0"]);
+        let entrances = network.entrances();
+        let bodies = Bodies::over(network);
+        let (application, report) = submitted(&bodies);
+        let mut people = People::start();
+        for part in parts {
+            people.at(part, "enter", json!({ "link": entrances[*part] }));
+            let page = people.at(part, "makeKey", json!({}));
+            assert!(page.as_str().unwrap().contains("certified as"), "{page}");
+            // The page finds its key again after it was loaded anew.
+            let page = people.at(part, "open", json!({ "path": "/key" }));
+            assert!(page.as_str().unwrap().contains("This browser has the key."), "{page}");
+        }
+        Self { bodies, people, application, report, _folder: folder }
+    }
+
+    fn steps(&self) -> Vec<Value> {
+        self.bodies.done(&format!("application show {}", self.application))["steps"]
+            .as_array()
+            .unwrap()
+            .clone()
+    }
+
+    fn last(&self) -> Value {
+        self.steps().pop().unwrap()
+    }
+}
+
+#[test]
+fn an_application_is_decided_by_keys_that_browsers_hold() {
+    let mut stage = Stage::new(&["evaluator", "laboratory", "reviewer", "decision-maker"]);
+    let id = stage.application.clone();
+    let report = stage.report.clone();
+    stage.people.done("evaluator", "application-accept", &[&id]);
+    stage.people.done("laboratory", "application-report", &[&id, &report, METHOD, "R-1", "2026-10-01"]);
+    stage.people.done(
+        "evaluator",
+        "application-evaluate",
+        &[&id, "The figures are plausible: größer 50 %", "grant"],
+    );
+    let reviewed =
+        json!({ "name": "application-review", "values": [&id, "complete"], "keep": "ledger-keys-review" });
+    let reviewed = stage.people.at("reviewer", "step", reviewed);
+    assert!(reviewed["outcome"].as_str().unwrap().starts_with("done"), "{reviewed}");
+    let shown: Vec<&str> =
+        reviewed["shown"].as_array().unwrap().iter().map(|row| row[1].as_str().unwrap()).collect();
+    let transaction = reviewed["transaction"].as_str().unwrap();
+    assert_eq!(shown, ["nanotrace", "nanotrace", "application:review", &id, "complete", transaction]);
+
+    let draft = fs::read_to_string(stage.bodies.file("draft.json")).unwrap();
+    let decided =
+        json!({ "name": "application-decide", "values": [&id, &draft], "keep": "ledger-keys-decide" });
+    let decided = stage.people.at("decision-maker", "step", decided);
+    assert!(decided["outcome"].as_str().unwrap().starts_with("done"), "{decided}");
+
+    let application = stage.bodies.done(&format!("application show {id}"));
+    assert_eq!(application["state"], "decided");
+    let hash = application["decision"]["document"].as_str().unwrap();
+    let rows = decided["shown"].as_array().unwrap();
+    assert!(rows.iter().any(|row| row[0] == "Hash of the document" && row[1] == hash), "{rows:?}, {hash}");
+    let steps = stage.steps();
+    let mut persons: Vec<&str> = steps.iter().skip(1).map(|step| step["person"].as_str().unwrap()).collect();
+    persons.sort_unstable();
+    persons.dedup();
+    assert_eq!(persons.len(), 4, "{steps:?}");
+    assert_eq!(stage.last()["transactionId"], decided["transaction"]);
+
+    // What is in the portal's folder is neither a key nor a name in a certificate.
+    let log =
+        stage.people.at("decision-maker", "open", json!({ "path": "/acts", "keep": "ledger-keys-acts" }));
+    assert!(log.as_str().unwrap().contains("application:decide"), "{log}");
+    for part in ["evaluator", "laboratory", "reviewer", "decision-maker"] {
+        assert_eq!(stage.people.at(part, "problems", json!({})), json!([]), "{part}");
+    }
+}
+
+#[test]
+fn a_page_signs_nothing_but_what_was_asked_for() {
+    let mut stage = Stage::new(&["evaluator"]);
+    let id = stage.application.clone();
+    let accept =
+        |meanwhile: Value| json!({ "name": "application-accept", "values": [&id], "meanwhile": meanwhile });
+    let refuse = json!(["application:refuse", id, "because the portal wants so"]);
+    for (meanwhile, reason) in [
+        (json!({ "call": { "inputs": refuse } }), "another function"),
+        (
+            json!({ "call": { "inputs": ["application:accept", "68S34CHJ689348HJ68S34CHJ688"] } }),
+            "other arguments",
+        ),
+        (json!({ "call": { "inputs": ["application:accept", id, "more"] } }), "other arguments"),
+        (json!({ "call": { "chaincode": "nanotrace-registry" } }), "chaincode nanotrace-registry"),
+        (
+            json!({ "answer": { "path": "^/acts$", "body": { "state": "endorsed", "toSign": "AAAA" } } }),
+            "signed no such step",
+        ),
+        (
+            json!({ "answer": { "path": "^/acts$", "body": { "state": "prepared", "toSign": "AAAA" } } }),
+            "nobody here knows",
+        ),
+    ] {
+        let end = stage.people.at("evaluator", "step", accept(meanwhile.clone()));
+        assert!(end["refused"].as_str().is_some_and(|it| it.contains(reason)), "{meanwhile}: {end}");
+        assert_eq!(end["shown"], Value::Null, "{end}");
+    }
+    // What the portal itself does not pass on.
+    let foreign = json!({ "call": { "chaincode": "_lifecycle" } });
+    let end = stage.people.at("evaluator", "step", accept(foreign));
+    assert!(end["refused"].as_str().unwrap().contains("certificate contract alone"), "{end}");
+    let declined = json!({ "name": "application-accept", "values": [&id], "decline": true });
+    let end = stage.people.at("evaluator", "step", declined);
+    assert!(end["refused"].as_str().unwrap().contains("nothing was done"), "{end}");
+    assert_eq!(stage.steps().len(), 1, "somebody did something");
+
+    // A transaction that is over another proposal: that of a step which was signed and not sent.
+    let cut = json!({ "answer": { "path": "/transaction$" } });
+    let first = stage.people.at("evaluator", "step", accept(cut));
+    assert!(first["refused"].is_string(), "{first}");
+    let acts = stage.people.at("evaluator", "open", json!({ "path": "/acts" }));
+    assert!(acts.as_str().unwrap().contains("the transaction waits for your signature"), "{acts}");
+    stage.people.at("evaluator", "follow", json!({ "card": "the transaction waits for your signature" }));
+    let other = stage.people.at(
+        "evaluator",
+        "post",
+        json!({ "path": "proposal", "fields": { "signature": "MAYCAQECAQE=" } }),
+    );
+    assert_eq!(other["body"]["state"], "endorsed", "{other}");
+    let swapped = json!({ "answer": { "path": "/proposal$", "body": other["body"] } });
+    let end = stage.people.at("evaluator", "step", accept(swapped));
+    assert!(end["refused"].as_str().unwrap().contains("header of another proposal"), "{end}");
+    assert_eq!(stage.steps().len(), 1, "a transaction without its signature");
+}
+
+#[test]
+fn a_step_goes_on_where_it_was_and_is_done_once() {
+    let mut stage = Stage::new(&["evaluator"]);
+    let id = stage.application.clone();
+    let step = |path: &str| json!({ "name": "application-accept", "values": [&id], "meanwhile": { "answer": { "path": path } } });
+    // The page is closed after the peers have endorsed; a later one goes on.
+    let end = stage.people.at("evaluator", "step", step("/transaction$"));
+    assert!(end["refused"].is_string(), "{end}");
+    stage.people.at("evaluator", "open", json!({ "path": "/acts" }));
+    stage.people.at("evaluator", "follow", json!({ "card": "the transaction waits for your signature" }));
+    let garbage = stage.people.at(
+        "evaluator",
+        "post",
+        json!({ "path": "transaction", "fields": { "signature": "MAYCAQECAQE=" } }),
+    );
+    assert_eq!(garbage["status"], 422, "{garbage}");
+    assert_eq!(stage.steps().len(), 1);
+    let end = stage.people.at("evaluator", "step", json!({ "keep": "ledger-keys-resumed" }));
+    assert!(end["outcome"].as_str().unwrap().starts_with("done, in block "), "{end}");
+    assert_eq!(stage.steps().len(), 2);
+    // Sent again, it is what it was.
+    let again = stage.people.at(
+        "evaluator",
+        "post",
+        json!({ "path": "transaction", "fields": { "signature": "MAYCAQECAQE=" } }),
+    );
+    assert_eq!((&again["status"], &again["body"]["code"]), (&json!(200), &json!("VALID")), "{again}");
+
+    // A refusal of the contract is the end of a step.
+    let refused = json!({ "name": "application-accept", "values": [&id] });
+    let end = stage.people.at("evaluator", "step", refused);
+    assert!(end["outcome"].as_str().unwrap().starts_with("refused"), "{end}");
+    assert!(end["problem"].as_str().unwrap().contains("accepted"), "{end}");
+
+    // The key is lost: nothing more is relayed. Another one is of the same person.
+    let person = stage.last()["person"].clone();
+    stage.people.at("evaluator", "open", json!({ "path": "/key" }));
+    stage.people.at("evaluator", "send", json!({ "form": "form[action$='/lost']" }));
+    let steps = stage.people.at("evaluator", "open", json!({ "path": "/steps" }));
+    assert!(steps.as_str().unwrap().contains("a key of your own"), "{steps}");
+    let page = stage.people.at("evaluator", "makeKey", json!({ "keep": "ledger-keys-key" }));
+    assert!(page.as_str().unwrap().contains("certified as evaluator"), "{page}");
+    stage.people.done("evaluator", "application-return", &[&id, "The report is missing"]);
+    assert_eq!(stage.last()["person"], person);
+}
+
+/// A portal beside a network, as its operator starts it: no authority's key is where it runs.
+struct Portal {
+    process: Child,
+    folder: tempfile::TempDir,
+    base: String,
+}
+
+impl Portal {
+    fn start(bodies: &Bodies) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let profile = bodies.network.profile_file();
+        let mut process = Command::new(nanotrace())
+            .current_dir(folder.path())
+            .args(["portal", "--listen", "127.0.0.1:0", "--identity", "CertBody=User4", "--profile"])
+            .arg(profile)
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut said = String::new();
+        BufReader::new(process.stdout.take().unwrap()).read_line(&mut said).unwrap();
+        let base = said.trim().trim_start_matches("The portal answers at ").trim_end_matches('.').to_owned();
+        Self { process, folder, base }
+    }
+
+    fn administrator(&self) -> String {
+        let output = Command::new(nanotrace())
+            .current_dir(self.folder.path())
+            .args([
+                "portal",
+                "admin",
+                "create",
+                "--organisation",
+                "CertBodyMSP",
+                "--email",
+                "bob@body.example",
+            ])
+            .args(["--url", &self.base])
+            .output()
+            .unwrap();
+        assert_success(&output).lines().last().unwrap().to_owned()
+    }
+}
+
+impl Drop for Portal {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+#[test]
+fn an_administrator_certifies_where_the_authority_is() {
+    let bodies = Bodies::start();
+    let portal = Portal::start(&bodies);
+    let mut people = People::start();
+    people.at(
+        "bob",
+        "enter",
+        json!({ "link": portal.administrator(), "password": "correct battery, horse" }),
+    );
+    people.at("bob", "open", json!({ "path": "/admin/people" }));
+    let grant = "form:has(select[aria-label^='Role for'])";
+    people.at("bob", "send", json!({ "form": grant, "fields": { "role": "evaluator" } }));
+    let page = people.at("bob", "makeKey", json!({ "keep": "ledger-keys-waits" }));
+    assert!(page.as_str().unwrap().contains("waits for your administrator"), "{page}");
+
+    let page = people.at("bob", "open", json!({ "path": "/admin/keys", "keep": "ledger-keys-queue" }));
+    let command =
+        page.as_str().unwrap().lines().find(|line| line.starts_with("nanotrace crypto enroll")).unwrap();
+    let word = |after: &str| command.split(' ').skip_while(|word| *word != after).nth(1).unwrap().to_owned();
+    let (pseudonym, request) = (word("--person"), bodies.file("request.pem"));
+    let pem = people.at("bob", "fetch", json!({ "link": "a[href$='/request']" }));
+    fs::write(&request, pem.as_str().unwrap()).unwrap();
+    let certified = |role: &str, person: &str| {
+        let (directory, out) = (bodies.network.directory(), bodies.file(&format!("{role}-{person}.pem")));
+        bodies.ran(&format!(
+            "crypto enroll --org {} --role {role} --person {person} --request {} --out {} --config {} --output {}",
+            word("--org"),
+            request.display(),
+            out.display(),
+            directory.join("crypto-config.yaml").display(),
+            directory.join("crypto-config").display(),
+        ));
+        fs::read_to_string(out).unwrap()
+    };
+    let mut hand_in = |certificate: String| {
+        let form = "form[action$='/certificate']";
+        let page =
+            people.at("bob", "send", json!({ "form": form, "fields": { "certificate": certificate } }));
+        page.as_str().unwrap().to_owned()
+    };
+    for (wrong, reason) in [
+        (certified("decision-maker", &pseudonym), "it gives the roles"),
+        (certified("evaluator", "somebody-else"), "nanotrace.person"),
+        ("no certificate".to_owned(), "it is not one certificate"),
+    ] {
+        let page = hand_in(wrong);
+        assert!(page.contains("The certificate was not taken") && page.contains(reason), "{page}");
+    }
+    let page = hand_in(certified("evaluator", &pseudonym));
+    assert!(page.contains("certified as evaluator"), "{page}");
+
+    let (id, _) = submitted(&bodies);
+    let page = people.at("bob", "open", json!({ "path": "/key", "keep": "ledger-keys-certified" }));
+    assert!(page.as_str().unwrap().contains("This browser has the key."), "{page}");
+    people.done("bob", "application-accept", &[&id]);
+    let steps = bodies.done(&format!("application show {id}"))["steps"].as_array().unwrap().clone();
+    assert_eq!(steps.last().unwrap()["person"], pseudonym.as_str());
+    let log = people.at("bob", "open", json!({ "path": "/admin/audit" }));
+    let (log, transaction) =
+        (log.as_str().unwrap(), steps.last().unwrap()["transactionId"].as_str().unwrap());
+    assert!(log.contains("VALID in block") && log.contains(transaction), "{log}");
+}

@@ -1,0 +1,219 @@
+// People who make keys and sign steps on the ledger, each in a browser of its own (headless Chromium). Reads commands from standard
+// input, a JSON object a line, and answers each with one: { "said": … }, or { "failed": … }. Argument: a folder for screenshots;
+// axe-core looks at each page that is kept, and nothing may be wider than the window.
+import { readFileSync, mkdirSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { createInterface } from 'node:readline';
+import puppeteer from 'puppeteer-core';
+
+const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
+const [folder] = process.argv.slice(2);
+mkdirSync(folder, { recursive: true });
+const browser = await puppeteer.launch({
+  executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
+  args: ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking',
+    '--disable-component-update', '--disable-sync'],
+});
+const people = new Map();
+
+async function person(name) {
+  if (people.has(name)) return people.get(name);
+  const context = await browser.createBrowserContext();
+  const page = await context.newPage();
+  const problems = [];
+  page.on('console', (message) => { if (message.type() === 'error') problems.push(message.text()); });
+  page.on('pageerror', (error) => problems.push(String(error)));
+  const devtools = await page.createCDPSession();
+  await devtools.send('WebAuthn.enable');
+  await devtools.send('WebAuthn.addVirtualAuthenticator', { options: {
+    protocol: 'ctap2', transport: 'internal', hasResidentKey: true, hasUserVerification: true, isUserVerified: true,
+    automaticPresenceSimulation: true,
+  } });
+  // What a hostile portal does: each changes a request before it is answered, or the answer.
+  const hostile = { request: null, answer: null };
+  await page.setRequestInterception(true);
+  page.on('request', async (request) => {
+    const path = new URL(request.url()).pathname;
+    if (request.method() === 'POST' && hostile.request?.path === path) {
+      const body = new URLSearchParams(request.postData());
+      hostile.request.change(body);
+      return request.continue({ postData: body.toString() });
+    }
+    if (request.method() === 'POST' && hostile.answer?.path.test(path)) {
+      const { answer } = hostile;
+      if (answer.body === undefined) return request.abort();
+      return request.respond({ status: 200, contentType: 'application/json', body: JSON.stringify(answer.body) });
+    }
+    return request.continue();
+  });
+  const found = { page, problems, hostile };
+  people.set(name, found);
+  return found;
+}
+
+async function press(page, selector) {
+  await Promise.all([page.waitForNavigation(), page.click(selector)]);
+  return new URL(page.url()).pathname;
+}
+
+async function look(page, name) {
+  const problems = [];
+  for (const width of [360, 1000]) {
+    await page.setViewport({ width, height: 900 });
+    await page.screenshot({ path: `${folder}/${name}-${width}.png`, fullPage: true });
+    const overflow = await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
+    if (overflow > 0) problems.push(`${name}: ${overflow} pixels wider than ${width}`);
+  }
+  // Not as part of the page, whose policy forbids it.
+  await page.evaluate(axe);
+  const { violations } = await page.evaluate(() => globalThis.axe.run());
+  for (const { id, nodes } of violations) problems.push(`${name}: ${id} at ${nodes.map((it) => it.target.join(' '))}`);
+  if (problems.length > 0) throw new Error(problems.join('\n'));
+}
+
+async function fill(page, form, values) {
+  for (const [place, value] of values.entries()) {
+    const fields = await page.$$(`${form} [data-argument]:not(fieldset), ${form} [data-member]`);
+    await fields[place].evaluate((field, text) => { field.value = text; }, value);
+  }
+}
+
+// How a press ended: at the page of the step, or with what went wrong.
+async function outcome(page, form) {
+  const ended = (selector) => (!document.documentElement.dataset.before && document.querySelector('[data-outcome]'))
+    || document.querySelector(`${selector} [data-problem]:not([hidden])`);
+  for (;;) {
+    // A navigation ends the wait, too.
+    const found = await page.waitForFunction(ended, { timeout: 60_000 }, form).catch((error) => {
+      if (error.name === 'TimeoutError') throw error;
+    });
+    if (found) break;
+  }
+  const refused = await page.$(`${form} [data-problem]:not([hidden])`);
+  if (refused) return { refused: await refused.evaluate((problem) => problem.textContent) };
+  return page.evaluate(() => ({
+    outcome: document.querySelector('[data-outcome]').textContent,
+    problem: document.querySelector('main > .problem')?.textContent ?? '',
+    transaction: document.querySelector('[data-transaction]').textContent,
+    path: location.pathname,
+  }));
+}
+
+const commands = {
+  // Comes in by a link of the demonstration, or makes an account, and makes a passkey.
+  async enter({ as, link, password }) {
+    const { page } = await person(as);
+    await page.goto(link);
+    if (password) {
+      await page.type('input[name="name"]', `${as} of the test`);
+      await page.type('input[name="password"]', password);
+    }
+    await press(page, 'main form button');
+    await page.type('form[data-passkey="create"] input[name="name"]', 'A key');
+    return press(page, 'form[data-passkey="create"] button');
+  },
+  async open({ as, path, keep }) {
+    const { page } = await person(as);
+    await page.goto(new URL(path, page.url()).href);
+    if (keep) await look(page, keep);
+    return page.$eval('main', (main) => main.innerText);
+  },
+  // Follows the link of the card that says this.
+  async follow({ as, card }) {
+    const { page } = await person(as);
+    const links = await page.$$('main .cards li');
+    const says = await Promise.all(links.map((it) => it.evaluate((item) => item.innerText)));
+    const found = links[says.findIndex((text) => text.includes(card))];
+    await Promise.all([page.waitForNavigation(), found.evaluate((item) => item.querySelector('a').click())]);
+    return new URL(page.url()).pathname;
+  },
+  // Sends a plain form of the page.
+  async send({ as, form, fields = {} }) {
+    const { page } = await person(as);
+    for (const [name, value] of Object.entries(fields)) {
+      await page.$eval(`${form} [name="${name}"]`, (field, text) => { field.value = text; }, value);
+    }
+    await press(page, `${form} button`);
+    return page.$eval('main', (main) => main.innerText);
+  },
+  // The text of a file that the page links to; not as part of the page, whose policy forbids it.
+  async fetch({ as, link }) {
+    const { page } = await person(as);
+    const address = await page.$eval(link, (it) => it.href);
+    const cookie = (await page.cookies()).map(({ name, value }) => `${name}=${value}`).join('; ');
+    const answer = await fetch(address, { headers: { cookie } });
+    if (!answer.ok) throw new Error(`${address}: ${answer.status}`);
+    return answer.text();
+  },
+  async makeKey({ as, keep }) {
+    const { page } = await person(as);
+    await page.goto(new URL('/key', page.url()).href);
+    await press(page, 'form[data-key-request] button');
+    if (keep) await look(page, keep);
+    return page.$eval('main', (main) => main.innerText);
+  },
+  // Takes a step at /steps; `meanwhile` is what the portal does in between. Returns what the dialog showed, and the end.
+  async step({ as, name, values, keep, decline, meanwhile }) {
+    const { page, hostile } = await person(as);
+    if (name !== undefined) {
+      await page.goto(new URL('/steps', page.url()).href);
+      if (keep) await look(page, `${keep}-form`);
+    }
+    const form = name === undefined ? 'form[data-act]' : `section[aria-labelledby="${name}"] form`;
+    if (values) await fill(page, form, values);
+    if (meanwhile?.call) {
+      hostile.request = { path: '/acts', change: (body) => {
+        const { chaincode, inputs } = meanwhile.call;
+        if (chaincode) body.set('chaincode', chaincode);
+        if (inputs) body.set('arguments', Buffer.from(JSON.stringify(inputs)).toString('base64'));
+      } };
+    }
+    if (meanwhile?.answer) hostile.answer = { path: new RegExp(meanwhile.answer.path), body: meanwhile.answer.body };
+    let shown = null;
+    try {
+      await page.evaluate(() => { document.documentElement.dataset.before = 'x'; });
+      await page.click(`${form} > button`);
+      const dialog = await page.waitForFunction((selector) => document.querySelector('dialog[open]')
+        || document.querySelector(`${selector} [data-problem]:not([hidden])`), { timeout: 5000 }, form)
+        .then((handle) => handle.evaluate((found) => found.tagName), () => 'NONE');
+      if (dialog === 'DIALOG') {
+        if (keep) await look(page, `${keep}-dialog`);
+        shown = await page.$$eval('dialog dl div', (rows) => rows.map((row) => [row.children[0].textContent, row.children[1].textContent]));
+        await page.click(decline ? 'dialog button[value="cancel"]' : 'dialog button[value="sign"]');
+      }
+      return { shown, ...(await outcome(page, form)) };
+    } finally {
+      hostile.request = null;
+      hostile.answer = null;
+    }
+  },
+  // Sends fields to a page of the step that is shown, as a script would, past ours.
+  async post({ as, path, fields }) {
+    const { page } = await person(as);
+    return page.evaluate(async (name, sent) => {
+      const to = `${location.pathname}/${name}`;
+      const token = document.querySelector('[name="form_token"]').value;
+      const body = new URLSearchParams({ ...sent, form_token: token });
+      const answer = await fetch(to, { method: 'POST', body, redirect: 'manual' });
+      return { status: answer.status, body: await answer.json().catch(() => null) };
+    }, path, fields);
+  },
+  async problems({ as }) {
+    const { problems } = await person(as);
+    return problems;
+  },
+};
+
+for await (const line of createInterface({ input: process.stdin })) {
+  const command = JSON.parse(line);
+  let answer;
+  try {
+    answer = { said: await commands[command.do](command) };
+  } catch (error) {
+    const { page } = people.get(command.as) ?? {};
+    const text = page ? await page.evaluate(() => `${location.href}\n${document.body.innerText}`).catch(() => '') : '';
+    answer = { failed: `${error.stack}\n${text}` };
+  }
+  console.log(JSON.stringify(answer));
+}
+await browser.close();
