@@ -47,7 +47,6 @@ cases![
     a_form_has_the_fields_of_its_step_and_no_others,
     a_session_that_ended_meanwhile_writes_nothing,
     staff_see_what_waits_for_their_organisation,
-    the_body_reads_the_files_that_a_dossier_names_and_no_others,
 ];
 
 /// Everything that the contract asks for, page by page.
@@ -240,10 +239,11 @@ async fn a_company_reaches_no_other_companys_applications(portal: Portal) {
         "nothing was changed"
     );
     let code = "01040G2081840R2081040G2081S";
+    index(&portal, &other, "AnotherBodyMSP", "Of nobody here", "granted", "2026-01-01T00:00:00Z").await;
     sqlx::query(
         "INSERT INTO applications (id, body, applicant, title, scheme, state, steps, dossier, certificate, step, \
          taken_by, taken_at, reason, submitted_at) \
-         VALUES ($1, 'B', 'I', 'Granted to Ada', 'S', 'granted', 9, 'sha256:0', $2, 'grant', 'B', '2026-01-01T00:00:00Z', '', \
+         VALUES ($1, 'CertBodyMSP', 'I', 'Granted to Ada', 'S', 'granted', 9, 'sha256:0', $2, 'grant', 'B', '2026-01-01T00:00:00Z', '', \
          '2026-01-01T00:00:00Z')",
     )
     .bind(&other)
@@ -251,7 +251,9 @@ async fn a_company_reaches_no_other_companys_applications(portal: Portal) {
     .execute(&portal.pool)
     .await
     .unwrap();
-    assert!(ada.get("/certificates").await.body.contains("Granted to Ada"));
+    let certificates = ada.get("/certificates").await.body;
+    assert!(certificates.contains("Granted to Ada") && !certificates.contains("Of nobody"), "{certificates}");
+    assert!(!ada.get("/applications").await.body.contains("a reason"), "it was handed in to another body");
     assert!(!eve.get("/certificates").await.body.contains("Granted to Ada"));
     assert_eq!(eve.get(&format!("/certificates/{code}/qr.svg")).await.status, 404);
 }
@@ -337,15 +339,17 @@ async fn staff_see_what_waits_for_their_organisation(portal: Portal) {
     ];
     for (browser, seen) in table {
         let list = browser.get("/queue").await.body;
-        for id in ["A1", "A2", "A3", "B1"] {
+        for (id, body) in
+            [("A1", "CertBodyMSP"), ("A2", "CertBodyMSP"), ("A3", "CertBodyMSP"), ("B1", "SecondBodyMSP")]
+        {
             let is_seen = seen.contains(&id);
-            assert_eq!(list.contains(&format!("/queue/{id}\"")), is_seen, "{id}: {list}");
-            let page = browser.get(&format!("/queue/{id}")).await;
+            assert_eq!(list.contains(&format!("/queue/{body}/{id}\"")), is_seen, "{id}: {list}");
+            let page = browser.get(&format!("/queue/{body}/{id}")).await;
             assert_eq!(page.status, if is_seen { 200 } else { 404 }, "{id}");
         }
     }
     let list = eve.get("/queue").await.body;
-    let place = |id: &str| list.find(&format!("/queue/{id}\"")).unwrap();
+    let place = |id: &str| list.find(&format!("/queue/CertBodyMSP/{id}\"")).unwrap();
     assert!(place("A1") < place("A2") && place("A2") < place("A3"), "what is over stands last: {list}");
     assert_eq!(list.matches("tag overdue").count(), 1, "{list}");
     assert!(list.contains("For you: submitted (1)") && !list.contains("For you: reviewed"), "{list}");
@@ -361,16 +365,37 @@ async fn staff_see_what_waits_for_their_organisation(portal: Portal) {
         ("page=-5&sort=newest", &["A1", "A2", "A3"]),
     ] {
         let list = eve.get(&format!("/queue?{query}")).await.body;
-        let found: Vec<_> = ["A1", "A2", "A3", "B1"]
-            .into_iter()
-            .filter(|id| list.contains(&format!("/queue/{id}\"")))
-            .collect();
+        let found: Vec<_> =
+            ["A1", "A2", "A3", "B1"].into_iter().filter(|id| list.contains(&format!("MSP/{id}\""))).collect();
         assert_eq!(found, seen, "{query}");
     }
     assert_eq!(portal.company(ADA, "Works").await.get("/queue").await.status, 404);
 }
 
-async fn the_body_reads_the_files_that_a_dossier_names_and_no_others(portal: Portal) {
+/// Puts a call that is done into the outbox, as if the dossier had been handed in to this body.
+async fn submitted(portal: &Portal, id: &str, body: &str) {
+    sqlx::query(
+        "INSERT INTO calls (id, party, account, application, body, step, argument, state, created_at, tries, due_at, said) \
+         SELECT 'call', party, (SELECT min(id) FROM accounts), id, $2, 'submit', '{}', 'done', 0, 1, 0, '' FROM dossiers \
+         WHERE id = $1",
+    )
+    .bind(id)
+    .bind(body)
+    .execute(&portal.pool)
+    .await
+    .unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_body_reads_the_files_that_a_dossier_names_and_no_others() {
+    let (_keys, organisations) = away();
+    of_the_body_alone(Portal::before(organisations).await).await;
+    let (_keys, organisations) = away();
+    let cluster = Postgres::start().await;
+    of_the_body_alone(Portal::on_postgres_before(&cluster, "files", organisations).await).await;
+}
+
+async fn of_the_body_alone(portal: Portal) {
     let mut ada = portal.company(ADA, "Works").await;
     let id = begin(&mut ada).await;
     for content in ["%PDF-1.7 a report", "%PDF-1.7 something else"] {
@@ -388,18 +413,36 @@ async fn the_body_reads_the_files_that_a_dossier_names_and_no_others(portal: Por
         .await
         .unwrap();
     index(&portal, &id, "CertBodyMSP", "Paint", "accepted", "2026-01-31T12:00:00Z").await;
+    // Anybody on the channel may apply with the same id to another body.
+    index(&portal, &id, "SecondBodyMSP", "Stolen paint", "accepted", "2026-01-31T12:00:00Z").await;
+    submitted(&portal, &id, "CertBodyMSP").await;
     let mut bob = portal.administrator("bob@body.example", "CertBodyMSP").await;
-    let path = |hash: &str| format!("/queue/{id}/files/{hash}");
+    let path_of = |body: &str, hash: &str| format!("/queue/{body}/{id}/files/{hash}");
+    let path = |hash: &str| path_of("CertBodyMSP", hash);
     let file = bob.get(&path(&named)).await;
     assert!(file.status == 200 && file.body == "%PDF-1.7 a report", "{}", file.body);
     assert!(file.header("content-disposition").starts_with("attachment"));
     assert_eq!(bob.get(&path(&other)).await.status, 404, "not named in the dossier");
     let mut second = portal.administrator("other@body.example", "SecondBodyMSP").await;
-    assert_eq!(second.get(&path(&named)).await.status, 404, "of another body");
+    for body in ["CertBodyMSP", "SecondBodyMSP"] {
+        assert_eq!(second.get(&path_of(body, &named)).await.status, 404, "of another body");
+    }
+    let page = second.get(&format!("/queue/SecondBodyMSP/{id}")).await.body;
+    assert!(page.contains("Stolen paint") && !page.contains("handed in"), "{page}");
+    let page = bob.get(&format!("/queue/CertBodyMSP/{id}")).await.body;
+    assert!(page.contains("Paint") && !page.contains("Stolen"), "{page}");
     let mut lab = portal.administrator("lab@lab.example", "LabMSP").await;
     let mut lin = portal.colleague(&mut lab, "lin@lab.example", "lab").await;
-    assert_eq!(lin.get(&format!("/queue/{id}")).await.status, 200);
+    assert_eq!(lin.get(&format!("/queue/CertBodyMSP/{id}")).await.status, 200);
     assert_eq!(lin.get(&path(&named)).await.status, 404, "a laboratory sees the ledger's part alone");
+    // Nor what somebody else submitted with the same id before the call came there.
+    let by = |msp_id: &'static str| {
+        sqlx::query("UPDATE applications SET applicant = $1").bind(msp_id).execute(&portal.pool)
+    };
+    by("LabMSP").await.unwrap();
+    assert_eq!(bob.get(&path(&named)).await.status, 404);
+    by("IndustryMSP").await.unwrap();
+    assert_eq!(bob.get(&path(&named)).await.status, 200);
     // What was changed in the database since it was hashed is not read.
     sqlx::query("UPDATE editions SET content = replace(content, 'lab', 'bal')")
         .execute(&portal.pool)

@@ -94,6 +94,8 @@ async fn a_browser_shows_applications_and_axe_finds_nothing() {
     }
     let second =
         ada.post("/applications", &[]).await.header("location").trim_end_matches("/form/product").to_owned();
+    let fields = [("application.body", "CertBodyMSP"), ("version", "1"), ("then", "stay")];
+    assert_eq!(ada.post(&format!("{second}/form/product"), &fields).await.status, 303);
     for (id, state, certificate) in [
         (second.rsplit('/').next().unwrap(), "granted", Some("01040G2081840R2081040G2081S")),
         ("68S34CHJ689348HJ68S34CHJ688", "accepted", None),
@@ -123,8 +125,11 @@ async fn a_browser_shows_applications_and_axe_finds_nothing() {
     look(&ada, &pages);
     let mut bob = portal.administrator("bob@body.example", "CertBodyMSP").await;
     let eve = portal.colleague(&mut bob, "eve@body.example", "evaluator").await;
-    let staff =
-        [("queue", "/queue"), ("queued", "/queue/68S34CHJ689348HJ68S34CHJ688"), ("ledger", "/ledger")];
+    let staff = [
+        ("queue", "/queue"),
+        ("queued", "/queue/CertBodyMSP/68S34CHJ689348HJ68S34CHJ688"),
+        ("ledger", "/ledger"),
+    ];
     look(&eve, &staff.map(|(name, path)| at(name, path)));
 }
 

@@ -165,7 +165,7 @@ fn the_index_is_read_from_the_ledger_again() {
         let known = reader.bodies().await.unwrap();
         for _ in 0..2 {
             index::rebuild(&database, reader, known.first().unwrap()).await.unwrap();
-            let found = index::one(&database, &id).await.unwrap().unwrap();
+            let found = index::one(&database, "CertBodyMSP", &id).await.unwrap().unwrap();
             let expected = ("Kept on the ledger", "submitted", "IndustryMSP", "submit");
             assert_eq!((&*found.title, &*found.state, &*found.applicant, &*found.step), expected);
         }

@@ -52,9 +52,10 @@ CREATE INDEX calls_of_application ON calls (application, created_at);
 -- One call at a time for an application: who sends a form twice does not do it twice.
 CREATE UNIQUE INDEX calls_waiting ON calls (application) WHERE state = 'waiting';
 -- What the ledger says of every application, to list and search. It is read from there anew whenever it is missing.
+-- Who applies chooses the id, and may apply with the same one to two bodies: the body is of the key.
 CREATE TABLE applications (
-    id TEXT NOT NULL PRIMARY KEY,
     body TEXT NOT NULL,
+    id TEXT NOT NULL,
     applicant TEXT NOT NULL,
     title TEXT NOT NULL,
     scheme TEXT NOT NULL,
@@ -68,6 +69,8 @@ CREATE TABLE applications (
     taken_by TEXT NOT NULL,
     taken_at TEXT NOT NULL,
     reason TEXT NOT NULL,
-    submitted_at TEXT NOT NULL
+    submitted_at TEXT NOT NULL,
+    PRIMARY KEY (body, id)
 );
+CREATE INDEX applications_by_id ON applications (id);
 CREATE INDEX applications_by_state ON applications (body, state, taken_at);

@@ -22,6 +22,8 @@ pub enum IndexError {
     Database(#[from] sqlx::Error),
     #[error(transparent)]
     Away(#[from] Away),
+    #[error("the ledger answered with another application than the one that was asked for")]
+    Another,
     #[error("the events ended")]
     Ended,
 }
@@ -79,8 +81,9 @@ pub async fn rebuild(database: &Database, reader: &Organisation, body: &Body) ->
         let page = reader.applications(&body.msp_id, bookmark.as_deref()).await?;
         for summary in page.found {
             let Ok(id) = summary.application.parse::<Code>() else { continue };
-            let select = sqlx::query_as("SELECT steps FROM applications WHERE id = $1 AND state = $2");
-            let select = select.bind(&summary.application).bind(&summary.state);
+            let select =
+                sqlx::query_as("SELECT steps FROM applications WHERE body = $1 AND id = $2 AND state = $3");
+            let select = select.bind(&body.msp_id).bind(&summary.application).bind(&summary.state);
             let known: Option<(i64,)> = select.fetch_optional(database.pool()).await?;
             if known != Some((summary.steps,)) {
                 refresh(database, reader, &body.msp_id, id).await?;
@@ -101,8 +104,16 @@ pub async fn refresh(
     id: Code,
 ) -> Result<Option<Application>, IndexError> {
     let Some(application) = reader.application(body, id).await? else { return Ok(None) };
+    if !is_asked_for(&application, body, id) {
+        return Err(IndexError::Another);
+    }
     keep(database, &application).await?;
     Ok(Some(application))
+}
+
+/// Each chaincode is its body's own: what it says of other bodies' applications counts nothing.
+fn is_asked_for(application: &Application, body: &str, id: Code) -> bool {
+    application.body == body && application.application == id.to_string()
 }
 
 /// It is a cache, and no change that the audit log tells of.
@@ -115,7 +126,7 @@ async fn keep(database: &Database, application: &Application) -> Result<(), sqlx
         "INSERT INTO applications (id, body, applicant, title, scheme, state, steps, dossier, certificate, step, \
          taken_by, taken_at, reason, submitted_at) \
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14) \
-         ON CONFLICT (id) DO UPDATE SET state = excluded.state, steps = excluded.steps, dossier = excluded.dossier, \
+         ON CONFLICT (body, id) DO UPDATE SET state = excluded.state, steps = excluded.steps, dossier = excluded.dossier, \
          certificate = excluded.certificate, step = excluded.step, taken_by = excluded.taken_by, \
          taken_at = excluded.taken_at, reason = excluded.reason WHERE applications.steps <= excluded.steps",
     )
@@ -138,11 +149,50 @@ async fn keep(database: &Database, application: &Application) -> Result<(), sqlx
     Ok(())
 }
 
-/// An application as the index has it.
-pub async fn one(database: &Database, id: &str) -> Result<Option<Indexed>, sqlx::Error> {
+/// An application to a body, as the index has it.
+pub async fn one(database: &Database, body: &str, id: &str) -> Result<Option<Indexed>, sqlx::Error> {
     let select = sqlx::query_as(
         "SELECT id, body, applicant, title, scheme, state, certificate, step, taken_by, taken_at, reason, submitted_at \
-         FROM applications WHERE id = $1",
+         FROM applications WHERE body = $1 AND id = $2",
     );
-    Ok(select.bind(id).fetch_optional(database.pool()).await?.map(indexed))
+    Ok(select.bind(body).bind(id).fetch_optional(database.pool()).await?.map(indexed))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use serde_json::json;
+
+    use super::*;
+
+    fn application(body: &str, id: Code, steps: usize) -> Application {
+        let step = json!({"step": "submit", "effectiveAt": "2026-01-31T12:00:00Z", "by": body, "transactionId": "0"});
+        let application = json!({
+            "application": id.to_string(), "body": body, "applicant": "IndustryMSP", "title": "Paint", "schemeId": "S",
+            "schemeVersion": "1", "dossier": "sha256:0", "state": "submitted", "steps": vec![step; steps],
+        });
+        serde_json::from_value(application).unwrap()
+    }
+
+    #[tokio::test]
+    async fn an_application_to_another_body_with_the_same_id_changes_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let database = Database::open(folder.path().join("portal.db").to_str().unwrap()).await.unwrap();
+        let id = Code::from_random([7; 16]);
+        keep(&database, &application("CertBodyMSP", id, 1)).await.unwrap();
+        keep(&database, &application("SecondBodyMSP", id, 9)).await.unwrap();
+        for body in ["CertBodyMSP", "SecondBodyMSP"] {
+            let found = one(&database, body, &id.to_string()).await.unwrap().unwrap();
+            assert_eq!((&*found.body, &*found.taken_by), (body, body));
+        }
+    }
+
+    #[test]
+    fn an_answer_that_was_not_asked_for_is_none() {
+        let (id, other) = (Code::from_random([7; 16]), Code::from_random([8; 16]));
+        assert!(is_asked_for(&application("CertBodyMSP", id, 1), "CertBodyMSP", id));
+        assert!(!is_asked_for(&application("SecondBodyMSP", id, 1), "CertBodyMSP", id));
+        assert!(!is_asked_for(&application("CertBodyMSP", other, 1), "CertBodyMSP", id));
+    }
 }

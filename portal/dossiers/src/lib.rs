@@ -7,7 +7,10 @@
 //!   `a_company_reaches_no_other_companys_applications` of `portal`).
 //! - A call of the contract waits in the outbox until the ledger has it or refuses it, and is done once (test
 //!   `a_portal_that_is_killed_submits_once` of `tests`).
-//! - The index is no more than what the ledger said (test `the_index_is_read_from_the_ledger_again` of `tests`).
+//! - The index is no more than what the ledger said (test `the_index_is_read_from_the_ledger_again` of `tests`), and an
+//!   application is known by its body and its id: who uses an id again with another body's chaincode changes nothing (test
+//!   `an_application_to_another_body_with_the_same_id_changes_nothing`), and its staff read no dossier (test
+//!   `the_body_reads_the_files_that_a_dossier_names_and_no_others` of `portal`).
 
 pub mod check;
 pub mod form;

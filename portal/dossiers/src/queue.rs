@@ -21,6 +21,8 @@ pub const OVERDUE_DAYS: i64 = 14;
 /// What of the applications somebody sees.
 pub struct Queue<'a> {
     party: &'a str,
+    /// The organisation in whose name companies apply; without one, nothing was handed in here.
+    applicants: Option<&'a str>,
     /// Of every body: who accredits them watches over all.
     sees_all: bool,
     /// Of every body, where a laboratory has something to do.
@@ -60,9 +62,9 @@ pub fn is_at_rest(state: &str) -> bool {
 }
 
 impl<'a> Queue<'a> {
-    pub fn of(account: &'a Account) -> Self {
+    pub fn of(account: &'a Account, applicants: Option<&'a str>) -> Self {
         let has = |wanted: &str| account.roles.iter().any(|role| role == wanted);
-        Self { party: &account.party, sees_all: has("accreditor"), is_laboratory: has("lab") }
+        Self { party: &account.party, applicants, sees_all: has("accreditor"), is_laboratory: has("lab") }
     }
 
     /// A page of them: the one that waited longest first, so that what is overdue stands at the top.
@@ -103,25 +105,36 @@ impl<'a> Queue<'a> {
         Ok(rows.into_iter().collect())
     }
 
-    pub async fn one(&self, database: &Database, id: &str) -> Result<Option<Indexed>, sqlx::Error> {
+    pub async fn one(
+        &self,
+        database: &Database,
+        body: &str,
+        id: &str,
+    ) -> Result<Option<Indexed>, sqlx::Error> {
         let select = sqlx::query_as(
             "SELECT id, body, applicant, title, scheme, state, certificate, step, taken_by, taken_at, reason, \
              submitted_at FROM applications \
-             WHERE id = $1 AND (body = $2 OR $3 = 1 OR ($4 = 1 AND state IN ('accepted', 'evaluated')))",
+             WHERE id = $1 AND (body = $2 OR $3 = 1 OR ($4 = 1 AND state IN ('accepted', 'evaluated'))) \
+             AND body = $5",
         );
         let select = select.bind(id).bind(self.party).bind(i64::from(self.sees_all));
-        let found = select.bind(i64::from(self.is_laboratory)).fetch_optional(database.pool()).await?;
+        let found =
+            select.bind(i64::from(self.is_laboratory)).bind(body).fetch_optional(database.pool()).await?;
         Ok(found.map(indexed))
     }
 
-    /// What was handed in for an application to this organisation, the newest first; nobody else reads it.
+    /// What was handed in for an application to this organisation, the newest first; nobody else reads it. The application on the
+    /// ledger is the one that was handed in here where it is of the organisation in whose name companies apply, and to the
+    /// body that the company named: anybody on the channel may use its id again with another body.
     pub async fn editions(&self, database: &Database, id: &str) -> Result<Vec<Edition>, sqlx::Error> {
         let select = sqlx::query_as(
             "SELECT content, hash, at FROM editions JOIN applications ON applications.id = editions.dossier \
-             WHERE applications.id = $1 AND body = $2 ORDER BY number DESC LIMIT 20",
+             WHERE applications.id = $1 AND applications.body = $2 AND applicant = $3 AND EXISTS (\
+             SELECT 1 FROM calls WHERE calls.application = applications.id AND calls.body = applications.body \
+             AND calls.step = 'submit' AND calls.state <> 'refused') ORDER BY number DESC LIMIT 20",
         );
         let rows: Vec<(String, String, i64)> =
-            select.bind(id).bind(self.party).fetch_all(database.pool()).await?;
+            select.bind(id).bind(self.party).bind(self.applicants).fetch_all(database.pool()).await?;
         Ok(rows.into_iter().map(|(content, hash, at)| Edition { content, hash, at }).collect())
     }
 }
@@ -142,10 +155,9 @@ pub async fn file(
     let select = sqlx::query_as(
         "SELECT files.id, files.party, files.account, files.name, files.kind, files.bytes, files.sha256, \
          files.created_at FROM files JOIN dossiers ON dossiers.party = files.party \
-         JOIN applications ON applications.id = dossiers.id \
-         WHERE applications.id = $1 AND body = $2 AND sha256 = $3 ORDER BY files.created_at LIMIT 1",
+         WHERE dossiers.id = $1 AND sha256 = $2 ORDER BY files.created_at LIMIT 1",
     );
-    select.bind(id).bind(queue.party).bind(sha256).fetch_optional(database.pool()).await
+    select.bind(id).bind(sha256).fetch_optional(database.pool()).await
 }
 
 /// A pattern for `LIKE` that has the text anywhere.

@@ -183,7 +183,8 @@ impl<'a> Scope<'a> {
         let known: Vec<Indexed> = known.into_iter().map(indexed).collect();
         let with = |row: Columns| {
             let dossier = dossier(row)?;
-            let found = known.iter().find(|it| it.id == dossier.id).cloned();
+            let body = dossier.fields.get("application.body");
+            let found = known.iter().find(|it| it.id == dossier.id && Some(&it.body) == body).cloned();
             Ok((dossier, found))
         };
         rows.into_iter().map(with).collect()

@@ -101,7 +101,13 @@ pub(super) async fn read(
     } else if site.organisations.is_empty() {
         away = Some("this portal was started without one".to_owned());
     }
-    Ok((live, index::one(&site.database, &dossier.id).await?, away))
+    Ok((live, indexed(site, dossier).await?, away))
+}
+
+/// What the index has of the application to the body that the dossier names.
+async fn indexed(site: &Site, dossier: &Dossier) -> Result<Option<Indexed>, sqlx::Error> {
+    let body = dossier.fields.get("application.body").map_or("", String::as_str);
+    index::one(&site.database, body, &dossier.id).await
 }
 
 pub(crate) async fn all(
@@ -261,7 +267,7 @@ pub(crate) async fn withdraw(
     let body = dossier.fields.get("application.body").cloned().unwrap_or_default();
     let mut change = site.change_of(&visitor).await?;
     let new = NewAct { application: &id, body: &body, step: "withdraw", argument: reason };
-    let is_known = index::one(&site.database, &id).await?.is_some_and(|known| !is_over(&known.state));
+    let is_known = indexed(&site, &dossier).await?.is_some_and(|known| !is_over(&known.state));
     if is_known && scope.act(&mut change, &new, visitor.now).await? {
         change.record(&entry(&visitor, &account.party, "withdrawal asked", &id, "waiting")).await?;
         change.commit().await?;
@@ -396,7 +402,7 @@ pub(super) async fn editable(
     let Some(dossier) = scope.one(&site.database, id).await? else {
         return Ok(Err(reply::not_there().await));
     };
-    let known = index::one(&site.database, id).await?;
+    let known = indexed(site, &dossier).await?;
     let stage = Stage::of(&scope.acts(&site.database, id).await?, known.as_ref());
     Ok(match stage.is_editable() {
         true => Ok((dossier, stage)),

@@ -44,6 +44,10 @@ pub(crate) struct Asked {
     page: i64,
 }
 
+fn scope<'a>(site: &'a Site, account: &'a Account) -> Queue<'a> {
+    Queue::of(account, site.organisations.applicants().map(|it| it.msp_id.as_str()))
+}
+
 pub(crate) async fn list(
     State(site): State<Arc<Site>>,
     Extension(visitor): Extension<Visitor>,
@@ -52,7 +56,7 @@ pub(crate) async fn list(
 ) -> Answer {
     let Asked { state, search, sort, page } = asked;
     let wanted = Wanted { state, search, newest_first: sort == "newest", page: page.max(0) };
-    let scope = Queue::of(&account);
+    let scope = scope(&site, &account);
     let found = scope.page(&site.database, &wanted).await?;
     let counts = scope.counts(&site.database).await?;
     let is_full = i64::try_from(found.len()).unwrap_or_default() == queue::PAGE;
@@ -101,10 +105,12 @@ pub(crate) async fn one(
     State(site): State<Arc<Site>>,
     Extension(visitor): Extension<Visitor>,
     Extension(account): Extension<Account>,
-    Path(id): Path<String>,
+    Path((body, id)): Path<(String, String)>,
 ) -> Answer {
-    let scope = Queue::of(&account);
-    let Some(known) = scope.one(&site.database, &id).await? else { return Ok(reply::not_there().await) };
+    let scope = scope(&site, &account);
+    let Some(known) = scope.one(&site.database, &body, &id).await? else {
+        return Ok(reply::not_there().await);
+    };
     let reader = site.organisations.get(&account.party).or_else(|| site.organisations.iter().next());
     let (mut live, mut away) = (None, None);
     if let (Some(reader), Ok(code)) = (reader, id.parse()) {
@@ -117,8 +123,14 @@ pub(crate) async fn one(
         away = Some("this portal was started without one".to_owned());
     }
     // Another step may have been taken since the list was shown.
-    let Some(known) = scope.one(&site.database, &id).await? else { return Ok(reply::not_there().await) };
-    let editions = scope.editions(&site.database, &id).await?;
+    let Some(known) = scope.one(&site.database, &body, &id).await? else {
+        return Ok(reply::not_there().await);
+    };
+    let is_of_body = known.body == account.party;
+    let editions = match is_of_body {
+        true => scope.editions(&site.database, &id).await?,
+        false => Vec::new(),
+    };
     let fields: Vec<Fields> = editions.iter().map_while(|edition| edition.fields()).collect();
     let hash = live.as_ref().map(|it| it.dossier.clone());
     let newest = editions.first();
@@ -140,7 +152,7 @@ pub(crate) async fn one(
         frame: Frame::of(&visitor),
         shown: shown(&known, &overdue, &[]),
         away,
-        is_of_body: known.body == account.party,
+        is_of_body,
         hash,
         handed_in: newest.map(|edition| moment(edition.at)),
         is_handed_in,
@@ -158,9 +170,14 @@ pub(crate) async fn one(
 pub(crate) async fn file(
     State(site): State<Arc<Site>>,
     Extension(account): Extension<Account>,
-    Path((id, sha256)): Path<(String, String)>,
+    Path((body, id, sha256)): Path<(String, String, String)>,
 ) -> Answer {
-    match queue::file(&site.database, &Queue::of(&account), &id, &sha256).await? {
+    let scope = scope(&site, &account);
+    let found = match body == account.party {
+        true => queue::file(&site.database, &scope, &id, &sha256).await?,
+        false => None,
+    };
+    match found {
         Some(stored) => files::attachment(&site, &stored).await,
         None => Ok(reply::not_there().await),
     }

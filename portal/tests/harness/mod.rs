@@ -79,6 +79,12 @@ impl Portal {
         Self::start(tempfile::tempdir().unwrap(), &url, &url, None, false).await
     }
 
+    /// As [`Portal::before`], on PostgreSQL.
+    pub async fn on_postgres_before(cluster: &Postgres, name: &str, organisations: Organisations) -> Self {
+        let url = cluster.create(name).await;
+        Self::start_with(tempfile::tempdir().unwrap(), &url, &url, None, false, organisations).await
+    }
+
     /// With a ledger that may not answer.
     pub async fn before(organisations: Organisations) -> Self {
         let folder = tempfile::tempdir().unwrap();
