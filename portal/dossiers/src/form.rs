@@ -78,6 +78,12 @@ pub fn has(name: &str) -> bool {
     STEPS.iter().any(|step| step.has(name))
 }
 
+/// Whether a field of any step has a name that begins with this one and a point.
+pub(crate) fn has_below(name: &str) -> bool {
+    let below = format!("{}.", pattern(name));
+    STEPS.iter().flat_map(StepOf::fields).any(|field| field.name.starts_with(&below))
+}
+
 const fn line(name: &'static str, label: &'static str, hint: &'static str) -> FieldOf {
     FieldOf { name, label, hint, kind: Kind::Line }
 }

@@ -4,7 +4,7 @@ use serde_json::{Map, Value};
 
 use crate::{
     form,
-    subject::{Fields, from_subject, tidied},
+    subject::{Fields, LeftOut, from_subject, tidied},
 };
 
 /// Bytes of a file or a text; a document has no more.
@@ -43,20 +43,20 @@ fn from_csv(text: &str) -> Option<(Fields, Vec<String>)> {
     let names = reader.headers().ok()?.clone();
     let mut rows = reader.into_records();
     let row = rows.next()?.ok()?;
-    let (mut fields, mut left) = (Fields::new(), Vec::new());
+    let (mut fields, mut left) = (Fields::new(), LeftOut::default());
     for (name, cell) in names.iter().zip(&row) {
         let name = name.strip_prefix("credentialSubject.").unwrap_or(name);
         let is_own_unit = name.strip_suffix(".unit").and_then(form::unit).is_some_and(|unit| unit == cell);
         match form::has(name) {
             true => drop(fields.insert(name.to_owned(), cell.to_owned())),
             false if is_own_unit || cell.is_empty() => {}
-            false => left.push(name.to_owned()),
+            false => left.add(name),
         }
     }
     if rows.next().is_some() {
-        left.push("the lines after the second: a file is one application".to_owned());
+        left.add("the lines after the second: a file is one application");
     }
-    Some((tidied(fields), left))
+    Some((tidied(fields), left.notes()))
 }
 
 #[cfg(test)]

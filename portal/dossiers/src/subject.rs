@@ -116,24 +116,53 @@ pub fn to_subject(fields: &Fields) -> Map<String, Value> {
 
 /// The fields of a `credentialSubject`, and what of it is left out, for people.
 pub fn from_subject(subject: &Map<String, Value>) -> (Fields, Vec<String>) {
-    let (mut fields, mut left) = (Fields::new(), Vec::new());
+    let (mut fields, mut left) = (Fields::new(), LeftOut::default());
     for (name, value) in subject {
         // The body decides on these.
         if !["accreditation", "decisionDate", "demonstration"].contains(&name.as_str()) {
             take(name, value, &mut fields, &mut left);
         }
     }
-    (tidied(fields), left)
+    (tidied(fields), left.notes())
 }
 
-fn take(name: &str, value: &Value, fields: &mut Fields, left: &mut Vec<String>) {
+/// What is left out, of which the first are named and the others counted: a short text can have very many and very long names.
+#[derive(Default)]
+pub(crate) struct LeftOut {
+    named: Vec<String>,
+    others: usize,
+}
+
+impl LeftOut {
+    const NAMED: usize = 20;
+    /// Characters of each.
+    const LENGTH: usize = 80;
+
+    pub fn add(&mut self, what: &str) {
+        match self.named.len() < Self::NAMED {
+            true => self.named.push(what.chars().take(Self::LENGTH).collect()),
+            false => self.others = self.others.saturating_add(1),
+        }
+    }
+
+    pub fn notes(mut self) -> Vec<String> {
+        if self.others > 0 {
+            self.named.push(format!("and {} more", self.others));
+        }
+        self.named
+    }
+}
+
+fn take(name: &str, value: &Value, fields: &mut Fields, left: &mut LeftOut) {
     match value {
-        Value::Object(members) => {
+        Value::String(text) if form::has(name) => drop(fields.insert(name.to_owned(), text.clone())),
+        // Below any other name is nothing that the form has.
+        Value::Object(members) if form::has_below(name) => {
             for (part, value) in members {
                 let is_unit = part == "unit" && form::unit(name).is_some();
                 match is_unit {
                     true if value.as_str() == form::unit(name) => {}
-                    true => left.push(format!(
+                    true => left.add(&format!(
                         "{name} is stated in {value}, and not in {}",
                         form::unit(name).unwrap_or_default()
                     )),
@@ -141,11 +170,10 @@ fn take(name: &str, value: &Value, fields: &mut Fields, left: &mut Vec<String>) 
                 }
             }
         }
-        Value::Array(rows) => {
+        Value::Array(rows) if form::has_below(name) => {
             rows.iter().enumerate().for_each(|(at, row)| take(&format!("{name}.{at}"), row, fields, left));
         }
-        Value::String(text) if form::has(name) => drop(fields.insert(name.to_owned(), text.clone())),
-        _ => left.push(name.to_owned()),
+        _ => left.add(name),
     }
 }
 
@@ -201,5 +229,18 @@ mod tests {
         let (fields, left) = from_subject(subject.as_object().unwrap());
         assert_eq!(fields.len(), 1);
         assert_eq!(left.len(), 3, "{left:?}");
+    }
+
+    #[test]
+    fn of_what_is_left_out_the_first_are_named_shortly() {
+        let long = "x".repeat(32_000);
+        let below_nothing = json!({ &long: vec![1; 16_000] });
+        let (_, left) = from_subject(below_nothing.as_object().unwrap());
+        assert_eq!(left, ["x".repeat(80)], "what the form does not have is not looked into");
+        let rows = json!({"zeta": vec![1; 1_000], "size": {&long: 1}});
+        let (_, left) = from_subject(rows.as_object().unwrap());
+        assert_eq!(left.len(), 21);
+        assert!(left.iter().all(|it| it.chars().count() <= 80), "{left:?}");
+        assert_eq!(left.last().unwrap(), "and 981 more");
     }
 }
