@@ -13,6 +13,7 @@ use peer_client::{
     ConnectionProfile,
     profile::{Organisation, Server},
 };
+use tokio::task::JoinSet;
 
 const ADA: &str = "ada@works.example";
 const EVE: &str = "eve@others.example";
@@ -47,6 +48,7 @@ cases![
     a_form_has_the_fields_of_its_step_and_no_others,
     a_session_that_ended_meanwhile_writes_nothing,
     staff_see_what_waits_for_their_organisation,
+    many_withdrawals_at_once_are_answered,
 ];
 
 /// Everything that the contract asks for, page by page.
@@ -545,4 +547,25 @@ async fn what_is_handed_in_waits_while_the_ledger_is_away() {
     }
     let mut bob = portal.administrator("bob@body.example", "CertBodyMSP").await;
     assert!(bob.get("/ledger").await.body.contains("cannot be reached"));
+}
+
+/// A change has a connection, and everybody waits for it: what needs another connection within it would wait for those.
+async fn many_withdrawals_at_once_are_answered(portal: Portal) {
+    let mut ada = portal.company(ADA, "Works").await;
+    let id = begin(&mut ada).await;
+    let path = format!("/applications/{id}/withdraw");
+    let mut begun = Vec::new();
+    for _ in 0..12 {
+        begun.push(ada.begin_post(&path, &[("reason", "mine")]).await);
+    }
+    // While somebody else changes something, they take every connection that there is.
+    let mut other = portal.pool.begin().await.unwrap();
+    sqlx::query("UPDATE audit_head SET seq = seq").execute(&mut *other).await.unwrap();
+    let mut asked = JoinSet::new();
+    begun.into_iter().for_each(|post| drop(asked.spawn(post.end())));
+    tokio::time::sleep(std::time::Duration::from_millis(500)).await;
+    other.rollback().await.unwrap();
+    for reply in asked.join_all().await {
+        assert_eq!(reply.status, 303, "{}", reply.body);
+    }
 }

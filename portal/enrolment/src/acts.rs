@@ -216,8 +216,9 @@ impl Acts<'_> {
         .await?;
         if inserted.rows_affected() == 1 {
             change.record(&Entry { object: described(call, proposal.transaction_id()), ..entry }).await?;
-            change.commit().await?;
         }
+        // In each case: a change holds its lock and a connection, and what is read next takes another one.
+        change.commit().await?;
         self.same(self.known(id).await?.ok_or(ActError::Other)?, call)
     }
 
@@ -322,8 +323,8 @@ impl Acts<'_> {
                 audit::Transaction { id: act.transaction_id.clone(), block, code: code.to_owned() };
             let object = described(&act.call, &act.transaction_id);
             change.record(&Entry { object, transaction: Some(transaction), ..entry }).await?;
-            change.commit().await?;
         }
+        change.commit().await?;
         self.own(id).await
     }
 
@@ -349,12 +350,11 @@ impl Acts<'_> {
             .bind(&act.id)
             .bind(&act.account)
             .bind(act.state.name());
-        if update.execute(change.connection()).await?.rows_affected() == 1 {
-            if let Some(entry) = entry {
-                change.record(&entry).await?;
-            }
-            change.commit().await?;
+        let is_taken = update.execute(change.connection()).await?.rows_affected() == 1;
+        if let (true, Some(entry)) = (is_taken, entry) {
+            change.record(&entry).await?;
         }
+        change.commit().await?;
         Ok(())
     }
 }

@@ -265,9 +265,11 @@ pub(crate) async fn withdraw(
         return page(&site, &visitor, &account, &dossier, Some(notice)).await;
     }
     let body = dossier.fields.get("application.body").cloned().unwrap_or_default();
+    // Before the change, which holds its lock and a connection: who waits for a second one in it would wait for those who wait
+    // for the lock.
+    let is_known = indexed(&site, &dossier).await?.is_some_and(|known| !is_over(&known.state));
     let mut change = site.change_of(&visitor).await?;
     let new = NewAct { application: &id, body: &body, step: "withdraw", argument: reason };
-    let is_known = indexed(&site, &dossier).await?.is_some_and(|known| !is_over(&known.state));
     if is_known && scope.act(&mut change, &new, visitor.now).await? {
         change.record(&entry(&visitor, &account.party, "withdrawal asked", &id, "waiting")).await?;
         change.commit().await?;
