@@ -29,6 +29,8 @@ pub struct Fault {
 pub struct Context {
     pub ledger: LedgerBinding,
     pub now: i64,
+    /// The certification bodies of the ledger, by the names of their organisations; empty where they are not known.
+    pub bodies: Vec<String>,
     /// Certificates of a demonstration say so, and may leave out more.
     pub is_demonstration: bool,
 }
@@ -63,16 +65,20 @@ pub fn faults(fields: &Fields, context: &Context) -> Vec<Fault> {
             Some(Fault { field: field_at(&pointer.replace('/', ".")), rule: violation.rule })
         })
         .collect();
-    faults.extend(of_application(fields));
+    faults.extend(of_application(fields, &context.bodies));
     faults
 }
 
 /// The rules of `application:submit` beside those of the document.
-fn of_application(fields: &Fields) -> Vec<Fault> {
+fn of_application(fields: &Fields, bodies: &[String]) -> Vec<Fault> {
     let fault = |field: &str, rule: &str| Fault { field: field.to_owned(), rule: rule.to_owned() };
     let mut faults = Vec::new();
-    if !fields.contains_key("application.body") {
-        faults.push(fault("application.body", "is required"));
+    match fields.get("application.body") {
+        None => faults.push(fault("application.body", "is required")),
+        Some(body) if !bodies.is_empty() && !bodies.contains(body) => {
+            faults.push(fault("application.body", "must be one of the ledger's certification bodies"));
+        }
+        Some(_) => {}
     }
     if let Some(category) = fields.get("application.category")
         && !is_line(category, MAXIMUM_CATEGORY)
@@ -117,7 +123,7 @@ mod tests {
     fn context() -> Context {
         let genesis = format!("sha256:{}", "0".repeat(64));
         let ledger = LedgerBinding { channel: "nanotrace".into(), genesis };
-        Context { ledger, now: 1_790_000_000, is_demonstration: true }
+        Context { ledger, now: 1_790_000_000, bodies: vec!["CertBodyMSP".into()], is_demonstration: true }
     }
 
     fn filled_in() -> Fields {
@@ -143,6 +149,13 @@ mod tests {
     }
 
     #[test]
+    fn a_body_is_not_judged_where_the_ledgers_are_not_known() {
+        let mut fields = filled_in();
+        fields.insert("application.body".to_owned(), "AnyMSP".to_owned());
+        assert_eq!(faults(&fields, &Context { bodies: Vec::new(), ..context() }), []);
+    }
+
+    #[test]
     fn each_fault_stands_at_a_field() {
         for (name, wrong, field) in [
             ("size.mean", "40,5", "size.mean"),
@@ -150,6 +163,7 @@ mod tests {
             ("testReports.0.sha256", "x", "testReports.0.sha256"),
             ("zeta.1.pH", "15", "zeta.1.pH"),
             ("nanomaterialConclusion", "yes", "nanomaterialConclusion"),
+            ("application.body", "CertbodyMSP", "application.body"),
             ("application.replaces", "x", "application.replaces"),
             ("application.sdsLink", "file:///etc/passwd", "application.sdsLink"),
         ] {

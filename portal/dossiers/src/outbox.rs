@@ -101,10 +101,18 @@ async fn make(applicants: &Organisation, waiting: &Waiting) -> Outcome {
             match done_before(applicants, waiting).await {
                 Ok(Some(transaction)) => done(applicants, transaction).await,
                 Ok(None) => Outcome::Refused(message),
-                Err(away) => Outcome::Later(away.to_string()),
+                Err(away) => unanswered(&away, waiting),
             }
         }
-        Err(away) => Outcome::Later(away.to_string()),
+        Err(away) => unanswered(&away, waiting),
+    }
+}
+
+/// It waits until the ledger answers. One without such a body has answered, and who wrote it wrong can mend it.
+fn unanswered(away: &Away, waiting: &Waiting) -> Outcome {
+    match away {
+        Away::NoBody(body) if *body == waiting.body => Outcome::Refused(away.to_string()),
+        away => Outcome::Later(away.to_string()),
     }
 }
 
@@ -112,9 +120,8 @@ async fn attempt(applicants: &Organisation, waiting: &Waiting) -> Result<Outcome
     if let Some(transaction) = done_before(applicants, waiting).await? {
         return Ok(done(applicants, transaction).await);
     }
-    let Some(contract) = applicants.contract(&waiting.body).await? else {
-        return Ok(Outcome::Refused(format!("the ledger knows no certification body {}", waiting.body)));
-    };
+    let contract = applicants.contract(&waiting.body).await?;
+    let contract = contract.ok_or_else(|| Away::NoBody(waiting.body.clone()))?;
     let Some(call) = call(&contract, waiting) else {
         return Ok(Outcome::Refused("this is no call of the contract".to_owned()));
     };
@@ -149,8 +156,16 @@ async fn done_before(applicants: &Organisation, waiting: &Waiting) -> Result<Opt
         "complete" => Some(waiting.argument.clone()),
         _ => None,
     };
-    let is_it = |step: &&desk::Step| step.step == waiting.step && step.dossier == hash;
-    Ok(application.steps.iter().rev().find(is_it).map(|step| step.event.transaction_id.clone()))
+    let found = step_of(&application.steps, &waiting.step, hash.as_deref());
+    Ok(found.map(|step| step.event.transaction_id.clone()))
+}
+
+/// The step that a call made. What completes an application answers its last return: who hands in the same again after
+/// another return has not done it yet.
+fn step_of<'a>(steps: &'a [desk::Step], name: &str, hash: Option<&str>) -> Option<&'a desk::Step> {
+    let is_answered = |step: &&desk::Step| name != "complete" || step.step != "return";
+    let mut since = steps.iter().rev().take_while(is_answered);
+    since.find(|step| step.step == name && step.dossier.as_deref() == hash)
 }
 
 /// In which block a transaction is, is only told besides: where that is not answered, it is done all the same.
@@ -220,4 +235,62 @@ async fn end(
     };
     change.record(&entry).await?;
     change.commit().await
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use serde_json::json;
+
+    use super::*;
+
+    fn steps(taken: &[(&str, Option<&str>)]) -> Vec<desk::Step> {
+        let step = |(at, (name, dossier)): (usize, &(&str, Option<&str>))| {
+            let taken = json!({
+                "step": name, "dossier": dossier, "effectiveAt": "2026-01-31T12:00:00Z", "by": "IndustryMSP",
+                "transactionId": at.to_string(),
+            });
+            serde_json::from_value(taken).unwrap()
+        };
+        taken.iter().enumerate().map(step).collect()
+    }
+
+    #[test]
+    fn a_call_to_a_body_that_the_ledger_does_not_know_is_refused_and_does_not_wait() {
+        let text = String::new;
+        let waiting = Waiting {
+            id: text(),
+            party: text(),
+            account: text(),
+            application: text(),
+            body: "CertbodyMSP".into(),
+            step: "submit".into(),
+            argument: text(),
+            tries: 0,
+        };
+        let no_such_body = unanswered(&Away::NoBody("CertbodyMSP".into()), &waiting);
+        assert!(matches!(no_such_body, Outcome::Refused(said) if said.contains("CertbodyMSP")));
+        // No body of the ledger has begun: it may come.
+        for away in [Away::NoBody("nanotrace".into()), Away::TimedOut, Away::OtherLedger] {
+            assert!(matches!(unanswered(&away, &waiting), Outcome::Later(_)), "{away}");
+        }
+    }
+
+    #[test]
+    fn what_was_completed_before_another_return_is_not_this_completion() {
+        let found = |taken: &[(&str, Option<&str>)], name: &str, hash: Option<&str>| {
+            step_of(&steps(taken), name, hash).map(|step| step.event.transaction_id.clone())
+        };
+        let mut taken =
+            vec![("submit", Some("h1")), ("return", None), ("complete", Some("h2")), ("return", None)];
+        assert_eq!(found(&taken, "complete", Some("h2")), None);
+        assert_eq!(found(&taken, "submit", Some("h1")).as_deref(), Some("0"));
+        taken.push(("complete", Some("h2")));
+        taken.push(("accept", None));
+        assert_eq!(found(&taken, "complete", Some("h2")).as_deref(), Some("4"));
+        assert_eq!(found(&taken, "complete", Some("h3")), None);
+        taken.push(("withdraw", None));
+        assert_eq!(found(&taken, "withdraw", None).as_deref(), Some("6"));
+    }
 }

@@ -39,9 +39,7 @@ struct Offered {
 impl Offered {
     async fn read(site: &Site) -> Self {
         let Some(reader) = site.organisations.applicants() else { return Self::default() };
-        let bodies = reader.bodies().await.unwrap_or_default();
-        let bodies = bodies.iter().map(|body| body.msp_id.clone()).collect();
-        Self { bodies, schemes: reader.schemes().await.unwrap_or_default() }
+        Self { bodies: bodies(site).await, schemes: reader.schemes().await.unwrap_or_default() }
     }
 
     /// What can be chosen for a field; none where it is typed.
@@ -62,8 +60,15 @@ impl Offered {
     }
 }
 
+/// The certification bodies of the ledger; none where it does not answer.
+async fn bodies(site: &Site) -> Vec<String> {
+    let Some(reader) = site.organisations.applicants() else { return Vec::new() };
+    let bodies = reader.bodies().await.unwrap_or_default();
+    bodies.iter().map(|body| body.msp_id.clone()).collect()
+}
+
 /// Every rule that an application breaks.
-pub(super) fn faults_of(site: &Site, dossier: &Dossier) -> Vec<Fault> {
+pub(super) async fn faults_of(site: &Site, dossier: &Dossier) -> Vec<Fault> {
     let organisations = &site.organisations;
     // Without a ledger the rules are judged against a name in its form.
     let genesis = match organisations.genesis() {
@@ -72,7 +77,12 @@ pub(super) fn faults_of(site: &Site, dossier: &Dossier) -> Vec<Fault> {
     };
     let channel = if organisations.channel().is_empty() { "none" } else { organisations.channel() };
     let ledger = LedgerBinding { channel: channel.to_owned(), genesis };
-    let context = check::Context { ledger, now: accounts::now(), is_demonstration: site.is_demonstration };
+    let context = check::Context {
+        ledger,
+        now: accounts::now(),
+        bodies: bodies(site).await,
+        is_demonstration: site.is_demonstration,
+    };
     check::faults(&dossier.fields, &context)
 }
 
@@ -218,7 +228,7 @@ async fn page(
 ) -> Answer {
     let offered = Offered::read(site).await;
     let is_looked_at = dossier.is_saved(step.name);
-    let faults = if is_looked_at { faults_of(site, dossier) } else { Vec::new() };
+    let faults = if is_looked_at { faults_of(site, dossier).await } else { Vec::new() };
     let files = uploads::list(&site.database, &people::Scope::of(account)).await?;
     let groups = step.groups.iter().flat_map(|group| shown(group, &dossier.fields, &faults, &offered));
     let page = StepPage {
@@ -330,7 +340,7 @@ pub(crate) async fn save(
             page(&site, &visitor, &account, &dossier, step, Some(notice), false).await
         }
         Saved::Done => {
-            let is_wrong = faults_of(&site, &dossier).iter().any(|fault| step.has(&fault.field));
+            let is_wrong = faults_of(&site, &dossier).await.iter().any(|fault| step.has(&fault.field));
             let on = then.as_deref() == Some("on") && !is_wrong;
             let to = match form::after(step.name) {
                 Some(next) if on => format!("form/{}", next.name),
@@ -354,7 +364,7 @@ pub(crate) async fn preview(
         Err(answer) => return Ok(answer),
     };
     let step_of = |fault: &Fault| STEPS.iter().find(|step| step.has(&fault.field));
-    let mut faults = faults_of(&site, &dossier);
+    let mut faults = faults_of(&site, &dossier).await;
     faults.sort_by_key(|fault| STEPS.iter().position(|step| step.has(&fault.field)));
     let faults = faults.into_iter().map(|fault| {
         let step = step_of(&fault);

@@ -186,7 +186,7 @@ async fn page(
         is_draft: stage == Stage::Draft && !acts.iter().any(|act| act.state == "done"),
         is_editable: stage.is_editable(),
         may_withdraw: known.as_ref().is_some_and(|it| !is_over(&it.state)) && stage != Stage::Waiting,
-        faults: faults_of(site, dossier).len(),
+        faults: faults_of(site, dossier).await.len(),
         form: STEPS.iter().map(|step| (step.name, step.title, dossier.is_saved(step.name))).collect(),
         acts: acts.into_iter().map(Into::into).collect(),
         certificate: known.as_ref().filter(|it| it.state == "granted").and_then(|it| it.certificate.clone()),
@@ -219,7 +219,7 @@ pub(crate) async fn submit(
         let notice = "This portal has no organisation in whose name companies apply: its operator names one with --applicants.";
         return page(&site, &visitor, &account, &dossier, Some(notice)).await;
     }
-    if !faults_of(&site, &dossier).is_empty() {
+    if !faults_of(&site, &dossier).await.is_empty() {
         return Ok(Redirect::to(&format!("/applications/{id}/preview")).into_response());
     }
     let (_, known, away) = read(&site, &dossier).await?;
