@@ -315,6 +315,12 @@ async fn index(portal: &Portal, id: &str, body: &str, title: &str, state: &str, 
     .unwrap();
 }
 
+/// Says that an organisation holds an office, as if the ledger did.
+async fn office(portal: &Portal, organisation: &str, office: &str) {
+    let insert = sqlx::query("INSERT INTO offices (organisation, office) VALUES ($1, $2)");
+    insert.bind(organisation).bind(office).execute(&portal.pool).await.unwrap();
+}
+
 async fn staff_see_what_waits_for_their_organisation(portal: Portal) {
     let mut bob = portal.administrator("bob@body.example", "CertBodyMSP").await;
     let mut eve = portal.colleague(&mut bob, "eve@body.example", "evaluator").await;
@@ -331,7 +337,16 @@ async fn staff_see_what_waits_for_their_organisation(portal: Portal) {
     ] {
         index(&portal, id, body, title, state, at).await;
     }
-    let table: [(&mut Browser, &[&str]); 6] = [
+    office(&portal, "LabMSP", "laboratory").await;
+    office(&portal, "AccreditationMSP", "accreditation body").await;
+    // Any administrator grants any role: it opens nothing that is not the organisation's.
+    let mut mal = portal.colleague(&mut other, "mal@body.example", "accreditor").await;
+    let mut lou = portal.colleague(&mut other, "lou@body.example", "lab").await;
+    let mut max = portal.colleague(&mut lab, "max@lab.example", "accreditor").await;
+    let table: [(&mut Browser, &[&str]); 9] = [
+        (&mut mal, &["B1"]),
+        (&mut lou, &["B1"]),
+        (&mut max, &[]),
         (&mut bob, &["A1", "A2", "A3"]),
         (&mut eve, &["A1", "A2", "A3"]),
         (&mut other, &["B1"]),
@@ -433,8 +448,12 @@ async fn of_the_body_alone(portal: Portal) {
     assert!(page.contains("Stolen paint") && !page.contains("handed in"), "{page}");
     let page = bob.get(&format!("/queue/CertBodyMSP/{id}")).await.body;
     assert!(page.contains("Paint") && !page.contains("Stolen"), "{page}");
+    office(&portal, "LabMSP", "laboratory").await;
     let mut lab = portal.administrator("lab@lab.example", "LabMSP").await;
     let mut lin = portal.colleague(&mut lab, "lin@lab.example", "lab").await;
+    // In the name of the laboratory, or not at all: the portal has an identity of another organisation.
+    let page = lin.get(&format!("/queue/CertBodyMSP/{id}")).await.body;
+    assert!(page.contains("without an identity of your organisation"), "{page}");
     assert_eq!(lin.get(&format!("/queue/CertBodyMSP/{id}")).await.status, 200);
     assert_eq!(lin.get(&path(&named)).await.status, 404, "a laboratory sees the ledger's part alone");
     // Nor what somebody else submitted with the same id before the call came there.

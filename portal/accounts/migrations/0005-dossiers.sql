@@ -73,4 +73,11 @@ CREATE TABLE applications (
     PRIMARY KEY (body, id)
 );
 CREATE INDEX applications_by_id ON applications (id);
+-- Which organisations watch over all bodies and test for them, as the ledger said last: a role in the portal alone opens nothing.
+CREATE TABLE offices (
+    organisation TEXT NOT NULL,
+    -- 'accreditation body' or 'laboratory'.
+    office TEXT NOT NULL,
+    PRIMARY KEY (organisation, office)
+);
 CREATE INDEX applications_by_state ON applications (body, state, taken_at);

@@ -153,6 +153,8 @@ pub struct Accreditation {
     pub number: String,
     #[serde(default)]
     pub scope: Scope,
+    /// By the accreditation body: the contract takes it from nobody else.
+    pub registered: Event,
 }
 
 /// What an accreditation is limited to; none: it is not limited.

@@ -1,19 +1,28 @@
 //! The index of applications: what the ledger said of each when it was read last, to list and search. It follows the
 //! ledger's events; what it missed, or a database that is new, it reads over the Gateway from the start.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeSet, HashSet},
+    sync::Arc,
+    time::Duration,
+};
 
 use accounts::Database;
 use certificate::Code;
 use desk::{Application, Away, Body, Organisation, Organisations};
-use peer_client::StartAt;
+use peer_client::{StartAt, certificate::CallError};
 use serde::Deserialize;
-use tokio::time::sleep;
+use tokio::{task::JoinSet, time::sleep};
 
 use crate::store::{Indexed, indexed};
 
 /// Until the ledger is read again after it was away.
 const PAUSE: Duration = Duration::from_secs(3);
+/// Until it is asked again which bodies there are, and who holds an office.
+const LOOK_AGAIN: Duration = Duration::from_secs(60);
+/// Offices, as the database has them.
+pub(crate) const ACCREDITATION_BODY: &str = "accreditation body";
+pub(crate) const LABORATORY: &str = "laboratory";
 
 /// Why the index could not be brought up to date.
 #[derive(Debug, thiserror::Error)]
@@ -28,31 +37,55 @@ pub enum IndexError {
     Ended,
 }
 
-/// Keeps the index up to date, for as long as it is polled.
+/// Keeps the index up to date, for as long as it is polled. A body that begins later is followed too.
 pub async fn run(database: Database, organisations: Arc<Organisations>) {
     let Some(reader) = organisations.iter().next().cloned() else { return std::future::pending().await };
+    let (mut followed, mut tasks) = (HashSet::new(), JoinSet::new());
     loop {
-        let bodies = match reader.bodies().await {
-            Ok(bodies) => bodies,
-            Err(away) => {
-                tracing::debug!(%away, "the index of applications waits for the ledger");
-                sleep(PAUSE).await;
-                continue;
+        let pause = match look_around(&database, &reader, &mut followed, &mut tasks).await {
+            Ok(()) => LOOK_AGAIN,
+            Err(error) => {
+                tracing::debug!(%error, "the index of applications waits for the ledger");
+                PAUSE
             }
         };
-        let mut followed = tokio::task::JoinSet::new();
-        for body in bodies.iter().cloned() {
-            let (database, reader) = (database.clone(), reader.clone());
-            followed.spawn(async move {
-                loop {
-                    if let Err(error) = follow(&database, &reader, &body).await {
-                        tracing::debug!(%error, body = body.msp_id, "the index of applications is read again");
-                    }
-                    sleep(PAUSE).await;
-                }
-            });
+        sleep(pause).await;
+    }
+}
+
+/// Follows bodies that are new, and writes down who holds an office.
+async fn look_around(
+    database: &Database,
+    reader: &Arc<Organisation>,
+    followed: &mut HashSet<String>,
+    tasks: &mut JoinSet<()>,
+) -> Result<(), IndexError> {
+    for body in reader.bodies().await?.iter().filter(|body| followed.insert(body.msp_id.clone())) {
+        tasks.spawn(keep_following(database.clone(), reader.clone(), body.clone()));
+    }
+    let (accreditations, laboratories) = (reader.accreditations().await?, reader.laboratories().await?);
+    let accrediting = accreditations.into_iter().map(|it| (it.registered.by, ACCREDITATION_BODY));
+    let testing = laboratories.into_iter().map(|it| (it.organisation, LABORATORY));
+    Ok(appoint(database, &accrediting.chain(testing).collect()).await?)
+}
+
+/// These hold an office, and nobody else.
+async fn appoint(database: &Database, offices: &BTreeSet<(String, &str)>) -> Result<(), sqlx::Error> {
+    let mut change = database.change().await?;
+    sqlx::query("DELETE FROM offices").execute(change.connection()).await?;
+    for (organisation, office) in offices {
+        let insert = sqlx::query("INSERT INTO offices (organisation, office) VALUES ($1, $2)");
+        insert.bind(organisation).bind(*office).execute(change.connection()).await?;
+    }
+    change.commit().await
+}
+
+async fn keep_following(database: Database, reader: Arc<Organisation>, body: Body) {
+    loop {
+        if let Err(error) = follow(&database, &reader, &body).await {
+            tracing::debug!(%error, body = body.msp_id, "the index of applications is read again");
         }
-        followed.join_all().await;
+        sleep(PAUSE).await;
     }
 }
 
@@ -68,10 +101,21 @@ async fn follow(database: &Database, reader: &Organisation, body: &Body) -> Resu
         if let Ok(OfApplication { application }) = serde_json::from_slice(&event.payload)
             && let Ok(id) = application.parse()
         {
-            refresh(database, reader, &body.msp_id, id).await?;
+            unless_unreadable(refresh(database, reader, &body.msp_id, id).await, id)?;
         }
     }
     Err(IndexError::Ended)
+}
+
+/// One application that cannot be read does not keep the others out of the index.
+fn unless_unreadable(read: Result<Option<Application>, IndexError>, id: Code) -> Result<(), IndexError> {
+    match read {
+        Err(error @ (IndexError::Another | IndexError::Away(Away::Call(CallError::Answer { .. })))) => {
+            tracing::warn!(%error, application = %id, "an application is left out of the index");
+            Ok(())
+        }
+        read => read.map(drop),
+    }
 }
 
 /// Reads every application of a body that has more steps on the ledger than in the index.
@@ -86,7 +130,7 @@ pub async fn rebuild(database: &Database, reader: &Organisation, body: &Body) ->
             let select = select.bind(&body.msp_id).bind(&summary.application).bind(&summary.state);
             let known: Option<(i64,)> = select.fetch_optional(database.pool()).await?;
             if known != Some((summary.steps,)) {
-                refresh(database, reader, &body.msp_id, id).await?;
+                unless_unreadable(refresh(database, reader, &body.msp_id, id).await, id)?;
             }
         }
         bookmark = page.bookmark;
@@ -186,6 +230,29 @@ mod tests {
             let found = one(&database, body, &id.to_string()).await.unwrap().unwrap();
             assert_eq!((&*found.body, &*found.taken_by), (body, body));
         }
+    }
+
+    #[test]
+    fn an_application_that_cannot_be_read_is_left_out_and_the_others_are_read() {
+        let id = Code::from_random([7; 16]);
+        let source = serde_json::from_str::<Application>("{}").unwrap_err();
+        let unreadable = CallError::Answer { function: "application:get", source };
+        for left_out in [IndexError::Another, IndexError::Away(Away::Call(unreadable))] {
+            assert!(unless_unreadable(Err(left_out), id).is_ok());
+        }
+        assert!(unless_unreadable(Err(IndexError::Away(Away::TimedOut)), id).is_err(), "it is read again");
+    }
+
+    #[tokio::test]
+    async fn an_office_is_held_for_as_long_as_the_ledger_says_so() {
+        let folder = tempfile::tempdir().unwrap();
+        let database = Database::open(folder.path().join("portal.db").to_str().unwrap()).await.unwrap();
+        let held = |organisation: &str, office| BTreeSet::from([(organisation.to_owned(), office)]);
+        appoint(&database, &held("OneMSP", ACCREDITATION_BODY)).await.unwrap();
+        appoint(&database, &held("OtherMSP", LABORATORY)).await.unwrap();
+        let select = sqlx::query_as("SELECT organisation, office FROM offices");
+        let found: Vec<(String, String)> = select.fetch_all(database.pool()).await.unwrap();
+        assert_eq!(found, [("OtherMSP".to_owned(), LABORATORY.to_owned())]);
     }
 
     #[test]

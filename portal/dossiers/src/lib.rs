@@ -11,6 +11,8 @@
 //!   application is known by its body and its id: who uses an id again with another body's chaincode changes nothing (test
 //!   `an_application_to_another_body_with_the_same_id_changes_nothing`), and its staff read no dossier (test
 //!   `the_body_reads_the_files_that_a_dossier_names_and_no_others` of `portal`).
+//! - The roles of accreditors and laboratories open something where the ledger says that the organisation is one (test
+//!   `staff_see_what_waits_for_their_organisation` of `portal`).
 
 pub mod check;
 pub mod form;

@@ -10,6 +10,7 @@ use uploads::Stored;
 
 use crate::{
     form, from_subject,
+    index::{ACCREDITATION_BODY, LABORATORY},
     store::{Indexed, indexed},
 };
 
@@ -23,9 +24,9 @@ pub struct Queue<'a> {
     party: &'a str,
     /// The organisation in whose name companies apply; without one, nothing was handed in here.
     applicants: Option<&'a str>,
-    /// Of every body: who accredits them watches over all.
+    /// Of every body: an accreditor of the organisation that accredits them watches over all.
     sees_all: bool,
-    /// Of every body, where a laboratory has something to do.
+    /// Of every body, where somebody of a laboratory has something to do.
     is_laboratory: bool,
 }
 
@@ -62,9 +63,24 @@ pub fn is_at_rest(state: &str) -> bool {
 }
 
 impl<'a> Queue<'a> {
-    pub fn of(account: &'a Account, applicants: Option<&'a str>) -> Self {
-        let has = |wanted: &str| account.roles.iter().any(|role| role == wanted);
-        Self { party: &account.party, applicants, sees_all: has("accreditor"), is_laboratory: has("lab") }
+    /// Any organisation's administrator grants any role: those of an office count where the ledger says that the organisation
+    /// holds it.
+    pub async fn of(
+        database: &Database,
+        account: &'a Account,
+        applicants: Option<&'a str>,
+    ) -> Result<Self, sqlx::Error> {
+        let select = sqlx::query_as("SELECT office FROM offices WHERE organisation = $1");
+        let offices: Vec<(String,)> = select.bind(&account.party).fetch_all(database.pool()).await?;
+        let has = |wanted: &str, office: &str| {
+            account.roles.iter().any(|role| role == wanted) && offices.iter().any(|(it,)| it == office)
+        };
+        Ok(Self {
+            party: &account.party,
+            applicants,
+            sees_all: has("accreditor", ACCREDITATION_BODY),
+            is_laboratory: has("lab", LABORATORY),
+        })
     }
 
     /// A page of them: the one that waited longest first, so that what is overdue stands at the top.

@@ -44,8 +44,9 @@ pub(crate) struct Asked {
     page: i64,
 }
 
-fn scope<'a>(site: &'a Site, account: &'a Account) -> Queue<'a> {
-    Queue::of(account, site.organisations.applicants().map(|it| it.msp_id.as_str()))
+async fn scope<'a>(site: &'a Site, account: &'a Account) -> Result<Queue<'a>, sqlx::Error> {
+    let applicants = site.organisations.applicants().map(|it| it.msp_id.as_str());
+    Queue::of(&site.database, account, applicants).await
 }
 
 pub(crate) async fn list(
@@ -56,7 +57,7 @@ pub(crate) async fn list(
 ) -> Answer {
     let Asked { state, search, sort, page } = asked;
     let wanted = Wanted { state, search, newest_first: sort == "newest", page: page.max(0) };
-    let scope = scope(&site, &account);
+    let scope = scope(&site, &account).await?;
     let found = scope.page(&site.database, &wanted).await?;
     let counts = scope.counts(&site.database).await?;
     let is_full = i64::try_from(found.len()).unwrap_or_default() == queue::PAGE;
@@ -107,11 +108,12 @@ pub(crate) async fn one(
     Extension(account): Extension<Account>,
     Path((body, id)): Path<(String, String)>,
 ) -> Answer {
-    let scope = scope(&site, &account);
+    let scope = scope(&site, &account).await?;
     let Some(known) = scope.one(&site.database, &body, &id).await? else {
         return Ok(reply::not_there().await);
     };
-    let reader = site.organisations.get(&account.party).or_else(|| site.organisations.iter().next());
+    // In the name of who looks, or not at all: another organisation's service may read what this one may not.
+    let reader = site.organisations.get(&account.party);
     let (mut live, mut away) = (None, None);
     if let (Some(reader), Ok(code)) = (reader, id.parse()) {
         match index::refresh(&site.database, reader, &known.body, code).await {
@@ -120,7 +122,7 @@ pub(crate) async fn one(
             Err(error) => away = Some(error.to_string()),
         }
     } else {
-        away = Some("this portal was started without one".to_owned());
+        away = Some("this portal was started without an identity of your organisation".to_owned());
     }
     // Another step may have been taken since the list was shown.
     let Some(known) = scope.one(&site.database, &body, &id).await? else {
@@ -172,7 +174,7 @@ pub(crate) async fn file(
     Extension(account): Extension<Account>,
     Path((body, id, sha256)): Path<(String, String, String)>,
 ) -> Answer {
-    let scope = scope(&site, &account);
+    let scope = scope(&site, &account).await?;
     let found = match body == account.party {
         true => queue::file(&site.database, &scope, &id, &sha256).await?,
         false => None,
