@@ -415,8 +415,10 @@ async fn the_body_reads_the_files_that_a_dossier_names_and_no_others() {
 async fn of_the_body_alone(portal: Portal) {
     let mut ada = portal.company(ADA, "Works").await;
     let id = begin(&mut ada).await;
+    let mut uploaded = Vec::new();
     for content in ["%PDF-1.7 a report", "%PDF-1.7 something else"] {
-        assert_eq!(ada.upload("report.pdf", content.as_bytes()).await.status, 303);
+        let kept = ada.upload("report.pdf", content.as_bytes()).await;
+        uploaded.push(kept.header("location").replace("/files?file=", "/files/"));
     }
     let (named, other) = (sha256("%PDF-1.7 a report"), sha256("%PDF-1.7 something else"));
     let page = ada.get(&format!("/applications/{id}/form/evidence")).await.body;
@@ -464,6 +466,11 @@ async fn of_the_body_alone(portal: Portal) {
     assert_eq!(bob.get(&path(&named)).await.status, 404);
     by("IndustryMSP").await.unwrap();
     assert_eq!(bob.get(&path(&named)).await.status, 200);
+    // What was handed in stays.
+    for (file, status) in uploaded.iter().zip([409, 303]) {
+        assert_eq!(ada.post(&format!("{file}/remove"), &[]).await.status, status, "{file}");
+    }
+    assert_eq!(bob.get(&path(&named)).await.body, "%PDF-1.7 a report");
     // What was changed in the database since it was hashed is not read.
     sqlx::query("UPDATE editions SET content = replace(content, 'lab', 'bal')")
         .execute(&portal.pool)

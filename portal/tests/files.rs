@@ -5,7 +5,10 @@
 #[macro_use]
 mod harness;
 
-use std::fs;
+use std::{
+    fs,
+    time::{Duration, Instant},
+};
 
 use harness::{Portal, answered, multipart};
 use http::Method;
@@ -21,6 +24,7 @@ cases![
     a_form_with_a_file_is_of_its_own_page,
     what_is_not_taken_leaves_nothing,
     a_session_that_ends_during_an_upload_keeps_nothing,
+    who_uploads_slowly_does_not_hold_every_connection,
 ];
 
 fn sha256(content: &[u8]) -> String {
@@ -151,6 +155,31 @@ async fn a_session_that_ends_during_an_upload_keeps_nothing(portal: Portal) {
     assert_eq!((answer.status, answer.header("location")), (303, "/login"));
     portal.files(0).await;
     assert_eq!(portal.count("files").await, 0);
+}
+
+/// Heads of forms of which nothing else arrives.
+async fn who_uploads_slowly_does_not_hold_every_connection(portal: Portal) {
+    let mut ada = portal.company(ADA, "Works").await;
+    let mut eve = portal.company(EVE, "Mill").await;
+    let mut slow = Vec::new();
+    let refused = loop {
+        slow.push(ada.begin_upload(1000).await);
+        let refused = ada.upload("Sheet.pdf", SHEET).await;
+        if refused.status != 303 || slow.len() > 20 {
+            break refused;
+        }
+    };
+    assert!(refused.status == 422 && refused.body.contains("other files are being"), "{}", refused.body);
+    let began = Instant::now();
+    let refused = answered(ada.begin_upload(1000).await).await;
+    assert_eq!((refused.status, refused.header("connection")), (422, "close"));
+    assert!(began.elapsed() < Duration::from_secs(10), "{:?}", began.elapsed());
+    assert_eq!(eve.upload("Sheet.pdf", SHEET).await.status, 303);
+    drop(slow);
+    while ada.upload("Sheet.pdf", SHEET).await.status != 303 {
+        assert!(began.elapsed() < Duration::from_secs(30), "the places are free again");
+        tokio::time::sleep(Duration::from_millis(300)).await;
+    }
 }
 
 /// The most memory that this process, in which the portal runs, ever had.

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use accounts::{Database, people::Account};
+use accounts::{Change, Database, people::Account};
 use certificate::DateTime;
 use serde_json::Value;
 use uploads::Stored;
@@ -174,6 +174,16 @@ pub async fn file(
          WHERE dossiers.id = $1 AND sha256 = $2 ORDER BY files.created_at LIMIT 1",
     );
     select.bind(id).bind(sha256).fetch_optional(database.pool()).await
+}
+
+/// Whether a dossier that its party handed in names this file: who looks into that has to find it.
+pub async fn is_named(change: &mut Change, stored: &Stored) -> Result<bool, sqlx::Error> {
+    let select = sqlx::query(
+        "SELECT 1 FROM editions JOIN dossiers ON dossiers.id = editions.dossier \
+         WHERE party = $1 AND content LIKE $2 LIMIT 1",
+    );
+    let select = select.bind(&stored.party).bind(format!("%{}%", stored.sha256));
+    Ok(select.fetch_optional(change.connection()).await?.is_some())
 }
 
 /// A pattern for `LIKE` that has the text anywhere.

@@ -14,9 +14,9 @@ use axum::{
     response::{IntoResponse, Redirect},
 };
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 use tokio_util::io::ReaderStream;
-use uploads::{Received, Stored, UploadError, Uploads};
+use uploads::{Place, Received, Stored, UploadError, Uploads};
 
 use super::{
     Site,
@@ -94,7 +94,12 @@ pub(crate) async fn receive(
     request: Request,
 ) -> Answer {
     let Some(mut parts) = Parts::of(request) else { return Ok(guard::stale(&visitor)) };
-    let refusal = match brought(&site.uploads, &mut parts, &visitor, &account).await {
+    // Before anything is read of it: who sends slowly holds a place, and not every connection.
+    let brought = match site.uploads.place(&account.party) {
+        Ok(place) => brought(&site.uploads, place, &mut parts, &visitor, &account).await,
+        Err(busy) => Err(busy.into()),
+    };
+    let refusal = match brought {
         Ok(Brought { file, name, next }) => {
             let (id, object) = (file.id.clone(), format!("{} {}", file.id, file.sha256));
             let mut change = site.change_of(&visitor).await?;
@@ -119,8 +124,8 @@ pub(crate) async fn receive(
         }
         Refusal::File(error) => error,
     };
-    // A browser shows an answer once it has sent the whole form.
-    while let Ok(Some(_)) = parts.piece().await {}
+    // A browser shows an answer once it has sent the whole form. Who takes long for that is cut off.
+    let _ = timeout(limits::REFUSED_TIME, async { while let Ok(Some(_)) = parts.next().await {} }).await;
     let status = match &error {
         UploadError::TooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
         UploadError::Disk => StatusCode::INSUFFICIENT_STORAGE,
@@ -134,7 +139,9 @@ pub(crate) async fn receive(
         StatusCode::SERVICE_UNAVAILABLE => "Something failed here, and nothing was kept.".to_owned(),
         _ => sentence(&error),
     };
-    page(&site, &visitor, &account, status, Some(problem)).await
+    let mut answer = page(&site, &visitor, &account, status, Some(problem)).await?;
+    answer.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+    Ok(answer)
 }
 
 fn sentence(error: &dyn std::error::Error) -> String {
@@ -144,6 +151,7 @@ fn sentence(error: &dyn std::error::Error) -> String {
 /// Reads the form: its token before all else, so that nothing of another site's form gets to the disk.
 async fn brought(
     uploads: &Uploads,
+    place: Place,
     parts: &mut Parts,
     visitor: &Visitor,
     account: &Account,
@@ -160,7 +168,7 @@ async fn brought(
         match (head.name.as_str(), head.file) {
             ("next", None) => next = forms::next(&parts.text(FIELD).await?).to_owned(),
             ("file", Some(name)) => {
-                let mut incoming = uploads.begin(&account.party, &account.id).await?;
+                let mut incoming = uploads.begin(place, &account.id).await?;
                 while let Some(piece) = parts.piece().await? {
                     incoming.write(piece).await?;
                 }
@@ -218,6 +226,11 @@ pub(crate) async fn remove(
     let Some(stored) = uploads::remove(&mut change, &Scope::of(&account), &file).await? else {
         return Ok(reply::not_there().await);
     };
+    if dossiers::queue::is_named(&mut change, &stored).await? {
+        drop(change);
+        let problem = "The file was not removed: an application that was handed in names it.".to_owned();
+        return page(&site, &visitor, &account, StatusCode::CONFLICT, Some(problem)).await;
+    }
     let object = format!("{} {}", stored.id, stored.sha256);
     change.record(&entry(&visitor, &account.party, "file.remove", &object, "removed")).await?;
     change.commit().await?;

@@ -49,11 +49,10 @@ pub struct Incoming {
 
 struct Started {
     id: String,
-    party: String,
     account: String,
     path: PathBuf,
     limits: Limits,
-    _place: Place,
+    place: Place,
 }
 
 /// A file that is whole and durable, and nobody's yet. Where it is dropped instead of kept, it is removed.
@@ -68,11 +67,15 @@ pub struct Received {
 }
 
 impl Uploads {
-    /// Begins to take a file of this account, which is of `party`.
-    pub async fn begin(&self, party: &str, account: &str) -> Result<Incoming, UploadError> {
-        let place = Place::take(&self.busy, account, self.limits.at_once).ok_or(UploadError::Busy)?;
-        let used = store::used_by(&self.database, account).await?;
-        if used.files >= self.limits.files || used.bytes >= self.limits.account {
+    /// A place for an upload of this party, to be taken before its bytes are read: it ends with the value.
+    pub fn place(&self, party: &str) -> Result<Place, UploadError> {
+        Place::take(&self.busy, party, &self.limits).ok_or(UploadError::Busy)
+    }
+
+    /// Begins to take a file of this account, which is of the place's party.
+    pub async fn begin(&self, place: Place, account: &str) -> Result<Incoming, UploadError> {
+        let used = store::used_by(&self.database, &place.party).await?;
+        if used.files >= self.limits.files || used.bytes >= self.limits.party {
             return Err(UploadError::Full);
         }
         let id = secret::random_id()?;
@@ -80,8 +83,7 @@ impl Uploads {
         let (pieces, waiting) = mpsc::channel(PIECES);
         let (limits, target) = (self.limits, path.clone());
         let writer = spawn_blocking(move || write(&target, waiting, limits));
-        let (party, account) = (party.to_owned(), account.to_owned());
-        let received = Started { id, party, account, path, limits, _place: place };
+        let received = Started { id, account: account.to_owned(), path, limits, place };
         Ok(Incoming { pieces, writer, received })
     }
 }
@@ -118,9 +120,9 @@ impl Incoming {
 impl Received {
     /// Makes it its account's, under this name, as part of a change.
     pub async fn keep(mut self, change: &mut Change, name: &str, now: i64) -> Result<(), UploadError> {
-        let Started { party, account, limits, .. } = &self.started;
-        let used = store::used_in(change, account).await?;
-        if used.files >= limits.files || used.bytes.saturating_add(self.bytes) > limits.account {
+        let Started { account, limits, place: Place { party, .. }, .. } = &self.started;
+        let used = store::used_in(change, party).await?;
+        if used.files >= limits.files || used.bytes.saturating_add(self.bytes) > limits.party {
             return Err(UploadError::Full);
         }
         let (id, kind, sha256) = (&self.id, self.kind, &self.sha256);
@@ -180,32 +182,32 @@ fn has_room(path: &Path, free: u64) -> Result<(), UploadError> {
     if disk.f_bavail.saturating_mul(disk.f_frsize) < free { Err(UploadError::Disk) } else { Ok(()) }
 }
 
-/// One of the uploads that an account may have at once.
-struct Place {
+/// One of the uploads that a party may have at once.
+pub struct Place {
     busy: Arc<Mutex<HashMap<String, usize>>>,
-    account: String,
+    party: String,
 }
 
 impl Place {
-    fn take(busy: &Arc<Mutex<HashMap<String, usize>>>, account: &str, at_once: usize) -> Option<Self> {
+    fn take(busy: &Arc<Mutex<HashMap<String, usize>>>, party: &str, limits: &Limits) -> Option<Self> {
         let mut places = busy.lock();
-        let taken = places.entry(account.to_owned()).or_default();
-        if *taken >= at_once {
+        let taken = places.get(party).copied().unwrap_or_default();
+        if taken >= limits.at_once || places.values().sum::<usize>() >= limits.in_all {
             return None;
         }
-        *taken = taken.saturating_add(1);
-        Some(Self { busy: busy.clone(), account: account.to_owned() })
+        places.insert(party.to_owned(), taken.saturating_add(1));
+        Some(Self { busy: busy.clone(), party: party.to_owned() })
     }
 }
 
 impl Drop for Place {
     fn drop(&mut self) {
         let mut places = self.busy.lock();
-        let left = places.get(&self.account).copied().unwrap_or_default().saturating_sub(1);
+        let left = places.get(&self.party).copied().unwrap_or_default().saturating_sub(1);
         if left == 0 {
-            places.remove(&self.account);
+            places.remove(&self.party);
         } else {
-            places.insert(self.account.clone(), left);
+            places.insert(self.party.clone(), left);
         }
     }
 }

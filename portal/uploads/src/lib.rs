@@ -1,7 +1,7 @@
 //! Files that people upload. The bytes go to a folder that nothing serves, under random names; the database knows whose they
 //! are, what they are and their SHA-256. A crate of its own, beside `accounts`, since it alone writes files.
 //!
-//! A file comes in three steps: [`Uploads::begin`] and [`Incoming::write`] take the bytes to disk, a piece at a time;
+//! A file comes in four steps: [`Uploads::place`] before anything of it is read; [`Uploads::begin`] and [`Incoming::write`] take the bytes to disk, a piece at a time;
 //! [`Incoming::finish`] says what it is, once it is durable; [`Received::keep`] makes it somebody's, as part of a change that has
 //! its audit entry. What is not kept is removed.
 //!
@@ -12,6 +12,7 @@
 //! - What is cut off, too large, of no kind, or finds the disk full leaves nothing behind (tests
 //!   `what_is_cut_off_leaves_nothing`, `what_is_too_large_leaves_nothing`, `a_full_disk_is_said_and_leaves_nothing`).
 //! - What nothing refers to is removed after a time (test `orphans_are_cleared`).
+//! - Who uploads slowly takes no more than a few places from the others (test `a_party_uploads_few_files_at_once_and_all_not_too_many`).
 //! - A query knows one party alone ([`accounts::people::Scope`]).
 
 mod incoming;
@@ -24,7 +25,7 @@ use std::{collections::HashMap, fs, io, path::PathBuf, sync::Arc};
 use accounts::Database;
 use parking_lot::Mutex;
 
-pub use incoming::{Incoming, Received};
+pub use incoming::{Incoming, Place, Received};
 pub use kind::Kind;
 pub use store::{Stored, find, list, remove};
 
@@ -33,19 +34,21 @@ pub use store::{Stored, find, list, remove};
 pub struct Limits {
     /// Of a file.
     pub file: u64,
-    /// Of all files that an account has uploaded.
-    pub account: u64,
-    /// Files that an account has uploaded.
+    /// Of all files of a party: an administrator makes as many accounts as it likes.
+    pub party: u64,
+    /// Files of a party.
     pub files: u64,
-    /// Uploads of one account at once.
+    /// Uploads of one party at once.
     pub at_once: usize,
+    /// Uploads of all at once.
+    pub in_all: usize,
     /// What stays free on the disk.
     pub free: u64,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { file: 100 << 20, account: 2 << 30, files: 500, at_once: 2, free: 1 << 30 }
+        Self { file: 100 << 20, party: 2 << 30, files: 500, at_once: 4, in_all: 64, free: 1 << 30 }
     }
 }
 
@@ -60,9 +63,11 @@ pub enum UploadError {
         "the file is none of these: PDF, PNG, JPEG, XLSX (without macros), JSON, CSV or plain text (in UTF-8)"
     )]
     Kind,
-    #[error("this account has uploaded as much as it may: remove files that are not needed any more")]
+    #[error(
+        "your company or organisation has uploaded as much as it may: remove files that are not needed any more"
+    )]
     Full,
-    #[error("this account is uploading other files: wait for them")]
+    #[error("other files are being uploaded: wait for them")]
     Busy,
     #[error("the disk of the portal is full: its operator has to make room")]
     Disk,
@@ -90,7 +95,7 @@ pub struct Uploads {
     database: Database,
     folder: PathBuf,
     limits: Limits,
-    /// How many files of an account are on their way.
+    /// How many files of a party are on their way.
     busy: Arc<Mutex<HashMap<String, usize>>>,
 }
 

@@ -99,24 +99,24 @@ pub(crate) async fn insert(change: &mut Change, stored: &Stored) -> Result<(), s
     Ok(())
 }
 
-/// What an account has uploaded.
+/// What a party has uploaded.
 pub(crate) struct Used {
     pub files: u64,
     pub bytes: u64,
 }
 
-const USED: &str = "SELECT count(*), CAST(coalesce(sum(bytes), 0) AS BIGINT) FROM files WHERE account = $1";
+const USED: &str = "SELECT count(*), CAST(coalesce(sum(bytes), 0) AS BIGINT) FROM files WHERE party = $1";
 
 fn used((files, bytes): (i64, i64)) -> Used {
     Used { files: u64::try_from(files).unwrap_or(0), bytes: u64::try_from(bytes).unwrap_or(0) }
 }
 
-pub(crate) async fn used_by(database: &Database, account: &str) -> Result<Used, sqlx::Error> {
-    Ok(used(sqlx::query_as(USED).bind(account).fetch_one(database.pool()).await?))
+pub(crate) async fn used_by(database: &Database, party: &str) -> Result<Used, sqlx::Error> {
+    Ok(used(sqlx::query_as(USED).bind(party).fetch_one(database.pool()).await?))
 }
 
-pub(crate) async fn used_in(change: &mut Change, account: &str) -> Result<Used, sqlx::Error> {
-    Ok(used(sqlx::query_as(USED).bind(account).fetch_one(change.connection()).await?))
+pub(crate) async fn used_in(change: &mut Change, party: &str) -> Result<Used, sqlx::Error> {
+    Ok(used(sqlx::query_as(USED).bind(party).fetch_one(change.connection()).await?))
 }
 
 pub(crate) async fn is_known(pool: &AnyPool, id: &str) -> Result<bool, sqlx::Error> {

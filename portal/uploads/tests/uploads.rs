@@ -48,7 +48,7 @@ impl Portal {
     }
 
     async fn begin(&self) -> Result<Incoming, UploadError> {
-        self.uploads.begin(&self.ada.party, &self.ada.id).await
+        self.uploads.begin(self.uploads.place(&self.ada.party)?, &self.ada.id).await
     }
 
     async fn upload(&self, pieces: &[&[u8]]) -> Result<String, UploadError> {
@@ -129,7 +129,7 @@ async fn what_is_cut_off_leaves_nothing() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_too_large_leaves_nothing() {
-    let limits = Limits { file: 1000, account: 1500, files: 3, ..Limits::default() };
+    let limits = Limits { file: 1000, party: 1500, files: 3, ..Limits::default() };
     let portal = Portal::start(limits).await;
     let large = portal.upload(&[&[b'x'; 600], &[b'x'; 401]]).await;
     assert!(matches!(large, Err(UploadError::TooLarge(1000))));
@@ -140,15 +140,20 @@ async fn what_is_too_large_leaves_nothing() {
     portal.upload(&[b"two"]).await.unwrap();
     assert!(matches!(portal.upload(&[b"three"]).await, Err(UploadError::Full)));
     assert_eq!(portal.names(3).await.len(), 3);
+    let place = || portal.uploads.place(&portal.ada.party).unwrap();
+    let another = portal.uploads.begin(place(), &portal.eve.id).await;
+    assert!(matches!(another, Err(UploadError::Full)), "another account of the party");
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_account_uploads_few_files_at_once() {
-    let portal = Portal::start(Limits::default()).await;
+async fn a_party_uploads_few_files_at_once_and_all_not_too_many() {
+    let portal = Portal::start(Limits { at_once: 2, in_all: 3, ..Limits::default() }).await;
     let first = portal.begin().await.unwrap();
-    let _second = portal.begin().await.unwrap();
+    let place = |party: &str| portal.uploads.place(party);
+    let _second = place(&portal.ada.party).unwrap();
     assert!(matches!(portal.begin().await, Err(UploadError::Busy)));
-    portal.uploads.begin(&portal.eve.party, &portal.eve.id).await.unwrap();
+    let _third = place(&portal.eve.party).unwrap();
+    assert!(matches!(place(&portal.eve.party), Err(UploadError::Busy)), "too many in all");
     drop(first);
     portal.begin().await.unwrap();
 }
