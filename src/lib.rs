@@ -71,7 +71,7 @@ enum Command {
     Body(body::Args),
     Chaincode(chaincode::Args),
     Verifier(verifier::Args),
-    Portal(portal::command::Args),
+    Portal(portal_command::Args),
     Signer(signer::command::Args),
     Replay(replay::Args),
     Ledger(ledger::Args),
@@ -153,7 +153,7 @@ async fn run(command: Command) -> Result<Exit, Failure> {
         Command::Verifier(args) => verifier::run(args, metrics()?).await,
         Command::Portal(args) => {
             privacy::keep_files_private();
-            portal::command::run(args, stopped).await
+            portal_command::run(args, stopped).await
         }
         Command::Signer(args) => {
             privacy::keep_files_private();

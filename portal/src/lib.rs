@@ -20,16 +20,10 @@
 //!   `a_log_that_never_stood_as_known_is_found_out`, `a_log_that_was_anchored_is_found_out_where_it_is_another_one`).
 //! - A party always has an administrator (test `the_last_administrator_stays`).
 
-mod anchoring;
-pub mod command;
-mod demonstration;
 mod limits;
-mod mail;
 mod server;
 mod web;
 
-pub use demonstration::{AdmitError, Entrance, admit};
 pub use limits::{FORM_BYTES, REQUESTS, TRIES};
-pub use mail::{Post, PostError};
 pub use server::{Config, Server};
 pub use web::{Access, Certify, InviteError, Order, RouteOf, invite_administrator, routes};

@@ -42,9 +42,5 @@ pub(crate) const EMAIL_BYTES: usize = 254;
 pub(crate) const PASSKEYS: i64 = 20;
 /// Entries of the audit log on a page.
 pub(crate) const AUDIT_PAGE: i64 = 100;
-/// Time until the audit log is anchored on the ledger for the first time, or again where that failed.
-pub(crate) const ANCHOR_FIRST: Duration = Duration::from_secs(60);
-/// Time from one anchor to the next.
-pub(crate) const ANCHOR_EVERY: Duration = Duration::from_secs(60 * 60);
 /// Time that the last anchor gets when the portal stops.
 pub(crate) const ANCHOR_LAST: Duration = Duration::from_secs(10);

@@ -4,6 +4,10 @@ use std::{io, net::SocketAddr, path::PathBuf, sync::Arc};
 
 use accounts::{BaseUrl, Database};
 use axum::{Router, extract::ConnectInfo};
+use background::{
+    anchoring::Anchoring,
+    mail::{self, Post},
+};
 use desk::Organisations;
 use dossiers::{index, outbox};
 use hyper::server::conn::http1;
@@ -20,9 +24,7 @@ use tokio::{
 use uploads::{Limits, Uploads};
 
 use crate::{
-    anchoring::Anchoring,
     limits,
-    mail::{self, Post},
     web::{self, Certify, Site, files},
 };
 

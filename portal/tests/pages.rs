@@ -148,7 +148,7 @@ async fn a_person_makes_a_passkey_in_a_browser_and_logs_in_with_it() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_demonstration_says_so_on_each_page_and_axe_finds_nothing() {
     let portal = Portal::demonstration().await;
-    let entrances = portal::admit(&portal.database, &portal.base, &[]).await.unwrap();
+    let entrances = accounts::admit(&portal.database, &portal.base, &[]).await.unwrap();
     portal.browser().post("/recover", &[("email", "applicant@works.example")]).await;
     portal.mail("applicant@works.example", "/reset?token=").await;
     let pages = [

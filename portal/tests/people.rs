@@ -1048,7 +1048,8 @@ async fn what_would_be_unsafe_does_not_start() {
     let path = folder.path().join("portal.db");
     let database = accounts::Database::open(path.to_str().unwrap()).await.unwrap();
     let post =
-        portal::Post::new("portal@example.com", folder.path().join("mails").to_str().unwrap()).unwrap();
+        background::mail::Post::new("portal@example.com", folder.path().join("mails").to_str().unwrap())
+            .unwrap();
     let listen = "0.0.0.0:0".parse().unwrap();
     let config = portal::Config {
         listen,
@@ -1064,18 +1065,21 @@ async fn what_would_be_unsafe_does_not_start() {
     let elsewhere = accounts::Database::open("postgres://portal@192.0.2.1/portal?sslmode=require").await;
     assert!(matches!(elsewhere, Err(accounts::DatabaseError::NoTls)));
     assert!(matches!(
-        portal::Post::new("portal@example.com", "smtp://mail.example"),
-        Err(portal::PostError::NoTls)
+        background::mail::Post::new("portal@example.com", "smtp://mail.example"),
+        Err(background::mail::PostError::NoTls)
     ));
-    assert!(portal::Post::new("portal@example.com", "smtp://127.0.0.1:2525").is_ok());
-    assert!(matches!(portal::Post::new("a\r\nb@c", "smtp://127.0.0.1"), Err(portal::PostError::Sender(_))));
+    assert!(background::mail::Post::new("portal@example.com", "smtp://127.0.0.1:2525").is_ok());
+    assert!(matches!(
+        background::mail::Post::new("a\r\nb@c", "smtp://127.0.0.1"),
+        Err(background::mail::PostError::Sender(_))
+    ));
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_demonstration_lets_in_by_links_and_says_what_it_is() {
     let portal = Portal::demonstration().await;
     let all = ["CertBodyMSP", "AccreditationMSP", "LabMSP"].map(str::to_owned);
-    let entrances = portal::admit(&portal.database, &portal.base, &all).await.unwrap();
+    let entrances = accounts::admit(&portal.database, &portal.base, &all).await.unwrap();
     let parts = entrances.iter().map(|entrance| entrance.part).collect::<Vec<_>>();
     assert_eq!(parts.len(), 8);
     assert_eq!(portal.count("accounts").await, 8);
@@ -1108,7 +1112,7 @@ async fn a_demonstration_lets_in_by_links_and_says_what_it_is() {
         assert_eq!(portal.browser().log_in("reviewer@body.example", password).await.status, 422);
     }
     // Another start: the same people, other links.
-    let later = portal::admit(&portal.database, &portal.base, &all).await.unwrap();
+    let later = accounts::admit(&portal.database, &portal.base, &all).await.unwrap();
     assert_eq!(portal.count("accounts").await, 8);
     assert!(later.iter().zip(&entrances).all(|(new, old)| new.link != old.link));
     portal.browser().post("/recover", &[("email", "reviewer@body.example")]).await;
@@ -1117,13 +1121,13 @@ async fn a_demonstration_lets_in_by_links_and_says_what_it_is() {
     assert!(outbox.body.contains(&format!("<a href=\"{}/reset?token=", portal.base)), "{}", outbox.body);
     // Where the organisations are others, so are the people.
     let alone = Portal::demonstration().await;
-    assert_eq!(portal::admit(&alone.database, &alone.base, &[]).await.unwrap().len(), 1);
+    assert_eq!(accounts::admit(&alone.database, &alone.base, &[]).await.unwrap().len(), 1);
 }
 
 #[tokio::test]
 async fn a_portal_in_earnest_has_no_pages_of_a_demonstration() {
     let portal = Portal::on_sqlite().await;
-    let entrances = portal::admit(&portal.database, &portal.base, &[]).await.unwrap();
+    let entrances = accounts::admit(&portal.database, &portal.base, &[]).await.unwrap();
     let path = entrances[0].link.strip_prefix(&portal.base.to_string()).unwrap().to_owned();
     let mut browser = portal.browser();
     assert_eq!(browser.get(&path).await.status, 404);

@@ -6,11 +6,12 @@ use std::{
     sync::Arc,
 };
 
-use accounts::{BaseUrl, Database};
+use accounts::{BaseUrl, Database, Entrance, admit};
+use background::mail::Post;
 use desk::{Identity, Organisations};
 use material::{CryptoConfig, Person, Validity};
 use peer_client::{ConnectionProfile, profile::msp_folder};
-use portal::{Certify, Config, Entrance, Order, Post, Server};
+use portal::{Certify, Config, Order, Server};
 use tokio::sync::oneshot;
 
 use super::{
@@ -89,7 +90,7 @@ pub async fn start(
     let server = Server::bind(config).await.map_err(|error| failed(&error))?;
     let base = server.base().clone();
     let organisations = profile.organisations.iter().map(|it| it.msp_id.clone()).collect::<Vec<_>>();
-    let entrances = portal::admit(&database, &base, &organisations).await.map_err(|error| failed(&error))?;
+    let entrances = admit(&database, &base, &organisations).await.map_err(|error| failed(&error))?;
     let (stop, stopped) = oneshot::channel::<()>();
     let task = tokio::spawn(server.run(async { drop(stopped.await) }));
     Ok(Portal { running: Running::new(stop, task), base, entrances })

@@ -156,10 +156,11 @@ fn a_client_links_no_node() {
 #[test]
 fn a_portal_links_no_node() {
     none_reaches(
-        &["accounts", "desk", "dossiers", "enrolment", "portal", "uploads"],
+        &["accounts", "background", "desk", "dossiers", "enrolment", "portal", "portal-command", "uploads"],
         &["endorsement", "follower", "ledger", "node", "ordering", "rocksdb", "validation", "verifier"],
     );
     none_reaches(&["accounts", "uploads"], &["axum", "hyper", "lettre", "peer-client", "portal"]);
+    none_reaches(&["background"], &["portal"]);
     none_reaches(&["design"], &["tokio", "verifier", "portal"]);
 }
 

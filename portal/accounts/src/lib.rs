@@ -9,6 +9,7 @@
 pub mod audit;
 mod base_url;
 mod database;
+mod demonstration;
 pub mod kept;
 mod limits;
 pub mod passkeys;
@@ -22,6 +23,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 pub use base_url::{BaseUrl, BaseUrlError, is_loopback};
 pub use database::{Change, Database, DatabaseError};
+pub use demonstration::{AdmitError, Entrance, admit};
 pub use roles::{ADMINISTRATOR, PartyKind};
 
 /// Seconds since 1970.

@@ -18,8 +18,9 @@ use std::{
 
 use accounts::{BaseUrl, Database};
 pub use authenticator::Authenticator;
+use background::mail::Post;
 use desk::Organisations;
-use portal::{Config, Post, Server};
+use portal::{Config, Server};
 use sqlx::AnyPool;
 use tempfile::TempDir;
 use tokio::{

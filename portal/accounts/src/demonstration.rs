@@ -1,7 +1,7 @@
 //! The portal of a demonstration: it has people for each role from its start, and a link for each that logs in without a
 //! password.
 
-use accounts::{
+use crate::{
     ADMINISTRATOR, BaseUrl, Change, Database, PartyKind,
     audit::Entry,
     now,

@@ -17,7 +17,8 @@ use commands::{
 use desk::{Identity, Organisations};
 use peer_client::ConnectionProfile;
 
-use crate::{Config, InviteError, Post, Server, anchoring};
+use background::{anchoring, mail::Post};
+use portal::{Config, InviteError, Server};
 
 /// Serve the portal, where people register, log in and are administrated in a browser.
 ///
@@ -209,7 +210,7 @@ async fn serve(args: ServeArgs, shutdown: impl Future<Output = ()>) -> Result<Ex
 
 async fn create(args: CreateArgs) -> Result<Exit, Failure> {
     let database = open(&args.database).await?;
-    let invited = crate::invite_administrator(&database, &args.url, &args.organisation, &args.email).await;
+    let invited = portal::invite_administrator(&database, &args.url, &args.organisation, &args.email).await;
     let link = invited.map_err(|error| {
         let exit = match &error {
             InviteError::Taken(_) => Exit::No,

@@ -86,7 +86,7 @@ fn server(url: &Url) -> Result<Way, PostError> {
 }
 
 /// Sends what waits, and forgets what has expired, for as long as it is polled.
-pub(crate) async fn run(database: Database, post: Post, posted: Arc<Notify>, is_demonstration: bool) {
+pub async fn run(database: Database, post: Post, posted: Arc<Notify>, is_demonstration: bool) {
     loop {
         if let Err(error) = work(&database, &post, is_demonstration).await {
             tracing::error!(%error, "the outbox cannot be read; it is tried again");

@@ -12,16 +12,18 @@ use desk::{Anchor, Away, Organisation, Organisations};
 use peer_client::certificate::CallError;
 use tokio::time::{sleep, timeout};
 
-use crate::limits;
-
 /// The log's name on the ledger, among those of its organisation.
-pub(crate) const LOG: &str = "portal";
+pub const LOG: &str = "portal";
+/// Time until the audit log is anchored for the first time, or again where that failed.
+const FIRST: Duration = Duration::from_secs(60);
+/// Time from one anchor to the next.
+const EVERY: Duration = Duration::from_secs(60 * 60);
 /// The action of entries that tell of an anchor; where there are only such ones since the last, none is due.
 const ACTION: &str = "audit.anchor";
 
 /// Why the log could not be anchored.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum AnchorError {
+pub enum AnchorError {
     #[error("the audit log: {0}")]
     Database(#[from] sqlx::Error),
     #[error(transparent)]
@@ -40,7 +42,7 @@ pub(crate) enum AnchorError {
 }
 
 /// Anchors the log of a database.
-pub(crate) struct Anchoring {
+pub struct Anchoring {
     database: Database,
     organisations: Arc<Organisations>,
 }
@@ -52,14 +54,14 @@ impl Anchoring {
 
     /// Anchors every hour, for as long as it is polled; sooner again where that failed.
     pub async fn run(&self) {
-        let mut pause = limits::ANCHOR_FIRST;
+        let mut pause = FIRST;
         loop {
             sleep(pause).await;
             pause = match self.once().await {
-                Ok(()) => limits::ANCHOR_EVERY,
+                Ok(()) => EVERY,
                 Err(error) => {
                     tracing::warn!(%error, "the audit log was not anchored on the ledger; it is tried again");
-                    pause.saturating_mul(2).clamp(limits::ANCHOR_FIRST, limits::ANCHOR_EVERY)
+                    pause.saturating_mul(2).clamp(FIRST, EVERY)
                 }
             };
         }
@@ -124,6 +126,6 @@ impl Anchoring {
 }
 
 /// What the ledger has of the log. No log has more entries than this number can say.
-pub(crate) fn stand(anchor: &Anchor) -> Stand {
+pub fn stand(anchor: &Anchor) -> Stand {
     Stand { entries: i64::try_from(anchor.count).unwrap_or(i64::MAX), hash: anchor.head.clone() }
 }
