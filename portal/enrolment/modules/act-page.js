@@ -7,11 +7,13 @@ import { canonical, decided } from './canonical.js';
 import { text } from './bytes.js';
 
 const signing = document.querySelector('[data-signing]');
+// One step at a time: there is one dialog, and its answer is of one step.
+let isBusy = false;
 
 for (const form of document.querySelectorAll('form[data-act]')) {
   form.addEventListener('submit', (event) => {
     event.preventDefault();
-    send(form);
+    if (!isBusy) send(form);
   });
 }
 
@@ -20,6 +22,7 @@ async function send(form) {
   const problem = form.querySelector('[data-problem]');
   button.disabled = true;
   problem.hidden = true;
+  isBusy = true;
   try {
     // The same step until it has ended, however often the button is pressed.
     form.dataset.act ||= crypto.randomUUID().replaceAll('-', '');
@@ -34,6 +37,7 @@ async function send(form) {
     problem.textContent = error.message;
     problem.hidden = false;
     button.disabled = false;
+    isBusy = false;
   }
 }
 
@@ -74,6 +78,8 @@ function agree(proposal, notes) {
   const facts = [['Channel', proposal.channel], ['Chaincode', proposal.chaincode], ['Function', name],
     ...inputs.map((input, index) => [`Argument ${index + 1}`, input]), ...notes, ['Transaction', proposal.transactionId]];
   signing.querySelector('dl').replaceChildren(...facts.map(fact));
+  // The Escape key closes it without an answer, and an earlier one stays until then.
+  signing.returnValue = '';
   signing.showModal();
   return new Promise((resolve) => {
     signing.addEventListener('close', () => resolve(signing.returnValue === 'sign'), { once: true });

@@ -3,7 +3,7 @@
 
 import { fromBase64, toBase64, utf8 } from './bytes.js';
 import { sign } from './der.js';
-import { checkProposal, checkStatusRequest, checkTransaction, creator, readProposal } from './fabric.js';
+import { checkCall, checkProposal, checkStatusRequest, checkTransaction, creator } from './fabric.js';
 import { checkCertificate, forgetProposal, keyOf, rememberProposal, rememberedProposal } from './keys.js';
 
 // In whose name: what the portal says of the person's key, and the key itself, which this browser has to hold.
@@ -24,22 +24,30 @@ export async function perform(asked, who, { post, agree }) {
     post(`/acts/${asked.act}/${path}`, { signature: toBase64(await sign(who.privateKey, message)) });
   const { act, chaincode } = asked;
   const inputs = toBase64(utf8(JSON.stringify(asked.arguments)));
+  // A proposal that was signed here before is held against what is asked for now, and shown again: the portal may have kept one
+  // that the person gave up.
+  const signedBefore = async () => checkCall(await rememberedProposal(act), call);
+  let proposal = null;
   let step = await post('/acts', { act, chaincode, arguments: inputs });
   if (step.state === 'prepared') {
     const bytes = fromBase64(step.toSign);
-    const proposal = await checkProposal(bytes, call);
+    proposal = await checkProposal(bytes, call);
     if (!(await agree(proposal))) return { state: 'declined' };
     await rememberProposal(act, bytes);
     step = await signed('proposal', bytes);
   }
   if (step.state === 'endorsed') {
     const bytes = fromBase64(step.toSign);
-    await checkTransaction(bytes, readProposal(await rememberedProposal(act)));
+    if (!proposal) {
+      proposal = await signedBefore();
+      if (!(await agree(proposal))) return { state: 'declined' };
+    }
+    await checkTransaction(bytes, proposal);
     step = await signed('transaction', bytes);
   }
   if (step.state === 'submitted') {
     const bytes = fromBase64(step.toSign);
-    checkStatusRequest(bytes, readProposal(await rememberedProposal(act)));
+    checkStatusRequest(bytes, proposal ?? (await signedBefore()));
     step = await signed('status', bytes);
   }
   if (step.state === 'committed' || step.state === 'refused') await forgetProposal(act);

@@ -49,7 +49,7 @@ function insist(holds, reason) {
 export const creator = (mspId, certificate) => concat(field(1, mspId), field(2, certificate));
 
 // Who calls what with which inputs, as a proposal says it.
-export function readProposal(bytes) {
+function readProposal(bytes) {
   const proposal = read(bytes, PROPOSAL, 'The proposal');
   const header = read(proposal.header, HEADER, "The proposal's header");
   const channelHeader = read(header.channelHeader, CHANNEL_HEADER, "The proposal's channel header");
@@ -78,9 +78,17 @@ export function readProposal(bytes) {
   };
 }
 
-// Refuses a proposal that is not this call by this caller, and returns what it says.
-// `asked` has channel, chaincode, arguments (the function's name first), transient (private inputs by name) and creator.
+// Refuses a proposal that is not this call by this caller, now, and returns what it says.
 export async function checkProposal(bytes, asked, now = Date.now()) {
+  const proposal = await checkCall(bytes, asked);
+  insist(Math.abs(now / 1000 - proposal.seconds) <= MINUTES * 60,
+    `The proposal's time is more than ${MINUTES} minutes from the time of this device.`);
+  return proposal;
+}
+
+// The same of one that was signed before.
+// `asked` has channel, chaincode, arguments (the function's name first), transient (private inputs by name) and creator.
+export async function checkCall(bytes, asked) {
   const proposal = readProposal(bytes);
   insist(proposal.type === ENDORSER_TRANSACTION, 'The proposal is for no transaction of a chaincode.');
   insist(proposal.channel === asked.channel, `The proposal is for the channel ${proposal.channel}.`);
@@ -90,8 +98,6 @@ export async function checkProposal(bytes, asked, now = Date.now()) {
   insist(proposal.nonce.length >= NONCE_BYTES, "The proposal's random number is too short.");
   const transactionId = hex(await sha256(proposal.nonce, proposal.creator));
   insist(proposal.transactionId === transactionId, "The proposal's transaction id is not that of its caller and random number.");
-  insist(Math.abs(now / 1000 - proposal.seconds) <= MINUTES * 60,
-    `The proposal's time is more than ${MINUTES} minutes from the time of this device.`);
   checkInputs(proposal, asked);
   return proposal;
 }
