@@ -49,7 +49,7 @@ function insist(holds, reason) {
 export const creator = (mspId, certificate) => concat(field(1, mspId), field(2, certificate));
 
 // Who calls what with which inputs, as a proposal says it.
-function readProposal(bytes) {
+export function readProposal(bytes) {
   const proposal = read(bytes, PROPOSAL, 'The proposal');
   const header = read(proposal.header, HEADER, "The proposal's header");
   const channelHeader = read(header.channelHeader, CHANNEL_HEADER, "The proposal's channel header");
