@@ -47,6 +47,7 @@ cases![
     a_draft_begins_with_a_file,
     a_form_has_the_fields_of_its_step_and_no_others,
     a_session_that_ended_meanwhile_writes_nothing,
+    a_returned_application_stays_with_its_body,
     staff_see_what_waits_for_their_organisation,
     many_withdrawals_at_once_are_answered,
 ];
@@ -258,6 +259,38 @@ async fn a_company_reaches_no_other_companys_applications(portal: Portal) {
     assert!(!ada.get("/applications").await.body.contains("a reason"), "it was handed in to another body");
     assert!(!eve.get("/certificates").await.body.contains("Granted to Ada"));
     assert_eq!(eve.get(&format!("/certificates/{code}/qr.svg")).await.status, 404);
+}
+
+async fn a_returned_application_stays_with_its_body(portal: Portal) {
+    let mut ada = portal.company(ADA, "Works").await;
+    let id = begin(&mut ada).await;
+    fill_in(&mut ada, &id).await;
+    sqlx::query(
+        "INSERT INTO calls (id, party, account, application, body, step, argument, state, created_at, tries, due_at, said) \
+         SELECT 'C1', party, id, $1, 'CertBodyMSP', 'submit', '{}', 'done', 0, 1, 0, '' FROM accounts WHERE email = $2",
+    )
+    .bind(&id)
+    .bind(ADA)
+    .execute(&portal.pool)
+    .await
+    .unwrap();
+    index(&portal, &id, "CertBodyMSP", "Paint", "returned", "2026-01-31T12:00:00Z").await;
+    let saved = save(&mut ada, &id, "product", &[("application.body", "SecondBodyMSP")]).await;
+    assert_eq!(saved.status, 303, "{}", saved.body);
+    let own = format!("/applications/{id}");
+    for page in ["/applications", &own] {
+        let page = ada.get(page).await.body;
+        assert!(page.contains("returned") && page.contains("You hand in what was asked for."), "{page}");
+    }
+    let path = format!("{own}/form/product");
+    let before = version(&ada.get(&path).await.body);
+    let withdrawn = ada.post(&format!("{own}/withdraw"), &[("reason", "We stop making it.")]).await;
+    assert_eq!(withdrawn.header("location"), own, "{}", withdrawn.body);
+    let select = sqlx::query_as("SELECT body, state FROM calls WHERE step = 'withdraw'");
+    let (body, state): (String, String) = select.fetch_one(&portal.pool).await.unwrap();
+    assert_eq!((&*body, &*state), ("CertBodyMSP", "waiting"));
+    let late = ada.post(&path, &[("product.name", "Another"), ("version", &before), ("then", "on")]).await;
+    assert_eq!(late.header("location"), own, "it is on its way as it is: {}", late.body);
 }
 
 async fn a_draft_begins_with_a_file(portal: Portal) {

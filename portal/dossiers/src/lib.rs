@@ -7,6 +7,9 @@
 //!   `a_company_reaches_no_other_companys_applications` of `portal`).
 //! - A call of the contract waits in the outbox until the ledger has it or refuses it, and is done once (test
 //!   `a_portal_that_is_killed_submits_once` of `tests`).
+//! - What is handed in is the draft as it was read and checked, and nobody saves over it (test
+//!   `what_is_handed_in_is_what_was_read_and_is_not_saved_over`). A party has a limited number of drafts and of calls that wait
+//!   (test `drafts_and_calls_that_wait_are_limited`), and parties take turns (test `parties_take_turns`).
 //! - The index is no more than what the ledger said (test `the_index_is_read_from_the_ledger_again` of `tests`), and an
 //!   application is known by its body and its id: who uses an id again with another body's chaincode changes nothing (test
 //!   `an_application_to_another_body_with_the_same_id_changes_nothing`), and its staff read no dossier (test

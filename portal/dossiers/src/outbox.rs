@@ -73,11 +73,14 @@ pub async fn work(database: &Database, organisations: &Organisations) -> Result<
     Ok(())
 }
 
+/// The calls that are due, of each party in turn: who has many does not keep the others waiting.
 async fn due(database: &Database) -> Result<Vec<Waiting>, sqlx::Error> {
     type Columns = (String, String, String, String, String, String, String, i64);
     let select = sqlx::query_as(
-        "SELECT id, party, account, application, body, step, argument, tries FROM calls \
-         WHERE state = 'waiting' AND due_at <= $1 ORDER BY created_at, id LIMIT 50",
+        "SELECT id, party, account, application, body, step, argument, tries FROM (\
+         SELECT id, party, account, application, body, step, argument, tries, created_at, \
+         row_number() OVER (PARTITION BY party ORDER BY created_at, id) AS turn \
+         FROM calls WHERE state = 'waiting' AND due_at <= $1) AS waiting ORDER BY turn, created_at, id LIMIT 50",
     );
     let rows: Vec<Columns> = select.bind(now()).fetch_all(database.pool()).await?;
     let waiting = |(id, party, account, application, body, step, argument, tries)| Waiting {
@@ -254,6 +257,37 @@ mod tests {
             serde_json::from_value(taken).unwrap()
         };
         taken.iter().enumerate().map(step).collect()
+    }
+
+    #[tokio::test]
+    async fn parties_take_turns() {
+        let folder = tempfile::tempdir().unwrap();
+        let database = Database::open(folder.path().join("portal.db").to_str().unwrap()).await.unwrap();
+        let mut change = database.change().await.unwrap();
+        for (party, calls, at) in [("many", 60, 1), ("one", 1, 2)] {
+            for statement in [
+                "INSERT INTO parties (id, kind, name, created_at) VALUES ($1, 'company', '', 0)",
+                "INSERT INTO accounts (id, party, email, name, password, created_at) VALUES ($1, $1, $1, '', '', 0)",
+            ] {
+                sqlx::query(statement).bind(party).execute(change.connection()).await.unwrap();
+            }
+            for number in 0..calls {
+                for statement in [
+                    "INSERT INTO dossiers (id, party, fields, saved_steps, salt, version, created_at, changed_at) \
+                     VALUES ($1, $2, '{}', '', '', 1, $3, 0)",
+                    "INSERT INTO calls (id, party, account, application, body, step, argument, state, created_at, tries, \
+                     due_at, said) VALUES ($1, $2, $2, $1, '', 'submit', '', 'waiting', $3, 0, 0, '')",
+                ] {
+                    let insert =
+                        sqlx::query(statement).bind(format!("{party} {number:02}")).bind(party).bind(at);
+                    insert.execute(change.connection()).await.unwrap();
+                }
+            }
+        }
+        change.commit().await.unwrap();
+        let due = due(&database).await.unwrap();
+        let first: Vec<&str> = due.iter().map(|it| it.id.as_str()).take(3).collect();
+        assert_eq!((due.len(), first), (50, vec!["many 00", "one 00", "many 01"]));
     }
 
     #[test]

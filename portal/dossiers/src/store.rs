@@ -17,12 +17,20 @@ pub struct Dossier {
     salt: String,
     pub version: i64,
     pub changed_at: i64,
+    /// The body that it was handed in to. What a returned one's fields say by now is another matter.
+    handed_to: Option<String>,
 }
 
 impl Dossier {
     /// The product, in a line.
     pub fn title(&self) -> &str {
         self.fields.get("product.name").map_or("", String::as_str)
+    }
+
+    /// The body that has the application, or is to get it.
+    pub fn body(&self) -> Option<&str> {
+        let typed = self.fields.get("application.body");
+        self.handed_to.as_ref().or(typed).map(String::as_str)
     }
 
     pub fn is_saved(&self, step: &str) -> bool {
@@ -145,9 +153,28 @@ pub enum Saved {
     Done,
     /// Somebody saved it since this form was loaded.
     Stale,
+    /// It is on its way to the ledger as it is.
+    Waiting,
     /// There is no such dossier in the party.
     Nothing,
 }
+
+/// How a call was put into the outbox.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Acted {
+    Done,
+    /// One waits for the application already: it is not done twice.
+    Waiting,
+    /// Somebody saved the dossier since it was read, or removed it.
+    Stale,
+    /// [`WAITING`] calls of the party wait.
+    Full,
+}
+
+/// Calls of a party that may wait at a time.
+pub const WAITING: i64 = 20;
+/// Drafts of a party that were never handed in.
+pub const DRAFTS: i64 = 200;
 
 /// The dossiers of one party: each statement here names the party.
 pub struct Scope<'a> {
@@ -155,11 +182,12 @@ pub struct Scope<'a> {
     account: &'a str,
 }
 
-type Columns = (String, String, String, String, i64, i64);
+type Columns = (String, String, String, String, i64, i64, Option<String>);
 
-fn dossier((id, fields, saved_steps, salt, version, changed_at): Columns) -> Result<Dossier, sqlx::Error> {
+fn dossier(columns: Columns) -> Result<Dossier, sqlx::Error> {
+    let (id, fields, saved_steps, salt, version, changed_at, handed_to) = columns;
     let fields = serde_json::from_str(&fields).map_err(|error| sqlx::Error::Decode(error.into()))?;
-    Ok(Dossier { id, fields, saved_steps, salt, version, changed_at })
+    Ok(Dossier { id, fields, saved_steps, salt, version, changed_at, handed_to })
 }
 
 impl<'a> Scope<'a> {
@@ -171,8 +199,9 @@ impl<'a> Scope<'a> {
     /// refused last.
     pub async fn all(&self, database: &Database) -> Result<Vec<(Dossier, Option<Indexed>)>, sqlx::Error> {
         let select = sqlx::query_as(
-            "SELECT id, fields, saved_steps, salt, version, changed_at FROM dossiers WHERE party = $1 \
-             ORDER BY changed_at DESC, id LIMIT 500",
+            "SELECT id, fields, saved_steps, salt, version, changed_at, (SELECT body FROM calls \
+             WHERE application = dossiers.id AND step = 'submit' AND state <> 'refused' ORDER BY created_at DESC LIMIT 1) \
+             FROM dossiers WHERE party = $1 ORDER BY changed_at DESC, id LIMIT 500",
         );
         let rows: Vec<Columns> = select.bind(self.party).fetch_all(database.pool()).await?;
         let select = sqlx::query_as(
@@ -183,8 +212,9 @@ impl<'a> Scope<'a> {
         let known: Vec<Indexed> = known.into_iter().map(indexed).collect();
         let with = |row: Columns| {
             let dossier = dossier(row)?;
-            let body = dossier.fields.get("application.body");
-            let found = known.iter().find(|it| it.id == dossier.id && Some(&it.body) == body).cloned();
+            let body = dossier.body();
+            let found =
+                known.iter().find(|it| it.id == dossier.id && Some(it.body.as_str()) == body).cloned();
             Ok((dossier, found))
         };
         rows.into_iter().map(with).collect()
@@ -192,7 +222,9 @@ impl<'a> Scope<'a> {
 
     pub async fn one(&self, database: &Database, id: &str) -> Result<Option<Dossier>, sqlx::Error> {
         let select = sqlx::query_as(
-            "SELECT id, fields, saved_steps, salt, version, changed_at FROM dossiers WHERE id = $1 AND party = $2",
+            "SELECT id, fields, saved_steps, salt, version, changed_at, (SELECT body FROM calls \
+             WHERE application = dossiers.id AND step = 'submit' AND state <> 'refused' ORDER BY created_at DESC LIMIT 1) \
+             FROM dossiers WHERE id = $1 AND party = $2",
         );
         let found: Option<Columns> = select.bind(id).bind(self.party).fetch_optional(database.pool()).await?;
         found.map(dossier).transpose()
@@ -231,8 +263,20 @@ impl<'a> Scope<'a> {
         select.bind(id).bind(self.party).fetch_optional(database.pool()).await
     }
 
-    /// Begins a draft and returns its id, that of the application it may become.
-    pub async fn create(&self, change: &mut Change, fields: &Fields, now: i64) -> Result<String, StoreError> {
+    /// Begins a draft and returns its id, that of the application it may become; none where the party has [`DRAFTS`] already.
+    pub async fn create(
+        &self,
+        change: &mut Change,
+        fields: &Fields,
+        now: i64,
+    ) -> Result<Option<String>, StoreError> {
+        let select = sqlx::query_as(
+            "SELECT count(*) FROM dossiers WHERE party = $1 AND id NOT IN (SELECT application FROM calls)",
+        );
+        let (drafts,): (i64,) = select.bind(self.party).fetch_one(change.connection()).await?;
+        if drafts >= DRAFTS {
+            return Ok(None);
+        }
         let mut random = [0; 16];
         getrandom::fill(&mut random)?;
         let id = Code::from_random(random).to_string();
@@ -247,7 +291,7 @@ impl<'a> Scope<'a> {
         .bind(now)
         .execute(change.connection())
         .await?;
-        Ok(id)
+        Ok(Some(id))
     }
 
     /// Saves what was typed at a step, unless something else was saved since `dossier` was read.
@@ -265,16 +309,25 @@ impl<'a> Scope<'a> {
         }
         let update = sqlx::query(
             "UPDATE dossiers SET fields = $1, saved_steps = $2, version = version + 1, changed_at = $3 \
-             WHERE id = $4 AND party = $5 AND version = $6",
+             WHERE id = $4 AND party = $5 AND version = $6 \
+             AND id NOT IN (SELECT application FROM calls WHERE state = 'waiting')",
         );
         let update = update.bind(text_of(fields)).bind(steps.join(" ")).bind(now);
         let update = update.bind(&dossier.id).bind(self.party).bind(dossier.version);
         if update.execute(change.connection()).await?.rows_affected() == 1 {
             return Ok(Saved::Done);
         }
-        let select = sqlx::query("SELECT id FROM dossiers WHERE id = $1 AND party = $2");
-        let found = select.bind(&dossier.id).bind(self.party).fetch_optional(change.connection()).await?;
-        Ok(if found.is_some() { Saved::Stale } else { Saved::Nothing })
+        let select = sqlx::query_as(
+            "SELECT (SELECT count(*) FROM calls WHERE application = dossiers.id AND state = 'waiting') FROM dossiers \
+             WHERE id = $1 AND party = $2",
+        );
+        let select = select.bind(&dossier.id).bind(self.party);
+        let found: Option<(i64,)> = select.fetch_optional(change.connection()).await?;
+        Ok(match found {
+            None => Saved::Nothing,
+            Some((0,)) => Saved::Stale,
+            Some(_) => Saved::Waiting,
+        })
     }
 
     /// Removes a draft that was never handed in; whether there was one.
@@ -285,17 +338,37 @@ impl<'a> Scope<'a> {
         Ok(delete.bind(id).bind(self.party).execute(change.connection()).await?.rows_affected() == 1)
     }
 
-    /// Puts a call of the contract into the outbox. False where one waits already: it is not done twice.
-    pub async fn act(&self, change: &mut Change, new: &NewAct<'_>, now: i64) -> Result<bool, StoreError> {
+    /// Puts a call of the contract into the outbox, for the dossier as it was read and checked. It has another version then: a
+    /// form that was loaded before saves nothing.
+    pub async fn act(&self, change: &mut Change, new: &NewAct<'_>, now: i64) -> Result<Acted, StoreError> {
+        let select = sqlx::query_as(
+            "SELECT (SELECT count(*) FROM calls WHERE application = $1 AND state = 'waiting'), count(*) FROM calls \
+             WHERE party = $2 AND state = 'waiting'",
+        );
+        let select = select.bind(new.application).bind(self.party);
+        let (own, all): (i64, i64) = select.fetch_one(change.connection()).await?;
+        if own > 0 {
+            return Ok(Acted::Waiting);
+        }
+        if all >= WAITING {
+            return Ok(Acted::Full);
+        }
+        let update = sqlx::query(
+            "UPDATE dossiers SET version = version + 1 WHERE id = $1 AND party = $2 AND version = $3",
+        );
+        let update = update.bind(new.application).bind(self.party).bind(new.version);
+        if update.execute(change.connection()).await?.rows_affected() == 0 {
+            return Ok(Acted::Stale);
+        }
         let insert = sqlx::query(
             "INSERT INTO calls (id, party, account, application, body, step, argument, state, created_at, tries, due_at, said) \
-             SELECT $1, party, $2, id, $3, $4, $5, 'waiting', $6, 0, $6, '' FROM dossiers WHERE id = $7 AND party = $8 \
-             AND id NOT IN (SELECT application FROM calls WHERE state = 'waiting')",
+             SELECT $1, party, $2, id, $3, $4, $5, 'waiting', $6, 0, $6, '' FROM dossiers WHERE id = $7 AND party = $8",
         );
         let insert = insert.bind(accounts::secret::random_id()?).bind(self.account).bind(new.body);
         let insert =
             insert.bind(new.step).bind(new.argument).bind(now).bind(new.application).bind(self.party);
-        Ok(insert.execute(change.connection()).await?.rows_affected() == 1)
+        insert.execute(change.connection()).await?;
+        Ok(Acted::Done)
     }
 
     /// Keeps what is handed in, as it is hashed.
@@ -321,6 +394,8 @@ impl<'a> Scope<'a> {
 /// A call of the contract that is to be made.
 pub struct NewAct<'a> {
     pub application: &'a str,
+    /// Of the dossier, as it was read.
+    pub version: i64,
     pub body: &'a str,
     pub step: &'a str,
     pub argument: &'a str,
@@ -328,4 +403,103 @@ pub struct NewAct<'a> {
 
 fn text_of(fields: &Fields) -> String {
     json!(fields).to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use accounts::{Database, people};
+    use tempfile::TempDir;
+
+    use super::*;
+
+    async fn company(folder: &TempDir) -> (Database, Account) {
+        let database = Database::open(folder.path().join("portal.db").to_str().unwrap()).await.unwrap();
+        let mut change = database.change().await.unwrap();
+        for statement in [
+            "INSERT INTO parties (id, kind, name, created_at) VALUES ('works', 'company', 'Works', 0)",
+            "INSERT INTO accounts (id, party, email, name, password, created_at) \
+             VALUES ('ada', 'works', 'ada@works.example', 'Ada', '', 0)",
+        ] {
+            sqlx::query(statement).execute(change.connection()).await.unwrap();
+        }
+        change.commit().await.unwrap();
+        let account = people::account(&database, "ada").await.unwrap().unwrap();
+        (database, account)
+    }
+
+    fn fields(body: &str) -> Fields {
+        [("application.body".to_owned(), body.to_owned())].into()
+    }
+
+    fn submission(dossier: &Dossier) -> NewAct<'_> {
+        let body = dossier.body().unwrap();
+        NewAct { application: &dossier.id, version: dossier.version, body, step: "submit", argument: "{}" }
+    }
+
+    #[tokio::test]
+    async fn what_is_handed_in_is_what_was_read_and_is_not_saved_over() {
+        let folder = tempfile::tempdir().unwrap();
+        let (database, account) = company(&folder).await;
+        let scope = Scope::of(&account);
+        let mut change = database.change().await.unwrap();
+        let id = scope.create(&mut change, &fields("CertBodyMSP"), 0).await.unwrap().unwrap();
+        change.commit().await.unwrap();
+        let read = scope.one(&database, &id).await.unwrap().unwrap();
+
+        let mut change = database.change().await.unwrap();
+        let saved = scope.save(&mut change, &read, &fields("SecondBodyMSP"), "product", 1).await.unwrap();
+        assert_eq!(saved, Saved::Done);
+        assert_eq!(scope.act(&mut change, &submission(&read), 1).await.unwrap(), Acted::Stale);
+        change.commit().await.unwrap();
+
+        let newest = scope.one(&database, &id).await.unwrap().unwrap();
+        let mut change = database.change().await.unwrap();
+        assert_eq!(scope.act(&mut change, &submission(&newest), 2).await.unwrap(), Acted::Done);
+        assert_eq!(scope.act(&mut change, &submission(&newest), 2).await.unwrap(), Acted::Waiting);
+        let late = scope.save(&mut change, &newest, &fields("AnyMSP"), "product", 2).await.unwrap();
+        assert_eq!(late, Saved::Waiting);
+        // The ledger has taken it meanwhile.
+        sqlx::query("UPDATE calls SET state = 'done'").execute(change.connection()).await.unwrap();
+        let late = scope.save(&mut change, &newest, &fields("AnyMSP"), "product", 2).await.unwrap();
+        assert_eq!(late, Saved::Stale);
+        change.commit().await.unwrap();
+
+        // It was returned, and its draft names another body: the first one has it all the same.
+        let returned = scope.one(&database, &id).await.unwrap().unwrap();
+        let mut change = database.change().await.unwrap();
+        scope.save(&mut change, &returned, &fields("AnyMSP"), "product", 3).await.unwrap();
+        change.commit().await.unwrap();
+        let returned = scope.one(&database, &id).await.unwrap().unwrap();
+        assert_eq!(returned.body(), Some("SecondBodyMSP"));
+    }
+
+    #[tokio::test]
+    async fn drafts_and_calls_that_wait_are_limited() {
+        let folder = tempfile::tempdir().unwrap();
+        let (database, account) = company(&folder).await;
+        let scope = Scope::of(&account);
+        let mut change = database.change().await.unwrap();
+        let mut ids = Vec::new();
+        while let Some(id) = scope.create(&mut change, &fields("CertBodyMSP"), 0).await.unwrap() {
+            ids.push(id);
+        }
+        change.commit().await.unwrap();
+        assert_eq!(i64::try_from(ids.len()).unwrap(), DRAFTS);
+        let mut acted = Vec::new();
+        for id in &ids {
+            let dossier = scope.one(&database, id).await.unwrap().unwrap();
+            let mut change = database.change().await.unwrap();
+            acted.push(scope.act(&mut change, &submission(&dossier), 1).await.unwrap());
+            change.commit().await.unwrap();
+        }
+        let (done, full) = acted.split_at(usize::try_from(WAITING).unwrap());
+        assert!(done.iter().all(|it| *it == Acted::Done) && full.iter().all(|it| *it == Acted::Full));
+        let mut change = database.change().await.unwrap();
+        assert!(
+            scope.create(&mut change, &Fields::new(), 0).await.unwrap().is_some(),
+            "what was handed in is no draft"
+        );
+    }
 }

@@ -15,7 +15,7 @@ use dossiers::{
     check::{self, Fault},
     form::{self, FieldOf, Group, Kind, ROWS, STEPS, StepOf},
     from_subject, import,
-    store::{Dossier, Saved, Scope},
+    store::{DRAFTS, Dossier, Saved, Scope},
 };
 use serde::Deserialize;
 
@@ -182,7 +182,11 @@ async fn create(
     }
     offer("client.name", &account.party_name);
     let mut change = site.change_of(visitor).await?;
-    let id = scope.create(&mut change, &fields, visitor.now).await?;
+    let Some(id) = scope.create(&mut change, &fields, visitor.now).await? else {
+        drop(change);
+        let problem = format!("Your company has {DRAFTS} drafts, and may not have more. Discard one first.");
+        return new_page(site, visitor, Some(problem), "");
+    };
     change.record(&entry(visitor, &account.party, "draft begun", &id, "done")).await?;
     change.commit().await?;
     if left.is_empty() {
@@ -331,6 +335,7 @@ pub(crate) async fn save(
     };
     match saved {
         Saved::Nothing => Ok(reply::not_there().await),
+        Saved::Waiting => Ok(Redirect::to(&format!("/applications/{id}")).into_response()),
         Saved::Stale => {
             let notice = "Something else was saved since this page was loaded, by you in another window or by a colleague. What you \
                           typed is still here: look at it, and save it once more.";

@@ -14,7 +14,7 @@ use desk::{Application, Organisation};
 use dossiers::{
     form::STEPS,
     index::{self, IndexError},
-    store::{Act, Dossier, Indexed, NewAct, Scope},
+    store::{Act, Acted, Dossier, Indexed, NewAct, Scope},
 };
 
 use super::{
@@ -89,7 +89,7 @@ pub(super) async fn read(
     site: &Site,
     dossier: &Dossier,
 ) -> Result<(Option<Application>, Option<Indexed>, Option<String>), sqlx::Error> {
-    let body = dossier.fields.get("application.body");
+    let body = dossier.body();
     let id: Option<Code> = dossier.id.parse().ok();
     let (mut live, mut away) = (None, None);
     if let (Some(reader), Some(body), Some(id)) = (reader(site), body, id) {
@@ -104,10 +104,9 @@ pub(super) async fn read(
     Ok((live, indexed(site, dossier).await?, away))
 }
 
-/// What the index has of the application to the body that the dossier names.
+/// What the index has of the application to its body.
 async fn indexed(site: &Site, dossier: &Dossier) -> Result<Option<Indexed>, sqlx::Error> {
-    let body = dossier.fields.get("application.body").map_or("", String::as_str);
-    index::one(&site.database, body, &dossier.id).await
+    index::one(&site.database, dossier.body().unwrap_or_default(), &dossier.id).await
 }
 
 pub(crate) async fn all(
@@ -225,7 +224,7 @@ pub(crate) async fn submit(
     let (_, known, away) = read(&site, &dossier).await?;
     let stage = Stage::of(&scope.acts(&site.database, &id).await?, known.as_ref());
     let (content, hash) = dossier.edition()?;
-    let body = dossier.fields.get("application.body").cloned().unwrap_or_default();
+    let body = dossier.body().unwrap_or_default();
     let (step, argument) = match stage {
         // What was sent twice is done once, and shows what came of the first.
         Stage::Waiting | Stage::Elsewhere => return Ok(to_page),
@@ -237,14 +236,33 @@ pub(crate) async fn submit(
         Stage::Draft => ("submit", dossier.request(&hash).to_string()),
     };
     let mut change = site.change_of(&visitor).await?;
-    let new = NewAct { application: &id, body: &body, step, argument: &argument };
-    if scope.act(&mut change, &new, visitor.now).await? {
+    let new = NewAct { application: &id, version: dossier.version, body, step, argument: &argument };
+    let acted = scope.act(&mut change, &new, visitor.now).await?;
+    if acted == Acted::Done {
         scope.keep(&mut change, &id, &content, &hash, visitor.now).await?;
         change.record(&entry(&visitor, &account.party, "application handed in", &id, "waiting")).await?;
         change.commit().await?;
         site.acts.notify_one();
+        return Ok(to_page);
     }
-    Ok(to_page)
+    drop(change);
+    match refusal(acted) {
+        Some(notice) => page(&site, &visitor, &account, &dossier, Some(notice)).await,
+        None => Ok(to_page),
+    }
+}
+
+/// Why a call was not put into the outbox, where its page does not show it.
+fn refusal(acted: Acted) -> Option<&'static str> {
+    match acted {
+        Acted::Done | Acted::Waiting => None,
+        Acted::Stale => Some(
+            "Something else was saved meanwhile, so nothing was sent. Look at the application, and try again.",
+        ),
+        Acted::Full => Some(
+            "Your company has as many calls under way as it may have, so nothing was sent. Try again when the ledger has taken them.",
+        ),
+    }
 }
 
 pub(crate) async fn withdraw(
@@ -264,18 +282,28 @@ pub(crate) async fn withdraw(
             "Say why in a sentence of at most 500 characters. Members of the ledger's channel read it.";
         return page(&site, &visitor, &account, &dossier, Some(notice)).await;
     }
-    let body = dossier.fields.get("application.body").cloned().unwrap_or_default();
+    let body = dossier.body().unwrap_or_default();
     // Before the change, which holds its lock and a connection: who waits for a second one in it would wait for those who wait
     // for the lock.
     let is_known = indexed(&site, &dossier).await?.is_some_and(|known| !is_over(&known.state));
+    let to_page = Redirect::to(&format!("/applications/{id}")).into_response();
+    if !is_known {
+        return Ok(to_page);
+    }
     let mut change = site.change_of(&visitor).await?;
-    let new = NewAct { application: &id, body: &body, step: "withdraw", argument: reason };
-    if is_known && scope.act(&mut change, &new, visitor.now).await? {
+    let new = NewAct { application: &id, version: dossier.version, body, step: "withdraw", argument: reason };
+    let acted = scope.act(&mut change, &new, visitor.now).await?;
+    if acted == Acted::Done {
         change.record(&entry(&visitor, &account.party, "withdrawal asked", &id, "waiting")).await?;
         change.commit().await?;
         site.acts.notify_one();
+        return Ok(to_page);
     }
-    Ok(Redirect::to(&format!("/applications/{id}")).into_response())
+    drop(change);
+    match refusal(acted) {
+        Some(notice) => page(&site, &visitor, &account, &dossier, Some(notice)).await,
+        None => Ok(to_page),
+    }
 }
 
 pub(crate) async fn discard(
