@@ -72,7 +72,7 @@ impl Visitor {
     fn ask(&mut self, method: &str, path: &str, body: &str) -> Reply {
         let cookies: Vec<_> = self.cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
         let head = format!(
-            "{method} {path} HTTP/1.1\r\nHost: portal\r\nConnection: close\r\nCookie: {}\r\n\
+            "{method} {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\nCookie: {}\r\n\
              Content-Type: application/x-www-form-urlencoded\r\nContent-Length: {}\r\n\r\n",
             cookies.join("; "),
             body.len()
