@@ -13,9 +13,7 @@ mod kept;
 mod keys;
 mod ledger;
 mod ledger_keys;
-mod ledger_pages;
 mod own;
-mod pages;
 mod parts;
 mod queue;
 mod rates;
@@ -238,9 +236,7 @@ fn table() -> Vec<Route> {
         shown("/acts", Staff, acts::list),
         Route { brings: Brings::Document, ..sent("/acts", Staff, acts::begin) },
         shown("/acts/{act}", Staff, acts::show),
-        sent("/acts/{act}/proposal", Staff, acts::endorse),
-        sent("/acts/{act}/transaction", Staff, acts::submit),
-        sent("/acts/{act}/status", Staff, acts::status),
+        sent("/acts/{act}/{signed}", Staff, acts::go_on),
         shown("/admin/people", Administrator, administration::people),
         sent("/admin/people/{person}", Administrator, administration::change),
         sent("/admin/invitations", Administrator, administration::invite),

@@ -156,11 +156,22 @@ fn a_client_links_no_node() {
 #[test]
 fn a_portal_links_no_node() {
     none_reaches(
-        &["accounts", "background", "desk", "dossiers", "enrolment", "portal", "portal-command", "uploads"],
+        &[
+            "accounts",
+            "background",
+            "desk",
+            "dossiers",
+            "enrolment",
+            "portal",
+            "portal-command",
+            "uploads",
+            "views",
+        ],
         &["endorsement", "follower", "ledger", "node", "ordering", "rocksdb", "validation", "verifier"],
     );
     none_reaches(&["accounts", "uploads"], &["axum", "hyper", "lettre", "peer-client", "portal"]);
     none_reaches(&["background"], &["portal"]);
+    none_reaches(&["views"], &["axum", "hyper", "lettre", "portal"]);
     none_reaches(&["design"], &["tokio", "verifier", "portal"]);
 }
 

@@ -22,12 +22,11 @@ use super::{
     Site,
     entrance::{Answer, entry},
     forms::{NewAct, Sent, Signature},
-    ledger_pages::{ActPage, ActsPage, ShownAct, Signing, StepsPage, steps_of},
-    pages::Frame,
     reply,
     visitor::Visitor,
 };
 use crate::limits;
+use views::steps::{ActPage, ActsPage, ShownAct, Signing, StepsPage, steps_of};
 
 /// Why a step did not go on, for the script that asked.
 enum Problem {
@@ -161,66 +160,31 @@ fn acts_of<'a>(site: &'a Site, visitor: &'a Visitor, caller: &'a Caller) -> Acts
     Acts { database: &site.database, caller, session: visitor.session.as_deref().unwrap_or_default() }
 }
 
-/// Which signature was made.
-#[derive(Clone, Copy)]
-enum Signed {
-    Proposal,
-    Transaction,
-    Status,
-}
-
-async fn go_on(
-    site: &Site,
-    visitor: &Visitor,
-    account: &Account,
-    act: &str,
-    signature: &str,
-    signed: Signed,
+/// Goes on with a step by a signature: over its proposal, its transaction, or the question after its status.
+pub(crate) async fn go_on(
+    State(site): State<Arc<Site>>,
+    Extension(visitor): Extension<Visitor>,
+    Extension(account): Extension<Account>,
+    Path((act, signed)): Path<(String, String)>,
+    Sent(Signature { signature }): Sent<Signature>,
 ) -> Answer {
-    drop(site.change_of(visitor).await?);
+    if !matches!(signed.as_str(), "proposal" | "transaction" | "status") {
+        return Ok(reply::not_there().await);
+    }
+    drop(site.change_of(&visitor).await?);
     let gone_on = async {
         let signature = STANDARD.decode(signature).map_err(|_| ActError::Signature)?;
-        let caller = site.caller(account, visitor.now).await?;
-        let acts = acts_of(site, visitor, &caller);
-        let entry = |action| entry(visitor, &account.party, action, "", "done");
-        let act = match signed {
-            Signed::Proposal => acts.endorse(act, &signature, entry("step endorsed")).await?,
-            Signed::Transaction => acts.submit(act, &signature, entry("step submitted")).await?,
-            Signed::Status => acts.status(act, &signature, entry("step on the ledger")).await?,
+        let caller = site.caller(&account, visitor.now).await?;
+        let acts = acts_of(&site, &visitor, &caller);
+        let entry = |action| entry(&visitor, &account.party, action, "", "done");
+        let act = match signed.as_str() {
+            "proposal" => acts.endorse(&act, &signature, entry("step endorsed")).await?,
+            "transaction" => acts.submit(&act, &signature, entry("step submitted")).await?,
+            _ => acts.status(&act, &signature, entry("step on the ledger")).await?,
         };
         shown(&act, &caller)
     };
     answer(gone_on.await)
-}
-
-pub(crate) async fn endorse(
-    State(site): State<Arc<Site>>,
-    Extension(visitor): Extension<Visitor>,
-    Extension(account): Extension<Account>,
-    Path(act): Path<String>,
-    Sent(Signature { signature }): Sent<Signature>,
-) -> Answer {
-    go_on(&site, &visitor, &account, &act, &signature, Signed::Proposal).await
-}
-
-pub(crate) async fn submit(
-    State(site): State<Arc<Site>>,
-    Extension(visitor): Extension<Visitor>,
-    Extension(account): Extension<Account>,
-    Path(act): Path<String>,
-    Sent(Signature { signature }): Sent<Signature>,
-) -> Answer {
-    go_on(&site, &visitor, &account, &act, &signature, Signed::Transaction).await
-}
-
-pub(crate) async fn status(
-    State(site): State<Arc<Site>>,
-    Extension(visitor): Extension<Visitor>,
-    Extension(account): Extension<Account>,
-    Path(act): Path<String>,
-    Sent(Signature { signature }): Sent<Signature>,
-) -> Answer {
-    go_on(&site, &visitor, &account, &act, &signature, Signed::Status).await
 }
 
 /// The steps that the account has begun.
@@ -230,7 +194,7 @@ pub(crate) async fn list(
     Extension(account): Extension<Account>,
 ) -> Answer {
     let acts = acts::newest(&site.database, &account.id, limits::ACTS_PAGE).await?;
-    let page = ActsPage { frame: Frame::of(&visitor), acts: acts.into_iter().map(ShownAct::of).collect() };
+    let page = ActsPage { frame: visitor.frame(), acts: acts.into_iter().map(ShownAct::of).collect() };
     Ok(reply::page(StatusCode::OK, &page))
 }
 
@@ -246,7 +210,7 @@ pub(crate) async fn show(
     };
     let goes_on = !matches!(act.state, ActState::Committed | ActState::Refused);
     let signing = if goes_on { site.signing(&account, visitor.now).await? } else { None };
-    let page = ActPage { frame: Frame::of(&visitor), act: ShownAct::of(act), signing };
+    let page = ActPage { frame: visitor.frame(), act: ShownAct::of(act), signing };
     Ok(reply::with_script(reply::page(StatusCode::OK, &page)))
 }
 
@@ -271,7 +235,7 @@ pub(crate) async fn steps(
         },
     };
     let page = StepsPage {
-        frame: Frame::of(&visitor),
+        frame: visitor.frame(),
         problem,
         steps: if chaincodes.is_empty() { Vec::new() } else { steps_of(&account.roles) },
         chaincodes,

@@ -20,15 +20,15 @@ use super::{
     Site,
     entrance::{Answer, entry},
     forms::{self, Invitation, Search, Sent, StepOf},
-    pages::{self, AuditPage, Frame, PeoplePage, ShownEntry},
     reply,
     visitor::Visitor,
 };
 use crate::limits;
+use views::people::{AuditPage, PeoplePage, ShownEntry};
 
 async fn page(site: &Site, visitor: &Visitor, account: &Account, notice: Option<&str>) -> Answer {
     let page = PeoplePage {
-        frame: Frame::of(visitor),
+        frame: visitor.frame(),
         party: account.party_name.clone(),
         notice: notice.map(str::to_owned),
         people: Scope::of(account).people(&site.database).await?,
@@ -132,7 +132,7 @@ pub(crate) async fn invite(
     change.commit().await?;
     site.posted.notify_one();
     let text = "A mail with a link is on its way. The link works for a week.";
-    Ok(reply::page(StatusCode::OK, &pages::message(Frame::of(&visitor), "Invited", text)))
+    Ok(reply::message(StatusCode::OK, visitor.frame(), "Invited", text))
 }
 
 async fn invitation(
@@ -166,7 +166,7 @@ pub(crate) async fn audit(
     let rows = scope.audit(&site.database, wanted, before, limits::AUDIT_PAGE).await?;
     let is_full = i64::try_from(rows.len()).is_ok_and(|rows| rows == limits::AUDIT_PAGE);
     let page = AuditPage {
-        frame: Frame::of(&visitor),
+        frame: visitor.frame(),
         party: account.party_name.clone(),
         older: rows.last().map(|row| row.seq).filter(|_| is_full),
         entries: rows.into_iter().map(|row| ShownEntry::of(row, &people)).collect(),

@@ -24,10 +24,10 @@ use super::{
     applications::{Stage, editable},
     entrance::{Answer, entry},
     forms::{AnyFields, FromCertificate, Imported, Nothing, Sent},
-    pages::{self, Frame, NewApplicationPage, PreviewPage, ShownField, ShownGroup, StepPage},
     reply,
     visitor::Visitor,
 };
+use views::application::{NewApplicationPage, PreviewPage, ShownField, ShownGroup, StepPage};
 
 /// What of the ledger the form offers to choose from; empty where it does not answer.
 #[derive(Default)]
@@ -94,8 +94,8 @@ pub(crate) async fn show_new(
 }
 
 fn new_page(_site: &Site, visitor: &Visitor, problem: Option<String>, typed: &str) -> Answer {
-    let status = if problem.is_some() { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK };
-    let page = NewApplicationPage { frame: Frame::of(visitor), problem, typed: typed.to_owned() };
+    let status = reply::status(problem.as_deref());
+    let page = NewApplicationPage { frame: visitor.frame(), problem, typed: typed.to_owned() };
     Ok(reply::page(status, &page))
 }
 
@@ -196,7 +196,7 @@ async fn create(
         "The draft was made. What the form does not have was left out: {}. You find the draft under Applications.",
         left.join("; ")
     );
-    Ok(reply::page(StatusCode::OK, &pages::message(Frame::of(visitor), "Taken over in part", &text)))
+    Ok(reply::message(StatusCode::OK, visitor.frame(), "Taken over in part", &text))
 }
 
 #[derive(Deserialize)]
@@ -236,7 +236,7 @@ async fn page(
     let files = uploads::list(&site.database, &people::Scope::of(account)).await?;
     let groups = step.groups.iter().flat_map(|group| shown(group, &dossier.fields, &faults, &offered));
     let page = StepPage {
-        frame: Frame::of(visitor),
+        frame: visitor.frame(),
         id: dossier.id.clone(),
         title: step.title,
         name: step.name,
@@ -377,7 +377,7 @@ pub(crate) async fn preview(
         (step.map_or("product", |step| step.name), step.map_or("", |step| step.title), place, fault.rule)
     });
     let page = PreviewPage {
-        frame: Frame::of(&visitor),
+        frame: visitor.frame(),
         id: id.clone(),
         title: if dossier.title().is_empty() {
             "No product yet".to_owned()

@@ -22,12 +22,13 @@ use super::{
     application_form::faults_of,
     entrance::{Answer, entry},
     forms::{Nothing, Reason, Sent},
-    pages::{
-        self, ApplicationPage, ApplicationsPage, CertificatesPage, Frame, ShownApplication, ShownCertificate,
-        ShownStep, moment_of,
-    },
     reply,
     visitor::Visitor,
+};
+use views::{
+    application::{ApplicationPage, ApplicationsPage, ShownApplication, ShownStep},
+    certificates::{CertificatesPage, ShownCertificate, public_page},
+    page::moment,
 };
 
 /// Where an application stands for who writes it.
@@ -124,7 +125,7 @@ pub(crate) async fn all(
         shown.push(summary(&dossier, known.as_ref(), Stage::of(&acts, known.as_ref())));
     }
     let page = ApplicationsPage {
-        frame: Frame::of(&visitor),
+        frame: visitor.frame(),
         party: account.party_name.clone(),
         has_ledger: site.organisations.applicants().is_some(),
         applications: shown,
@@ -149,7 +150,7 @@ fn summary(dossier: &Dossier, known: Option<&Indexed>, stage: Stage) -> ShownApp
         state: state.to_owned(),
         next: next.to_owned(),
         who: who.to_owned(),
-        changed: pages::moment(dossier.changed_at),
+        changed: moment(dossier.changed_at),
         question: known.filter(|it| it.state == "returned").map(|it| it.reason.clone()),
     }
 }
@@ -178,7 +179,7 @@ async fn page(
     let acts = scope.acts(&site.database, &dossier.id).await?;
     let stage = Stage::of(&acts, known.as_ref());
     let page = ApplicationPage {
-        frame: Frame::of(visitor),
+        frame: visitor.frame(),
         shown: summary(dossier, known.as_ref(), stage),
         notice: notice.map(str::to_owned),
         away: away.filter(|_| stage != Stage::Draft),
@@ -235,20 +236,42 @@ pub(crate) async fn submit(
         Stage::Returned => ("complete", hash.clone()),
         Stage::Draft => ("submit", dossier.request(&hash).to_string()),
     };
-    let mut change = site.change_of(&visitor).await?;
     let new = NewAct { application: &id, version: dossier.version, body, step, argument: &argument };
+    let asked = Asked { new, edition: Some((&content, &hash)), action: "application handed in" };
+    ask(&site, &visitor, &account, &dossier, asked).await
+}
+
+/// A call for the outbox, with what is handed in by it, and how the log names it.
+struct Asked<'a> {
+    new: NewAct<'a>,
+    edition: Option<(&'a str, &'a str)>,
+    action: &'static str,
+}
+
+/// Puts a call into the outbox, and leads to the page that shows it; or says on it why not.
+async fn ask(
+    site: &Site,
+    visitor: &Visitor,
+    account: &Account,
+    dossier: &Dossier,
+    Asked { new, edition, action }: Asked<'_>,
+) -> Answer {
+    let (scope, id) = (Scope::of(account), &dossier.id);
+    let mut change = site.change_of(visitor).await?;
     let acted = scope.act(&mut change, &new, visitor.now).await?;
     if acted == Acted::Done {
-        scope.keep(&mut change, &id, &content, &hash, visitor.now).await?;
-        change.record(&entry(&visitor, &account.party, "application handed in", &id, "waiting")).await?;
+        if let Some((content, hash)) = edition {
+            scope.keep(&mut change, id, content, hash, visitor.now).await?;
+        }
+        change.record(&entry(visitor, &account.party, action, id, "waiting")).await?;
         change.commit().await?;
         site.acts.notify_one();
-        return Ok(to_page);
+    } else {
+        drop(change);
     }
-    drop(change);
     match refusal(acted) {
-        Some(notice) => page(&site, &visitor, &account, &dossier, Some(notice)).await,
-        None => Ok(to_page),
+        Some(notice) => page(site, visitor, account, dossier, Some(notice)).await,
+        None => Ok(Redirect::to(&format!("/applications/{id}")).into_response()),
     }
 }
 
@@ -286,24 +309,12 @@ pub(crate) async fn withdraw(
     // Before the change, which holds its lock and a connection: who waits for a second one in it would wait for those who wait
     // for the lock.
     let is_known = indexed(&site, &dossier).await?.is_some_and(|known| !is_over(&known.state));
-    let to_page = Redirect::to(&format!("/applications/{id}")).into_response();
     if !is_known {
-        return Ok(to_page);
+        return Ok(Redirect::to(&format!("/applications/{id}")).into_response());
     }
-    let mut change = site.change_of(&visitor).await?;
     let new = NewAct { application: &id, version: dossier.version, body, step: "withdraw", argument: reason };
-    let acted = scope.act(&mut change, &new, visitor.now).await?;
-    if acted == Acted::Done {
-        change.record(&entry(&visitor, &account.party, "withdrawal asked", &id, "waiting")).await?;
-        change.commit().await?;
-        site.acts.notify_one();
-        return Ok(to_page);
-    }
-    drop(change);
-    match refusal(acted) {
-        Some(notice) => page(&site, &visitor, &account, &dossier, Some(notice)).await,
-        None => Ok(to_page),
-    }
+    let asked = Asked { new, edition: None, action: "withdrawal asked" };
+    ask(&site, &visitor, &account, &dossier, asked).await
 }
 
 pub(crate) async fn discard(
@@ -355,7 +366,7 @@ pub(crate) async fn certificates(
         }
         shown.push(certificate);
     }
-    let page = CertificatesPage { frame: Frame::of(&visitor), away, certificates: shown };
+    let page = CertificatesPage { frame: visitor.frame(), away, certificates: shown };
     Ok(reply::page(StatusCode::OK, &page))
 }
 
@@ -382,44 +393,8 @@ pub(crate) async fn qr(
 }
 
 fn draw(verifier: &str, code: &str) -> Option<String> {
-    let qr = qr::Qr::new(&pages::public_page(verifier, code)).ok()?;
+    let qr = qr::Qr::new(&public_page(verifier, code)).ok()?;
     Some(qr.svg(&[verifier, code]))
-}
-
-impl ShownStep {
-    pub(super) fn of(step: &desk::Step) -> Self {
-        let what = match step.step.as_str() {
-            "submit" => "Submitted",
-            "return" => "Returned for more",
-            "complete" => "Completed",
-            "accept" => "Accepted for evaluation",
-            "refuse" => "Refused",
-            "report" => "Test report anchored",
-            "evaluate" => "Evaluated",
-            "review" => "Reviewed",
-            "decide" => "Decided",
-            "change" => "Changed",
-            "withdraw" => "Withdrawn",
-            "grant" => "Granted",
-            other => other,
-        };
-        let detail = match (&step.recommendation, &step.sha256) {
-            (Some(recommendation), _) => format!("Recommends to {recommendation}."),
-            (None, Some(hash)) => {
-                let text = |it: &Option<String>| it.clone().unwrap_or_default();
-                format!("{}, number {}, SHA-256 {hash}", text(&step.method), text(&step.number))
-            }
-            _ => step.dossier.clone().unwrap_or_default(),
-        };
-        Self {
-            what: what.to_owned(),
-            by: step.event.by.clone(),
-            at: moment_of(&step.event.effective_at),
-            reason: step.event.reason.clone(),
-            detail,
-            transaction: step.event.transaction_id.clone(),
-        }
-    }
 }
 
 /// The same answer as for a page that is not there, unless the dossier may be changed now.

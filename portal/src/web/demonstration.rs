@@ -20,9 +20,12 @@ use super::{
     Site,
     entrance::{Answer, entry, log_in_as, spent_link},
     forms::{Confirmation, Sent, Token},
-    pages::{Field, FormOf, FormPage, Frame, OutboxPage, ShownMail},
     reply,
     visitor::Visitor,
+};
+use views::{
+    demonstration::{OutboxPage, ShownMail},
+    page::{Field, FormOf, FormPage},
 };
 
 /// Where `base.html` leaves room for a notice.
@@ -58,7 +61,7 @@ pub(super) async fn show_welcome(
     let Some(account) = account else { return Ok(spent_link(&visitor)) };
     let roles = account.roles.join(", ");
     let page = FormPage {
-        frame: Frame::of(&visitor),
+        frame: visitor.frame(),
         title: "Come in",
         lead: format!("As {}, who works for {} ({roles}).", account.name, account.party_name),
         problem: None,
@@ -86,6 +89,6 @@ pub(super) async fn welcome(
 pub(super) async fn outbox(State(site): State<Arc<Site>>, Extension(visitor): Extension<Visitor>) -> Answer {
     let mails = store::newest_mails(&site.database).await?;
     let shown = |mail| ShownMail::of(mail, &site.base);
-    let page = OutboxPage { frame: Frame::of(&visitor), mails: mails.into_iter().map(shown).collect() };
+    let page = OutboxPage { frame: visitor.frame(), mails: mails.into_iter().map(shown).collect() };
     Ok(reply::page(StatusCode::OK, &page))
 }

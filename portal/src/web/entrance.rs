@@ -21,11 +21,10 @@ use axum::{
 use super::{
     Site,
     forms::{self, Back, Joining, Login, Recovery, Registration, Reset, Sent, Token},
-    keys,
-    pages::{self, Field, FormOf, FormPage, Frame, FrontPage, LoginPage},
-    reply,
+    keys, reply,
     visitor::{self, Visitor},
 };
+use views::page::{Field, FormOf, FormPage, FrontPage, LoginPage};
 
 pub(crate) type Answer = Result<Response, reply::Failed>;
 
@@ -49,14 +48,10 @@ pub(crate) fn entry(
     }
 }
 
-fn message(visitor: &Visitor, title: &str, text: &str) -> Response {
-    reply::page(StatusCode::OK, &pages::message(Frame::of(visitor), title, text))
-}
-
 /// A link that was used, has expired, or never was one.
 pub(crate) fn spent_link(visitor: &Visitor) -> Response {
     let text = "This link was used already, or its time is over. Ask for a new one.";
-    reply::page(StatusCode::GONE, &pages::message(Frame::of(visitor), "This link does not work", text))
+    reply::message(StatusCode::GONE, visitor.frame(), "This link does not work", text)
 }
 
 impl Site {
@@ -73,12 +68,12 @@ pub(crate) async fn front(Extension(visitor): Extension<Visitor>) -> Response {
         return Redirect::to("/passkey").into_response();
     }
     let account = visitor.account.clone();
-    reply::page(StatusCode::OK, &FrontPage { frame: Frame::of(&visitor), account })
+    reply::page(StatusCode::OK, &FrontPage { frame: visitor.frame(), account })
 }
 
 fn registration_page(visitor: &Visitor, typed: &Registration, problem: Option<&str>) -> Response {
     let page = FormPage {
-        frame: Frame::of(visitor),
+        frame: visitor.frame(),
         title: "Register a company",
         lead: "For companies that apply for certificates. Colleagues of a company that is here already, and the staff of \
                organisations, are invited by their administrators."
@@ -95,11 +90,7 @@ fn registration_page(visitor: &Visitor, typed: &Registration, problem: Option<&s
         },
         links: vec![("/login", "Log in")],
     };
-    reply::page(status(problem), &page)
-}
-
-fn status(problem: Option<&str>) -> StatusCode {
-    if problem.is_some() { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK }
+    reply::page(reply::status(problem), &page)
 }
 
 pub(crate) async fn show_registration(Extension(visitor): Extension<Visitor>) -> Response {
@@ -142,14 +133,14 @@ pub(crate) async fn register(
     change.commit().await?;
     site.posted.notify_one();
     let text = "If the address is right, a mail with a link is on its way to it. The link works for an hour.";
-    Ok(message(&visitor, "Look into your mail", text))
+    Ok(reply::message(StatusCode::OK, visitor.frame(), "Look into your mail", text))
 }
 
 fn joining_page(visitor: &Visitor, token: &str, link: &Link, name: &str, problem: Option<&str>) -> Response {
     let mut name = Field::text("name", "Your name", "name", name);
     name.hint = "As your colleagues and the log of the portal shall know you.";
     let page = FormPage {
-        frame: Frame::of(visitor),
+        frame: visitor.frame(),
         title: "Make your account",
         lead: format!("Your address {} is proven. Choose a password.", link.email),
         problem: problem.map(str::to_owned),
@@ -160,7 +151,7 @@ fn joining_page(visitor: &Visitor, token: &str, link: &Link, name: &str, problem
         },
         links: Vec::new(),
     };
-    reply::page(status(problem), &page)
+    reply::page(reply::status(problem), &page)
 }
 
 fn is_for_joining(link: &Link) -> bool {
@@ -269,7 +260,7 @@ pub(super) async fn log_in_as(
 
 pub(super) fn login_page(visitor: &Visitor, email: &str, next: &str, problem: Option<&str>) -> Response {
     let page = LoginPage {
-        frame: Frame::of(visitor),
+        frame: visitor.frame(),
         problem: problem.map(str::to_owned),
         passkey: keys::login_form(next),
         password: FormOf {
@@ -282,7 +273,7 @@ pub(super) fn login_page(visitor: &Visitor, email: &str, next: &str, problem: Op
             button: "Log in",
         },
     };
-    reply::with_script(reply::page(status(problem), &page))
+    reply::with_script(reply::page(reply::status(problem), &page))
 }
 
 pub(crate) async fn show_login(
@@ -331,14 +322,14 @@ pub(crate) async fn log_in(
 
 fn recovery_page(visitor: &Visitor, email: &str, problem: Option<&str>) -> Response {
     let page = FormPage {
-        frame: Frame::of(visitor),
+        frame: visitor.frame(),
         title: "Forgot the password?",
         lead: "We send a link to your address, with which you choose another one.".to_owned(),
         problem: problem.map(str::to_owned),
         form: FormOf { action: "/recover", fields: vec![Field::email(email)], button: "Send me a link" },
         links: vec![("/login", "Log in")],
     };
-    reply::page(status(problem), &page)
+    reply::page(reply::status(problem), &page)
 }
 
 pub(crate) async fn show_recovery(Extension(visitor): Extension<Visitor>) -> Response {
@@ -384,7 +375,7 @@ pub(crate) async fn recover(
     change.commit().await?;
     site.posted.notify_one();
     let text = "If the address is right, a mail is on its way to it. A link in it works for an hour.";
-    Ok(message(&visitor, "Look into your mail", text))
+    Ok(reply::message(StatusCode::OK, visitor.frame(), "Look into your mail", text))
 }
 
 fn reset_page(visitor: &Visitor, token: &str, found: &Credentials, problem: Option<&str>) -> Response {
@@ -393,7 +384,7 @@ fn reset_page(visitor: &Visitor, token: &str, found: &Credentials, problem: Opti
         PartyKind::Organisation => "",
     };
     let page = FormPage {
-        frame: Frame::of(visitor),
+        frame: visitor.frame(),
         title: "Choose another password",
         lead: format!("You are then logged out everywhere.{of_passkeys}"),
         problem: problem.map(str::to_owned),
@@ -404,7 +395,7 @@ fn reset_page(visitor: &Visitor, token: &str, found: &Credentials, problem: Opti
         },
         links: Vec::new(),
     };
-    reply::page(status(problem), &page)
+    reply::page(reply::status(problem), &page)
 }
 
 /// Whose password a link lets somebody choose, while its address is the account's.
@@ -457,7 +448,7 @@ pub(crate) async fn reset(
     };
     change.commit().await?;
     site.posted.notify_one();
-    Ok(message(&visitor, "Done", text))
+    Ok(reply::message(StatusCode::OK, visitor.frame(), "Done", text))
 }
 
 /// Removes the passkeys of who is of a company, with a mail that says so: who knew the password may have made them. Of the

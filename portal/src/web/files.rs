@@ -23,12 +23,12 @@ use super::{
     entrance::{Answer, entry},
     forms::{self, Nothing, Sent},
     guard,
-    pages::{FilesPage, Frame, ShownFile},
     parts::{Broken, Parts},
     reply,
     visitor::Visitor,
 };
 use crate::limits;
+use views::account::{FilesPage, ShownFile};
 
 /// Bytes of a field beside the file.
 const FIELD: usize = 2048;
@@ -78,7 +78,7 @@ async fn page(
 ) -> Answer {
     let files = uploads::list(&site.database, &Scope::of(account)).await?;
     let page = FilesPage {
-        frame: Frame::of(visitor),
+        frame: visitor.frame(),
         party: account.party_name.clone(),
         problem,
         files: files.into_iter().map(ShownFile::from).collect(),

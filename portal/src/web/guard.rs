@@ -17,12 +17,12 @@ use url::form_urlencoded;
 
 use super::{
     Access, Site, demonstration, kept,
-    pages::{self, Frame},
     rates::Rate,
     reply,
     visitor::{self, Cookies, Visitor},
 };
 use crate::limits;
+use views::page::Frame;
 
 /// The field by which a form is known; pages' handlers never see it.
 pub(crate) const FORM_TOKEN: &str = "form_token";
@@ -225,22 +225,22 @@ pub(super) fn is_of_own_site(headers: &HeaderMap, site: &Site) -> bool {
 pub(crate) fn stale(visitor: &Visitor) -> Response {
     let text = "This form is out of date: it was loaded before you logged in or out, or in another browser. Go back, load \
                 the page again, and send it once more.";
-    reply::page(StatusCode::FORBIDDEN, &pages::message(Frame::of(visitor), "Not sent", text))
+    reply::message(StatusCode::FORBIDDEN, visitor.frame(), "Not sent", text)
 }
 
 fn another_name(site: &Site) -> Response {
     let text = format!("This portal answers at {} alone.", site.base);
-    reply::page(StatusCode::MISDIRECTED_REQUEST, &pages::message(Frame::plain(), "Another name", &text))
+    reply::message(StatusCode::MISDIRECTED_REQUEST, Frame::plain(), "Another name", &text)
 }
 
 fn too_large(visitor: &Visitor) -> Response {
     let text = "The form is larger than any of ours can be.";
-    reply::page(StatusCode::PAYLOAD_TOO_LARGE, &pages::message(Frame::of(visitor), "Too large", text))
+    reply::message(StatusCode::PAYLOAD_TOO_LARGE, visitor.frame(), "Too large", text)
 }
 
 fn too_many() -> Response {
     let text = "You asked more often than people do. Wait a minute, then go on.";
-    reply::page(StatusCode::TOO_MANY_REQUESTS, &pages::message(Frame::plain(), "Too many requests", text))
+    reply::message(StatusCode::TOO_MANY_REQUESTS, Frame::plain(), "Too many requests", text)
 }
 
 /// The fields of draft-ietf-httpapi-ratelimit-headers as most clients know them, and RFC 9110's `Retry-After`.

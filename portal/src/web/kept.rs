@@ -22,11 +22,11 @@ use super::{
     Site,
     entrance::Answer,
     guard::{self, FORM_TOKEN},
-    pages::{Frame, KeptPage, TypedField},
     reply,
     visitor::{Cookies, Visitor},
 };
 use crate::limits;
+use views::account::{KeptPage, TypedField};
 
 /// What is longer is shown in several lines.
 const LINE: usize = 80;
@@ -47,7 +47,7 @@ pub(super) async fn after_the_end(
     match keep_for_owner(site, visitor, &session, &form).await {
         Ok(Some(id)) => Redirect::to(&format!("/login?next=%2Fkept%2F{id}")).into_response(),
         Ok(None) if form.may_be_shown() => {
-            reply::page(StatusCode::FORBIDDEN, &KeptPage::new(visitor, form, true))
+            reply::page(StatusCode::FORBIDDEN, &kept_page(visitor, form, true))
         }
         Ok(None) => Redirect::to("/login").into_response(),
         Err(error) => reply::failure(&error),
@@ -114,23 +114,21 @@ pub(crate) async fn show(
     let Some(form) = kept::find(&site.database, &account.id, &id, visitor.now).await? else {
         return Ok(reply::not_there().await);
     };
-    Ok(reply::page(StatusCode::OK, &KeptPage::new(&visitor, form, false)))
+    Ok(reply::page(StatusCode::OK, &kept_page(&visitor, form, false)))
 }
 
-impl KeptPage {
-    fn new(visitor: &Visitor, form: KeptForm, lacks_login: bool) -> Self {
-        let field = |(name, value): (String, String)| TypedField {
-            label: name.replace(['-', '_', '.'], " "),
-            is_hidden: PAGES_OWN.contains(&name.as_str()),
-            is_long: value.len() > LINE || value.contains('\n'),
-            name,
-            value,
-        };
-        Self {
-            frame: Frame::of(visitor),
-            action: form.path,
-            fields: form.fields.into_iter().map(field).collect(),
-            lacks_login,
-        }
+fn kept_page(visitor: &Visitor, form: KeptForm, lacks_login: bool) -> KeptPage {
+    let field = |(name, value): (String, String)| TypedField {
+        label: name.replace(['-', '_', '.'], " "),
+        is_hidden: PAGES_OWN.contains(&name.as_str()),
+        is_long: value.len() > LINE || value.contains('\n'),
+        name,
+        value,
+    };
+    KeptPage {
+        frame: visitor.frame(),
+        action: form.path,
+        fields: form.fields.into_iter().map(field).collect(),
+        lacks_login,
     }
 }

@@ -14,7 +14,7 @@ use accounts::{
 use axum::{
     Extension,
     extract::{Path, Query, State},
-    http::{StatusCode, header},
+    http::header,
     response::{IntoResponse, Redirect, Response},
 };
 
@@ -22,12 +22,11 @@ use super::{
     Site,
     entrance::{self, Answer, entry, log_in_as},
     forms::{self, Back, NewName, NewPasskey, Nothing, PasskeyLogin, Sent},
-    own,
-    pages::{Field, Frame, PasskeyForm, PasskeyPage},
-    reply,
+    own, reply,
     visitor::Visitor,
 };
 use crate::limits;
+use views::page::{Field, PasskeyForm, PasskeyPage};
 
 const NOT_TAKEN: &str = "The passkey was not taken. Load the page again, and try once more.";
 
@@ -65,7 +64,7 @@ async fn gate(
 ) -> Answer {
     let has_one = !store::of_account(&site.database, &account.id).await?.is_empty();
     let page = PasskeyPage {
-        frame: Frame::of(visitor),
+        frame: visitor.frame(),
         title: if has_one { "Show your passkey" } else { "Make a passkey" },
         lead: if has_one {
             "The people of organisations log in with a passkey. If yours is lost, ask your administrator to remove it."
@@ -76,7 +75,7 @@ async fn gate(
         problem: problem.map(str::to_owned),
         form: if has_one { login_form(next) } else { making_form(next) },
     };
-    let status = if problem.is_some() { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK };
+    let status = reply::status(problem);
     Ok(reply::with_script(reply::page(status, &page)))
 }
 

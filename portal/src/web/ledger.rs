@@ -6,12 +6,8 @@ use axum::{Extension, extract::State, http::StatusCode, response::Response};
 use desk::Organisation;
 use tokio::task::JoinSet;
 
-use super::{
-    Site,
-    pages::{Frame, LedgerPage, ShownOrganisation},
-    reply,
-    visitor::Visitor,
-};
+use super::{Site, reply, visitor::Visitor};
+use views::ledger::{LedgerPage, ShownOrganisation};
 
 pub(crate) async fn show(State(site): State<Arc<Site>>, Extension(visitor): Extension<Visitor>) -> Response {
     let mut asked = JoinSet::new();
@@ -21,7 +17,7 @@ pub(crate) async fn show(State(site): State<Arc<Site>>, Extension(visitor): Exte
     let mut found = asked.join_all().await;
     found.sort_by_key(|(place, _)| *place);
     let page = LedgerPage {
-        frame: Frame::of(&visitor),
+        frame: visitor.frame(),
         channel: site.organisations.channel().to_owned(),
         genesis: site.organisations.genesis().to_owned(),
         organisations: found.into_iter().map(|(_, shown)| shown).collect(),

@@ -10,7 +10,7 @@ use accounts::{
 use axum::{
     Extension,
     extract::{Path, State},
-    http::{StatusCode, header},
+    http::header,
     response::{IntoResponse, Redirect, Response},
 };
 use enrolment::{
@@ -22,11 +22,10 @@ use super::{
     Site,
     entrance::{Answer, entry},
     forms::{NewCertificate, NewKey, Nothing, Sent},
-    ledger_pages::{KeyPage, QueuePage, ShownKey, ShownQueued},
-    pages::Frame,
     reply,
     visitor::Visitor,
 };
+use views::keys::{KeyPage, QueuePage, ShownKey, ShownQueued};
 
 /// What an authority is asked to certify.
 #[derive(Clone, Debug)]
@@ -46,14 +45,14 @@ async fn page(site: &Site, visitor: &Visitor, account: &Account, notice: Option<
     let keys = keys::of_account(&site.database, &account.id).await?;
     let roles = certified_roles(&account.roles);
     let page = KeyPage {
-        frame: Frame::of(visitor),
+        frame: visitor.frame(),
         notice: notice.map(str::to_owned),
         msp_id: account.party.clone(),
         keys: keys.into_iter().map(|key| ShownKey::of(key, &roles)).collect(),
         roles,
         certifies_at_once: site.certify.is_some(),
     };
-    let status = if notice.is_some() { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK };
+    let status = reply::status(notice);
     Ok(reply::with_script(reply::page(status, &page)))
 }
 
@@ -200,14 +199,14 @@ async fn queue_page(site: &Site, visitor: &Visitor, account: &Account, notice: O
         |organisation| organisation.name.clone(),
     );
     let page = QueuePage {
-        frame: Frame::of(visitor),
+        frame: visitor.frame(),
         party: account.party_name.clone(),
         notice: notice.map(str::to_owned),
         keys: keys.into_iter().map(|queued| ShownQueued::of(queued, &name)).collect(),
         organisation: name,
         certifies_at_once: site.certify.is_some(),
     };
-    let status = if notice.is_some() { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK };
+    let status = reply::status(notice);
     Ok(reply::page(status, &page))
 }
 

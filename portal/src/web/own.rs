@@ -18,10 +18,12 @@ use super::{
     Site,
     entrance::{Answer, entry, spent_link},
     forms::{self, Confirmation, EndedSession, NewEmail, NewPassword, Nothing, Sent, Token},
-    keys,
-    pages::{self, AccountPage, Field, FormOf, FormPage, Frame, ShownSession},
-    reply,
+    keys, reply,
     visitor::{self, Visitor},
+};
+use views::{
+    account::{AccountPage, ShownSession},
+    page::{Field, FormOf, FormPage},
 };
 
 pub(super) async fn page(site: &Site, visitor: &Visitor, account: &Account, notice: Option<&str>) -> Answer {
@@ -33,7 +35,7 @@ pub(super) async fn page(site: &Site, visitor: &Visitor, account: &Account, noti
     let mut new_email = Field::text("email", "New e-mail address", "email", "");
     new_email.kind = "email";
     let page = AccountPage {
-        frame: Frame::of(visitor),
+        frame: visitor.frame(),
         account: account.clone(),
         notice: notice.map(str::to_owned),
         passkey: if may_change { keys::making_form("/account") } else { keys::login_form("/account") },
@@ -51,7 +53,7 @@ pub(super) async fn page(site: &Site, visitor: &Visitor, account: &Account, noti
             button: "Take this password",
         },
     };
-    let status = if notice.is_some() { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK };
+    let status = reply::status(notice);
     Ok(reply::with_script(reply::page(status, &page)))
 }
 
@@ -113,7 +115,7 @@ pub(crate) async fn change_email(
     change.commit().await?;
     site.posted.notify_one();
     let text = "If the new address is right, a mail with a link is on its way to it. Until it is used, the old one stays.";
-    Ok(reply::page(StatusCode::OK, &pages::message(Frame::of(&visitor), "Look into your mail", text)))
+    Ok(reply::message(StatusCode::OK, visitor.frame(), "Look into your mail", text))
 }
 
 pub(crate) async fn show_confirmation(
@@ -126,7 +128,7 @@ pub(crate) async fn show_confirmation(
         return Ok(spent_link(&visitor));
     };
     let page = FormPage {
-        frame: Frame::of(&visitor),
+        frame: visitor.frame(),
         title: "Confirm your new address",
         lead: format!("From then on you log in as {}.", link.email),
         problem: None,
@@ -166,7 +168,7 @@ pub(crate) async fn confirm_email(
     change.commit().await?;
     site.posted.notify_one();
     let text = "Your new address is confirmed. Log in with it from now on.";
-    Ok(reply::page(StatusCode::OK, &pages::message(Frame::of(&visitor), "Done", text)))
+    Ok(reply::message(StatusCode::OK, visitor.frame(), "Done", text))
 }
 
 /// The other sessions end, and so does a change of address that was asked for: who knew the old password is out.
@@ -192,7 +194,7 @@ pub(crate) async fn change_password(
     change.record(&entry(&visitor, &account.party, "password changed", &account.id, "done")).await?;
     change.commit().await?;
     let text = "Your password is changed, and your other sessions are ended.";
-    Ok(reply::page(StatusCode::OK, &pages::message(Frame::of(&visitor), "Done", text)))
+    Ok(reply::message(StatusCode::OK, visitor.frame(), "Done", text))
 }
 
 pub(crate) async fn end_session(

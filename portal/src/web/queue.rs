@@ -23,13 +23,13 @@ use super::{
     application_form::{facts, label},
     applications::next,
     entrance::Answer,
-    files,
-    pages::{
-        Difference, Frame, QueuePage, QueuedPage, ShownQueued, ShownReport, ShownStep, StateOf, moment,
-        moment_of,
-    },
-    reply,
+    files, reply,
     visitor::Visitor,
+};
+use views::{
+    application::ShownStep,
+    page::{moment, moment_of},
+    queue::{Difference, QueuePage, QueuedPage, ShownQueued, ShownReport, StateOf},
 };
 
 #[derive(Default, Deserialize)]
@@ -72,7 +72,7 @@ pub(crate) async fn list(
     });
     let overdue = queue::overdue_before(visitor.now);
     let page = QueuePage {
-        frame: Frame::of(&visitor),
+        frame: visitor.frame(),
         party: account.party_name.clone(),
         has_ledger: !site.organisations.is_empty(),
         overdue_days: queue::OVERDUE_DAYS,
@@ -151,7 +151,7 @@ pub(crate) async fn one(
     let current = fields.first().filter(|_| is_handed_in);
     let page = QueuedPage {
         files: files_of(&site, &scope, &id, current).await?,
-        frame: Frame::of(&visitor),
+        frame: visitor.frame(),
         shown: shown(&known, &overdue, &[]),
         away,
         is_of_body,

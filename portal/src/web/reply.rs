@@ -7,8 +7,7 @@ use axum::{
     http::{HeaderName, HeaderValue, StatusCode, header},
     response::{Html, IntoResponse, Redirect, Response},
 };
-
-use super::pages::{self, Frame};
+use views::page::Frame;
 
 const PASSKEY_SCRIPT: &str = include_str!("../../assets/passkey.js");
 const PORTAL_STYLE: &str = include_str!("../../assets/portal.css");
@@ -57,6 +56,16 @@ pub(crate) fn page(status: StatusCode, page: &impl Template) -> Response {
     }
 }
 
+/// A page that says one thing.
+pub(crate) fn message(status: StatusCode, frame: Frame, title: &str, text: &str) -> Response {
+    page(status, &views::page::message(frame, title, text))
+}
+
+/// Of a page with a form: whether something was wrong with what was sent.
+pub(crate) fn status(problem: Option<&str>) -> StatusCode {
+    if problem.is_some() { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK }
+}
+
 /// Of a page whose scripts may run: files of this site, which may ask this site alone.
 #[derive(Clone, Copy)]
 struct Scripted;
@@ -78,7 +87,7 @@ pub(crate) fn attached(mut response: Response) -> Response {
 /// The same for everybody and every reason.
 pub(crate) async fn not_there() -> Response {
     let text = "There is no such page here.";
-    page(StatusCode::NOT_FOUND, &pages::message(Frame::plain(), "Not found", text))
+    message(StatusCode::NOT_FOUND, Frame::plain(), "Not found", text)
 }
 
 /// Why a request has no answer of its own.
@@ -103,13 +112,13 @@ impl IntoResponse for Failed {
 /// A form with other fields than its page has.
 pub(crate) fn other_fields() -> Response {
     let text = "These are not the fields of the form. Go back and load the page again.";
-    page(StatusCode::BAD_REQUEST, &pages::message(Frame::plain(), "Not sent", text))
+    message(StatusCode::BAD_REQUEST, Frame::plain(), "Not sent", text)
 }
 
 pub(crate) fn failure(error: &StoreError) -> Response {
     tracing::error!(%error, "a request could not be answered");
     let text = "Something failed here, and nothing was changed. Try again in a moment.";
-    page(StatusCode::SERVICE_UNAVAILABLE, &pages::message(Frame::plain(), "Not now", text))
+    message(StatusCode::SERVICE_UNAVAILABLE, Frame::plain(), "Not now", text)
 }
 
 /// Nothing may be framed, kept or fetched from elsewhere, nothing is run where no script is, and no address leaks to another

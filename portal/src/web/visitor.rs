@@ -4,6 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 
 use accounts::{BaseUrl, people::Account, secret};
 use axum::http::{HeaderMap, HeaderValue, header, uri::Authority};
+use views::page::Frame;
 
 /// Who asks, as every page sees it.
 #[derive(Clone, Debug)]
@@ -23,6 +24,11 @@ impl Visitor {
     /// Whether a passkey has to be shown, or made, before anything else.
     pub fn lacks_passkey(&self) -> bool {
         !self.by_passkey && self.account.as_ref().is_some_and(Account::is_staff)
+    }
+
+    /// What every page that they see shows around its content.
+    pub fn frame(&self) -> Frame {
+        Frame::of(self.account.as_ref(), self.lacks_passkey(), &self.form_token)
     }
 
     /// The account's id; empty for somebody who is not logged in.

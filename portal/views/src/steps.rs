@@ -1,109 +1,13 @@
-//! What the templates about ledger keys and steps are filled with.
+//! Steps on the ledger that people sign in their browsers: the forms of those that roles allow, and those that were begun.
 
 use askama::Template;
 use certificate::Duty;
-use enrolment::{Act, Key, Queued, acts::State as ActState, keys::State as KeyState};
+use enrolment::{Act, acts::State as ActState};
 
-use super::pages::{Frame, moment};
-
-#[derive(Template)]
-#[template(path = "key.html")]
-pub(crate) struct KeyPage {
-    pub frame: Frame,
-    pub notice: Option<String>,
-    pub msp_id: String,
-    pub keys: Vec<ShownKey>,
-    /// Those that a certificate names.
-    pub roles: Vec<String>,
-    pub certifies_at_once: bool,
-}
-
-impl KeyPage {
-    /// Whether the newest key waits or is good: then another one is made only when that is said to be lost.
-    pub fn has_key(&self) -> bool {
-        self.keys.iter().any(|key| key.may_be_lost())
-    }
-}
-
-pub(crate) struct ShownKey {
-    pub key: Key,
-    pub requested: String,
-    pub until: Option<String>,
-    /// The person has other roles by now than the certificate says.
-    pub is_outdated: bool,
-}
-
-impl ShownKey {
-    pub fn of(key: Key, roles: &[String]) -> Self {
-        Self {
-            requested: moment(key.requested_at),
-            until: key.not_after.map(moment),
-            is_outdated: key.state == KeyState::Certified && key.roles != roles.join(","),
-            key,
-        }
-    }
-
-    /// By which people tell keys apart.
-    pub fn name(&self) -> &str {
-        self.key.fingerprint.get(..16).unwrap_or_default()
-    }
-
-    pub fn may_be_lost(&self) -> bool {
-        matches!(self.key.state, KeyState::Requested | KeyState::Certified)
-    }
-
-    pub fn says(&self) -> &'static str {
-        match self.key.state {
-            KeyState::Requested => "waits for your administrator",
-            KeyState::Certified => "certified",
-            KeyState::Refused => "refused by your administrator",
-            KeyState::Replaced => "replaced by a later one",
-            KeyState::Lost => "lost",
-        }
-    }
-}
-
-#[derive(Template)]
-#[template(path = "key_queue.html")]
-pub(crate) struct QueuePage {
-    pub frame: Frame,
-    pub party: String,
-    /// As commands call it.
-    pub organisation: String,
-    pub notice: Option<String>,
-    pub keys: Vec<ShownQueued>,
-    pub certifies_at_once: bool,
-}
-
-pub(crate) struct ShownQueued {
-    pub shown: ShownKey,
-    pub queued: Queued,
-    /// What certifies it.
-    pub command: String,
-}
-
-impl ShownQueued {
-    pub fn of(queued: Queued, organisation: &str) -> Self {
-        let roles: String = queued.roles.iter().map(|role| format!(" --role {role}")).collect();
-        let person = &queued.pseudonym;
-        let command = format!(
-            "nanotrace crypto enroll --org {organisation}{roles} --person {person} --request {person}.request.pem \
-             --out {person}.pem"
-        );
-        Self { shown: ShownKey::of(queued.key.clone(), &queued.roles), command, queued }
-    }
-
-    pub fn is_requested(&self) -> bool {
-        self.queued.key.state == KeyState::Requested
-    }
-
-    pub fn is_lost(&self) -> bool {
-        self.queued.key.state == KeyState::Lost
-    }
-}
+use crate::page::{Frame, moment};
 
 /// What a page needs on which steps are signed: in whose name, and where.
-pub(crate) struct Signing {
+pub struct Signing {
     pub fingerprint: String,
     pub msp_id: String,
     pub certificate: String,
@@ -112,21 +16,21 @@ pub(crate) struct Signing {
 
 #[derive(Template)]
 #[template(path = "acts.html")]
-pub(crate) struct ActsPage {
+pub struct ActsPage {
     pub frame: Frame,
     pub acts: Vec<ShownAct>,
 }
 
 #[derive(Template)]
 #[template(path = "act.html")]
-pub(crate) struct ActPage {
+pub struct ActPage {
     pub frame: Frame,
     pub act: ShownAct,
     /// Where it can go on.
     pub signing: Option<Signing>,
 }
 
-pub(crate) struct ShownAct {
+pub struct ShownAct {
     pub act: Act,
     pub at: String,
 }
@@ -165,7 +69,7 @@ impl ShownAct {
 
 #[derive(Template)]
 #[template(path = "steps.html")]
-pub(crate) struct StepsPage {
+pub struct StepsPage {
     pub frame: Frame,
     pub problem: Option<String>,
     pub chaincodes: Vec<String>,
@@ -174,7 +78,7 @@ pub(crate) struct StepsPage {
 }
 
 /// A form by which a function of the contract is called.
-pub(crate) struct StepForm {
+pub struct StepForm {
     pub title: &'static str,
     pub function: &'static str,
     /// Whose it is.
@@ -190,7 +94,7 @@ impl StepForm {
 }
 
 /// An argument.
-pub(crate) enum Input {
+pub enum Input {
     Line(&'static str, &'static str),
     Choice(&'static str, &'static [&'static str]),
     /// A document to decide on, which the page brings into canonical form.
@@ -267,7 +171,7 @@ const STEPS: &[StepForm] = &[
 ];
 
 /// The forms for these roles.
-pub(crate) fn steps_of(roles: &[String]) -> Vec<&'static StepForm> {
+pub fn steps_of(roles: &[String]) -> Vec<&'static StepForm> {
     let has = |duty: &Duty| roles.iter().any(|role| role == duty.name());
     STEPS.iter().filter(|step| step.duties.iter().any(has)).collect()
 }

@@ -1,0 +1,175 @@
+//! A company's applications: those that there are, the form of one, and how far it is.
+
+use askama::Template;
+use dossiers::store::Act;
+
+use crate::page::{Frame, moment, moment_of};
+
+/// A company's applications.
+#[derive(Template)]
+#[template(path = "applications.html")]
+pub struct ApplicationsPage {
+    pub frame: Frame,
+    pub party: String,
+    pub has_ledger: bool,
+    pub applications: Vec<ShownApplication>,
+}
+
+/// An application, what happens next with it, and who has it.
+pub struct ShownApplication {
+    pub id: String,
+    pub title: String,
+    pub state: String,
+    pub next: String,
+    pub who: String,
+    pub changed: String,
+    /// What the body wants to know.
+    pub question: Option<String>,
+}
+
+#[derive(Template)]
+#[template(path = "application.html")]
+pub struct ApplicationPage {
+    pub frame: Frame,
+    pub shown: ShownApplication,
+    pub notice: Option<String>,
+    /// Why the ledger gave no answer.
+    pub away: Option<String>,
+    pub is_draft: bool,
+    pub is_editable: bool,
+    pub may_withdraw: bool,
+    /// Rules that are broken.
+    pub faults: usize,
+    /// The steps of the form: name, title, and whether each was saved.
+    pub form: Vec<(&'static str, &'static str, bool)>,
+    pub acts: Vec<ShownAct>,
+    pub certificate: Option<String>,
+    pub was_handed_in: bool,
+    pub steps: Vec<ShownStep>,
+}
+
+/// A call of the contract, from the outbox to the ledger.
+pub struct ShownAct {
+    pub what: &'static str,
+    pub state: String,
+    pub since: String,
+    pub tries: i64,
+    pub said: String,
+    pub transaction: Option<(String, Option<i64>)>,
+}
+
+impl From<Act> for ShownAct {
+    fn from(act: Act) -> Self {
+        let Act { step, state, created_at, tries, said, transaction_id, block } = act;
+        let what = match step.as_str() {
+            "submit" => "Submit the application",
+            "complete" => "Hand in what was asked for",
+            _ => "Withdraw the application",
+        };
+        let transaction = transaction_id.map(|id| (id, block));
+        Self { what, state, since: moment(created_at), tries, said, transaction }
+    }
+}
+
+/// A step of an application, as the ledger has it.
+pub struct ShownStep {
+    pub what: String,
+    pub by: String,
+    pub at: String,
+    pub reason: String,
+    pub detail: String,
+    pub transaction: String,
+}
+
+impl ShownStep {
+    pub fn of(step: &desk::Step) -> Self {
+        let what = match step.step.as_str() {
+            "submit" => "Submitted",
+            "return" => "Returned for more",
+            "complete" => "Completed",
+            "accept" => "Accepted for evaluation",
+            "refuse" => "Refused",
+            "report" => "Test report anchored",
+            "evaluate" => "Evaluated",
+            "review" => "Reviewed",
+            "decide" => "Decided",
+            "change" => "Changed",
+            "withdraw" => "Withdrawn",
+            "grant" => "Granted",
+            other => other,
+        };
+        let detail = match (&step.recommendation, &step.sha256) {
+            (Some(recommendation), _) => format!("Recommends to {recommendation}."),
+            (None, Some(hash)) => {
+                let text = |it: &Option<String>| it.clone().unwrap_or_default();
+                format!("{}, number {}, SHA-256 {hash}", text(&step.method), text(&step.number))
+            }
+            _ => step.dossier.clone().unwrap_or_default(),
+        };
+        Self {
+            what: what.to_owned(),
+            by: step.event.by.clone(),
+            at: moment_of(&step.event.effective_at),
+            reason: step.event.reason.clone(),
+            detail,
+            transaction: step.event.transaction_id.clone(),
+        }
+    }
+}
+
+#[derive(Template)]
+#[template(path = "new_application.html")]
+pub struct NewApplicationPage {
+    pub frame: Frame,
+    pub problem: Option<String>,
+    pub typed: String,
+}
+
+/// A page of an application's form.
+#[derive(Template)]
+#[template(path = "step.html")]
+pub struct StepPage {
+    pub frame: Frame,
+    pub id: String,
+    pub title: &'static str,
+    pub name: &'static str,
+    pub version: i64,
+    pub problem: Option<String>,
+    pub is_saved: bool,
+    pub faults: usize,
+    pub steps: Vec<(&'static str, &'static str)>,
+    pub groups: Vec<ShownGroup>,
+    /// Hash and name of what the company uploaded.
+    pub files: Vec<(String, String)>,
+}
+
+pub struct ShownGroup {
+    pub title: String,
+    pub hint: &'static str,
+    pub fields: Vec<ShownField>,
+}
+
+/// A field of an application, and which rule it breaks.
+pub struct ShownField {
+    pub name: String,
+    pub label: &'static str,
+    pub hint: &'static str,
+    pub kind: &'static str,
+    pub value: String,
+    /// What can be chosen, with its words; none where it is typed.
+    pub options: Vec<(String, String)>,
+    pub fault: Option<String>,
+}
+
+#[derive(Template)]
+#[template(path = "preview.html")]
+pub struct PreviewPage {
+    pub frame: Frame,
+    pub id: String,
+    pub title: String,
+    pub is_returned: bool,
+    pub is_demonstration: bool,
+    /// Step and its title, field, rule.
+    pub faults: Vec<(&'static str, &'static str, &'static str, String)>,
+    pub groups: Vec<(String, Vec<(&'static str, String)>)>,
+}

@@ -1,0 +1,13 @@
+//! The portal's pages: templates, and what each is filled with. Rendered on the server, complete without scripts; whatever is
+//! filled in is escaped by the template engine, as the templates' names end with `.html`.
+
+pub mod account;
+pub mod application;
+pub mod certificates;
+pub mod demonstration;
+pub mod keys;
+pub mod ledger;
+pub mod page;
+pub mod people;
+pub mod queue;
+pub mod steps;

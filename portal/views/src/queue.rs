@@ -1,0 +1,86 @@
+//! The applications that wait for the people of an organisation.
+
+use askama::Template;
+use dossiers::queue::Wanted;
+
+use crate::{application::ShownStep, page::Frame};
+
+/// The applications that the people of an organisation see.
+#[derive(Template)]
+#[template(path = "queue.html")]
+pub struct QueuePage {
+    pub frame: Frame,
+    pub party: String,
+    pub has_ledger: bool,
+    pub overdue_days: i64,
+    pub wanted: Wanted,
+    pub states: Vec<StateOf>,
+    pub applications: Vec<ShownQueued>,
+    pub newer: Option<i64>,
+    pub older: Option<i64>,
+}
+
+/// A state of applications, and how many are in it.
+pub struct StateOf {
+    pub name: &'static str,
+    pub count: i64,
+    /// Whether it waits for who looks.
+    pub is_awaited: bool,
+}
+
+/// An application in the queue.
+pub struct ShownQueued {
+    pub id: String,
+    pub title: String,
+    pub state: String,
+    pub applicant: String,
+    pub body: String,
+    pub scheme: String,
+    pub since: String,
+    pub next: String,
+    pub who: String,
+    pub is_overdue: bool,
+    pub is_awaited: bool,
+}
+
+#[derive(Template)]
+#[template(path = "queued.html")]
+pub struct QueuedPage {
+    pub frame: Frame,
+    pub shown: ShownQueued,
+    pub away: Option<String>,
+    /// Whether who looks is of the body that was applied to: nobody else reads the dossier.
+    pub is_of_body: bool,
+    /// The dossier's hash on the ledger.
+    pub hash: Option<String>,
+    /// When something was handed in here.
+    pub handed_in: Option<String>,
+    /// Whether it has the hash of the ledger.
+    pub is_handed_in: bool,
+    pub groups: Vec<(String, Vec<(&'static str, String)>)>,
+    pub data_sheet: Option<String>,
+    pub changes: Vec<Difference>,
+    pub reports: Vec<ShownReport>,
+    /// The hashes of those files of the dossier that were uploaded here.
+    pub files: Vec<String>,
+    pub steps: Vec<ShownStep>,
+    /// Of the last step.
+    pub reason: String,
+}
+
+/// What a field was, and what it is.
+pub struct Difference {
+    pub field: String,
+    pub old: String,
+    pub new: String,
+}
+
+/// A test report, and who anchored its hash on the ledger.
+pub struct ShownReport {
+    pub laboratory: String,
+    pub method: String,
+    pub sha256: String,
+    pub anchored: Option<String>,
+    /// Whether the dossier names it.
+    pub is_named: bool,
+}
