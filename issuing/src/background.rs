@@ -26,6 +26,10 @@ pub enum BackgroundError {
     Several { known: String },
     #[error("the ledger has no key in use of {issuer}; it has: {known}")]
     Unknown { issuer: String, known: String },
+    #[error("the ledger has no key in use of {0}")]
+    NoKey(String),
+    #[error("{body} is not accredited for the scheme {scheme}")]
+    NotAccredited { body: String, scheme: String },
 }
 
 impl Background {
@@ -44,12 +48,38 @@ impl Background {
         Ok(Self { key, scheme: scheme.unwrap_or_default(), accreditation })
     }
 
+    /// Of a decision that a body takes under a scheme: its newest key, and its accreditation for the scheme, by the number of the
+    /// term that holds `at` that moment. Whether one does, and all else that a decision has to keep, the contract judges.
+    pub async fn of_decision(
+        contract: &Contract,
+        body: &str,
+        scheme: &str,
+        at: DateTime,
+    ) -> Result<Self, BackgroundError> {
+        let mut keys: Vec<Value> = contract.issuer_key_list().read().await?;
+        keys.retain(|key| text_at(key, "/body") == body);
+        let key = newest(in_use(keys));
+        if key.is_null() {
+            return Err(BackgroundError::NoKey(body.to_owned()));
+        }
+        let mut held: Vec<Value> = contract.accreditation_list().read().await?;
+        held.retain(|held| text_at(held, "/body") == body && text_at(held, "/schemeId") == scheme);
+        let Some(mut accreditation) = held.pop() else {
+            return Err(BackgroundError::NotAccredited { body: body.to_owned(), scheme: scheme.to_owned() });
+        };
+        let number = number_at(&accreditation, &at.to_string()).to_owned();
+        if let Some(members) = accreditation.as_object_mut() {
+            members.insert("number".into(), number.into());
+        }
+        Ok(Self { key, scheme: Value::Null, accreditation })
+    }
+
     /// Of a new certificate, with an id, a code and a place in the issuer's first status list at random.
     pub fn particulars(
         &self,
         ledger: LedgerBinding,
         now: DateTime,
-        years: i32,
+        until: DateTime,
     ) -> Result<Particulars, getrandom::Error> {
         Ok(Particulars {
             code: random_code()?,
@@ -64,8 +94,13 @@ impl Background {
                 index: random_index()?,
             },
             decided: now,
-            validity: Validity { from: now, until: now.plus_years(years).unwrap_or(now) },
+            validity: Validity { from: now, until },
         })
+    }
+
+    /// The number of the accreditation.
+    pub fn accreditation(&self) -> &str {
+        text_at(&self.accreditation, "/number")
     }
 
     /// A draft with the scheme and the accreditation that the ledger has.
@@ -87,9 +122,8 @@ impl Background {
 
 /// The key that the issuer was approved for last; `Null` where there is none. Among issuers a person must choose: the
 /// draft would name the wrong one.
-fn key_of(mut keys: Vec<Value>, issuer: Option<&str>) -> Result<Value, BackgroundError> {
-    let is_absent = |key: &Value, events: [&str; 2]| events.iter().all(|event| is_null(key, event));
-    keys.retain(|key| !is_null(key, "/approved") && is_absent(key, ["/revoked", "/compromised"]));
+fn key_of(keys: Vec<Value>, issuer: Option<&str>) -> Result<Value, BackgroundError> {
+    let mut keys = in_use(keys);
     let issuers: BTreeSet<&str> = keys.iter().map(|key| text_at(key, "/issuerId")).collect();
     let known = || issuers.iter().copied().collect::<Vec<_>>().join(", ");
     match issuer {
@@ -100,10 +134,32 @@ fn key_of(mut keys: Vec<Value>, issuer: Option<&str>) -> Result<Value, Backgroun
         Some(issuer) => keys.retain(|key| text_at(key, "/issuerId") == issuer),
         None => {}
     }
+    Ok(newest(keys))
+}
+
+/// Those that are approved, and neither revoked nor declared compromised.
+fn in_use(mut keys: Vec<Value>) -> Vec<Value> {
+    let is_absent = |key: &Value, events: [&str; 2]| events.iter().all(|event| is_null(key, event));
+    keys.retain(|key| !is_null(key, "/approved") && is_absent(key, ["/revoked", "/compromised"]));
+    keys
+}
+
+/// The one that was approved last; `Null` where there is none.
+fn newest(keys: Vec<Value>) -> Value {
     let last = keys.into_iter().max_by(|one, other| {
         text_at(one, "/approved/effectiveAt").cmp(text_at(other, "/approved/effectiveAt"))
     });
-    Ok(last.unwrap_or_default())
+    last.unwrap_or_default()
+}
+
+/// The number of the newest term that covers the moment; where none does, that of the last.
+fn number_at<'v>(accreditation: &'v Value, at: &str) -> &'v str {
+    // Times have one spelling, which is in their order.
+    let covers = |term: &&Value| text_at(term, "/validFrom") <= at && at < text_at(term, "/validUntil");
+    let former = accreditation.pointer("/formerTerms").and_then(Value::as_array);
+    let newest_first = [accreditation].into_iter().chain(former.into_iter().flatten().rev());
+    let term = newest_first.into_iter().find(covers).unwrap_or(accreditation);
+    text_at(term, "/number")
 }
 
 /// Drawn until it can be dictated and fits a QR symbol's alphanumeric mode.
@@ -181,6 +237,24 @@ mod tests {
         assert_eq!(name(key_of(keys.clone(), Some("did:web:a"))), "new");
         assert!(key_of(keys, Some("did:web:c")).is_err());
         assert_eq!(key_of(vec![], None).unwrap(), Value::Null);
+    }
+
+    #[test]
+    fn the_number_is_that_of_the_term_that_holds() {
+        let term = |number: &str, from: &str, until: &str| json!({"number": number, "validFrom": from, "validUntil": until});
+        let mut accreditation = term("third", "2028-01-01T00:00:00Z", "2030-01-01T00:00:00Z");
+        let [first, second] = [
+            term("first", "2024-01-01T00:00:00Z", "2026-01-01T00:00:00Z"),
+            term("second", "2025-06-01T00:00:00Z", "2027-01-01T00:00:00Z"),
+        ];
+        assert_eq!(number_at(&accreditation, "2027-06-01T00:00:00Z"), "third");
+        accreditation["formerTerms"] = json!([first, second]);
+        for (at, number) in
+            [("2024-02", "first"), ("2025-07", "second"), ("2027-06", "third"), ("2028-02", "third")]
+        {
+            assert_eq!(number_at(&accreditation, &format!("{at}-01T00:00:00Z")), number, "{at}");
+        }
+        assert_eq!(number_at(&accreditation, "2027-01-01T00:00:00Z"), "third", "the end is not of the term");
     }
 
     #[test]

@@ -44,8 +44,10 @@ pub async fn run(args: Args, network: &Network) -> Result<Exit, Failure> {
     };
     let profile = network.optional_profile()?;
     let (channel, genesis) = profile.map(|profile| (profile.channel, profile.genesis)).unwrap_or_default();
+    let now = verifier::now();
+    let until = now.plus_years(args.years).unwrap_or(now);
     let particulars = background
-        .particulars(LedgerBinding { channel, genesis }, verifier::now(), args.years)
+        .particulars(LedgerBinding { channel, genesis }, now, until)
         .map_err(no_randomness)?;
     let draft = match args.demonstration {
         true => demo::document(&particulars),

@@ -162,6 +162,7 @@ fn a_portal_links_no_node() {
             "desk",
             "dossiers",
             "enrolment",
+            "granting",
             "portal",
             "portal-command",
             "uploads",

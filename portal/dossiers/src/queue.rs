@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use accounts::{Change, Database, people::Account};
 use certificate::DateTime;
-use serde_json::Value;
+use serde_json::{Map, Value};
 use uploads::Stored;
 
 use crate::{
@@ -209,11 +209,23 @@ pub struct Edition {
 }
 
 impl Edition {
-    /// What is in it, by the names of the form's fields; nothing where it was changed since it was hashed.
-    pub fn fields(&self) -> Option<crate::Fields> {
+    /// What is to be certified; nothing where it was changed since it was hashed.
+    pub fn subject(&self) -> Option<Map<String, Value>> {
+        match self.content()?.get_mut("credentialSubject")?.take() {
+            Value::Object(subject) => Some(subject),
+            _ => None,
+        }
+    }
+
+    fn content(&self) -> Option<Value> {
         use sha2::{Digest, Sha256};
         let hash = format!("sha256:{}", hex::encode(Sha256::digest(&self.content)));
-        let content: Value = serde_json::from_str(&self.content).ok().filter(|_| hash == self.hash)?;
+        serde_json::from_str(&self.content).ok().filter(|_| hash == self.hash)
+    }
+
+    /// What is in it, by the names of the form's fields; nothing where it was changed since it was hashed.
+    pub fn fields(&self) -> Option<crate::Fields> {
+        let content = self.content()?;
         let (mut fields, _) = from_subject(content.get("credentialSubject")?.as_object()?);
         for (name, text) in content.get("with").and_then(Value::as_object).into_iter().flatten() {
             let name = format!("{}{name}", crate::subject::APPLICATION);
