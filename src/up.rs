@@ -7,6 +7,7 @@ mod ledger_time;
 mod material;
 mod portal;
 mod servers;
+mod signers;
 
 use std::{
     net::SocketAddr,

@@ -1,6 +1,10 @@
 //! The certification bodies and the people who act: each with a connection of its own.
 
-use std::{fs, io, path::Path, slice};
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+    slice,
+};
 
 use certificate::{DateTime, demo, document::Issuer, multikey};
 use commands::{contract, exit::Failure, files};
@@ -48,6 +52,24 @@ const BODIES: [Description; 2] = [
         key_file: "second-issuer-key.txt",
     },
 ];
+
+/// The issuer key of one body, where it is made at the first run.
+pub struct IssuerKey {
+    /// The body's name in the connection profile.
+    pub organisation: &'static str,
+    /// Its chaincode; the connection profile's where there is none.
+    pub chaincode: Option<&'static str>,
+    pub path: PathBuf,
+}
+
+/// The issuer keys in the demonstration's folder.
+pub fn issuer_keys(folder: &Path) -> impl Iterator<Item = IssuerKey> {
+    BODIES.iter().map(|body| IssuerKey {
+        organisation: body.organisation,
+        chaincode: body.chaincode,
+        path: folder.join(body.key_file),
+    })
+}
 
 /// The laboratory that anchors all reports.
 const LABORATORY: &str = "Lab";

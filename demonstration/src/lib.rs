@@ -33,6 +33,7 @@ use serde::Serialize;
 use tokio::task::JoinSet;
 
 use bodies::Body;
+pub use bodies::{IssuerKey, issuer_keys};
 use stories::{FIRST, MONTH, Story};
 
 /// The folder beside a network's keys that holds the issuer keys, and what is kept for people to look at.

@@ -37,6 +37,7 @@
 //!   `a_conflict_is_submitted_again_and_nothing_else_is`).
 //! - A transaction that is not valid is an error with its validation code (test `an_invalid_transaction_says_why`); a
 //!   refusal carries what each peer said (test `a_failure_carries_what_each_peer_said`).
+//! - What was called by a transaction of the past is read from the ledger (test `what_was_called_is_read_from_a_transaction`).
 //! - A call ends after a time: a server that does not answer is given up (test
 //!   `a_gateway_that_does_not_answer_is_given_up`).
 //!
@@ -51,6 +52,7 @@ mod gateway;
 mod invocation;
 pub mod lifecycle;
 pub mod ordering;
+mod past;
 pub mod profile;
 mod proposal;
 mod transaction;
@@ -61,6 +63,7 @@ pub use error::{Detail, Error, GatewayError, Step, json_fault};
 pub use events::{ChaincodeEvent, EventStream, StartAt};
 pub use gateway::{Gateway, Timeouts};
 pub use invocation::Invocation;
+pub use past::PastCall;
 pub use profile::ConnectionProfile;
 pub use proposal::Proposal;
 pub use transaction::Transaction;

@@ -10,6 +10,7 @@ use background::{
 };
 use desk::Organisations;
 use dossiers::{index, outbox};
+use granting::{Granting, Signers};
 use hyper::server::conn::http1;
 use hyper_util::{
     rt::{TokioIo, TokioTimer},
@@ -38,6 +39,8 @@ pub struct Config {
     pub post: Post,
     /// Those that its operator is, by which it reaches the ledger.
     pub organisations: Arc<Organisations>,
+    /// Of the bodies for which it grants what is decided.
+    pub signers: Signers,
     /// The folder of what people upload.
     pub files: PathBuf,
     /// The authority of a demonstration, which certifies ledger keys at once. None: administrators bring certificates.
@@ -73,6 +76,7 @@ impl Server {
             base,
             config.database,
             config.organisations,
+            config.signers,
             uploads,
             config.certify,
             config.is_demonstration,
@@ -97,7 +101,8 @@ impl Server {
         let mails = mail::run(database, self.post, posted, self.site.is_demonstration());
         let (database, organisations) = (self.site.database().clone(), self.site.organisations().clone());
         let acts = outbox::run(database.clone(), organisations.clone(), self.site.acts().clone());
-        let index = index::run(database, organisations);
+        let index = index::run(database.clone(), organisations.clone());
+        let grants = Granting::new(database, organisations, self.site.signers().clone());
         let (stop, stopping) = watch::channel(false);
         let mut connections = JoinSet::new();
         tokio::select! {
@@ -106,6 +111,7 @@ impl Server {
             () = self.anchoring.run() => {}
             () = files::sweep(self.site.uploads()) => {}
             () = acts => {}
+            () = grants.run() => {}
             () = index => {}
             () = shutdown => {}
         }

@@ -8,6 +8,7 @@ mod demonstration;
 mod entrance;
 pub(crate) mod files;
 mod forms;
+mod grants;
 mod guard;
 mod kept;
 mod keys;
@@ -36,6 +37,7 @@ use axum::{
     routing::{MethodRouter, get, post},
 };
 use desk::Organisations;
+use granting::Signers;
 use tokio::sync::Notify;
 use uploads::Uploads;
 
@@ -54,6 +56,8 @@ pub(crate) struct Site {
     passwords: Passwords,
     relying_party: RelyingParty,
     organisations: Arc<Organisations>,
+    /// Of the bodies for which it grants.
+    signers: Signers,
     uploads: Uploads,
     requests: Rates,
     tries: Rates,
@@ -69,6 +73,7 @@ impl Site {
         base: BaseUrl,
         database: Database,
         organisations: Arc<Organisations>,
+        signers: Signers,
         uploads: Uploads,
         certify: Option<Certify>,
         is_demonstration: bool,
@@ -76,6 +81,7 @@ impl Site {
         Ok(Self {
             relying_party: RelyingParty::new(&base),
             organisations,
+            signers,
             uploads,
             base,
             database,
@@ -118,6 +124,10 @@ impl Site {
 
     pub fn organisations(&self) -> &Arc<Organisations> {
         &self.organisations
+    }
+
+    pub fn signers(&self) -> &Signers {
+        &self.signers
     }
 
     /// Told when a call of the contract waits.
@@ -227,6 +237,7 @@ fn table() -> Vec<Route> {
         shown("/queue", Staff, queue::list),
         shown("/queue/{body}/{application}", Staff, queue::one),
         shown("/queue/{body}/{application}/files/{file}", Staff, queue::file),
+        shown("/grants", Staff, grants::list),
         shown("/certificates", Company, applications::certificates),
         shown("/certificates/{certificate}/qr.svg", Company, applications::qr),
         shown("/key", Staff, ledger_keys::show),

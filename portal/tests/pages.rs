@@ -123,12 +123,46 @@ async fn a_browser_shows_applications_and_axe_finds_nothing() {
     }
     pages.push(at("certificates", "/certificates"));
     look(&ada, &pages);
+    for (id, state, step, tries, said, transaction) in [
+        (
+            "68S34CHJ689348HJ68S34CHJ688",
+            "waiting",
+            "signature",
+            3,
+            "the signer does not answer: Connection refused",
+            None,
+        ),
+        (second.rsplit('/').next().unwrap(), "granted", "grant", 1, "", Some("51d0")),
+        (
+            "01040G2081840R2081040G2081S",
+            "ended",
+            "document",
+            1,
+            "the decision was taken back: the application is refused",
+            None,
+        ),
+    ] {
+        sqlx::query(
+            "INSERT INTO grants (body, application, decision, state, step, tries, due_at, said, created_at, transaction_id, \
+             block) VALUES ('CertBodyMSP', $1, 4, $2, $3, $4, 0, $5, 0, $6, 7)",
+        )
+        .bind(id)
+        .bind(state)
+        .bind(step)
+        .bind(tries)
+        .bind(said)
+        .bind(transaction)
+        .execute(&portal.pool)
+        .await
+        .unwrap();
+    }
     let mut bob = portal.administrator("bob@body.example", "CertBodyMSP").await;
     let eve = portal.colleague(&mut bob, "eve@body.example", "evaluator").await;
     let staff = [
         ("queue", "/queue"),
         ("queued", "/queue/CertBodyMSP/68S34CHJ689348HJ68S34CHJ688"),
         ("ledger", "/ledger"),
+        ("grants", "/grants"),
     ];
     look(&eve, &staff.map(|(name, path)| at(name, path)));
 }

@@ -1057,6 +1057,7 @@ async fn what_would_be_unsafe_does_not_start() {
         database,
         post,
         organisations: std::sync::Arc::default(),
+        signers: granting::Signers::default(),
         files: folder.path().join("files"),
         certify: None,
         is_demonstration: false,

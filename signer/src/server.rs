@@ -1,6 +1,6 @@
 //! Answers those who may connect.
 
-use std::{io, sync::Arc, time::Duration};
+use std::{fmt::Display, io, sync::Arc, time::Duration};
 
 use certificate::{
     DateTime,
@@ -54,6 +54,25 @@ impl<D: Decisions> Signer<D> {
         String::from_utf8(signed).map_err(|error| NotSigned::Refused(error.to_string()))
     }
 
+    /// What the signer answers to a request, and its log names who asked.
+    pub async fn answer(&self, request: &Request, user: impl Display) -> Answer {
+        let application = request.application;
+        match self.sign(request).await {
+            Ok(signed) => {
+                tracing::info!(%application, %user, "signed");
+                Answer::Signed(signed)
+            }
+            Err(NotSigned::Refused(why)) => {
+                tracing::warn!(%application, %user, why, "refused");
+                Answer::Refused(why)
+            }
+            Err(NotSigned::Failed(why)) => {
+                tracing::warn!(%application, %user, why, "the ledger did not answer");
+                Answer::Failed(why)
+            }
+        }
+    }
+
     /// Answers until `stopped` ends. Requests that are being answered then are broken off: their clients ask again.
     pub async fn serve(self, listener: UnixListener, stopped: impl Future<Output = ()>) {
         let (signer, requests) = (Arc::new(self), Arc::new(Semaphore::new(REQUESTS)));
@@ -65,7 +84,7 @@ impl<D: Decisions> Signer<D> {
                     Ok((stream, _)) => {
                         let signer = Arc::clone(&signer);
                         tokio::spawn(async move {
-                            if let Err(error) = signer.answer(stream).await {
+                            if let Err(error) = signer.converse(stream).await {
                                 tracing::warn!(%error, "a request was not answered");
                             }
                             drop(permit);
@@ -84,7 +103,7 @@ impl<D: Decisions> Signer<D> {
         }
     }
 
-    async fn answer(&self, mut stream: UnixStream) -> io::Result<()> {
+    async fn converse(&self, mut stream: UnixStream) -> io::Result<()> {
         let user = stream.peer_cred()?.uid();
         let request: Request = match protocol::read(&mut stream, protocol::PROMPT).await {
             Ok(request) => request,
@@ -93,22 +112,7 @@ impl<D: Decisions> Signer<D> {
                 return protocol::write(&mut stream, &refused).await;
             }
         };
-        let application = request.application;
-        let answer = match self.sign(&request).await {
-            Ok(signed) => {
-                tracing::info!(%application, user, "signed");
-                Answer::Signed(signed)
-            }
-            Err(NotSigned::Refused(why)) => {
-                tracing::warn!(%application, user, why, "refused");
-                Answer::Refused(why)
-            }
-            Err(NotSigned::Failed(why)) => {
-                tracing::warn!(%application, user, why, "the ledger did not answer");
-                Answer::Failed(why)
-            }
-        };
-        protocol::write(&mut stream, &answer).await
+        protocol::write(&mut stream, &self.answer(&request, user).await).await
     }
 }
 

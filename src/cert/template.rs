@@ -46,9 +46,8 @@ pub async fn run(args: Args, network: &Network) -> Result<Exit, Failure> {
     let (channel, genesis) = profile.map(|profile| (profile.channel, profile.genesis)).unwrap_or_default();
     let now = verifier::now();
     let until = now.plus_years(args.years).unwrap_or(now);
-    let particulars = background
-        .particulars(LedgerBinding { channel, genesis }, now, until)
-        .map_err(no_randomness)?;
+    let particulars =
+        background.particulars(LedgerBinding { channel, genesis }, now, until).map_err(no_randomness)?;
     let draft = match args.demonstration {
         true => demo::document(&particulars),
         false => background.fill(draft::template(&particulars)),

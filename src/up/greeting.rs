@@ -58,7 +58,7 @@ pub fn print(
 /// Prints how the people of the portal get in.
 fn print_entrances(portal: &Portal) -> Result<(), Failure> {
     let demonstration = "The portal is a demonstration: one serves all organisations. Each of these links lets in once; \
-                         passkeys let in later.";
+                         passkeys let in later. It has the keys of the authorities and of the bodies' signers with it.";
     output::line(format!("\n{demonstration}\n"))?;
     for entrance in &portal.entrances {
         output::line(format!("  {:<14} {}", entrance.part, entrance.link))?;

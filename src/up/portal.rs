@@ -17,6 +17,7 @@ use tokio::sync::oneshot;
 use super::{
     material::{CRYPTO_CONFIG, CRYPTO_CONFIG_YAML},
     servers::Running,
+    signers,
 };
 use crate::exit::{Exit, Failure};
 
@@ -82,6 +83,7 @@ pub async fn start(
         base: None,
         database: database.clone(),
         post,
+        signers: signers::signers(profile, &organisations),
         organisations,
         files: folder.join("files"),
         certify: Some(authority(data_dir)),

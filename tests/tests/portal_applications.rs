@@ -5,9 +5,10 @@
 
 use std::{fs, path::Path, time::Duration};
 
-use accounts::Database;
+use accounts::{Database, PartyKind, people::Account};
 use desk::{Identity, Organisations};
-use dossiers::index;
+use dossiers::{index, queue::Queue};
+use granting::{Draft, NoDraft, Wanted};
 use serde_json::{Value, json};
 use tests::{
     Network,
@@ -95,11 +96,20 @@ fn an_application_goes_from_a_form_to_a_certificate() {
     ));
     bodies.done(&format!("application evaluate {id} --findings good --recommend grant"));
     bodies.done(&format!("application review {id} --reason complete"));
-    bodies.done(&format!("application decide {id} {}", bodies.file("draft.json").display()));
-    let signed = bodies.sign("draft.json", "signed.json");
-    let granted = bodies.done(&format!("cert grant {id} {signed} --user User4"));
-    let code = granted["certificate"].as_str().unwrap();
-    let page = visitor.wait_for("/certificates", code);
+    let accreditation = format!("--scheme {} --reason audit", certificate::demo::SCHEME_ID);
+    bodies.done(&format!("cert accreditation suspend {accreditation} --effect new-grants"));
+    let refused = document(&bodies, folder.path(), id).unwrap_err().to_string();
+    assert!(refused.contains("must not be suspended") && !refused.contains('\n'), "{refused}");
+    bodies.done(&format!("cert accreditation restore {accreditation}"));
+    let offered = document(&bodies, folder.path(), id).unwrap();
+    fs::write(bodies.file("decided.json"), &offered.document).unwrap();
+    bodies.done(&format!("application decide {id} {}", bodies.file("decided.json").display()));
+    let shown = bodies.done(&format!("application show {id}"));
+    assert_eq!(shown["decision"]["document"], json!(offered.hash));
+
+    // The rest the portal does: the document is signed and granted.
+    let code = &offered.certificate.to_string();
+    let page = visitor.wait_for("/certificates", &format!("/c/{code}"));
     assert!(page.contains(">valid<") && page.contains(&format!("/c/{code}")), "{page}");
     let qr = visitor.get(&format!("/certificates/{code}/qr.svg"));
     assert!(qr.status == 200 && qr.body.starts_with("<svg"), "{}", qr.body);
@@ -171,6 +181,34 @@ fn the_index_is_read_from_the_ledger_again() {
         }
     });
     assert!(bodies.network.stop());
+}
+
+/// What the portal offers the decision-maker to decide on.
+fn document(bodies: &Bodies, folder: &Path, id: &str) -> Result<Draft, NoDraft> {
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    runtime.block_on(async {
+        let service = [Identity { organisation: "CertBody".into(), user: "User4".into() }];
+        let organisations = Organisations::new(&bodies.network.profile(), &[], &service, None).unwrap();
+        let reader = organisations.get("CertBodyMSP").unwrap();
+        let application = reader.application("CertBodyMSP", id.parse().unwrap()).await.unwrap().unwrap();
+        let database = Database::open(folder.join("portal/portal.db").to_str().unwrap()).await.unwrap();
+        let account = Account {
+            id: "1".into(),
+            party: "CertBodyMSP".into(),
+            party_kind: PartyKind::Organisation,
+            party_name: "CertBodyMSP".into(),
+            email: "bob@body.example".into(),
+            name: "Bob".into(),
+            roles: vec!["decision-maker".into()],
+        };
+        let queue = Queue::of(&database, &account, Some("IndustryMSP")).await.unwrap();
+        let editions = queue.editions(&database, id).await.unwrap();
+        let older = editions.get(1).unwrap();
+        let wanted = Wanted { months: 12, is_demonstration: true };
+        let stale = granting::draft(&organisations, &application, older, wanted).await;
+        assert!(matches!(stale, Err(NoDraft::NotHandedIn)), "{stale:?}");
+        granting::draft(&organisations, &application, &editions[0], wanted).await
+    })
 }
 
 fn sha2_of(bytes: &[u8]) -> Vec<u8> {

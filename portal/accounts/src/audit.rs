@@ -33,6 +33,14 @@ pub struct Transaction {
     pub code: String,
 }
 
+impl Transaction {
+    /// One that holds; its block where it is known.
+    pub fn valid(id: String, block: Option<u64>) -> Self {
+        let block = block.and_then(|block| i64::try_from(block).ok()).unwrap_or_default();
+        Self { id, block, code: "VALID".to_owned() }
+    }
+}
+
 /// The newest entry's number and hash.
 #[derive(Clone, Debug)]
 pub(crate) struct Head {

@@ -31,3 +31,20 @@ pub fn now() -> i64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     i64::try_from(since.as_secs()).unwrap_or(i64::MAX)
 }
+
+/// Seconds until the next try of what has failed so often: `first`, then twice as many after each, up to `longest`.
+pub fn pause(tries: i64, first: i64, longest: i64) -> i64 {
+    let doubled = first.checked_shl(u32::try_from(tries).unwrap_or(0).min(20));
+    doubled.unwrap_or(longest).clamp(first, longest)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::pause;
+
+    #[test]
+    fn pauses_double_up_to_the_longest() {
+        let pauses = [0, 1, 2, 7, 8, 63, i64::MAX].map(|tries| pause(tries, 2, 300));
+        assert_eq!(pauses, [2, 4, 8, 256, 300, 300, 300]);
+    }
+}

@@ -112,11 +112,7 @@ impl Anchoring {
             action: ACTION,
             object: format!("{count} entries"),
             result: "on the ledger",
-            transaction: Some(Transaction {
-                id: committed.transaction_id,
-                block: i64::try_from(committed.block).unwrap_or(i64::MAX),
-                code: "VALID".to_owned(),
-            }),
+            transaction: Some(Transaction::valid(committed.transaction_id, Some(committed.block))),
             ..Entry::default()
         };
         let mut change = self.database.change().await?;

@@ -102,8 +102,7 @@ async fn work(database: &Database, post: &Post, is_demonstration: bool) -> Resul
             Ok(()) => store::mark_sent(database, &mail.id, is_demonstration).await?,
             Err(error) => {
                 tracing::warn!(mail = mail.id, error, "a mail could not be sent; it is tried again");
-                let doubled = FIRST_PAUSE.checked_shl(u32::try_from(mail.tries).unwrap_or(0).min(20));
-                let pause = doubled.unwrap_or(LONGEST_PAUSE).clamp(FIRST_PAUSE, LONGEST_PAUSE);
+                let pause = accounts::pause(mail.tries, FIRST_PAUSE, LONGEST_PAUSE);
                 store::mark_failed(database, &mail.id, now().saturating_add(pause)).await?;
             }
         }

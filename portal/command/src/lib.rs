@@ -15,6 +15,7 @@ use commands::{
     output,
 };
 use desk::{Identity, Organisations};
+use granting::{SignerOf, Signers};
 use peer_client::ConnectionProfile;
 
 use background::{anchoring, mail::Post};
@@ -102,18 +103,28 @@ struct LedgerArgs {
     /// The organisation in whose name companies apply, one of those of --identity.
     #[arg(long, value_name = "ORGANISATION", requires = "profile")]
     applicants: Option<String>,
+    /// The signer of a certification body among those of --identity, and its socket: what the body decides is then granted from
+    /// here. Once for each body. See `nanotrace signer`.
+    #[arg(long, value_name = "ORGANISATION=SOCKET", requires = "profile")]
+    signer: Vec<SignerOf>,
     /// The chaincode of a certification body, once for each body. [default: the connection profile's]
     #[arg(long, value_name = "NAME", requires = "profile")]
     chaincode: Vec<String>,
 }
 
 impl LedgerArgs {
-    fn organisations(&self) -> Result<Organisations, Failure> {
-        let Some(path) = &self.profile else { return Ok(Organisations::default()) };
+    fn organisations(&self) -> Result<(Organisations, Signers), Failure> {
+        let Some(path) = &self.profile else { return Ok(Default::default()) };
         let usage = |error: &dyn std::error::Error| Failure::usage(error.to_string());
         let profile = ConnectionProfile::load(path).map_err(|error| usage(&error))?;
         let made = Organisations::new(&profile, &self.chaincode, &self.identity, self.applicants.as_deref());
-        made.map_err(|error| usage(&error))
+        let (organisations, mut signers) = (made.map_err(|error| usage(&error))?, Signers::default());
+        for SignerOf { organisation, socket } in &self.signer {
+            let body = profile.organisation(organisation).map_err(|error| usage(&error))?;
+            let added = signers.add(&organisations, &body.msp_id, granting::at(socket.clone()));
+            added.map_err(|error| usage(&error))?;
+        }
+        Ok((organisations, signers))
     }
 }
 
@@ -190,14 +201,15 @@ async fn serve(args: ServeArgs, shutdown: impl Future<Output = ()>) -> Result<Ex
         return Err(Failure::usage(text));
     }
     let post = Post::new(&args.sender, &args.mail).map_err(|error| Failure::usage(error.to_string()))?;
-    let organisations = Arc::new(args.ledger.organisations()?);
+    let (organisations, signers) = args.ledger.organisations()?;
     let database = open(&args.database).await?;
     let config = Config {
         listen: args.listen,
         base: args.url,
         database,
         post,
-        organisations,
+        organisations: Arc::new(organisations),
+        signers,
         files: args.files,
         certify: None,
         is_demonstration: false,

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use certificate::Code;
 use peer_client::{
-    EventStream, StartAt,
+    EventStream, PastCall, StartAt,
     certificate::{CallError, Contract, Query},
 };
 use serde::{Deserialize, de::DeserializeOwned};
@@ -99,6 +99,13 @@ impl Organisation {
         let commit = gateway.commit(self.channel(), transaction).map_err(CallError::from)?;
         let status = timeout(ANSWER, commit.status()).await.map_err(|_| Away::TimedOut)?;
         Ok(status.map_err(CallError::from)?.block_number)
+    }
+
+    /// What a transaction called, as it stands in its block.
+    pub async fn past_call(&self, transaction: &str) -> Result<PastCall, Away> {
+        let gateway = self.gateway().await?;
+        let call = timeout(ANSWER, gateway.past_call(self.channel(), transaction));
+        Ok(call.await.map_err(|_| Away::TimedOut)?.map_err(CallError::from)?)
     }
 
     /// The events of a body's chaincode from here on.

@@ -181,8 +181,7 @@ async fn note(database: &Database, waiting: &Waiting, outcome: Outcome) -> Resul
     match outcome {
         Outcome::Later(said) => {
             tracing::warn!(application = waiting.application, step = waiting.step, said, "a call waits");
-            let doubled = FIRST_PAUSE.checked_shl(u32::try_from(waiting.tries).unwrap_or(0).min(20));
-            let pause = doubled.unwrap_or(LONGEST_PAUSE).clamp(FIRST_PAUSE, LONGEST_PAUSE);
+            let pause = accounts::pause(waiting.tries, FIRST_PAUSE, LONGEST_PAUSE);
             sqlx::query("UPDATE calls SET tries = tries + 1, due_at = $1, said = $2 WHERE id = $3 AND state = 'waiting'")
                 .bind(now().saturating_add(pause))
                 .bind(said)
@@ -192,7 +191,6 @@ async fn note(database: &Database, waiting: &Waiting, outcome: Outcome) -> Resul
         }
         Outcome::Refused(said) => end(database, waiting, "refused", &said, None).await?,
         Outcome::Done { transaction, block } => {
-            let block = block.and_then(|block| i64::try_from(block).ok());
             end(database, waiting, "done", "", Some((transaction, block))).await?;
         }
     }
@@ -205,23 +203,20 @@ async fn end(
     waiting: &Waiting,
     state: &'static str,
     said: &str,
-    transaction: Option<(String, Option<i64>)>,
+    transaction: Option<(String, Option<u64>)>,
 ) -> Result<(), sqlx::Error> {
     let mut change = database.change().await?;
     let (id, block) = transaction.clone().unzip();
+    let block = block.flatten().and_then(|block| i64::try_from(block).ok());
     let update = sqlx::query(
         "UPDATE calls SET state = $1, said = $2, transaction_id = $3, block = $4, ended_at = $5, tries = tries + 1 \
          WHERE id = $6 AND state = 'waiting'",
     );
-    let update = update.bind(state).bind(said).bind(id).bind(block.flatten()).bind(now()).bind(&waiting.id);
+    let update = update.bind(state).bind(said).bind(id).bind(block).bind(now()).bind(&waiting.id);
     if update.execute(change.connection()).await?.rows_affected() == 0 {
         return Ok(());
     }
-    let transaction = transaction.map(|(id, block)| Transaction {
-        id,
-        block: block.unwrap_or_default(),
-        code: "VALID".to_owned(),
-    });
+    let transaction = transaction.map(|(id, block)| Transaction::valid(id, block));
     let entry = Entry {
         at: now(),
         party: waiting.party.clone(),

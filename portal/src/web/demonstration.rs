@@ -30,8 +30,8 @@ use views::{
 
 /// Where `base.html` leaves room for a notice.
 const ROOM: &str = "<!-- notice -->";
-const NOTICE: &str = "<p class=\"demonstration\">Demonstration: one portal serves all organisations here; elsewhere each has \
-                      its own. Mails go to the <a href=\"/outbox\">outbox</a>.</p>";
+const NOTICE: &str = "<p class=\"demonstration\">Demonstration: one portal serves all organisations, and signs for the bodies, \
+                      here; elsewhere each has its own. Mails go to the <a href=\"/outbox\">outbox</a>.</p>";
 
 /// The answer, which says that it is of a demonstration where it is a page.
 pub(super) async fn noted(answer: Response) -> Response {

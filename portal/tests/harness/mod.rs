@@ -138,6 +138,7 @@ impl Portal {
             database: database.clone(),
             post,
             organisations: Arc::new(organisations),
+            signers: granting::Signers::default(),
             files: folder.path().join("files"),
             certify: None,
             is_demonstration,

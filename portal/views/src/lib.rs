@@ -5,6 +5,7 @@ pub mod account;
 pub mod application;
 pub mod certificates;
 pub mod demonstration;
+pub mod grants;
 pub mod keys;
 pub mod ledger;
 pub mod page;
