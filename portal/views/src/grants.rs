@@ -42,8 +42,9 @@ impl ShownGrant {
         let is_waiting = grant.state == "waiting";
         let certificate = grant.certificate.filter(|_| grant.state == "granted");
         Self {
+            // The index may have lost it, until it is read again.
+            title: if grant.title.is_empty() { "An application".to_owned() } else { grant.title },
             application: grant.application,
-            title: grant.title,
             state: match grant.state.as_str() {
                 "waiting" => "under way",
                 "granted" => "granted",
