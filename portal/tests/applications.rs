@@ -608,6 +608,56 @@ async fn what_is_handed_in_waits_while_the_ledger_is_away() {
     assert!(bob.get("/ledger").await.body.contains("cannot be reached"));
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_decided_waits_while_the_ledger_is_away_and_its_body_sees_it() {
+    let (_keys, organisations) = away();
+    decided_while_away(Portal::before(organisations).await).await;
+    let (_keys, organisations) = away();
+    let cluster = Postgres::start().await;
+    decided_while_away(Portal::on_postgres_before(&cluster, "grants", organisations).await).await;
+}
+
+/// The organisation that is away is the body here, and another one has no signer.
+async fn decided_while_away(portal: Portal) {
+    let ids = ["68S34CHJ689348HJ68S34CHJ688", "01040G2081840R2081040G2081S", "3QRHCZVDYQ8HYTHNKPSSW9ZEMC3"];
+    for (id, body, state) in [
+        (ids[0], "IndustryMSP", "decided"),
+        (ids[1], "IndustryMSP", "reviewed"),
+        (ids[2], "CertBodyMSP", "decided"),
+    ] {
+        sqlx::query(
+            "INSERT INTO applications (id, body, applicant, title, scheme, state, steps, dossier, certificate, step, \
+             taken_by, taken_at, reason, submitted_at) VALUES ($1, $2, 'OtherMSP', '<i>Paint', 'S 1', $3, 6, 'sha256:0', 'C', \
+             'decide', $2, '2026-01-31T12:00:00Z', '', '2026-01-30T12:00:00Z')",
+        )
+        .bind(id)
+        .bind(body)
+        .bind(state)
+        .execute(&portal.pool)
+        .await
+        .unwrap();
+    }
+    let mut ivy = portal.administrator("ivy@industry.example", "IndustryMSP").await;
+    let page = loop {
+        let page = ivy.get("/grants").await.body;
+        if page.contains("It waits: ") {
+            break page;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(700)).await;
+    };
+    assert!(
+        page.contains("cannot be reached") && page.contains("Step 1 of 3") && page.contains("Tried "),
+        "{page}"
+    );
+    assert!(page.contains(&format!("/queue/IndustryMSP/{}\">&#60;i&#62;Paint", ids[0])), "{page}");
+    assert!(!page.contains(ids[1]) && !page.contains(ids[2]), "{page}");
+    assert_eq!(portal.count("grants").await, 1, "{page}");
+    let mut bob = portal.administrator("bob@body.example", "CertBodyMSP").await;
+    let page = bob.get("/grants?page=-1").await.body;
+    assert!(page.contains("no signer of CertBodyMSP") && !page.contains(ids[0]), "{page}");
+    assert_eq!(portal.company(ADA, "Works").await.get("/grants").await.status, 404);
+}
+
 /// A change has a connection, and everybody waits for it: what needs another connection within it would wait for those.
 async fn many_withdrawals_at_once_are_answered(portal: Portal) {
     let mut ada = portal.company(ADA, "Works").await;

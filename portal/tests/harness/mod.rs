@@ -132,13 +132,19 @@ impl Portal {
         let database = Database::open(location).await.unwrap();
         let post = Post::new("portal@example.com", folder.path().join("mails").to_str().unwrap()).unwrap();
         let listen = "127.0.0.1:0".parse().unwrap();
+        // Nobody listens there.
+        let mut signers = granting::Signers::default();
+        for organisation in organisations.iter() {
+            let nowhere = granting::at(folder.path().join("signer"));
+            signers.add(&organisations, &organisation.msp_id, nowhere).unwrap();
+        }
         let config = Config {
             listen,
             base,
             database: database.clone(),
             post,
             organisations: Arc::new(organisations),
-            signers: granting::Signers::default(),
+            signers,
             files: folder.path().join("files"),
             certify: None,
             is_demonstration,
