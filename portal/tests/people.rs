@@ -851,11 +851,12 @@ async fn a_session_that_ended_meanwhile_does_nothing(portal: Portal) {
             "/admin/invitations" => &[("email", "friend@body.example"), ("role", "administrator")],
             "/key" => &[("request", "")],
             "/acts" => &[("act", ""), ("chaincode", ""), ("arguments", "")],
-            "/acts/{act}/proposal" | "/acts/{act}/transaction" | "/acts/{act}/status" => &[("signature", "")],
+            "/acts/{act}/{signed}" => &[("signature", "")],
             "/admin/keys/{key}/certificate" => &[("certificate", "")],
             _ => &[],
         };
         let path = route.path.replace("{person}", &eve).replace("{passkey}", &passkey);
+        let path = path.replace("{signed}", "proposal");
         let begun = bob.begin_post(&path, fields).await;
         let before = (portal.count("audit").await, portal.count("outbox").await);
         // Whatever ends a session deletes it.
