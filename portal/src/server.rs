@@ -9,7 +9,7 @@ use background::{
     mail::{self, Post},
 };
 use desk::Organisations;
-use dossiers::{index, outbox};
+use dossiers::{certificates, index, outbox};
 use granting::{Granting, Signers};
 use hyper::server::conn::http1;
 use hyper_util::{
@@ -98,10 +98,11 @@ impl Server {
     pub async fn run(self, shutdown: impl Future<Output = ()>) {
         let router = web::router(self.site.clone());
         let (database, posted) = (self.site.database().clone(), self.site.posted().clone());
-        let mails = mail::run(database, self.post, posted, self.site.is_demonstration());
+        let mails = mail::run(database, self.post, self.site.places(), posted, self.site.is_demonstration());
         let (database, organisations) = (self.site.database().clone(), self.site.organisations().clone());
         let acts = outbox::run(database.clone(), organisations.clone(), self.site.acts().clone());
         let index = index::run(database.clone(), organisations.clone());
+        let certificates = certificates::run(database.clone(), organisations.clone());
         let grants = Granting::new(database, organisations, self.site.signers().clone());
         let (stop, stopping) = watch::channel(false);
         let mut connections = JoinSet::new();
@@ -113,6 +114,7 @@ impl Server {
             () = acts => {}
             () = grants.run() => {}
             () = index => {}
+            () = certificates => {}
             () = shutdown => {}
         }
         drop(self.listener);

@@ -14,6 +14,7 @@ mod kept;
 mod keys;
 mod ledger;
 mod ledger_keys;
+mod notices;
 mod own;
 mod parts;
 mod queue;
@@ -38,6 +39,7 @@ use axum::{
 };
 use desk::Organisations;
 use granting::Signers;
+use letters::Places;
 use tokio::sync::Notify;
 use uploads::Uploads;
 
@@ -101,6 +103,12 @@ impl Site {
 
     pub fn database(&self) -> &Database {
         &self.database
+    }
+
+    /// Where links of mails lead to.
+    pub fn places(&self) -> Places {
+        let verifier = self.organisations.verifier().map(str::to_owned);
+        Places { portal: self.base.to_string(), verifier }
     }
 
     pub fn is_demonstration(&self) -> bool {
@@ -216,6 +224,9 @@ fn table() -> Vec<Route> {
         sent("/passkeys/{passkey}/remove", Account, keys::remove),
         sent("/logout", Login, own::log_out),
         shown("/kept/{form}", Account, kept::show),
+        shown("/notifications", Account, notices::show),
+        sent("/notifications/read", Account, notices::read_all),
+        sent("/notifications/{notice}/read", Account, notices::read_one),
         shown("/files", Account, files::show),
         uploaded("/files", Account, files::receive),
         shown("/files/{file}", Account, files::download),

@@ -122,6 +122,19 @@ async fn a_browser_shows_applications_and_axe_finds_nothing() {
         pages.push(at(&format!("application-{step}"), &format!("{draft}/form/{step}")));
     }
     pages.push(at("certificates", "/certificates"));
+    pages.push(at("notifications", "/notifications"));
+    for (number, read) in [(1, None), (2, Some(2))] {
+        sqlx::query(
+            "INSERT INTO notices (id, account, event, is_task, subject, body, link, at, made_at, read_at) SELECT $1, id, $1, 0, \
+             'Suspended: Titanium dioxide', 'CertBodyMSP suspended the certificate for Titanium dioxide.\n\nIt says: Complaint 17.', \
+             '/certificates', 1769860800, 1, $2 FROM accounts WHERE email = 'ada@works.example'",
+        )
+        .bind(number.to_string())
+        .bind(read)
+        .execute(&portal.pool)
+        .await
+        .unwrap();
+    }
     look(&ada, &pages);
     for (id, state, step, tries, said, transaction) in [
         (

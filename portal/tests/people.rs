@@ -849,6 +849,7 @@ async fn a_session_that_ended_meanwhile_does_nothing(portal: Portal) {
             "/passkeys/{passkey}/name" => &[("name", "Mine")],
             "/admin/people/{person}" => &[("step", "disable")],
             "/admin/invitations" => &[("email", "friend@body.example"), ("role", "administrator")],
+            "/notifications/read" => &[("until", "0")],
             "/key" => &[("request", "")],
             "/acts" => &[("act", ""), ("chaincode", ""), ("arguments", "")],
             "/acts/{act}/{signed}" => &[("signature", "")],

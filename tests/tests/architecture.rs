@@ -163,6 +163,7 @@ fn a_portal_links_no_node() {
             "dossiers",
             "enrolment",
             "granting",
+            "letters",
             "portal",
             "portal-command",
             "uploads",

@@ -81,6 +81,8 @@ fn an_application_goes_from_a_form_to_a_certificate() {
     // Returned for more, and handed in again.
     bodies.done(&format!("application return {id} --reason Which-batch?"));
     visitor.wait_for("/applications", "The certification body asks: Which-batch?");
+    let page = visitor.wait_for("/notifications", "More is asked for: Zinc oxide of the portal");
+    assert!(page.contains("It says: Which-batch?") && page.contains("1 new</span>"), "{page}");
     rename(&mut visitor, &path, "Zinc oxide of the portal, batch 2");
     hand_in(&mut visitor, &path);
     visitor.wait_for(&path, "<strong>Completed</strong>");
@@ -115,6 +117,8 @@ fn an_application_goes_from_a_form_to_a_certificate() {
     assert!(qr.status == 200 && qr.body.starts_with("<svg"), "{}", qr.body);
     bodies.done(&format!("cert stop {code} --reason doubt"));
     visitor.wait_for("/certificates", ">not valid<");
+    let page = visitor.wait_for("/notifications", "Suspended: Zinc oxide of the portal");
+    assert!(page.contains("It says: doubt") && page.matches("Granted: ").count() == 1, "{page}");
 
     // Another one is withdrawn.
     let path = draft(&mut visitor, &demonstration, "Withdrawn");

@@ -34,6 +34,7 @@ const MIGRATIONS: &[[&str; 3]] = &[
     [include_str!("../migrations/0004-ledger-keys.sql"), "", ""],
     [include_str!("../migrations/0005-dossiers.sql"), "", ""],
     [include_str!("../migrations/0006-grants.sql"), "", ""],
+    [include_str!("../migrations/0007-notices.sql"), "", ""],
 ];
 
 /// Why a database cannot be used.

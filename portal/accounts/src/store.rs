@@ -1,5 +1,7 @@
 //! Sessions, links in mails, and mails that wait: what is kept for a while.
 
+use letters::{Letter, Places};
+
 use crate::{
     database::{Change, Database},
     limits, secret,
@@ -246,8 +248,7 @@ pub async fn end_links(change: &mut Change, account: &str, purpose: Purpose) -> 
 pub struct Mail {
     pub id: String,
     pub recipient: String,
-    pub subject: String,
-    pub body: String,
+    pub letter: Letter,
     pub tries: i64,
 }
 
@@ -259,14 +260,27 @@ pub async fn post(
     body: &str,
     now: i64,
 ) -> Result<(), StoreError> {
+    let letter = Letter { subject: subject.to_owned(), body: body.to_owned(), ..Letter::default() };
+    post_letter(change, recipient, &letter, now).await
+}
+
+/// As [`post`], with what a mail has besides its text.
+pub async fn post_letter(
+    change: &mut Change,
+    recipient: &str,
+    letter: &Letter,
+    now: i64,
+) -> Result<(), StoreError> {
     sqlx::query(
-        "INSERT INTO outbox (id, recipient, subject, body, created_at, tries, due_at) \
-         VALUES ($1, $2, $3, $4, $5, 0, $5)",
+        "INSERT INTO outbox (id, recipient, subject, body, link, certificate, created_at, tries, due_at) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, 0, $7)",
     )
     .bind(secret::random_id()?)
     .bind(recipient)
-    .bind(subject)
-    .bind(body)
+    .bind(&letter.subject)
+    .bind(&letter.body)
+    .bind(letter.link.as_deref())
+    .bind(letter.certificate.as_deref())
     .bind(now)
     .execute(change.connection())
     .await?;
@@ -275,11 +289,17 @@ pub async fn post(
 
 pub async fn due_mails(database: &Database, now: i64) -> Result<Vec<Mail>, sqlx::Error> {
     let select = sqlx::query_as(
-        "SELECT id, recipient, subject, body, tries FROM outbox WHERE due_at <= $1 ORDER BY created_at LIMIT 50",
+        "SELECT id, recipient, subject, body, link, certificate, tries FROM outbox WHERE due_at <= $1 \
+         ORDER BY created_at LIMIT 50",
     );
-    let rows: Vec<(String, String, String, String, i64)> =
-        select.bind(now).fetch_all(database.pool()).await?;
-    let mail = |(id, recipient, subject, body, tries)| Mail { id, recipient, subject, body, tries };
+    type Columns = (String, String, String, String, Option<String>, Option<String>, i64);
+    let rows: Vec<Columns> = select.bind(now).fetch_all(database.pool()).await?;
+    let mail = |(id, recipient, subject, body, link, certificate, tries)| Mail {
+        id,
+        recipient,
+        letter: Letter { subject, body, link, certificate },
+        tries,
+    };
     Ok(rows.into_iter().map(mail).collect())
 }
 
@@ -302,12 +322,17 @@ pub struct KeptMail {
     pub created_at: i64,
 }
 
-pub async fn newest_mails(database: &Database) -> Result<Vec<KeptMail>, sqlx::Error> {
+pub async fn newest_mails(database: &Database, places: &Places) -> Result<Vec<KeptMail>, sqlx::Error> {
     let select = sqlx::query_as(
-        "SELECT recipient, subject, body, created_at FROM outbox ORDER BY created_at DESC, id LIMIT 50",
+        "SELECT recipient, subject, body, link, certificate, created_at FROM outbox \
+         ORDER BY created_at DESC, id LIMIT 50",
     );
-    let rows: Vec<(String, String, String, i64)> = select.fetch_all(database.pool()).await?;
-    let mail = |(recipient, subject, body, created_at)| KeptMail { recipient, subject, body, created_at };
+    type Columns = (String, String, String, Option<String>, Option<String>, i64);
+    let rows: Vec<Columns> = select.fetch_all(database.pool()).await?;
+    let mail = |(recipient, subject, body, link, certificate, created_at)| {
+        let letter = Letter { subject, body, link, certificate };
+        KeptMail { recipient, subject: letter.subject(), body: letter.text(places), created_at }
+    };
     Ok(rows.into_iter().map(mail).collect())
 }
 

@@ -6,9 +6,10 @@ use accounts::{
     Database, now,
     store::{self, Mail},
 };
+use letters::Places;
 use lettre::{
     Address, AsyncFileTransport, AsyncSmtpTransport, AsyncTransport, Message, Tokio1Executor,
-    message::{Mailbox, header::ContentType},
+    message::{Attachment, Body, Mailbox, MultiPart, SinglePart, header::ContentType},
 };
 use tokio::sync::Notify;
 use url::Url;
@@ -18,6 +19,9 @@ const IDLE: Duration = Duration::from_secs(5);
 /// Seconds until the next try after the first failure; twice as many after each further one, up to an hour.
 const FIRST_PAUSE: i64 = 10;
 const LONGEST_PAUSE: i64 = 60 * 60;
+
+/// By which the HTML of a mail names the QR code that comes with it.
+const PICTURE: &str = "qr";
 
 /// Why mails cannot be sent so.
 #[derive(Debug, thiserror::Error)]
@@ -54,19 +58,39 @@ impl Post {
         Ok(Self { sender: Mailbox::new(Some("NanoTrace portal".to_owned()), address), way })
     }
 
-    async fn send(&self, mail: &Mail) -> Result<(), String> {
-        let to: Address = mail.recipient.parse().map_err(|_| "no address".to_owned())?;
-        let message = Message::builder()
-            .from(self.sender.clone())
-            .to(Mailbox::new(None, to))
-            .subject(mail.subject.clone())
-            .header(ContentType::TEXT_PLAIN)
-            .body(mail.body.clone())
-            .map_err(|error| error.to_string())?;
+    async fn send(&self, mail: &Mail, places: &Places) -> Result<(), String> {
+        let message = self.message(mail, places)?;
         match &self.way {
             Way::Folder(folder) => folder.send(message).await.map(drop).map_err(|error| error.to_string()),
             Way::Server(server) => server.send(message).await.map(drop).map_err(|error| error.to_string()),
         }
+    }
+}
+
+impl Post {
+    /// Plain text, and the same as HTML. The message's id stays with the mail: where one goes out twice, as a process is killed
+    /// between sending and noting it, the receiver's program sees that it is the same.
+    fn message(&self, mail: &Mail, places: &Places) -> Result<Message, String> {
+        let to: Address = mail.recipient.parse().map_err(|_| "no address".to_owned())?;
+        let letter = &mail.letter;
+        let picture = letter.public_page(places).and_then(|page| qr::Qr::new(&page).ok()?.png().ok());
+        let html = letter.html(places, picture.as_ref().map(|_| PICTURE)).map_err(|it| it.to_string())?;
+        let text = MultiPart::alternative().singlepart(SinglePart::plain(letter.text(places)));
+        let content = match picture {
+            None => text.singlepart(SinglePart::html(html)),
+            Some(png) => {
+                let kind = ContentType::parse("image/png").map_err(|error| error.to_string())?;
+                let inline = Attachment::new_inline(PICTURE.to_owned()).body(Body::new(png), kind);
+                text.multipart(MultiPart::related().singlepart(SinglePart::html(html)).singlepart(inline))
+            }
+        };
+        let message = Message::builder()
+            .from(self.sender.clone())
+            .to(Mailbox::new(None, to))
+            .subject(letter.subject())
+            .message_id(Some(format!("<{}@{}>", mail.id, self.sender.email.domain())))
+            .multipart(content);
+        message.map_err(|error| error.to_string())
     }
 }
 
@@ -86,19 +110,30 @@ fn server(url: &Url) -> Result<Way, PostError> {
 }
 
 /// Sends what waits, and forgets what has expired, for as long as it is polled.
-pub async fn run(database: Database, post: Post, posted: Arc<Notify>, is_demonstration: bool) {
+pub async fn run(
+    database: Database,
+    post: Post,
+    places: Places,
+    posted: Arc<Notify>,
+    is_demonstration: bool,
+) {
     loop {
-        if let Err(error) = work(&database, &post, is_demonstration).await {
+        if let Err(error) = work(&database, &post, &places, is_demonstration).await {
             tracing::error!(%error, "the outbox cannot be read; it is tried again");
         }
         let _ = tokio::time::timeout(IDLE, posted.notified()).await;
     }
 }
 
-async fn work(database: &Database, post: &Post, is_demonstration: bool) -> Result<(), sqlx::Error> {
+async fn work(
+    database: &Database,
+    post: &Post,
+    places: &Places,
+    is_demonstration: bool,
+) -> Result<(), sqlx::Error> {
     store::forget_expired(database, now()).await?;
     for mail in store::due_mails(database, now()).await? {
-        match post.send(&mail).await {
+        match post.send(&mail, places).await {
             Ok(()) => store::mark_sent(database, &mail.id, is_demonstration).await?,
             Err(error) => {
                 tracing::warn!(mail = mail.id, error, "a mail could not be sent; it is tried again");

@@ -23,5 +23,5 @@ pub use organisations::{Body, Identity, Organisation, Organisations, SetupError}
 pub use read::{Away, Page};
 pub use records::{
     Accreditation, Application, ApplicationSummary, Certificate, CertificateSummary, Decision, Event,
-    Laboratory, ProductName, Reason, Scheme, Scope, Step, Surveillance, Verdict,
+    Laboratory, ProductName, Reason, Scheme, Scope, Step, Surveillance, Suspension, Verdict,
 };

@@ -104,10 +104,22 @@ pub struct Certificate {
     pub surveillance_due: Option<String>,
     #[serde(default)]
     pub surveillance: Vec<Surveillance>,
+    #[serde(default)]
+    pub suspensions: Vec<Suspension>,
+    #[serde(default)]
+    pub withdrawals: Vec<Event>,
+    pub superseded: Option<Event>,
     pub issued: Event,
     pub verdict: Verdict,
     /// The signed document, as JSON.
     pub document: Value,
+}
+
+/// A suspension by one of the bodies, until it lifts it.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct Suspension {
+    pub placed: Event,
+    pub lifted: Option<Event>,
 }
 
 /// A surveillance, planned or done.

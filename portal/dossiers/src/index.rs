@@ -7,14 +7,17 @@ use std::{
     time::Duration,
 };
 
-use accounts::Database;
+use accounts::{Database, store::StoreError};
 use certificate::Code;
 use desk::{Application, Away, Body, Organisation, Organisations};
 use peer_client::{StartAt, certificate::CallError};
 use serde::Deserialize;
 use tokio::{task::JoinSet, time::sleep};
 
-use crate::store::{Indexed, indexed};
+use crate::{
+    certificates, notices,
+    store::{Indexed, indexed},
+};
 
 /// Until the ledger is read again after it was away.
 const PAUSE: Duration = Duration::from_secs(3);
@@ -35,6 +38,15 @@ pub enum IndexError {
     Another,
     #[error("the events ended")]
     Ended,
+}
+
+impl From<StoreError> for IndexError {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::Database(error) => Self::Database(error),
+            error => Self::Database(sqlx::Error::Decode(error.into())),
+        }
+    }
 }
 
 /// Keeps the index up to date, for as long as it is polled. A body that begins later is followed too.
@@ -95,26 +107,30 @@ async fn follow(database: &Database, reader: &Organisation, body: &Body) -> Resu
     rebuild(database, reader, body).await?;
     while let Some(event) = events.next().await.map_err(|error| Away::Call(error.into()))? {
         #[derive(Deserialize)]
-        struct OfApplication {
-            application: String,
+        struct Heard {
+            application: Option<String>,
+            certificate: Option<String>,
         }
-        if let Ok(OfApplication { application }) = serde_json::from_slice(&event.payload)
-            && let Ok(id) = application.parse()
-        {
-            unless_unreadable(refresh(database, reader, &body.msp_id, id).await, id)?;
+        let Ok(Heard { application, certificate }) = serde_json::from_slice(&event.payload) else { continue };
+        if let Some(id) = application.and_then(|it| it.parse().ok()) {
+            unless_unreadable(refresh(database, reader, &body.msp_id, id).await.map(drop), id)?;
+        }
+        if let Some(code) = certificate.and_then(|it| it.parse::<Code>().ok()) {
+            let heard = certificates::heard(database, reader, &body.msp_id, &code.to_string()).await;
+            unless_unreadable(heard, code)?;
         }
     }
     Err(IndexError::Ended)
 }
 
 /// One application that cannot be read does not keep the others out of the index.
-fn unless_unreadable(read: Result<Option<Application>, IndexError>, id: Code) -> Result<(), IndexError> {
+fn unless_unreadable(read: Result<(), IndexError>, id: Code) -> Result<(), IndexError> {
     match read {
         Err(error @ (IndexError::Another | IndexError::Away(Away::Call(CallError::Answer { .. })))) => {
-            tracing::warn!(%error, application = %id, "an application is left out of the index");
+            tracing::warn!(%error, %id, "an application or a certificate is left out of the index");
             Ok(())
         }
-        read => read.map(drop),
+        read => read,
     }
 }
 
@@ -130,7 +146,7 @@ pub async fn rebuild(database: &Database, reader: &Organisation, body: &Body) ->
             let select = select.bind(&body.msp_id).bind(&summary.application).bind(&summary.state);
             let known: Option<(i64,)> = select.fetch_optional(database.pool()).await?;
             if known != Some((summary.steps,)) {
-                unless_unreadable(refresh(database, reader, &body.msp_id, id).await, id)?;
+                unless_unreadable(refresh(database, reader, &body.msp_id, id).await.map(drop), id)?;
             }
         }
         bookmark = page.bookmark;
@@ -160,19 +176,26 @@ fn is_asked_for(application: &Application, body: &str, id: Code) -> bool {
     application.body == body && application.application == id.to_string()
 }
 
-/// It is a cache, and no change that the audit log tells of.
-async fn keep(database: &Database, application: &Application) -> Result<(), sqlx::Error> {
+/// It is a cache, and no change that the audit log tells of. Whom it concerns is told in the same change: of each step once,
+/// whoever reads it first.
+pub async fn keep(database: &Database, application: &Application) -> Result<(), IndexError> {
     let (Some(first), Some(last)) = (application.steps.first(), application.steps.last()) else {
         return Ok(());
     };
     let steps = i64::try_from(application.steps.len()).unwrap_or(i64::MAX);
-    sqlx::query(
+    let select = "SELECT steps FROM applications WHERE body = $1 AND id = $2 AND steps >= $3";
+    let known = sqlx::query(select).bind(&application.body).bind(&application.application).bind(steps);
+    if known.fetch_optional(database.pool()).await?.is_some() {
+        return Ok(());
+    }
+    let mut change = database.change().await?;
+    let kept = sqlx::query(
         "INSERT INTO applications (id, body, applicant, title, scheme, state, steps, dossier, certificate, step, \
          taken_by, taken_at, reason, submitted_at) \
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14) \
          ON CONFLICT (body, id) DO UPDATE SET state = excluded.state, steps = excluded.steps, dossier = excluded.dossier, \
          certificate = excluded.certificate, step = excluded.step, taken_by = excluded.taken_by, \
-         taken_at = excluded.taken_at, reason = excluded.reason WHERE applications.steps <= excluded.steps",
+         taken_at = excluded.taken_at, reason = excluded.reason WHERE applications.steps < excluded.steps",
     )
     .bind(&application.application)
     .bind(&application.body)
@@ -188,9 +211,12 @@ async fn keep(database: &Database, application: &Application) -> Result<(), sqlx
     .bind(&last.event.effective_at)
     .bind(&last.event.reason)
     .bind(&first.event.effective_at)
-    .execute(database.pool())
+    .execute(change.connection())
     .await?;
-    Ok(())
+    if kept.rows_affected() == 1 {
+        notices::of_application(&mut change, application).await?;
+    }
+    Ok(change.commit().await?)
 }
 
 /// An application to a body, as the index has it.

@@ -14,13 +14,19 @@
 //!   application is known by its body and its id: who uses an id again with another body's chaincode changes nothing (test
 //!   `an_application_to_another_body_with_the_same_id_changes_nothing`), and its staff read no dossier (test
 //!   `the_body_reads_the_files_that_a_dossier_names_and_no_others` of `portal`).
+//! - What the ledger says is told once, to those whom it concerns, in the change in which it is indexed (tests
+//!   `what_happened_is_told_once_and_to_the_company_alone`, `what_could_not_be_told_is_told_later_and_nothing_is_half_done` of
+//!   `portal`); what is old is not mailed.
 //! - The roles of accreditors and laboratories open something where the ledger says that the organisation is one (test
 //!   `staff_see_what_waits_for_their_organisation` of `portal`).
 
+pub mod certificates;
 pub mod check;
+mod facts;
 pub mod form;
 pub mod import;
 pub mod index;
+pub mod notices;
 pub mod outbox;
 pub mod queue;
 pub mod store;

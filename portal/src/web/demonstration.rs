@@ -87,7 +87,7 @@ pub(super) async fn welcome(
 }
 
 pub(super) async fn outbox(State(site): State<Arc<Site>>, Extension(visitor): Extension<Visitor>) -> Answer {
-    let mails = store::newest_mails(&site.database).await?;
+    let mails = store::newest_mails(&site.database, &site.places()).await?;
     let shown = |mail| ShownMail::of(mail, &site.base);
     let page = OutboxPage { frame: visitor.frame(), mails: mails.into_iter().map(shown).collect() };
     Ok(reply::page(StatusCode::OK, &page))

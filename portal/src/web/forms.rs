@@ -5,6 +5,7 @@ use axum::{
     extract::{FromRequest, Request},
     response::Response,
 };
+use letters::is_odd;
 use lettre::Address;
 use serde::{Deserialize, de::DeserializeOwned};
 
@@ -115,6 +116,12 @@ pub(crate) struct FromCertificate {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
+pub(crate) struct ReadUntil {
+    pub until: i64,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(crate) struct Reason {
     pub reason: String,
 }
@@ -216,12 +223,6 @@ pub(crate) fn email(typed: &str) -> Option<String> {
     let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b".!#$%&'*+-/=?^_`{|}~@".contains(&byte);
     let is_right = email.len() <= limits::EMAIL_BYTES && email.bytes().all(is_plain);
     (is_right && email.parse::<Address>().is_ok()).then_some(email)
-}
-
-/// A control character, or one that turns the direction of what follows.
-fn is_odd(character: char) -> bool {
-    let turns = matches!(character, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}');
-    character.is_control() || turns
 }
 
 /// The name of a file without its folders, as its owner knows it; what no name has is left out.

@@ -11,6 +11,7 @@ use axum::{
     middleware::Next,
     response::{IntoResponse, Redirect, Response},
 };
+use dossiers::notices::Inbox;
 use http_body_util::{BodyExt, Limited};
 use tokio::time::timeout;
 use url::form_urlencoded;
@@ -108,11 +109,16 @@ async fn visitor(
     let session = session.filter(|_| account.is_some());
     let (form_secret, is_new) = visitor::form_secret(cookies)?;
     let session_secret = session.as_ref().and(cookies.session.as_deref());
+    let unread = match &account {
+        Some(account) => Inbox::of(account).unread(&site.database).await?,
+        None => 0,
+    };
     let visitor = Visitor {
         account,
         by_passkey: session.as_ref().is_some_and(|session| session.by_passkey),
         session: session.map(|session| session.id),
         form_token: secret::form_token(&form_secret, session_secret),
+        unread,
         address: visitor::address(headers, peer, &site.base).to_string(),
         browser: visitor::browser(headers),
         now,

@@ -15,6 +15,8 @@ pub(crate) struct Visitor {
     /// Whether the session began with a passkey.
     pub by_passkey: bool,
     pub form_token: String,
+    /// Notifications that the account did not read.
+    pub unread: i64,
     pub address: String,
     pub browser: String,
     pub now: i64,
@@ -28,7 +30,8 @@ impl Visitor {
 
     /// What every page that they see shows around its content.
     pub fn frame(&self) -> Frame {
-        Frame::of(self.account.as_ref(), self.lacks_passkey(), &self.form_token)
+        let frame = Frame::of(self.account.as_ref(), self.lacks_passkey(), &self.form_token);
+        Frame { unread: if self.lacks_passkey() { 0 } else { self.unread }, ..frame }
     }
 
     /// The account's id; empty for somebody who is not logged in.

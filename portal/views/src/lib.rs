@@ -8,6 +8,7 @@ pub mod demonstration;
 pub mod grants;
 pub mod keys;
 pub mod ledger;
+pub mod notices;
 pub mod page;
 pub mod people;
 pub mod queue;

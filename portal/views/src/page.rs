@@ -9,6 +9,8 @@ use time::{OffsetDateTime, format_description::well_known::Rfc3339, macros::form
 pub struct Frame {
     pub who: Option<Who>,
     pub form_token: String,
+    /// Notifications that they did not read.
+    pub unread: i64,
 }
 
 #[derive(Clone)]
@@ -28,7 +30,7 @@ impl Frame {
             is_staff: account.is_staff() && !lacks_passkey,
             is_of_company: !account.is_staff(),
         };
-        Self { who: account.map(who), form_token: form_token.to_owned() }
+        Self { who: account.map(who), form_token: form_token.to_owned(), unread: 0 }
     }
 
     /// Of a page that is the same for everybody.

@@ -1,0 +1,210 @@
+//! Telling people: in the portal and by mail. A notice, the mail that goes with it and the row of the index from which it
+//! follows are one change; what was told once is not told again, as its key is there.
+
+use accounts::{Change, Database, now, people::Account, secret, store};
+use desk::Application;
+use letters::{Letter, line};
+
+use crate::{
+    facts::{self, Fact},
+    index::{IndexError, LABORATORY},
+    queue,
+};
+
+/// Seconds after which what happened is not mailed any more: a database that comes from a backup, or is filled from the ledger
+/// anew, sends no old mails.
+const MAILED: i64 = 24 * 60 * 60;
+/// Seconds after which it is not told at all, and a notice is forgotten.
+const KEPT: i64 = 90 * MAILED;
+/// Notices on the page.
+const PAGE: i64 = 100;
+/// Who takes the next step of an application, apart from laboratories.
+const DUTIES: [&str; 3] = ["evaluator", "reviewer", "decision-maker"];
+
+/// Tells of what is new about an application: its company, and the staff whose turn it is.
+pub(crate) async fn of_application(change: &mut Change, application: &Application) -> Result<(), IndexError> {
+    let now = now();
+    if let Some(party) = party_of(change, &application.body, &application.application).await? {
+        for fact in facts::of_application(application) {
+            tell(change, &party, &fact, now).await?;
+        }
+    }
+    tell_staff(change, application, now).await
+}
+
+/// The company that handed in an application to this body here.
+async fn party_of(change: &mut Change, body: &str, id: &str) -> Result<Option<String>, IndexError> {
+    let select = sqlx::query_as(
+        "SELECT dossiers.party FROM dossiers JOIN calls ON calls.application = dossiers.id \
+         WHERE dossiers.id = $1 AND calls.body = $2 AND calls.step = 'submit' AND calls.state <> 'refused' LIMIT 1",
+    );
+    let found: Option<(String,)> = select.bind(id).bind(body).fetch_optional(change.connection()).await?;
+    Ok(found.map(|(party,)| party))
+}
+
+/// Tells the people of a company, those of them who were not told. Who joined later is not told of what was before.
+pub(crate) async fn tell(change: &mut Change, party: &str, fact: &Fact, now: i64) -> Result<(), IndexError> {
+    if is_too_old(fact, now) {
+        return Ok(());
+    }
+    let select = sqlx::query_as(
+        "SELECT id, email FROM accounts WHERE party = $1 AND disabled_at IS NULL AND created_at <= $2 ORDER BY id",
+    );
+    let people: Vec<(String, String)> =
+        select.bind(party).bind(fact.at).fetch_all(change.connection()).await?;
+    for (account, email) in people {
+        let is_new = write(change, &account, fact, false, now).await?;
+        if is_new && fact.is_mailed && fact.at > now.saturating_sub(MAILED) {
+            let letter = Letter {
+                subject: fact.subject.clone(),
+                body: fact.body.clone(),
+                link: Some(fact.link.clone()),
+                certificate: fact.certificate.clone(),
+            };
+            store::post_letter(change, &email, &letter, now).await?;
+        }
+    }
+    Ok(())
+}
+
+/// Whether nobody is told of it any more.
+pub(crate) fn is_too_old(fact: &Fact, now: i64) -> bool {
+    fact.at <= now.saturating_sub(KEPT)
+}
+
+/// Whether it was new to the account.
+async fn write(
+    change: &mut Change,
+    account: &str,
+    fact: &Fact,
+    is_task: bool,
+    now: i64,
+) -> Result<bool, IndexError> {
+    let insert = sqlx::query(
+        "INSERT INTO notices (id, account, event, is_task, subject, body, link, at, made_at) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT (account, event) DO NOTHING",
+    );
+    let insert = insert.bind(secret::random_id().map_err(store::StoreError::from)?).bind(account);
+    let insert = insert.bind(&fact.key).bind(i64::from(is_task)).bind(&fact.subject).bind(&fact.body);
+    let insert = insert.bind(&fact.link).bind(fact.at).bind(now);
+    Ok(insert.execute(change.connection()).await?.rows_affected() == 1)
+}
+
+/// Tells those whose turn it is now, and nobody else any more.
+async fn tell_staff(change: &mut Change, application: &Application, now: i64) -> Result<(), IndexError> {
+    let link = format!("/queue/{}/{}", application.body, application.application);
+    let delete = sqlx::query("DELETE FROM notices WHERE link = $1 AND is_task = 1").bind(&link);
+    delete.execute(change.connection()).await?;
+    let Some(last) = application.steps.last() else { return Ok(()) };
+    let Some(at) = certificate::DateTime::parse(&last.event.effective_at).map(|it| it.seconds()) else {
+        return Ok(());
+    };
+    let title = line(&application.title);
+    let fact = Fact {
+        key: format!("task {} {} {}", application.body, application.application, last.event.transaction_id),
+        at,
+        subject: format!("Waits for you: {title}"),
+        body: format!(
+            "The application for {title} is {}, and waits for somebody with your role.",
+            application.state
+        ),
+        link,
+        certificate: None,
+        is_mailed: false,
+    };
+    for role in DUTIES.into_iter().filter(|role| queue::awaits(role).contains(&application.state.as_str())) {
+        let select = sqlx::query_as(
+            "SELECT id FROM accounts JOIN roles ON account = id \
+             WHERE party = $1 AND role = $2 AND disabled_at IS NULL AND created_at <= $3 ORDER BY id",
+        );
+        let select = select.bind(&application.body).bind(role).bind(at);
+        let people: Vec<(String,)> = select.fetch_all(change.connection()).await?;
+        for (account,) in people {
+            write(change, &account, &fact, true, now).await?;
+        }
+    }
+    if queue::awaits("lab").contains(&application.state.as_str()) {
+        let select = sqlx::query_as(
+            "SELECT id FROM accounts JOIN roles ON account = id JOIN offices ON organisation = party \
+             WHERE office = $1 AND role = 'lab' AND disabled_at IS NULL AND created_at <= $2 ORDER BY id",
+        );
+        let people: Vec<(String,)> = select.bind(LABORATORY).bind(at).fetch_all(change.connection()).await?;
+        for (account,) in people {
+            write(change, &account, &fact, true, now).await?;
+        }
+    }
+    Ok(())
+}
+
+/// A notice as its page shows it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Notice {
+    pub id: String,
+    pub subject: String,
+    pub body: String,
+    pub link: String,
+    pub at: i64,
+    pub made_at: i64,
+    pub is_read: bool,
+}
+
+/// The notices of one account: each statement here names it.
+pub struct Inbox<'a> {
+    account: &'a str,
+}
+
+impl<'a> Inbox<'a> {
+    pub fn of(account: &'a Account) -> Self {
+        Self { account: &account.id }
+    }
+
+    /// What waits for it and what it did not read first, the newest first.
+    pub async fn all(&self, database: &Database) -> Result<Vec<Notice>, sqlx::Error> {
+        type Columns = (String, String, String, String, i64, i64, Option<i64>);
+        let select = sqlx::query_as(
+            "SELECT id, subject, body, link, at, made_at, read_at FROM notices WHERE account = $1 \
+             ORDER BY CASE WHEN read_at IS NULL THEN 0 ELSE 1 END, at DESC, id LIMIT $2",
+        );
+        let rows: Vec<Columns> = select.bind(self.account).bind(PAGE).fetch_all(database.pool()).await?;
+        let notice = |(id, subject, body, link, at, made_at, read_at): Columns| Notice {
+            id,
+            subject,
+            body,
+            link,
+            at,
+            made_at,
+            is_read: read_at.is_some(),
+        };
+        Ok(rows.into_iter().map(notice).collect())
+    }
+
+    pub async fn unread(&self, database: &Database) -> Result<i64, sqlx::Error> {
+        let select = sqlx::query_as("SELECT count(*) FROM notices WHERE account = $1 AND read_at IS NULL");
+        let (count,): (i64,) = select.bind(self.account).fetch_one(database.pool()).await?;
+        Ok(count)
+    }
+
+    /// Marks one as read; whether there is such a one.
+    pub async fn read_one(&self, change: &mut Change, id: &str, now: i64) -> Result<bool, sqlx::Error> {
+        let update =
+            sqlx::query("UPDATE notices SET read_at = coalesce(read_at, $1) WHERE account = $2 AND id = $3");
+        let update = update.bind(now).bind(self.account).bind(id);
+        Ok(update.execute(change.connection()).await?.rows_affected() == 1)
+    }
+
+    /// Marks as read what was there when the page was made: what came since stays new.
+    pub async fn read_all(&self, change: &mut Change, until: i64, now: i64) -> Result<(), sqlx::Error> {
+        let update = sqlx::query(
+            "UPDATE notices SET read_at = $1 WHERE account = $2 AND made_at <= $3 AND read_at IS NULL",
+        );
+        update.bind(now).bind(self.account).bind(until).execute(change.connection()).await?;
+        Ok(())
+    }
+}
+
+/// Forgets old ones. What they told of is too old by then to be told again.
+pub(crate) async fn forget(database: &Database, now: i64) -> Result<(), sqlx::Error> {
+    let delete = sqlx::query("DELETE FROM notices WHERE is_task = 0 AND at <= $1");
+    delete.bind(now.saturating_sub(KEPT)).execute(database.pool()).await?;
+    Ok(())
+}
