@@ -63,8 +63,10 @@ impl Background {
             return Err(BackgroundError::NoKey(body.to_owned()));
         }
         let mut held: Vec<Value> = contract.accreditation_list().read().await?;
-        held.retain(|held| text_at(held, "/body") == body && text_at(held, "/schemeId") == scheme);
-        let Some(mut accreditation) = held.pop() else {
+        // What was registered before there was a registry counts on, where it has no newer one.
+        held.extend(contract.before_registry().accreditation_list().read::<Vec<Value>>().await?);
+        let is_meant = |held: &Value| text_at(held, "/body") == body && text_at(held, "/schemeId") == scheme;
+        let Some(mut accreditation) = held.into_iter().find(is_meant) else {
             return Err(BackgroundError::NotAccredited { body: body.to_owned(), scheme: scheme.to_owned() });
         };
         let number = number_at(&accreditation, &at.to_string()).to_owned();
@@ -101,6 +103,12 @@ impl Background {
     /// The number of the accreditation.
     pub fn accreditation(&self) -> &str {
         text_at(&self.accreditation, "/number")
+    }
+
+    /// The categories of products that the accreditation is limited to; none: it is not.
+    pub fn categories(&self) -> Vec<String> {
+        let categories = self.accreditation.pointer("/scope/categories").and_then(Value::as_array);
+        categories.into_iter().flatten().filter_map(Value::as_str).map(str::to_owned).collect()
     }
 
     /// A draft with the scheme and the accreditation that the ledger has.

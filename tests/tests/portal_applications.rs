@@ -103,6 +103,10 @@ fn an_application_goes_from_a_form_to_a_certificate() {
     let refused = document(&bodies, folder.path(), id).unwrap_err().to_string();
     assert!(refused.contains("must not be suspended") && !refused.contains('\n'), "{refused}");
     bodies.done(&format!("cert accreditation restore {accreditation}"));
+    bodies.done(&format!("cert accreditation scope {accreditation} --category glass"));
+    let refused = document(&bodies, folder.path(), id).unwrap_err().to_string();
+    assert!(refused.contains("must be a category in the scope of the accreditation: glass"), "{refused}");
+    bodies.done(&format!("cert accreditation scope {accreditation}"));
     let offered = document(&bodies, folder.path(), id).unwrap();
     fs::write(bodies.file("decided.json"), &offered.document).unwrap();
     bodies.done(&format!("application decide {id} {}", bodies.file("decided.json").display()));

@@ -136,8 +136,7 @@ async fn prepare(
         let particulars = background.particulars(ledger(), now, until)?;
         let document = credential(&particulars, subject.clone());
         broken = of_application(application, &check_draft(&document).map_err(NoDraft::Rules)?);
-        let scopes = organisation.accreditations().await?;
-        broken.extend(of_category(application, &scopes));
+        broken.extend(of_category(application, background.categories()));
         broken.extend(of_ledger(&contract, &document, now).await?);
         if broken.is_empty() {
             return finished(&document, &particulars);
@@ -195,9 +194,7 @@ fn of_application(application: &Application, document: &Document) -> Vec<Violati
 }
 
 /// The category stands in the application alone, where the check of a document does not see it.
-fn of_category(application: &Application, held: &[desk::Accreditation]) -> Option<Violation> {
-    let held = held.iter().find(|it| it.body == application.body && it.scheme_id == application.scheme_id)?;
-    let categories = held.scope.categories.clone().unwrap_or_default();
+fn of_category(application: &Application, categories: Vec<String>) -> Option<Violation> {
     let scope = Scope { categories, ..Scope::default() };
     if scope.has_category(application.category.as_deref()) {
         return None;
@@ -311,15 +308,10 @@ mod tests {
         assert_eq!(named("/credentialSubject/scheme"), 1);
         assert_eq!(named("/credentialSubject/testReports/"), read.reports.len());
 
-        let held = |categories: Value| -> Vec<desk::Accreditation> {
-            let registered = json!({"effectiveAt": "", "by": "AccreditationMSP", "transactionId": ""});
-            let held = json!({"body": "CertBodyMSP", "schemeId": demo::SCHEME_ID, "number": "A-7", "registered": registered,
-                "scope": {"categories": categories}});
-            vec![serde_json::from_value(held).unwrap()]
-        };
-        assert_eq!(of_category(&other, &held(Value::Null)), None);
-        assert_eq!(of_category(&other, &held(json!(["glass", "paint"]))), None);
-        let outside = of_category(&other, &held(json!(["glass"]))).unwrap();
+        let categories = |names: &[&str]| names.iter().map(ToString::to_string).collect();
+        assert_eq!(of_category(&other, categories(&[])), None);
+        assert_eq!(of_category(&other, categories(&["glass", "paint"])), None);
+        let outside = of_category(&other, categories(&["glass"])).unwrap();
         assert!(outside.rule.ends_with("the scope of the accreditation: glass"), "{outside}");
     }
 
