@@ -7,7 +7,7 @@ mod harness;
 
 use certificate::DateTime;
 use desk::Application;
-use dossiers::index;
+use dossiers::{certificates, index};
 use harness::{Browser, Portal};
 use serde_json::json;
 
@@ -22,6 +22,7 @@ cases![
     what_could_not_be_told_is_told_later_and_nothing_is_half_done,
     staff_are_told_what_waits_for_them_for_as_long_as_it_waits,
     notices_are_read_by_their_own_account,
+    what_becomes_of_a_certificate_is_told_to_its_company_once,
 ];
 
 /// An application as the ledger has it: each step, when it was, in seconds from now.
@@ -210,4 +211,43 @@ async fn notices_are_read_by_their_own_account(portal: Portal) {
     assert_eq!(ada.post("/notifications/read", &[("until", &until)]).await.status, 303);
     let page = ada.get("/notifications").await.body;
     assert!(!page.contains(" new</span>") && page.matches("More is asked for").count() == 2, "{page}");
+}
+
+async fn what_becomes_of_a_certificate_is_told_to_its_company_once(portal: Portal) {
+    let mut ada = portal.company(ADA, "Works").await;
+    portal.company(EVE, "Others").await;
+    since(&portal, EVE, 400).await;
+    let id = handed_in(&portal, &mut ada, ADA).await;
+    let at = |after: i64| DateTime::from_seconds(accounts::now() + after).to_string();
+    let event = |transaction: &str, after: i64| json!({"effectiveAt": at(after), "by": "CertBodyMSP", "reason": "Complaint 17", "transactionId": transaction});
+    let mut found = json!({
+        "certificate": "01040G2081840R2081040G2081S", "body": "CertBodyMSP", "validFrom": at(-400 * DAY),
+        "validUntil": at(20 * DAY), "issued": event("t0", -400 * DAY), "verdict": {"result": "notValid"}, "document": {},
+        "suspensions": [{"placed": event("t1", -2 * DAY), "lifted": event("t2", -5)}, {"placed": event("t3", -4)}],
+        "surveillanceDue": at(30 * DAY - 1),
+    });
+    let tell = async |found: &serde_json::Value| {
+        let found = serde_json::from_value(found.clone()).unwrap();
+        certificates::tell_of(&portal.database, &found).await.unwrap();
+    };
+    tell(&found).await;
+    assert_eq!(told(&portal, ADA).await.0.len(), 0, "of what nobody here applied for, nobody is told");
+    index::keep(&portal.database, &application(&id, "granted", &[("submit", -9), ("grant", -8)]))
+        .await
+        .unwrap();
+    for _ in 0..2 {
+        tell(&found).await;
+    }
+    found["body"] = json!("AnotherMSP");
+    tell(&found).await;
+    let (notices, mut mails) = told(&portal, ADA).await;
+    let expected =
+        ["Ends soon", "Suspended", "Granted", "Suspension lifted", "Suspended", "Surveillance is due"];
+    let mut sorted = (notices.clone(), expected.map(str::to_owned).to_vec());
+    sorted.0.sort();
+    sorted.1.sort();
+    assert_eq!(sorted.0, sorted.1, "{notices:?}");
+    mails.sort();
+    assert_eq!(mails, ["Granted", "Surveillance is due", "Suspended", "Suspension lifted"], "no old ones");
+    assert_eq!(told(&portal, EVE).await, (Vec::new(), Vec::new()));
 }

@@ -4,7 +4,8 @@ use std::{sync::Arc, time::Duration};
 
 use accounts::{Database, now};
 use certificate::Code;
-use desk::{Organisation, Organisations};
+use desk::{Away, Certificate, Organisation, Organisations};
+use peer_client::certificate::CallError;
 use tokio::time::sleep;
 
 use crate::{
@@ -19,14 +20,6 @@ const EVERY: Duration = Duration::from_secs(60 * 60);
 const PAUSE: Duration = Duration::from_secs(60);
 /// After the start, in which the index is read.
 const FIRST: Duration = Duration::from_secs(10);
-
-/// A certificate of a company.
-struct Granted {
-    body: String,
-    code: String,
-    title: String,
-    party: String,
-}
 
 /// Looks at every certificate each hour, for as long as it is polled. What happens to one meanwhile, the index hears.
 pub async fn run(database: Database, organisations: Arc<Organisations>) {
@@ -47,48 +40,74 @@ pub async fn run(database: Database, organisations: Arc<Organisations>) {
 async fn look(database: &Database, reader: &Organisation) -> Result<(), IndexError> {
     forget(database, now()).await?;
     let select = sqlx::query_as(
-        "SELECT DISTINCT applications.body, certificate, title, party FROM applications \
-         JOIN dossiers ON dossiers.id = applications.id \
-         JOIN calls ON calls.application = dossiers.id AND calls.body = applications.body \
-         WHERE applications.state = 'granted' AND certificate IS NOT NULL AND calls.step = 'submit' \
-         AND calls.state <> 'refused'",
+        "SELECT DISTINCT body, certificate FROM applications \
+         WHERE state = 'granted' AND certificate IS NOT NULL AND id IN (SELECT id FROM dossiers) ORDER BY body, certificate",
     );
-    let found: Vec<(String, String, String, String)> = select.fetch_all(database.pool()).await?;
-    for (body, code, title, party) in found {
-        one(database, reader, &Granted { body, code, title, party }).await?;
+    let found: Vec<(String, String)> = select.fetch_all(database.pool()).await?;
+    for (body, code) in found {
+        if let Err(error) = heard(database, reader, &body, &code).await {
+            if !is_of_one(&error) {
+                return Err(error);
+            }
+            tracing::warn!(%error, certificate = code, "a certificate cannot be looked at");
+        }
     }
     Ok(())
 }
 
-/// Something happened to a certificate: where it is of a company here, it is told.
+/// Whether the ledger answers, and this certificate alone cannot be read: it does not keep the others from being looked at.
+fn is_of_one(error: &IndexError) -> bool {
+    matches!(
+        error,
+        IndexError::Another
+            | IndexError::Away(
+                Away::NoBody(_) | Away::Call(CallError::Answer { .. } | CallError::Refused { .. })
+            )
+    )
+}
+
+/// Reads a certificate, where it is of a company here, and tells what is new about it.
 pub(crate) async fn heard(
     database: &Database,
     reader: &Organisation,
     body: &str,
     code: &str,
 ) -> Result<(), IndexError> {
-    let select = sqlx::query_as(
-        "SELECT title, party FROM applications \
-         JOIN dossiers ON dossiers.id = applications.id \
-         JOIN calls ON calls.application = dossiers.id AND calls.body = applications.body \
-         WHERE applications.body = $1 AND certificate = $2 AND applications.state = 'granted' \
-         AND calls.step = 'submit' AND calls.state <> 'refused' LIMIT 1",
-    );
-    let found: Option<(String, String)> =
-        select.bind(body).bind(code).fetch_optional(database.pool()).await?;
-    let Some((title, party)) = found else { return Ok(()) };
-    one(database, reader, &Granted { body: body.to_owned(), code: code.to_owned(), title, party }).await
-}
-
-async fn one(database: &Database, reader: &Organisation, granted: &Granted) -> Result<(), IndexError> {
-    let Ok(code) = granted.code.parse::<Code>() else { return Ok(()) };
-    let Some(found) = reader.certificate(&granted.body, code).await? else { return Ok(()) };
-    if found.body != granted.body || found.certificate != code.to_string() {
+    let Ok(id) = code.parse::<Code>() else { return Ok(()) };
+    if of_company(database, body, code).await?.is_none() {
+        return Ok(());
+    }
+    let Some(found) = reader.certificate(body, id).await? else { return Ok(()) };
+    if found.body != body || found.certificate != code {
         return Err(IndexError::Another);
     }
+    tell_of(database, &found).await
+}
+
+/// The product's name, and the company that applied for the certificate here.
+async fn of_company(
+    database: &Database,
+    body: &str,
+    code: &str,
+) -> Result<Option<(String, String)>, sqlx::Error> {
+    let select = sqlx::query_as(
+        "SELECT applications.title, dossiers.party FROM applications \
+         JOIN dossiers ON dossiers.id = applications.id \
+         JOIN calls ON calls.application = dossiers.id AND calls.body = applications.body \
+         WHERE applications.body = $1 AND applications.certificate = $2 AND applications.state = 'granted' \
+         AND calls.step = 'submit' AND calls.state <> 'refused' LIMIT 1",
+    );
+    select.bind(body).bind(code).fetch_optional(database.pool()).await
+}
+
+/// Tells the company what the ledger says of its certificate, as far as it was not told.
+pub async fn tell_of(database: &Database, found: &Certificate) -> Result<(), IndexError> {
+    let Some((title, party)) = of_company(database, &found.body, &found.certificate).await? else {
+        return Ok(());
+    };
     let now = now();
     let mut change = None;
-    let facts = facts::of_certificate(&found, &granted.title, now);
+    let facts = facts::of_certificate(found, &title, now);
     for fact in facts.into_iter().filter(|fact| !is_too_old(fact, now)) {
         // Most was told long ago: whoever only looks does not keep others from changing something.
         let select = sqlx::query_as("SELECT count(*) FROM notices WHERE event = $1");
@@ -100,10 +119,24 @@ async fn one(database: &Database, reader: &Organisation, granted: &Granted) -> R
             Some(open) => open,
             empty => empty.insert(database.change().await?),
         };
-        tell(open, &granted.party, &fact, now).await?;
+        tell(open, &party, &fact, now).await?;
     }
     if let Some(change) = change {
         change.commit().await?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_certificate_that_cannot_be_read_does_not_keep_the_others_from_being_looked_at() {
+        assert!(is_of_one(&IndexError::Another) && is_of_one(&IndexError::Away(Away::NoBody("A".into()))));
+        assert!(
+            !is_of_one(&IndexError::Away(Away::TimedOut)),
+            "the ledger is away: all are asked again soon"
+        );
+    }
 }
