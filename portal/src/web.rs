@@ -4,12 +4,14 @@ mod acts;
 mod administration;
 mod application_form;
 mod applications;
+mod certificates;
 mod demonstration;
 mod entrance;
 pub(crate) mod files;
 mod forms;
 mod grants;
 mod guard;
+mod issued;
 mod kept;
 mod keys;
 mod ledger;
@@ -19,6 +21,7 @@ mod own;
 mod parts;
 mod queue;
 mod rates;
+mod registry;
 mod reply;
 mod visitor;
 
@@ -247,14 +250,19 @@ fn table() -> Vec<Route> {
         shown("/applications/{application}/dossier", Company, applications::dossier),
         shown("/queue", Staff, queue::list),
         shown("/queue/{body}/{application}", Staff, queue::one),
+        sent("/queue/{body}/{application}/assign", Staff, queue::assign),
         shown("/queue/{body}/{application}/files/{file}", Staff, queue::file),
         shown("/grants", Staff, grants::list),
-        shown("/certificates", Company, applications::certificates),
-        shown("/certificates/{certificate}/qr.svg", Company, applications::qr),
+        shown("/registry", Staff, registry::list),
+        shown("/registry/entry", Staff, registry::one),
+        shown("/issued", Staff, issued::list),
+        shown("/issued/{body}/{certificate}", Staff, issued::one),
+        shown("/certificates", Company, certificates::list),
+        shown("/certificates/{certificate}/labels", Company, certificates::labels),
+        shown("/certificates/{certificate}/qr.svg", Company, certificates::qr),
         shown("/key", Staff, ledger_keys::show),
         sent("/key", Staff, ledger_keys::request),
         sent("/key/{key}/lost", Staff, ledger_keys::lose),
-        shown("/steps", Staff, acts::steps),
         shown("/acts", Staff, acts::list),
         Route { brings: Brings::Document, ..sent("/acts", Staff, acts::begin) },
         shown("/acts/{act}", Staff, acts::show),

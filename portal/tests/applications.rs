@@ -49,6 +49,7 @@ cases![
     a_session_that_ended_meanwhile_writes_nothing,
     a_returned_application_stays_with_its_body,
     staff_see_what_waits_for_their_organisation,
+    an_application_is_in_the_hands_of_a_person_of_its_body,
     many_withdrawals_at_once_are_answered,
 ];
 
@@ -420,6 +421,38 @@ async fn staff_see_what_waits_for_their_organisation(portal: Portal) {
         assert_eq!(found, seen, "{query}");
     }
     assert_eq!(portal.company(ADA, "Works").await.get("/queue").await.status, 404);
+}
+
+async fn an_application_is_in_the_hands_of_a_person_of_its_body(portal: Portal) {
+    let mut bob = portal.administrator("bob@body.example", "CertBodyMSP").await;
+    let mut eve = portal.colleague(&mut bob, "eve@body.example", "evaluator").await;
+    let mut other = portal.administrator("other@body.example", "SecondBodyMSP").await;
+    let mut ari = portal.administrator("ari@accreditation.example", "AccreditationMSP").await;
+    let mut may = portal.colleague(&mut ari, "may@accreditation.example", "accreditor").await;
+    index(&portal, "A1", "CertBodyMSP", "Paint", "submitted", "2020-01-01T00:00:00Z").await;
+    office(&portal, "AccreditationMSP", "accreditation body").await;
+    let path = "/queue/CertBodyMSP/A1/assign";
+    let (of_eve, of_other) = (portal.id("eve@body.example").await, portal.id("other@body.example").await);
+    // To nobody of another organisation, by nobody of another organisation, and not by who watches over all of them.
+    assert_eq!(eve.post(path, &[("to", "x")]).await.status, 404);
+    for (browser, to) in [(&mut eve, &*of_other), (&mut other, &of_other), (&mut may, &of_eve)] {
+        assert_eq!(browser.post(path, &[("to", to)]).await.status, 404, "{to}");
+    }
+    assert_eq!(portal.count("assignments").await, 0);
+    assert_eq!(bob.post(path, &[("to", &of_eve)]).await.status, 303);
+    let page = eve.get("/queue/CertBodyMSP/A1").await.body;
+    assert!(page.contains("<dt>In the hands of</dt>"), "{page}");
+    for (browser, count) in [(&mut eve, 1), (&mut bob, 0)] {
+        let list = browser.get("/queue?mine=yes").await.body;
+        assert_eq!(list.matches("/queue/CertBodyMSP/A1\"").count(), count, "{list}");
+    }
+    // Who watches over all does not see a body's notes.
+    let list = may.get("/queue").await.body;
+    assert!(list.contains("/queue/CertBodyMSP/A1\"") && !list.contains("in the hands of"), "{list}");
+    assert_eq!(bob.post(&format!("/admin/people/{of_eve}"), &[("step", "disable")]).await.status, 303);
+    assert_eq!(bob.post(path, &[("to", &of_eve)]).await.status, 404, "who is disabled gets nothing");
+    assert_eq!(bob.post(path, &[("to", "")]).await.status, 303);
+    assert_eq!(portal.count("assignments").await, 0);
 }
 
 /// Puts a call that is done into the outbox, as if the dossier had been handed in to this body.

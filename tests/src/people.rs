@@ -49,9 +49,9 @@ impl People {
         answer["said"].take()
     }
 
-    /// Takes a step and signs it; it must end on the ledger.
-    pub fn done(&mut self, who: &str, name: &str, values: &[&str]) -> Value {
-        let end = self.at(who, "step", json!({ "name": name, "values": values }));
+    /// Takes a step on a page and signs it; it must end on the ledger.
+    pub fn done(&mut self, who: &str, path: &str, name: &str, values: &[&str]) -> Value {
+        let end = self.at(who, "step", json!({ "path": path, "name": name, "values": values }));
         assert!(
             end["outcome"].as_str().is_some_and(|outcome| outcome.starts_with("done, in block ")),
             "{end}"

@@ -32,6 +32,13 @@ impl Visitor {
         visitor
     }
 
+    /// Somebody with a session that was begun already, at `http://localhost:PORT`.
+    pub fn with_session(base: &str, secret: &str) -> Self {
+        let port = base.strip_prefix("http://localhost:").unwrap();
+        let cookies = BTreeMap::from([("nanotrace-session".to_owned(), secret.to_owned())]);
+        Self { address: format!("127.0.0.1:{port}"), cookies }
+    }
+
     pub fn get(&mut self, path: &str) -> Reply {
         self.ask("GET", path, "")
     }

@@ -7,6 +7,7 @@ use std::{
     fs,
     io::{BufRead, BufReader},
     process::{Child, Command, Stdio},
+    time::{Duration, Instant},
 };
 
 use serde_json::{Value, json};
@@ -25,6 +26,11 @@ struct Stage {
     /// The hash of a test report.
     report: String,
     _folder: tempfile::TempDir,
+}
+
+/// Where its body's people and laboratories see an application.
+fn page_of(application: &str) -> String {
+    format!("/queue/CertBodyMSP/{application}")
 }
 
 /// Submits an application: its id, and the hash of the test report of `draft.json`.
@@ -75,15 +81,20 @@ fn an_application_is_decided_by_keys_that_browsers_hold() {
     let mut stage = Stage::new(&["evaluator", "laboratory", "reviewer", "decision-maker"]);
     let id = stage.application.clone();
     let report = stage.report.clone();
-    stage.people.done("evaluator", "application-accept", &[&id]);
-    stage.people.done("laboratory", "application-report", &[&id, &report, METHOD, "R-1", "2026-10-01"]);
+    stage.people.done("evaluator", &page_of(&id), "application-accept", &[&id]);
+    stage.people.done(
+        "laboratory",
+        &page_of(&id),
+        "application-report",
+        &[&id, &report, METHOD, "R-1", "2026-10-01"],
+    );
     stage.people.done(
         "evaluator",
+        &page_of(&id),
         "application-evaluate",
         &[&id, "The figures are plausible: größer 50 %", "grant"],
     );
-    let reviewed =
-        json!({ "name": "application-review", "values": [&id, "complete"], "keep": "ledger-keys-review" });
+    let reviewed = json!({ "path": page_of(&id), "name": "application-review", "values": [&id, "complete"], "keep": "ledger-keys-review" });
     let reviewed = stage.people.at("reviewer", "step", reviewed);
     assert!(reviewed["outcome"].as_str().unwrap().starts_with("done"), "{reviewed}");
     let shown: Vec<&str> =
@@ -92,8 +103,7 @@ fn an_application_is_decided_by_keys_that_browsers_hold() {
     assert_eq!(shown, ["nanotrace", "nanotrace", "application:review", &id, "complete", transaction]);
 
     let draft = fs::read_to_string(stage.bodies.file("draft.json")).unwrap();
-    let decided =
-        json!({ "name": "application-decide", "values": [&id, &draft], "keep": "ledger-keys-decide" });
+    let decided = json!({ "path": page_of(&id), "name": "application-decide", "values": [&id, &draft], "keep": "ledger-keys-decide" });
     let decided = stage.people.at("decision-maker", "step", decided);
     assert!(decided["outcome"].as_str().unwrap().starts_with("done"), "{decided}");
 
@@ -119,11 +129,73 @@ fn an_application_is_decided_by_keys_that_browsers_hold() {
 }
 
 #[test]
+fn certificates_and_accreditations_are_suspended_and_restored_in_pages() {
+    let mut stage = Stage::new(&["decision-maker", "accreditor", "evaluator"]);
+    let code = stage.bodies.network.code().to_string();
+    let page = format!("/issued/CertBodyMSP/{code}");
+    // The verifier follows the ledger.
+    let tells = |stage: &Stage, result: &str| {
+        let until = Instant::now() + Duration::from_secs(30);
+        while stage.bodies.scanned(&code, "").0 != result {
+            assert!(Instant::now() < until, "it is not told as {result}");
+        }
+    };
+    tells(&stage, "valid");
+    let list = stage.people.at("decision-maker", "open", json!({ "path": "/issued", "keep": "issued" }));
+    assert!(list.as_str().unwrap().contains(&code), "{list}");
+    let stop = |as_of: &str| json!({ "path": page, "name": "certificate-stop", "values": [&code, as_of], "keep": "issued-stop" });
+    let stopped = stage.people.at("decision-maker", "step", stop("Complaint 17 is looked into"));
+    assert!(stopped["outcome"].as_str().unwrap().starts_with("done"), "{stopped}");
+    tells(&stage, "notValid");
+    // Another organisation's stop is its own, and each lifts its own alone.
+    stage.people.done("accreditor", &page, "certificate-stop", &[&code, "We look, too"]);
+    stage.people.done("decision-maker", &page, "certificate-lift", &[&code, "Nothing was found"]);
+    tells(&stage, "notValid");
+    stage.people.done("accreditor", &page, "certificate-lift", &[&code, "Nothing was found"]);
+    tells(&stage, "valid");
+    let values = [&code, "The figures are as certified", "conforming"];
+    stage.people.done("evaluator", &page, "surveillance-record", &values);
+    let shown = stage.people.at("evaluator", "open", json!({ "path": page, "keep": "issued-one" }));
+    let shown = shown.as_str().unwrap();
+    assert!(shown.contains("Surveillance: conforming") && shown.contains("Suspension lifted"), "{shown}");
+    assert!(!shown.contains("Suspend the certificate"), "an evaluator stops nothing: {shown}");
+
+    let entry = format!("/registry/entry?organisation=CertBodyMSP&scheme={SCHEME}");
+    let suspend = json!({
+        "path": entry, "name": "accreditation-suspend", "keep": "registry-suspend",
+        "values": ["CertBodyMSP", SCHEME, "allCertificates", "Its records could not be seen"],
+    });
+    let suspended = stage.people.at("accreditor", "step", suspend);
+    assert!(suspended["outcome"].as_str().unwrap().starts_with("done"), "{suspended}");
+    tells(&stage, "notValid");
+    let shown = stage.people.at("accreditor", "open", json!({ "path": "/registry", "keep": "registry" }));
+    let told = "Suspended with all its certificates by AccreditationMSP";
+    assert!(shown.as_str().unwrap().contains(told), "{shown}");
+    stage.people.done(
+        "accreditor",
+        &entry,
+        "accreditation-restore",
+        &["CertBodyMSP", SCHEME, "They were seen"],
+    );
+    tells(&stage, "valid");
+    let laboratory = ["IndustryMSP", "TEST-1", "TEM\nDLS", "2026-01-01T00:00:00Z", "2036-01-01T00:00:00Z"];
+    stage.people.done("accreditor", "/registry", "laboratory-register", &laboratory);
+    let scope = ["IndustryMSP", "SEM", "DLS was given up"];
+    let entry = "/registry/entry?organisation=IndustryMSP";
+    stage.people.done("accreditor", entry, "laboratory-changeScope", &scope);
+    let shown = stage.people.at("evaluator", "open", json!({ "path": entry, "keep": "registry-entry" }));
+    let shown = shown.as_str().unwrap();
+    assert!(shown.contains("methods: SEM") && !shown.contains("What you can do"), "{shown}");
+    for part in ["decision-maker", "accreditor", "evaluator"] {
+        assert_eq!(stage.people.at(part, "problems", json!({})), json!([]), "{part}");
+    }
+}
+
+#[test]
 fn a_page_signs_nothing_but_what_was_asked_for() {
     let mut stage = Stage::new(&["evaluator"]);
     let id = stage.application.clone();
-    let accept =
-        |meanwhile: Value| json!({ "name": "application-accept", "values": [&id], "meanwhile": meanwhile });
+    let accept = |meanwhile: Value| json!({ "path": page_of(&id), "name": "application-accept", "values": [&id], "meanwhile": meanwhile });
     let refuse = json!(["application:refuse", id, "because the portal wants so"]);
     for (meanwhile, reason) in [
         (json!({ "call": { "inputs": refuse } }), "another function"),
@@ -150,7 +222,8 @@ fn a_page_signs_nothing_but_what_was_asked_for() {
     let foreign = json!({ "call": { "chaincode": "_lifecycle" } });
     let end = stage.people.at("evaluator", "step", accept(foreign));
     assert!(end["refused"].as_str().unwrap().contains("certificate contract alone"), "{end}");
-    let declined = json!({ "name": "application-accept", "values": [&id], "decline": true });
+    let declined =
+        json!({ "path": page_of(&id), "name": "application-accept", "values": [&id], "decline": true });
     let end = stage.people.at("evaluator", "step", declined);
     assert!(end["refused"].as_str().unwrap().contains("nothing was done"), "{end}");
     assert_eq!(stage.steps().len(), 1, "somebody did something");
@@ -178,7 +251,7 @@ fn a_page_signs_nothing_but_what_was_asked_for() {
 fn a_step_goes_on_where_it_was_and_is_done_once() {
     let mut stage = Stage::new(&["evaluator"]);
     let id = stage.application.clone();
-    let step = |path: &str| json!({ "name": "application-accept", "values": [&id], "meanwhile": { "answer": { "path": path } } });
+    let step = |path: &str| json!({ "path": page_of(&id), "name": "application-accept", "values": [&id], "meanwhile": { "answer": { "path": path } } });
     // The page is closed after the peers have endorsed; a later one goes on.
     let end = stage.people.at("evaluator", "step", step("/transaction$"));
     assert!(end["refused"].is_string(), "{end}");
@@ -194,6 +267,7 @@ fn a_step_goes_on_where_it_was_and_is_done_once() {
     let end = stage.people.at("evaluator", "step", json!({ "keep": "ledger-keys-resumed" }));
     assert!(end["outcome"].as_str().unwrap().starts_with("done, in block "), "{end}");
     assert_eq!(stage.steps().len(), 2);
+    let person = stage.last()["person"].clone();
     // Sent again, it is what it was.
     let again = stage.people.at(
         "evaluator",
@@ -202,21 +276,24 @@ fn a_step_goes_on_where_it_was_and_is_done_once() {
     );
     assert_eq!((&again["status"], &again["body"]["code"]), (&json!(200), &json!("VALID")), "{again}");
 
-    // A refusal of the contract is the end of a step.
-    let refused = json!({ "name": "application-accept", "values": [&id] });
+    // Somebody else takes a step meanwhile: the refusal of the contract is the end of this one.
+    stage.people.at("evaluator", "open", json!({ "path": page_of(&id) }));
+    stage.bodies.done(&format!("application return {id} --reason Meanwhile"));
+    let refused = json!({ "name": "application-evaluate", "values": [&id, "plausible", "grant"] });
     let end = stage.people.at("evaluator", "step", refused);
     assert!(end["outcome"].as_str().unwrap().starts_with("refused"), "{end}");
-    assert!(end["problem"].as_str().unwrap().contains("accepted"), "{end}");
+    assert!(end["problem"].as_str().unwrap().contains("returned"), "{end}");
+    let dossier = stage.bodies.file("dossier.txt");
+    stage.bodies.done(&format!("application complete {id} --dossier {}", dossier.display()));
 
     // The key is lost: nothing more is relayed. Another one is of the same person.
-    let person = stage.last()["person"].clone();
     stage.people.at("evaluator", "open", json!({ "path": "/key" }));
     stage.people.at("evaluator", "send", json!({ "form": "form[action$='/lost']" }));
-    let steps = stage.people.at("evaluator", "open", json!({ "path": "/steps" }));
+    let steps = stage.people.at("evaluator", "open", json!({ "path": page_of(&id) }));
     assert!(steps.as_str().unwrap().contains("a key of your own"), "{steps}");
     let page = stage.people.at("evaluator", "makeKey", json!({ "keep": "ledger-keys-key" }));
     assert!(page.as_str().unwrap().contains("certified as evaluator"), "{page}");
-    stage.people.done("evaluator", "application-return", &[&id, "The report is missing"]);
+    stage.people.done("evaluator", &page_of(&id), "application-return", &[&id, "The report is missing"]);
     assert_eq!(stage.last()["person"], person);
 }
 
@@ -325,7 +402,7 @@ fn an_administrator_certifies_where_the_authority_is() {
     let (id, _) = submitted(&bodies);
     let page = people.at("bob", "open", json!({ "path": "/key", "keep": "ledger-keys-certified" }));
     assert!(page.as_str().unwrap().contains("This browser has the key."), "{page}");
-    people.done("bob", "application-accept", &[&id]);
+    people.done("bob", &page_of(&id), "application-accept", &[&id]);
     let steps = bodies.done(&format!("application show {id}"))["steps"].as_array().unwrap().clone();
     assert_eq!(steps.last().unwrap()["person"], pseudonym.as_str());
     let log = people.at("bob", "open", json!({ "path": "/admin/audit" }));

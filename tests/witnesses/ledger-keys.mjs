@@ -71,6 +71,17 @@ async function look(page, name) {
   if (problems.length > 0) throw new Error(problems.join('\n'));
 }
 
+// The portal follows the ledger, and what is on it is a page soon.
+async function arrive(page, path) {
+  const until = Date.now() + 30_000;
+  for (;;) {
+    const answer = await page.goto(new URL(path, page.url()).href);
+    if (answer.ok()) return;
+    if (answer.status() !== 404 || Date.now() > until) throw new Error(`${path}: ${answer.status()}`);
+    await new Promise((resolve) => { setTimeout(resolve, 200); });
+  }
+}
+
 async function fill(page, form, values) {
   for (const [place, value] of values.entries()) {
     const fields = await page.$$(`${form} [data-argument]:not(fieldset), ${form} [data-member]`);
@@ -114,7 +125,7 @@ const commands = {
   },
   async open({ as, path, keep }) {
     const { page } = await person(as);
-    await page.goto(new URL(path, page.url()).href);
+    await arrive(page, path);
     if (keep) await look(page, keep);
     return page.$eval('main', (main) => main.innerText);
   },
@@ -127,12 +138,50 @@ const commands = {
     await Promise.all([page.waitForNavigation(), found.evaluate((item) => item.querySelector('a').click())]);
     return new URL(page.url()).pathname;
   },
+  // Makes a passkey for an account that has none.
+  async passkey({ as, keep }) {
+    const { page } = await person(as);
+    await arrive(page, '/account');
+    await page.type('form[data-passkey="create"] input[name="name"]', 'A key');
+    await press(page, 'form[data-passkey="create"] button');
+    if (keep) await look(page, keep);
+    return page.$eval('main', (main) => main.innerText);
+  },
+  // Uploads a file.
+  async upload({ as, file, keep }) {
+    const { page } = await person(as);
+    await arrive(page, '/files');
+    const field = await page.$('input[type="file"]');
+    await field.uploadFile(file);
+    await press(page, 'form[enctype] button');
+    if (keep) await look(page, keep);
+    return page.$eval('main', (main) => main.innerText);
+  },
+  // Empties the fields whose names match.
+  async clear({ as, names }) {
+    const { page } = await person(as);
+    await page.$$eval('main input', (fields, pattern) => {
+      for (const field of fields) if (new RegExp(pattern).test(field.name)) field.value = '';
+    }, names);
+    return null;
+  },
+  // What a field has.
+  async value({ as, field }) {
+    const { page } = await person(as);
+    return page.$eval(`[name="${field}"]`, (found) => found.value);
+  },
+  // Where somebody is.
+  async place({ as }) {
+    const { page } = await person(as);
+    return new URL(page.url()).pathname;
+  },
   // Sends a plain form of the page.
-  async send({ as, form, fields = {} }) {
+  async send({ as, form, fields = {}, keep }) {
     const { page } = await person(as);
     for (const [name, value] of Object.entries(fields)) {
       await page.$eval(`${form} [name="${name}"]`, (field, text) => { field.value = text; }, value);
     }
+    if (keep) await look(page, keep);
     await press(page, `${form} button`);
     return page.$eval('main', (main) => main.innerText);
   },
@@ -152,11 +201,12 @@ const commands = {
     if (keep) await look(page, keep);
     return page.$eval('main', (main) => main.innerText);
   },
-  // Takes a step at /steps; `meanwhile` is what the portal does in between. Returns what the dialog showed, and the end.
-  async step({ as, name, values, keep, decline, meanwhile }) {
+  // Takes a step on the page at `path`, where it is not on it; `meanwhile` is what the portal does in between. Returns what the
+  // dialog showed, and the end.
+  async step({ as, path, name, values, keep, decline, meanwhile }) {
     const { page, hostile } = await person(as);
-    if (name !== undefined) {
-      await page.goto(new URL('/steps', page.url()).href);
+    if (path !== undefined) {
+      await arrive(page, path);
       if (keep) await look(page, `${keep}-form`);
     }
     const form = name === undefined ? 'form[data-act]' : `section[aria-labelledby="${name}"] form`;

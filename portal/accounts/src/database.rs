@@ -35,6 +35,7 @@ const MIGRATIONS: &[[&str; 3]] = &[
     [include_str!("../migrations/0005-dossiers.sql"), "", ""],
     [include_str!("../migrations/0006-grants.sql"), "", ""],
     [include_str!("../migrations/0007-notices.sql"), "", ""],
+    [include_str!("../migrations/0008-assignments.sql"), "", ""],
 ];
 
 /// Why a database cannot be used.

@@ -23,5 +23,6 @@ pub use organisations::{Body, Identity, Organisation, Organisations, SetupError}
 pub use read::{Away, Page};
 pub use records::{
     Accreditation, Application, ApplicationSummary, Certificate, CertificateSummary, Decision, Event,
-    Laboratory, ProductName, Reason, Scheme, Scope, Step, Surveillance, Suspension, Verdict,
+    Laboratory, ProductName, Reason, RegistrySuspension, Scheme, Scope, Step, Surveillance, Suspension,
+    Verdict,
 };

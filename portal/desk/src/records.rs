@@ -115,7 +115,7 @@ pub struct Certificate {
     pub document: Value,
 }
 
-/// A suspension by one of the bodies, until it lifts it.
+/// A suspension of a certificate by one organisation; it stands until it is lifted.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 pub struct Suspension {
     pub placed: Event,
@@ -150,11 +150,19 @@ pub struct Reason {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Scheme {
     pub id: String,
     pub version: String,
     pub title: String,
     pub standards: Vec<String>,
+    /// Whether who reviewed an application may decide on it; schemes of the first version do not say, and allow it.
+    #[serde(default = "yes")]
+    pub reviewer_may_decide: bool,
+}
+
+fn yes() -> bool {
+    true
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
@@ -163,10 +171,23 @@ pub struct Accreditation {
     pub body: String,
     pub scheme_id: String,
     pub number: String,
+    pub valid_from: String,
+    pub valid_until: String,
     #[serde(default)]
     pub scope: Scope,
+    #[serde(default)]
+    pub suspensions: Vec<RegistrySuspension>,
     /// By the accreditation body: the contract takes it from nobody else.
     pub registered: Event,
+}
+
+/// A suspension of an accreditation or of a laboratory.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct RegistrySuspension {
+    /// Of an accreditation: `newGrants` or `allCertificates`.
+    pub effect: Option<String>,
+    pub placed: Event,
+    pub lifted: Option<Event>,
 }
 
 /// What an accreditation is limited to; none: it is not limited.
@@ -177,9 +198,14 @@ pub struct Scope {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Laboratory {
     /// Its MSP id.
     pub organisation: String,
     pub number: String,
     pub methods: Vec<String>,
+    pub valid_from: String,
+    pub valid_until: String,
+    #[serde(default)]
+    pub suspensions: Vec<RegistrySuspension>,
 }

@@ -14,10 +14,7 @@ use peer_client::{StartAt, certificate::CallError};
 use serde::Deserialize;
 use tokio::{task::JoinSet, time::sleep};
 
-use crate::{
-    certificates, notices,
-    store::{Indexed, indexed},
-};
+use crate::{certificates, notices, store::Indexed};
 
 /// Until the ledger is read again after it was away.
 const PAUSE: Duration = Duration::from_secs(3);
@@ -221,11 +218,8 @@ pub async fn keep(database: &Database, application: &Application) -> Result<(), 
 
 /// An application to a body, as the index has it.
 pub async fn one(database: &Database, body: &str, id: &str) -> Result<Option<Indexed>, sqlx::Error> {
-    let select = sqlx::query_as(
-        "SELECT id, body, applicant, title, scheme, state, certificate, step, taken_by, taken_at, reason, submitted_at \
-         FROM applications WHERE body = $1 AND id = $2",
-    );
-    Ok(select.bind(body).bind(id).fetch_optional(database.pool()).await?.map(indexed))
+    let select = sqlx::query_as("SELECT * FROM applications WHERE body = $1 AND id = $2");
+    select.bind(body).bind(id).fetch_optional(database.pool()).await
 }
 
 #[cfg(test)]

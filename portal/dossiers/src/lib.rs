@@ -29,6 +29,7 @@ pub mod index;
 pub mod notices;
 pub mod outbox;
 pub mod queue;
+pub mod steps;
 pub mod store;
 mod subject;
 

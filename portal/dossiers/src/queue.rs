@@ -4,14 +4,19 @@
 use std::collections::BTreeMap;
 
 use accounts::{Change, Database, people::Account};
-use certificate::DateTime;
+use certificate::{DateTime, transition::Side};
 use serde_json::{Map, Value};
+use sqlx::{
+    Any, FromRow, Row,
+    any::{AnyArguments, AnyRow},
+    query::QueryAs,
+};
 use uploads::Stored;
 
 use crate::{
     form, from_subject,
     index::{ACCREDITATION_BODY, LABORATORY},
-    store::{Indexed, indexed},
+    store::Indexed,
 };
 
 /// Applications on a page.
@@ -19,8 +24,39 @@ pub const PAGE: i64 = 50;
 /// Days after which an application that nobody took a step with is overdue. The ledger has no deadlines: this is a reminder.
 pub const OVERDUE_DAYS: i64 = 14;
 
+/// The applications that somebody sees, with who has them in hand, and what else is asked for. Its first three parameters are
+/// [`Queue::bound`].
+macro_rules! seen {
+    ($more:literal) => {
+        concat!(
+            "SELECT applications.*, assignments.account AS assigned_to, accounts.name AS assigned_name FROM applications \
+             LEFT JOIN assignments ON assignments.body = applications.body AND assignments.application = applications.id \
+             LEFT JOIN accounts ON accounts.id = assignments.account AND accounts.party = $1 \
+             WHERE (applications.body = $1 OR $2 = 1 OR ($3 = 1 AND state IN ('accepted', 'evaluated'))) ",
+            $more
+        )
+    };
+}
+
+/// An application, and who of the organisation that looks has it in hand.
+#[derive(Clone, Debug)]
+pub struct Queued {
+    pub known: Indexed,
+    /// Account and name.
+    pub assigned: Option<(String, String)>,
+}
+
+impl FromRow<'_, AnyRow> for Queued {
+    fn from_row(row: &AnyRow) -> Result<Self, sqlx::Error> {
+        let account: Option<String> = row.try_get("assigned_to")?;
+        let name: Option<String> = row.try_get("assigned_name")?;
+        Ok(Self { known: Indexed::from_row(row)?, assigned: account.zip(name) })
+    }
+}
+
 /// What of the applications somebody sees.
 pub struct Queue<'a> {
+    account: &'a str,
     party: &'a str,
     /// The organisation in whose name companies apply; without one, nothing was handed in here.
     applicants: Option<&'a str>,
@@ -38,6 +74,8 @@ pub struct Wanted {
     /// A part of the product's name, or of the application's id.
     pub search: String,
     pub newest_first: bool,
+    /// Those alone that the person has in hand.
+    pub mine: bool,
     pub page: i64,
 }
 
@@ -76,6 +114,7 @@ impl<'a> Queue<'a> {
             account.roles.iter().any(|role| role == wanted) && offices.iter().any(|(it,)| it == office)
         };
         Ok(Self {
+            account: &account.id,
             party: &account.party,
             applicants,
             sees_all: has("accreditor", ACCREDITATION_BODY),
@@ -83,30 +122,30 @@ impl<'a> Queue<'a> {
         })
     }
 
+    /// Whether the person watches over all bodies.
+    pub fn is_accreditor(&self) -> bool {
+        self.sees_all
+    }
+
     /// A page of them: the one that waited longest first, so that what is overdue stands at the top.
-    pub async fn page(&self, database: &Database, wanted: &Wanted) -> Result<Vec<Indexed>, sqlx::Error> {
+    pub async fn page(&self, database: &Database, wanted: &Wanted) -> Result<Vec<Queued>, sqlx::Error> {
         let statement = match wanted.newest_first {
-            false => {
-                "SELECT id, body, applicant, title, scheme, state, certificate, step, taken_by, taken_at, reason, \
-                 submitted_at FROM applications \
-                 WHERE (body = $1 OR $2 = 1 OR ($3 = 1 AND state IN ('accepted', 'evaluated'))) \
-                 AND (state = $4 OR $4 = '') AND (lower(title) LIKE $5 ESCAPE '!' OR lower(id) LIKE $5 ESCAPE '!') \
-                 ORDER BY CASE WHEN state IN ('granted', 'refused', 'withdrawn', 'returned') THEN 1 ELSE 0 END, taken_at, id \
-                 LIMIT $6 OFFSET $7"
-            }
-            true => {
-                "SELECT id, body, applicant, title, scheme, state, certificate, step, taken_by, taken_at, reason, \
-                 submitted_at FROM applications \
-                 WHERE (body = $1 OR $2 = 1 OR ($3 = 1 AND state IN ('accepted', 'evaluated'))) \
-                 AND (state = $4 OR $4 = '') AND (lower(title) LIKE $5 ESCAPE '!' OR lower(id) LIKE $5 ESCAPE '!') \
-                 ORDER BY taken_at DESC, id LIMIT $6 OFFSET $7"
-            }
+            false => seen!(
+                "AND (state = $4 OR $4 = '') AND (lower(title) LIKE $5 ESCAPE '!' OR lower(applications.id) LIKE $5 ESCAPE '!') \
+                 AND ($6 = '' OR assignments.account = $6) \
+                 ORDER BY CASE WHEN state IN ('granted', 'refused', 'withdrawn', 'returned') THEN 1 ELSE 0 END, taken_at, \
+                 applications.id LIMIT $7 OFFSET $8"
+            ),
+            true => seen!(
+                "AND (state = $4 OR $4 = '') AND (lower(title) LIKE $5 ESCAPE '!' OR lower(applications.id) LIKE $5 ESCAPE '!') \
+                 AND ($6 = '' OR assignments.account = $6) \
+                 ORDER BY taken_at DESC, applications.id LIMIT $7 OFFSET $8"
+            ),
         };
-        let select = sqlx::query_as(statement).bind(self.party).bind(i64::from(self.sees_all));
-        let select =
-            select.bind(i64::from(self.is_laboratory)).bind(&wanted.state).bind(like(&wanted.search));
+        let assigned = if wanted.mine { self.account } else { "" };
+        let select = self.bound(statement).bind(&wanted.state).bind(like(&wanted.search)).bind(assigned);
         let select = select.bind(PAGE).bind(wanted.page.clamp(0, 10_000).saturating_mul(PAGE));
-        Ok(select.fetch_all(database.pool()).await?.into_iter().map(indexed).collect())
+        select.fetch_all(database.pool()).await
     }
 
     /// How many there are in each state.
@@ -126,17 +165,46 @@ impl<'a> Queue<'a> {
         database: &Database,
         body: &str,
         id: &str,
-    ) -> Result<Option<Indexed>, sqlx::Error> {
-        let select = sqlx::query_as(
-            "SELECT id, body, applicant, title, scheme, state, certificate, step, taken_by, taken_at, reason, \
-             submitted_at FROM applications \
-             WHERE id = $1 AND (body = $2 OR $3 = 1 OR ($4 = 1 AND state IN ('accepted', 'evaluated'))) \
-             AND body = $5",
+    ) -> Result<Option<Queued>, sqlx::Error> {
+        let select = self.bound(seen!("AND applications.body = $4 AND applications.id = $5"));
+        select.bind(body).bind(id).fetch_optional(database.pool()).await
+    }
+
+    /// A statement with who asks; its further parameters are numbered from four.
+    fn bound<'q>(&'q self, statement: &'static str) -> QueryAs<'q, Any, Queued, AnyArguments> {
+        let select = sqlx::query_as(statement).bind(self.party);
+        select.bind(i64::from(self.sees_all)).bind(i64::from(self.is_laboratory))
+    }
+
+    /// Gives an application to a person of the organisation, or takes it from whoever had it. What the person may do with it,
+    /// the ledger says as before. False where there is no such application here, or no such person.
+    pub async fn assign(
+        &self,
+        change: &mut Change,
+        known: &Indexed,
+        person: Option<&str>,
+        now: i64,
+    ) -> Result<bool, sqlx::Error> {
+        if known.body != self.party {
+            return Ok(false);
+        }
+        let delete = sqlx::query("DELETE FROM assignments WHERE body = $1 AND application = $2");
+        delete.bind(&known.body).bind(&known.id).execute(change.connection()).await?;
+        let Some(person) = person else { return Ok(true) };
+        let insert = sqlx::query(
+            "INSERT INTO assignments (body, application, account, assigned_at) SELECT $1, $2, id, $3 FROM accounts \
+             WHERE id = $4 AND party = $5 AND disabled_at IS NULL",
         );
-        let select = select.bind(id).bind(self.party).bind(i64::from(self.sees_all));
-        let found =
-            select.bind(i64::from(self.is_laboratory)).bind(body).fetch_optional(database.pool()).await?;
-        Ok(found.map(indexed))
+        let insert = insert.bind(&known.body).bind(&known.id).bind(now).bind(person).bind(self.party);
+        Ok(insert.execute(change.connection()).await?.rows_affected() == 1)
+    }
+
+    /// As whose its people take steps in an application (`certificate::transition`); none where they take none.
+    pub fn side(&self, known: &Indexed) -> Option<Side> {
+        if known.body == self.party {
+            return Some(Side::Body);
+        }
+        (self.is_laboratory && known.applicant != self.party).then_some(Side::Laboratory)
     }
 
     /// What was handed in for an application to this organisation, the newest first; nobody else reads it. The application on the

@@ -4,6 +4,7 @@ use accounts::{Change, Database, people::Account, store::StoreError};
 use certificate::{Code, canonical::to_canonical};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
+use sqlx::{FromRow, Row, any::AnyRow};
 
 use crate::subject::{APPLICATION, Fields, tidied, to_subject};
 
@@ -96,6 +97,20 @@ pub struct Act {
     pub block: Option<i64>,
 }
 
+impl FromRow<'_, AnyRow> for Act {
+    fn from_row(row: &AnyRow) -> Result<Self, sqlx::Error> {
+        Ok(Self {
+            step: row.try_get("step")?,
+            state: row.try_get("state")?,
+            created_at: row.try_get("created_at")?,
+            tries: row.try_get("tries")?,
+            said: row.try_get("said")?,
+            transaction_id: row.try_get("transaction_id")?,
+            block: row.try_get("block")?,
+        })
+    }
+}
+
 /// What the index has of an application.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Indexed {
@@ -106,6 +121,7 @@ pub struct Indexed {
     pub scheme: String,
     pub state: String,
     pub certificate: Option<String>,
+    /// The last step: what, of whom, when, why.
     pub step: String,
     pub taken_by: String,
     pub taken_at: String,
@@ -113,37 +129,22 @@ pub struct Indexed {
     pub submitted_at: String,
 }
 
-type IndexedColumns =
-    (String, String, String, String, String, String, Option<String>, String, String, String, String, String);
-
-pub(crate) fn indexed(row: IndexedColumns) -> Indexed {
-    let (
-        id,
-        body,
-        applicant,
-        title,
-        scheme,
-        state,
-        certificate,
-        step,
-        taken_by,
-        taken_at,
-        reason,
-        submitted_at,
-    ) = row;
-    Indexed {
-        id,
-        body,
-        applicant,
-        title,
-        scheme,
-        state,
-        certificate,
-        step,
-        taken_by,
-        taken_at,
-        reason,
-        submitted_at,
+impl FromRow<'_, AnyRow> for Indexed {
+    fn from_row(row: &AnyRow) -> Result<Self, sqlx::Error> {
+        Ok(Self {
+            id: row.try_get("id")?,
+            body: row.try_get("body")?,
+            applicant: row.try_get("applicant")?,
+            title: row.try_get("title")?,
+            scheme: row.try_get("scheme")?,
+            state: row.try_get("state")?,
+            certificate: row.try_get("certificate")?,
+            step: row.try_get("step")?,
+            taken_by: row.try_get("taken_by")?,
+            taken_at: row.try_get("taken_at")?,
+            reason: row.try_get("reason")?,
+            submitted_at: row.try_get("submitted_at")?,
+        })
     }
 }
 
@@ -205,11 +206,9 @@ impl<'a> Scope<'a> {
         );
         let rows: Vec<Columns> = select.bind(self.party).fetch_all(database.pool()).await?;
         let select = sqlx::query_as(
-            "SELECT applications.id, body, applicant, title, scheme, state, certificate, step, taken_by, taken_at, \
-             reason, submitted_at FROM applications JOIN dossiers ON dossiers.id = applications.id WHERE party = $1",
+            "SELECT applications.* FROM applications JOIN dossiers ON dossiers.id = applications.id WHERE party = $1",
         );
-        let known: Vec<IndexedColumns> = select.bind(self.party).fetch_all(database.pool()).await?;
-        let known: Vec<Indexed> = known.into_iter().map(indexed).collect();
+        let known: Vec<Indexed> = select.bind(self.party).fetch_all(database.pool()).await?;
         let with = |row: Columns| {
             let dossier = dossier(row)?;
             let body = dossier.body();
@@ -232,22 +231,11 @@ impl<'a> Scope<'a> {
 
     /// The calls for one of its applications, the newest first.
     pub async fn acts(&self, database: &Database, id: &str) -> Result<Vec<Act>, sqlx::Error> {
-        type Columns = (String, String, i64, i64, String, Option<String>, Option<i64>);
         let select = sqlx::query_as(
             "SELECT step, state, created_at, tries, said, transaction_id, block FROM calls \
              WHERE application = $1 AND party = $2 ORDER BY created_at DESC, id LIMIT 50",
         );
-        let rows: Vec<Columns> = select.bind(id).bind(self.party).fetch_all(database.pool()).await?;
-        let act = |(step, state, created_at, tries, said, transaction_id, block)| Act {
-            step,
-            state,
-            created_at,
-            tries,
-            said,
-            transaction_id,
-            block,
-        };
-        Ok(rows.into_iter().map(act).collect())
+        select.bind(id).bind(self.party).fetch_all(database.pool()).await
     }
 
     /// What was handed in last: its content and hash.

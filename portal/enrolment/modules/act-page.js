@@ -1,6 +1,6 @@
 // Forms that are steps on the ledger: data-act is the step's id where it has begun, data-call the function, and the fields with
 // data-argument hold its arguments, in the order of the page. One with data-argument="document" holds a document to decide on;
-// the fields with data-member in one with data-argument="members" are the members of a JSON object.
+// the fields with data-member in one with data-argument="members" are the members of a JSON object, those with data-list lists.
 
 import { perform, signer } from './act.js';
 import { canonical, decided } from './canonical.js';
@@ -53,13 +53,22 @@ async function call(form) {
       inputs.push(canonicalForm);
       notes.push(['Hash of the document', hash]);
     } else if (field.dataset.argument === 'members') {
-      const members = [...field.querySelectorAll('[data-member]')].map((member) => [member.dataset.member, member.value]);
-      inputs.push(canonical(Object.fromEntries(members)));
+      inputs.push(canonical(request(field)));
     } else {
       inputs.push(field.value);
     }
   }
   return { asked: { act, chaincode, channel: signing.dataset.channel, arguments: inputs }, notes };
+}
+
+// A JSON object of what was typed. A list is typed line by line, and left out where it has none.
+function request(field) {
+  const members = [...field.querySelectorAll('[data-member]')].map((member) => {
+    if (member.dataset.list === undefined) return [member.dataset.member, member.value];
+    const lines = member.value.split('\n').map((line) => line.trim()).filter((line) => line !== '');
+    return [member.dataset.member, lines.length === 0 ? undefined : lines];
+  });
+  return Object.fromEntries(members.filter(([, value]) => value !== undefined));
 }
 
 async function post(form, path, fields) {

@@ -157,6 +157,13 @@ pub async fn pseudonym(change: &mut Change, account: &str, now: i64) -> Result<S
     Ok(pseudonym)
 }
 
+/// The account's pseudonym on the ledger, where it has one.
+pub async fn person(database: &Database, account: &str) -> Result<Option<String>, sqlx::Error> {
+    let select = sqlx::query_as("SELECT pseudonym FROM pseudonyms WHERE account = $1").bind(account);
+    let found: Option<(String,)> = select.fetch_optional(database.pool()).await?;
+    Ok(found.map(|(pseudonym,)| pseudonym))
+}
+
 /// Puts a request into the queue, in place of one that waits there. None where the key is somebody's already.
 pub async fn enqueue(
     change: &mut Change,

@@ -26,7 +26,7 @@ use super::{
     visitor::Visitor,
 };
 use crate::limits;
-use views::steps::{ActPage, ActsPage, ShownAct, Signing, StepsPage, steps_of};
+use views::steps::{ActPage, ActsPage, ShownAct, Signing};
 
 /// Why a step did not go on, for the script that asked.
 enum Problem {
@@ -168,10 +168,10 @@ pub(crate) async fn go_on(
     Path((act, signed)): Path<(String, String)>,
     Sent(Signature { signature }): Sent<Signature>,
 ) -> Answer {
+    drop(site.change_of(&visitor).await?);
     if !matches!(signed.as_str(), "proposal" | "transaction" | "status") {
         return Ok(reply::not_there().await);
     }
-    drop(site.change_of(&visitor).await?);
     let gone_on = async {
         let signature = STANDARD.decode(signature).map_err(|_| ActError::Signature)?;
         let caller = site.caller(&account, visitor.now).await?;
@@ -211,35 +211,5 @@ pub(crate) async fn show(
     let goes_on = !matches!(act.state, ActState::Committed | ActState::Refused);
     let signing = if goes_on { site.signing(&account, visitor.now).await? } else { None };
     let page = ActPage { frame: visitor.frame(), act: ShownAct::of(act), signing };
-    Ok(reply::with_script(reply::page(StatusCode::OK, &page)))
-}
-
-/// The steps that the account's roles may take.
-pub(crate) async fn steps(
-    State(site): State<Arc<Site>>,
-    Extension(visitor): Extension<Visitor>,
-    Extension(account): Extension<Account>,
-) -> Answer {
-    let (chaincodes, problem) = match site.organisations.get(&account.party) {
-        None => (Vec::new(), Some("This portal does not reach the ledger for your organisation.".to_owned())),
-        Some(organisation) => match organisation.bodies().await {
-            Err(away) => (Vec::new(), Some(away.to_string())),
-            // A body's people work in its chaincode, those of others in each.
-            Ok(bodies) => {
-                let own = |msp_id: &str| {
-                    bodies.iter().any(|body| body.msp_id == account.party) && msp_id != account.party
-                };
-                let mine = bodies.iter().filter(|body| !own(&body.msp_id));
-                (mine.map(|body| body.chaincode.clone()).collect(), None)
-            }
-        },
-    };
-    let page = StepsPage {
-        frame: visitor.frame(),
-        problem,
-        steps: if chaincodes.is_empty() { Vec::new() } else { steps_of(&account.roles) },
-        chaincodes,
-        signing: site.signing(&account, visitor.now).await?,
-    };
     Ok(reply::with_script(reply::page(StatusCode::OK, &page)))
 }

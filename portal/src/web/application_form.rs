@@ -126,7 +126,7 @@ pub(crate) async fn from_certificate(
     State(site): State<Arc<Site>>,
     Extension(visitor): Extension<Visitor>,
     Extension(account): Extension<Account>,
-    Sent(FromCertificate { certificate }): Sent<FromCertificate>,
+    Sent(FromCertificate { certificate, replaces }): Sent<FromCertificate>,
 ) -> Answer {
     let refuse = |problem: &str| new_page(&site, &visitor, Some(problem.to_owned()), "");
     let Ok(code) = certificate.trim().parse::<Code>() else {
@@ -141,7 +141,11 @@ pub(crate) async fn from_certificate(
         match reader.certificate(&body.msp_id, code).await {
             Ok(Some(found)) => {
                 let Some(document) = found.document.as_object() else { continue };
-                let (fields, left) = from_subject(import::subject_of(document));
+                let (mut fields, left) = from_subject(import::subject_of(document));
+                if replaces == "yes" {
+                    fields.insert("application.replaces".to_owned(), code.to_string());
+                    fields.insert("application.body".to_owned(), body.msp_id.clone());
+                }
                 return create(&site, &visitor, &account, fields, &left).await;
             }
             Ok(None) => {}

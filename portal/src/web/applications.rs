@@ -27,7 +27,6 @@ use super::{
 };
 use views::{
     application::{ApplicationPage, ApplicationsPage, ShownApplication, ShownStep},
-    certificates::{CertificatesPage, ShownCertificate, public_page},
     page::moment,
 };
 
@@ -81,7 +80,7 @@ pub(super) fn next(state: &str) -> (&'static str, &'static str) {
 }
 
 /// An organisation through which the ledger is read.
-fn reader(site: &Site) -> Option<&Arc<Organisation>> {
+pub(super) fn reader(site: &Site) -> Option<&Arc<Organisation>> {
     site.organisations.applicants().or_else(|| site.organisations.iter().next())
 }
 
@@ -346,55 +345,6 @@ pub(crate) async fn dossier(
     let headers =
         [(header::CONTENT_TYPE, "application/json".to_owned()), (header::CONTENT_DISPOSITION, disposition)];
     Ok((headers, content).into_response())
-}
-
-pub(crate) async fn certificates(
-    State(site): State<Arc<Site>>,
-    Extension(visitor): Extension<Visitor>,
-    Extension(account): Extension<Account>,
-) -> Answer {
-    let (mut shown, mut away) = (Vec::new(), None);
-    for known in granted(&site, &account).await? {
-        let code = known.certificate.clone().unwrap_or_default();
-        let mut certificate = ShownCertificate::of(&known, &code, site.organisations.verifier());
-        if let (None, Some(reader), Ok(id)) = (&away, reader(&site), code.parse::<Code>()) {
-            match reader.certificate(&known.body, id).await {
-                Ok(Some(found)) => certificate.read(&found),
-                Ok(None) => {}
-                Err(error) => away = Some(error.to_string()),
-            }
-        }
-        shown.push(certificate);
-    }
-    let page = CertificatesPage { frame: visitor.frame(), away, certificates: shown };
-    Ok(reply::page(StatusCode::OK, &page))
-}
-
-/// A company's applications that were granted.
-async fn granted(site: &Site, account: &Account) -> Result<Vec<Indexed>, sqlx::Error> {
-    let all = Scope::of(account).all(&site.database).await?;
-    let known = all.into_iter().filter_map(|(_, known)| known);
-    Ok(known.filter(|known| known.state == "granted" && known.certificate.is_some()).collect())
-}
-
-/// The QR code of one of the company's certificates.
-pub(crate) async fn qr(
-    State(site): State<Arc<Site>>,
-    Extension(account): Extension<Account>,
-    Path(code): Path<String>,
-) -> Answer {
-    let is_own =
-        granted(&site, &account).await?.iter().any(|it| it.certificate.as_deref() == Some(code.as_str()));
-    let drawn = site.organisations.verifier().filter(|_| is_own).and_then(|verifier| draw(verifier, &code));
-    Ok(match drawn {
-        Some(svg) => ([(header::CONTENT_TYPE, "image/svg+xml")], svg).into_response(),
-        None => reply::not_there().await,
-    })
-}
-
-fn draw(verifier: &str, code: &str) -> Option<String> {
-    let qr = qr::Qr::new(&public_page(verifier, code)).ok()?;
-    Some(qr.svg(&[verifier, code]))
 }
 
 /// The same answer as for a page that is not there, unless the dossier may be changed now.

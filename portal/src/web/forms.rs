@@ -112,6 +112,9 @@ pub(crate) struct Imported {
 #[serde(deny_unknown_fields)]
 pub(crate) struct FromCertificate {
     pub certificate: String,
+    /// `yes` where the new certificate is to replace that one.
+    #[serde(default)]
+    pub replaces: String,
 }
 
 #[derive(Deserialize)]
@@ -124,6 +127,13 @@ pub(crate) struct ReadUntil {
 #[serde(deny_unknown_fields)]
 pub(crate) struct Reason {
     pub reason: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Assignment {
+    /// An account; empty for nobody.
+    pub to: String,
 }
 
 #[derive(Deserialize)]

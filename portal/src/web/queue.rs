@@ -2,18 +2,20 @@
 
 use std::sync::Arc;
 
-use accounts::people::Account;
+use accounts::people::{self, Account};
 use axum::{
     Extension,
     extract::{Path, Query, State},
     http::StatusCode,
+    response::{IntoResponse, Redirect},
 };
-use certificate::record::ApplicationState;
-use desk::Step;
+use certificate::{record::ApplicationState, transition::DECIDE};
+use desk::{Application, Step};
 use dossiers::{
     Fields,
     index::{self, IndexError},
-    queue::{self, Queue, Wanted, differences},
+    queue::{self, Edition, Queue, Queued, Wanted, differences},
+    steps,
     store::Indexed,
 };
 use serde::Deserialize;
@@ -22,15 +24,21 @@ use super::{
     Site,
     application_form::{facts, label},
     applications::next,
-    entrance::Answer,
-    files, reply,
+    entrance::{Answer, entry},
+    files,
+    forms::{Assignment, Sent},
+    reply,
     visitor::Visitor,
 };
 use views::{
     application::ShownStep,
     page::{moment, moment_of},
-    queue::{Difference, QueuePage, QueuedPage, ShownQueued, ShownReport, StateOf},
+    queue::{Difference, Drafting, QueuePage, QueuedPage, ShownQueued, ShownReport, StateOf},
+    steps::{Offered, StepForm, of_application},
 };
+
+/// How long a certificate holds where nobody says otherwise.
+const USUAL_MONTHS: u32 = 12;
 
 #[derive(Default, Deserialize)]
 pub(crate) struct Asked {
@@ -41,10 +49,18 @@ pub(crate) struct Asked {
     #[serde(default)]
     sort: String,
     #[serde(default)]
+    mine: String,
+    #[serde(default)]
     page: i64,
 }
 
-async fn scope<'a>(site: &'a Site, account: &'a Account) -> Result<Queue<'a>, sqlx::Error> {
+/// For a decision: how long the certificate is to hold.
+#[derive(Default, Deserialize)]
+pub(crate) struct Prepared {
+    months: Option<u32>,
+}
+
+pub(super) async fn scope<'a>(site: &'a Site, account: &'a Account) -> Result<Queue<'a>, sqlx::Error> {
     let applicants = site.organisations.applicants().map(|it| it.msp_id.as_str());
     Queue::of(&site.database, account, applicants).await
 }
@@ -55,8 +71,9 @@ pub(crate) async fn list(
     Extension(account): Extension<Account>,
     Query(asked): Query<Asked>,
 ) -> Answer {
-    let Asked { state, search, sort, page } = asked;
-    let wanted = Wanted { state, search, newest_first: sort == "newest", page: page.max(0) };
+    let Asked { state, search, sort, mine, page } = asked;
+    let (newest_first, mine) = (sort == "newest", mine == "yes");
+    let wanted = Wanted { state, search, newest_first, mine, page: page.max(0) };
     let scope = scope(&site, &account).await?;
     let found = scope.page(&site.database, &wanted).await?;
     let counts = scope.counts(&site.database).await?;
@@ -77,7 +94,7 @@ pub(crate) async fn list(
         has_ledger: !site.organisations.is_empty(),
         overdue_days: queue::OVERDUE_DAYS,
         states: states.into_iter().collect(),
-        applications: found.iter().map(|known| shown(known, &overdue, &awaited)).collect(),
+        applications: found.iter().map(|queued| shown(queued, &overdue, &awaited)).collect(),
         older: is_full.then(|| wanted.page.saturating_add(1)),
         newer: (wanted.page > 0).then(|| wanted.page.saturating_sub(1)),
         wanted,
@@ -85,7 +102,7 @@ pub(crate) async fn list(
     Ok(reply::page(StatusCode::OK, &page))
 }
 
-fn shown(known: &Indexed, overdue: &str, awaited: &[&str]) -> ShownQueued {
+fn shown(Queued { known, assigned }: &Queued, overdue: &str, awaited: &[&str]) -> ShownQueued {
     let (next, who) = next(&known.state);
     ShownQueued {
         id: known.id.clone(),
@@ -99,6 +116,7 @@ fn shown(known: &Indexed, overdue: &str, awaited: &[&str]) -> ShownQueued {
         who: who.to_owned(),
         is_overdue: !queue::is_at_rest(&known.state) && known.taken_at.as_str() < overdue,
         is_awaited: awaited.contains(&known.state.as_str()),
+        assigned: assigned.as_ref().map(|(_, name)| name.clone()),
     }
 }
 
@@ -107,9 +125,10 @@ pub(crate) async fn one(
     Extension(visitor): Extension<Visitor>,
     Extension(account): Extension<Account>,
     Path((body, id)): Path<(String, String)>,
+    Query(Prepared { months }): Query<Prepared>,
 ) -> Answer {
     let scope = scope(&site, &account).await?;
-    let Some(known) = scope.one(&site.database, &body, &id).await? else {
+    let Some(Queued { known, .. }) = scope.one(&site.database, &body, &id).await? else {
         return Ok(reply::not_there().await);
     };
     // In the name of who looks, or not at all: another organisation's service may read what this one may not.
@@ -125,9 +144,10 @@ pub(crate) async fn one(
         away = Some("this portal was started without an identity of your organisation".to_owned());
     }
     // Another step may have been taken since the list was shown.
-    let Some(known) = scope.one(&site.database, &body, &id).await? else {
+    let Some(queued) = scope.one(&site.database, &body, &id).await? else {
         return Ok(reply::not_there().await);
     };
+    let known = &queued.known;
     let is_of_body = known.body == account.party;
     let editions = match is_of_body {
         true => scope.editions(&site.database, &id).await?,
@@ -149,10 +169,25 @@ pub(crate) async fn one(
     };
     let overdue = queue::overdue_before(visitor.now);
     let current = fields.first().filter(|_| is_handed_in);
+    let mut offered = match &live {
+        Some(live) => offered(&site, &account, &scope, known, live).await?,
+        None => Vec::new(),
+    };
+    let decision = offered.iter_mut().find(|it| it.form.function == DECIDE.function && it.conflict.is_none());
+    let drafting = match (decision, &live, newest.filter(|_| is_handed_in)) {
+        (Some(decision), Some(live), Some(newest)) => {
+            Some(prepare(&site, live, newest, months, &mut decision.document).await)
+        }
+        _ => None,
+    };
     let page = QueuedPage {
         files: files_of(&site, &scope, &id, current).await?,
+        offered,
+        drafting,
+        signing: site.signing(&account, visitor.now).await?,
+        colleagues: colleagues(&site, &account, &queued).await?,
         frame: visitor.frame(),
-        shown: shown(&known, &overdue, &[]),
+        shown: shown(&queued, &overdue, &[]),
         away,
         is_of_body,
         hash,
@@ -163,9 +198,98 @@ pub(crate) async fn one(
         changes: changes.into_iter().map(named).collect(),
         reports: reports(current, steps),
         steps: steps.iter().rev().map(ShownStep::of).collect(),
-        reason: known.reason,
+        reason: known.reason.clone(),
     };
-    Ok(reply::page(StatusCode::OK, &page))
+    Ok(reply::with_script(reply::page(StatusCode::OK, &page)))
+}
+
+/// The steps that the contract lets somebody take in an application now, each with what it would hold against this person.
+async fn offered(
+    site: &Site,
+    account: &Account,
+    scope: &Queue<'_>,
+    known: &Indexed,
+    live: &Application,
+) -> Result<Vec<Offered>, sqlx::Error> {
+    let state = ApplicationState::ALL.into_iter().find(|state| state.name() == live.state);
+    let (Some(state), Some(side)) = (state, scope.side(known)) else { return Ok(Vec::new()) };
+    let open = steps::open(&account.roles, side, state);
+    let Some(reader) = site.organisations.get(&account.party).filter(|_| !open.is_empty()) else {
+        return Ok(Vec::new());
+    };
+    let bodies = reader.bodies().await.unwrap_or_default();
+    let Some(body) = bodies.iter().find(|body| body.msp_id == known.body) else { return Ok(Vec::new()) };
+    let schemes = reader.schemes().await.unwrap_or_default();
+    let scheme = schemes.iter().find(|it| (&it.id, &it.version) == (&live.scheme_id, &live.scheme_version));
+    let person = enrolment::keys::person(&site.database, &account.id).await?.unwrap_or_default();
+    let offer = |form: &'static StepForm| {
+        let transition = open.iter().find(|it| it.function == form.function)?;
+        let conflict = steps::conflict(transition, &person, &live.steps, scheme);
+        Some(Offered {
+            form,
+            chaincode: body.chaincode.clone(),
+            about: vec![known.id.clone()],
+            conflict: conflict.map(str::to_owned),
+            document: None,
+        })
+    };
+    Ok(of_application().iter().filter_map(offer).collect())
+}
+
+/// Makes the document to decide on, once it is said how long the certificate is to hold.
+async fn prepare(
+    site: &Site,
+    live: &Application,
+    handed_in: &Edition,
+    months: Option<u32>,
+    document: &mut Option<String>,
+) -> Drafting {
+    let wanted = months.map(|months| granting::Wanted { months, is_demonstration: site.is_demonstration });
+    let mut problem = None;
+    if let Some(wanted) = wanted {
+        match granting::draft(&site.organisations, live, handed_in, wanted).await {
+            Ok(draft) => *document = Some(draft.document),
+            Err(why) => problem = Some(why.to_string()),
+        }
+    }
+    Drafting { months: months.unwrap_or(USUAL_MONTHS), is_prepared: document.is_some(), problem }
+}
+
+/// Who an application can be given to: account, name, and whether that person has it.
+async fn colleagues(
+    site: &Site,
+    account: &Account,
+    queued: &Queued,
+) -> Result<Vec<(String, String, bool)>, sqlx::Error> {
+    if queued.known.body != account.party {
+        return Ok(Vec::new());
+    }
+    let people = people::Scope::of(account).people(&site.database).await?;
+    let has = |id: &str| queued.assigned.as_ref().is_some_and(|(chosen, _)| chosen == id);
+    let found = people.into_iter().filter(|person| !person.is_disabled);
+    Ok(found.map(|person| (has(&person.id), person)).map(|(has, it)| (it.id, it.name, has)).collect())
+}
+
+/// Notes who has an application in hand.
+pub(crate) async fn assign(
+    State(site): State<Arc<Site>>,
+    Extension(visitor): Extension<Visitor>,
+    Extension(account): Extension<Account>,
+    Path((body, id)): Path<(String, String)>,
+    Sent(Assignment { to }): Sent<Assignment>,
+) -> Answer {
+    let scope = scope(&site, &account).await?;
+    let found = scope.one(&site.database, &body, &id).await?;
+    let mut change = site.change_of(&visitor).await?;
+    let Some(Queued { known, .. }) = found else { return Ok(reply::not_there().await) };
+    let person = Some(to.as_str()).filter(|to| !to.is_empty());
+    if !scope.assign(&mut change, &known, person, visitor.now).await? {
+        return Ok(reply::not_there().await);
+    }
+    let object = format!("{id} {to}");
+    change.record(&entry(&visitor, &account.party, "application assigned", object.trim(), "done")).await?;
+    change.commit().await?;
+    Ok(Redirect::to(&format!("/queue/{body}/{id}")).into_response())
 }
 
 /// A file that the dossier names, of whom applied.

@@ -3,7 +3,11 @@
 use askama::Template;
 use dossiers::queue::Wanted;
 
-use crate::{application::ShownStep, page::Frame};
+use crate::{
+    application::ShownStep,
+    page::Frame,
+    steps::{Input, Offered, Signing},
+};
 
 /// The applications that the people of an organisation see.
 #[derive(Template)]
@@ -41,6 +45,8 @@ pub struct ShownQueued {
     pub who: String,
     pub is_overdue: bool,
     pub is_awaited: bool,
+    /// The person who has it in hand.
+    pub assigned: Option<String>,
 }
 
 #[derive(Template)]
@@ -66,6 +72,21 @@ pub struct QueuedPage {
     pub steps: Vec<ShownStep>,
     /// Of the last step.
     pub reason: String,
+    pub offered: Vec<Offered>,
+    /// Of who may decide on what was handed in here: the document to decide on.
+    pub drafting: Option<Drafting>,
+    /// With which key they are signed.
+    pub signing: Option<Signing>,
+    /// Who it can be given to: account, name, and whether that person has it.
+    pub colleagues: Vec<(String, String, bool)>,
+}
+
+/// How a document to decide on is made.
+pub struct Drafting {
+    pub months: u32,
+    pub is_prepared: bool,
+    /// Why none could be made.
+    pub problem: Option<String>,
 }
 
 /// What a field was, and what it is.

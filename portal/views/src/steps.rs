@@ -67,22 +67,11 @@ impl ShownAct {
     }
 }
 
-#[derive(Template)]
-#[template(path = "steps.html")]
-pub struct StepsPage {
-    pub frame: Frame,
-    pub problem: Option<String>,
-    pub chaincodes: Vec<String>,
-    pub steps: Vec<&'static StepForm>,
-    pub signing: Option<Signing>,
-}
-
 /// A form by which a function of the contract is called.
 pub struct StepForm {
     pub title: &'static str,
     pub function: &'static str,
-    /// Whose it is.
-    pub duties: &'static [Duty],
+    /// What is typed, behind the arguments that the page itself knows.
     pub inputs: &'static [Input],
 }
 
@@ -99,53 +88,61 @@ pub enum Input {
     Choice(&'static str, &'static [&'static str]),
     /// A document to decide on, which the page brings into canonical form.
     Document(&'static str, &'static str),
-    /// A request: a JSON object of these members.
-    Members(&'static [(&'static str, &'static str, &'static str)]),
+    /// A request: what it is, and the members of its JSON object.
+    Members(&'static str, &'static [Member]),
 }
 
-const APPLICATION: Input = Input::Line("Application", "Its id, as the applicant has it.");
-const REASON: Input = Input::Line("Reason", "One sentence that the public may read.");
-const EVALUATORS: &[Duty] = &[Duty::Evaluator, Duty::Reviewer, Duty::DecisionMaker];
+/// A member of a request.
+pub struct Member {
+    pub name: &'static str,
+    pub label: &'static str,
+    pub hint: &'static str,
+    /// Of a list, which is typed line by line; left out where it is empty, and may be.
+    pub is_list: bool,
+}
 
-const STEPS: &[StepForm] = &[
+const fn text(name: &'static str, label: &'static str, hint: &'static str) -> Member {
+    Member { name, label, hint, is_list: false }
+}
+
+const fn lines(name: &'static str, label: &'static str, hint: &'static str) -> Member {
+    Member { name, label, hint, is_list: true }
+}
+
+/// A step that a page offers.
+pub struct Offered {
+    pub form: &'static StepForm,
+    pub chaincode: String,
+    /// The first arguments: what the page is about.
+    pub about: Vec<String>,
+    /// Why the contract would refuse it of who looks.
+    pub conflict: Option<String>,
+    /// The document to decide on, where it is known.
+    pub document: Option<String>,
+}
+
+const REASON: Input = Input::Line("Reason", "One sentence that the public may read.");
+
+/// The steps of an application.
+const APPLICATION: &[StepForm] = &[
     StepForm {
         title: "Anchor a test report",
         function: "application:report",
-        duties: &[Duty::Lab],
-        inputs: &[
-            APPLICATION,
-            Input::Members(&[
-                ("sha256", "SHA-256 of the report", "64 hexadecimal digits."),
-                ("method", "Method", "As you are accredited for it, such as TEM."),
-                ("number", "Number of the report", ""),
-                ("date", "Date of the report", "Such as 2026-01-31."),
-            ]),
-        ],
+        inputs: &[Input::Members(
+            "The report",
+            &[
+                text("sha256", "SHA-256 of the report", "64 hexadecimal digits."),
+                text("method", "Method", "As you are accredited for it, such as TEM."),
+                text("number", "Number of the report", "As it stands on it."),
+                text("date", "Date of the report", "Such as 2026-01-31."),
+            ],
+        )],
     },
-    StepForm {
-        title: "Accept an application",
-        function: "application:accept",
-        duties: EVALUATORS,
-        inputs: &[APPLICATION],
-    },
-    StepForm {
-        title: "Return an application for more",
-        function: "application:return",
-        duties: EVALUATORS,
-        inputs: &[APPLICATION, REASON],
-    },
-    StepForm {
-        title: "Refuse an application",
-        function: "application:refuse",
-        duties: EVALUATORS,
-        inputs: &[APPLICATION, REASON],
-    },
+    StepForm { title: "Accept it for evaluation", function: "application:accept", inputs: &[] },
     StepForm {
         title: "Evaluate",
         function: "application:evaluate",
-        duties: &[Duty::Evaluator],
         inputs: &[
-            APPLICATION,
             Input::Line("Findings", "One line that the public may read."),
             Input::Choice("Recommendation", &["grant", "refuse"]),
         ],
@@ -153,25 +150,203 @@ const STEPS: &[StepForm] = &[
     StepForm {
         title: "Review",
         function: "application:review",
-        duties: &[Duty::Reviewer],
-        inputs: &[APPLICATION, Input::Line("Conclusion", "One line that the public may read.")],
+        inputs: &[Input::Line("Conclusion", "One line that the public may read.")],
     },
     StepForm {
         title: "Decide to grant",
         function: "application:decide",
-        duties: &[Duty::DecisionMaker],
+        inputs: &[Input::Document(
+            "Document",
+            "The document without its proof, as JSON. You decide on exactly this one.",
+        )],
+    },
+    StepForm {
+        title: "Return it for more",
+        function: "application:return",
+        inputs: &[Input::Line("What is asked for", "One sentence, which the applicant and the public read.")],
+    },
+    StepForm { title: "Refuse it", function: "application:refuse", inputs: &[REASON] },
+];
+
+const SUPERVISION: &str = "It is told to everybody who looks at the certificate.";
+
+/// What is done with a certificate after its grant (ISO/IEC 17065, 7.9 and 7.11), and whose duty at the issuing body it is.
+const CERTIFICATE: &[(StepForm, &[Duty])] = &[
+    (
+        StepForm {
+            title: "Suspend the certificate",
+            function: "certificate:stop",
+            inputs: &[Input::Line("Reason", SUPERVISION)],
+        },
+        &[Duty::DecisionMaker],
+    ),
+    (
+        StepForm {
+            title: "Lift the suspension",
+            function: "certificate:lift",
+            inputs: &[Input::Line("Reason", SUPERVISION)],
+        },
+        &[Duty::DecisionMaker],
+    ),
+    (
+        StepForm {
+            title: "Withdraw the certificate",
+            function: "certificate:withdraw",
+            inputs: &[Input::Line(
+                "Reason",
+                "It is told to everybody who looks at the certificate. It is final.",
+            )],
+        },
+        &[Duty::DecisionMaker],
+    ),
+    (
+        StepForm {
+            title: "Record a surveillance",
+            function: "surveillance:record",
+            inputs: &[
+                Input::Line("Findings", "One line that the public may read."),
+                Input::Choice("Conclusion", &["conforming", "nonconforming"]),
+            ],
+        },
+        &[Duty::Evaluator],
+    ),
+    (
+        StepForm {
+            title: "Plan a surveillance",
+            function: "surveillance:plan",
+            inputs: &[
+                Input::Line("Due", "A time such as 2027-01-31T12:00:00Z, no later than the scheme asks for."),
+                REASON,
+            ],
+        },
+        &[Duty::Evaluator, Duty::Reviewer, Duty::DecisionMaker],
+    ),
+];
+
+const TERM: Input = Input::Members(
+    "The next term",
+    &[
+        text("number", "Number", "It may be the same one."),
+        text(
+            "validFrom",
+            "From",
+            "A time such as 2027-01-31T12:00:00Z, after the beginning of the last term.",
+        ),
+        text("validUntil", "Until before", "A time, after the end of the last term."),
+    ],
+);
+
+/// What the accreditation body does with an accreditation (ISO/IEC 17011, 7.8 to 7.11). Its people of the duty accreditor may.
+const ACCREDITATION: &[StepForm] = &[
+    StepForm {
+        title: "Suspend it",
+        function: "accreditation:suspend",
         inputs: &[
-            APPLICATION,
-            Input::Document(
-                "Document",
-                "The document without its proof, as JSON. You decide on exactly this one.",
+            Input::Choice("For new grants, or for all certificates", &["newGrants", "allCertificates"]),
+            REASON,
+        ],
+    },
+    StepForm { title: "Restore it", function: "accreditation:restore", inputs: &[REASON] },
+    StepForm { title: "Renew it", function: "accreditation:renew", inputs: &[TERM, REASON] },
+    StepForm {
+        title: "Change its scope",
+        function: "accreditation:changeScope",
+        inputs: &[
+            Input::Members(
+                "The scope from now on",
+                &[
+                    lines("standards", "Standards", "Each on a line of its own; none: it is not limited."),
+                    lines(
+                        "categories",
+                        "Categories of products",
+                        "Each on a line of its own; none: it is not limited.",
+                    ),
+                ],
             ),
+            REASON,
         ],
     },
 ];
 
-/// The forms for these roles.
-pub fn steps_of(roles: &[String]) -> Vec<&'static StepForm> {
-    let has = |duty: &Duty| roles.iter().any(|role| role == duty.name());
-    STEPS.iter().filter(|step| step.duties.iter().any(has)).collect()
+/// What it does with a laboratory.
+const LABORATORY: &[StepForm] = &[
+    StepForm { title: "Suspend it", function: "laboratory:suspend", inputs: &[REASON] },
+    StepForm { title: "Restore it", function: "laboratory:restore", inputs: &[REASON] },
+    StepForm { title: "Renew it", function: "laboratory:renew", inputs: &[TERM, REASON] },
+    StepForm {
+        title: "Change its scope",
+        function: "laboratory:changeScope",
+        inputs: &[
+            Input::Members(
+                "The scope from now on",
+                &[lines("methods", "Methods", "Each on a line of its own.")],
+            ),
+            REASON,
+        ],
+    },
+];
+
+/// How a laboratory is registered.
+pub const REGISTER_LABORATORY: StepForm = StepForm {
+    title: "Register a laboratory",
+    function: "laboratory:register",
+    inputs: &[Input::Members(
+        "The laboratory",
+        &[
+            text("organisation", "Organisation", "Its MSP id, such as LabMSP."),
+            text("number", "Number of the accreditation", "By ISO/IEC 17025."),
+            lines("methods", "Methods", "Each on a line of its own."),
+            text("validFrom", "From", "A time such as 2026-01-31T12:00:00Z."),
+            text("validUntil", "Until before", "A time."),
+        ],
+    )],
+};
+
+/// The forms for an accreditation, or for a laboratory, that is suspended or not. For new grants alone, it can be suspended for all.
+pub fn of_registered(is_laboratory: bool, suspended: Option<&str>) -> Vec<&'static StepForm> {
+    let forms = if is_laboratory { LABORATORY } else { ACCREDITATION };
+    let is_open = |form: &&StepForm| match form.title {
+        "Suspend it" => suspended.is_none_or(|effect| effect == "newGrants"),
+        "Restore it" => suspended.is_some(),
+        _ => true,
+    };
+    forms.iter().filter(is_open).collect()
+}
+
+/// How the certificate that another one replaces ends.
+pub const SUPERSEDE: StepForm = StepForm {
+    title: "Supersede the certificate that this one replaces",
+    function: "certificate:supersede",
+    inputs: &[Input::Line("Reason", "It is told to everybody who looks at the old one. It is final.")],
+};
+
+/// Who looks at a certificate.
+pub struct Looking<'a> {
+    pub roles: &'a [String],
+    /// Of the body that issued it.
+    pub is_of_body: bool,
+    /// Of the organisation that accredits bodies, which suspends, lifts and withdraws beside the body.
+    pub is_accreditor: bool,
+    /// Whether their own organisation has suspended it.
+    pub has_suspended: bool,
+}
+
+/// The forms for a certificate that was not withdrawn.
+pub fn of_certificate(who: &Looking<'_>) -> Vec<&'static StepForm> {
+    let is_open = |(form, duties): &&(StepForm, &[Duty])| {
+        let has = duties.iter().any(|duty| who.roles.iter().any(|role| role == duty.name()));
+        let fits = match form.function {
+            "certificate:stop" => !who.has_suspended,
+            "certificate:lift" => who.has_suspended,
+            _ => true,
+        };
+        let is_stop = form.function.starts_with("certificate:");
+        fits && ((who.is_of_body && has) || (who.is_accreditor && is_stop))
+    };
+    CERTIFICATE.iter().filter(is_open).map(|(form, _)| form).collect()
+}
+
+/// The forms for the steps of an application that somebody takes in a page, those that lead on first.
+pub fn of_application() -> &'static [StepForm] {
+    APPLICATION
 }

@@ -1,0 +1,234 @@
+//! The certificates of the certification bodies, and what is done with one after its grant, each by a person's own key.
+
+use std::sync::Arc;
+
+use accounts::people::Account;
+use axum::{
+    Extension,
+    extract::{Path, Query, State},
+    http::StatusCode,
+    response::{IntoResponse, Redirect},
+};
+use certificate::{Code, Duty};
+use desk::{Body, Certificate, CertificateSummary, Event, Organisation};
+use serde::Deserialize;
+use serde_json::json;
+use views::{
+    certificates::{public_page, reason_of},
+    issued::{IssuedOnePage, IssuedPage, ShownIssued, Wanted, result_of},
+    page::moment_of,
+    steps::{Looking, Offered, SUPERSEDE, of_certificate},
+};
+
+use super::{Site, entrance::Answer, queue, reply, visitor::Visitor};
+
+#[derive(Default, Deserialize)]
+pub(crate) struct Asked {
+    #[serde(default)]
+    body: String,
+    #[serde(default)]
+    search: String,
+    #[serde(default)]
+    result: String,
+    bookmark: Option<String>,
+}
+
+const NO_IDENTITY: &str = "this portal was started without an identity of your organisation";
+
+pub(crate) async fn list(
+    State(site): State<Arc<Site>>,
+    Extension(visitor): Extension<Visitor>,
+    Extension(account): Extension<Account>,
+    Query(asked): Query<Asked>,
+) -> Answer {
+    let Asked { body, search, result, bookmark } = asked;
+    let search = search.trim().to_owned();
+    let mut page = IssuedPage {
+        frame: visitor.frame(),
+        away: None,
+        bodies: Vec::new(),
+        wanted: Wanted { body, search, result },
+        certificates: Vec::new(),
+        bookmark: None,
+    };
+    let Some(reader) = site.organisations.get(&account.party) else {
+        page.away = Some(NO_IDENTITY.to_owned());
+        return Ok(reply::page(StatusCode::OK, &page));
+    };
+    let bodies = match reader.bodies().await {
+        Ok(bodies) => bodies,
+        Err(away) => {
+            page.away = Some(away.to_string());
+            return Ok(reply::page(StatusCode::OK, &page));
+        }
+    };
+    page.bodies = bodies.iter().map(|it| it.msp_id.clone()).collect();
+    // One's own, where one is a body.
+    let named = [page.wanted.body.clone(), account.party.clone()];
+    let known = named.into_iter().find(|name| page.bodies.contains(name));
+    page.wanted.body = known.or_else(|| page.bodies.first().cloned()).unwrap_or_default();
+    if let Ok(code) = page.wanted.search.parse::<Code>() {
+        let path = format!("/issued/{}/{code}", page.wanted.body);
+        return Ok(Redirect::to(&path).into_response());
+    }
+    match reader.certificates(&page.wanted.body, &request(&page.wanted, bookmark.as_deref())).await {
+        Ok(found) => {
+            page.certificates = found.found.iter().map(shown).collect();
+            page.bookmark = found.bookmark;
+        }
+        Err(away) => page.away = Some(away.to_string()),
+    }
+    Ok(reply::page(StatusCode::OK, &page))
+}
+
+/// As `certificate:list` takes it.
+fn request(wanted: &Wanted, bookmark: Option<&str>) -> serde_json::Value {
+    let mut request = serde_json::Map::new();
+    let is_gtin = !wanted.search.is_empty() && wanted.search.bytes().all(|byte| byte.is_ascii_digit());
+    let by = if is_gtin { "gtin" } else { "client" };
+    for (name, text) in
+        [(by, Some(&*wanted.search)), ("result", Some(&wanted.result)), ("bookmark", bookmark)]
+    {
+        if let Some(text) = text.filter(|text| !text.is_empty()) {
+            request.insert(name.to_owned(), json!(text));
+        }
+    }
+    request.into()
+}
+
+fn shown(known: &CertificateSummary) -> ShownIssued {
+    ShownIssued {
+        code: known.certificate.clone(),
+        product: known.product.name.clone(),
+        result: result_of(&known.verdict.result).to_owned(),
+        reason: reason_of(&known.verdict),
+        until: moment_of(&known.valid_until),
+    }
+}
+
+pub(crate) async fn one(
+    State(site): State<Arc<Site>>,
+    Extension(visitor): Extension<Visitor>,
+    Extension(account): Extension<Account>,
+    Path((body, code)): Path<(String, String)>,
+) -> Answer {
+    let Some(reader) = site.organisations.get(&account.party) else {
+        return Ok(away(&visitor, NO_IDENTITY));
+    };
+    let read = read(reader, &body, &code).await;
+    let (body, found) = match read {
+        Ok(Some(found)) => found,
+        Ok(None) => return Ok(reply::not_there().await),
+        Err(why) => return Ok(away(&visitor, &why.to_string())),
+    };
+    let is_accreditor = queue::scope(&site, &account).await?.is_accreditor();
+    let mut offered = offered(&account, is_accreditor, &body, &found);
+    offered.extend(superseding(reader, &account, &body, &found).await);
+    let product = found.document.pointer("/credentialSubject/product/name");
+    let page = IssuedOnePage {
+        frame: visitor.frame(),
+        shown: ShownIssued {
+            product: product.and_then(|name| name.as_str()).unwrap_or(&code).to_owned(),
+            result: result_of(&found.verdict.result).to_owned(),
+            reason: reason_of(&found.verdict),
+            until: moment_of(&found.valid_until),
+            code: code.clone(),
+        },
+        from: moment_of(&found.valid_from),
+        issued: said(&found.issued),
+        application: found.application.clone().filter(|_| is_accreditor || body.msp_id == account.party),
+        surveillance_due: found.surveillance_due.as_deref().map(moment_of).unwrap_or_default(),
+        history: history(&found),
+        public: site.organisations.verifier().map(|verifier| public_page(verifier, &code)),
+        offered,
+        signing: site.signing(&account, visitor.now).await?,
+        body: body.msp_id,
+    };
+    Ok(reply::with_script(reply::page(StatusCode::OK, &page)))
+}
+
+fn away(visitor: &Visitor, why: &str) -> axum::response::Response {
+    let text = format!("The ledger gave no answer: {why}. Try again in a moment.");
+    reply::message(StatusCode::SERVICE_UNAVAILABLE, visitor.frame(), "Not now", &text)
+}
+
+async fn read(
+    reader: &Organisation,
+    body: &str,
+    code: &str,
+) -> Result<Option<(Body, Certificate)>, desk::Away> {
+    let bodies = reader.bodies().await?;
+    let known = bodies.iter().find(|known| known.msp_id == body);
+    let (Some(body), Ok(code)) = (known, code.parse::<Code>()) else { return Ok(None) };
+    let found = reader.certificate(&body.msp_id, code).await?;
+    Ok(found.map(|found| (body.clone(), found)))
+}
+
+fn offered(account: &Account, is_accreditor: bool, body: &Body, found: &Certificate) -> Vec<Offered> {
+    let is_over = found.verdict.reasons.iter().any(|it| matches!(&*it.cause, "withdrawn" | "superseded"));
+    if is_over {
+        return Vec::new();
+    }
+    let stands = |it: &desk::Suspension| it.placed.by == account.party && it.lifted.is_none();
+    let looking = Looking {
+        roles: &account.roles,
+        is_of_body: body.msp_id == account.party,
+        is_accreditor,
+        has_suspended: found.suspensions.iter().any(stands),
+    };
+    let offer = |form| Offered {
+        form,
+        chaincode: body.chaincode.clone(),
+        about: vec![found.certificate.clone()],
+        conflict: None,
+        document: None,
+    };
+    of_certificate(&looking).into_iter().map(offer).collect()
+}
+
+/// For whom it replaces another one that is not superseded yet.
+async fn superseding(
+    reader: &Organisation,
+    account: &Account,
+    body: &Body,
+    found: &Certificate,
+) -> Option<Offered> {
+    let decides = account.roles.iter().any(|role| role == Duty::DecisionMaker.name());
+    let application: Code = found.application.as_ref()?.parse().ok()?;
+    if !decides || body.msp_id != account.party {
+        return None;
+    }
+    let old = reader.application(&body.msp_id, application).await.ok()??.replaces?;
+    let replaced = reader.certificate(&body.msp_id, old.parse().ok()?).await.ok()??;
+    let is_over = replaced.verdict.reasons.iter().any(|it| it.cause == "superseded");
+    (!is_over).then(|| Offered {
+        form: &SUPERSEDE,
+        chaincode: body.chaincode.clone(),
+        about: vec![old, found.certificate.clone()],
+        conflict: None,
+        document: None,
+    })
+}
+
+fn said(event: &Event) -> String {
+    format!("{}, {}", event.by, moment_of(&event.effective_at))
+}
+
+/// What was done with it, the newest first.
+fn history(found: &Certificate) -> Vec<(String, String, String)> {
+    let mut steps: Vec<(&str, &Event)> = Vec::new();
+    for suspension in &found.suspensions {
+        steps.push(("Suspended", &suspension.placed));
+        steps.extend(suspension.lifted.as_ref().map(|lifted| ("Suspension lifted", lifted)));
+    }
+    for surveillance in &found.surveillance {
+        let what = match surveillance.conclusion.as_deref() {
+            None => "Surveillance planned",
+            Some("conforming") => "Surveillance: conforming",
+            Some(_) => "Surveillance: nonconforming",
+        };
+        steps.push((what, &surveillance.event));
+    }
+    steps.sort_by(|(_, one), (_, other)| other.effective_at.cmp(&one.effective_at));
+    steps.into_iter().map(|(what, event)| (what.to_owned(), said(event), event.reason.clone())).collect()
+}
