@@ -90,6 +90,25 @@ fn an_application_goes_from_a_form_to_a_certificate() {
     assert_eq!(shown["state"], json!("submitted"));
     assert_ne!(shown["dossier"], json!(hash));
 
+    // Changed after it was accepted, with a reason: it is accepted anew.
+    bodies.done(&format!("application accept {id}"));
+    visitor.wait_for(&path, "<strong>Accepted for evaluation</strong>");
+    rename(&mut visitor, &path, "Zinc oxide of the portal, batch 3");
+    hand_in(&mut visitor, &path);
+    let (preview, submit) = (format!("{path}/preview"), format!("{path}/submit"));
+    let unsaid = visitor.post(&preview, &submit, &[("reason", " ")]);
+    assert!(unsaid.status == 409 && unsaid.body.contains("say why in a sentence"), "{}", unsaid.body);
+    assert!(!visitor.get(&path).body.contains("Change the application"), "nothing waits");
+    let reason = [("reason", "Another batch is sold")];
+    assert_eq!(visitor.post(&preview, &submit, &reason).location, path);
+    let page = visitor.wait_for(&path, "<strong>Changed</strong>");
+    assert!(page.contains("Another batch is sold"), "{page}");
+    visitor.wait_for(&path, "<h3>Change the application <span class=\"tag\">done</span>");
+    let same = visitor.post(&preview, &submit, &reason);
+    assert!(same.status == 409 && same.body.contains("there is no change to hand in"), "{}", same.body);
+    let shown = bodies.done(&format!("application show {id}"));
+    assert_eq!(shown["state"], json!("submitted"));
+
     // The people of body and laboratory do theirs; the company sees the certificate.
     let report = bodies.draft("draft.json");
     bodies.done(&format!("application accept {id}"));
@@ -122,7 +141,7 @@ fn an_application_goes_from_a_form_to_a_certificate() {
     bodies.done(&format!("cert stop {code} --reason doubt"));
     visitor.wait_for("/certificates", ">not valid<");
     let page = visitor.wait_for("/notifications", "Suspended: Zinc oxide of the portal");
-    assert!(page.contains("It says: doubt") && page.matches("Granted: ").count() == 1, "{page}");
+    assert!(page.contains("It says: doubt") && page.matches("Mark as read: Granted: ").count() == 1, "{page}");
 
     // Another one is withdrawn.
     let path = draft(&mut visitor, &demonstration, "Withdrawn");

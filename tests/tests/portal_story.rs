@@ -58,6 +58,13 @@ impl Story {
         page.lines().find(|line| line.starts_with(&start)).unwrap_or_else(|| panic!("{page}")).to_owned()
     }
 
+    /// The mail with this subject, as it would leave.
+    fn mail(&self, subject: &str) -> String {
+        let mails = fs::read_dir(self.network.directory().join("portal/mails")).unwrap();
+        let mut texts = mails.map(|file| fs::read_to_string(file.unwrap().path()).unwrap());
+        texts.find(|text| text.contains(subject)).unwrap_or_else(|| panic!("no mail says {subject}"))
+    }
+
     fn register(&mut self) {
         self.open("ada", &format!("{}/register", self.base));
         let fields = json!({ "email": ADDRESS, "name": "Ada Lovelace", "company": "Varnish & Sons" });
@@ -155,10 +162,16 @@ fn a_certificate_from_the_registration_to_its_suspension() {
     story.look("ada", "/certificates", "certificates");
     let page = story.look("ada", &path, "granted");
     let code = page.lines().skip_while(|line| *line != "Certificate").nth(1).unwrap().trim().to_owned();
-    let public = format!("http://{}/c/{code}", story.network.verifier());
+    let public = format!("{}/c/{code}", story.network.verifier());
     let page = story.wait_for("the public", &public, "Clear varnish with nano zinc oxide");
     assert!(page.contains("Valid"), "{page}");
     story.look("the public", &public, "public-valid");
+
+    let outbox = format!("{}/outbox", story.base);
+    let page = story.wait_for("reader of mails", &outbox, "Granted: Clear varnish with nano zinc oxide");
+    assert!(page.contains(&public), "{page}");
+    let mail = story.mail("Granted: Clear varnish with nano zinc oxide");
+    assert!(mail.contains("Content-Type: image/png") && mail.contains(ADDRESS), "{mail}");
 
     let labels = format!("/certificates/{code}/labels");
     let page = story.look("ada", &format!("{labels}?count=2"), "labels");

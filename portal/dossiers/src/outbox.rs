@@ -13,7 +13,8 @@ use accounts::{
 use certificate::Code;
 use desk::{Away, Organisation, Organisations};
 use peer_client::certificate::{CallError, Committed, Contract};
-use serde_json::Value;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
 use tokio::{sync::Notify, time::timeout};
 
 /// Time between looks into the outbox where nobody tells of anything.
@@ -34,6 +35,20 @@ struct Waiting {
     step: String,
     argument: String,
     tries: i64,
+}
+
+/// The argument of a change that waits.
+#[derive(Deserialize, Serialize)]
+pub struct Changed {
+    /// The hash of what is handed in.
+    pub dossier: String,
+    pub reason: String,
+}
+
+impl Changed {
+    pub fn to_argument(&self) -> String {
+        json!(self).to_string()
+    }
 }
 
 /// What came of it.
@@ -140,6 +155,10 @@ fn call(contract: &Contract, waiting: &Waiting) -> Option<peer_client::certifica
             Some(contract.application_submit(&request))
         }
         "complete" => Some(contract.application_complete(application, &waiting.argument)),
+        "change" => {
+            let Changed { dossier, reason } = serde_json::from_str(&waiting.argument).ok()?;
+            Some(contract.application_change(application, &dossier, &reason))
+        }
         "withdraw" => Some(contract.application_withdraw(application, &waiting.argument)),
         _ => None,
     }
@@ -157,6 +176,7 @@ async fn done_before(applicants: &Organisation, waiting: &Waiting) -> Result<Opt
             .ok()
             .and_then(|request: Value| request.get("dossier").and_then(Value::as_str).map(str::to_owned)),
         "complete" => Some(waiting.argument.clone()),
+        "change" => serde_json::from_str(&waiting.argument).ok().map(|changed: Changed| changed.dossier),
         _ => None,
     };
     let found = step_of(&application.steps, &waiting.step, hash.as_deref());
@@ -164,10 +184,14 @@ async fn done_before(applicants: &Organisation, waiting: &Waiting) -> Result<Opt
 }
 
 /// The step that a call made. What completes an application answers its last return: who hands in the same again after
-/// another return has not done it yet.
+/// another return has not done it yet. So has not who changes it back to what it was before another change.
 fn step_of<'a>(steps: &'a [desk::Step], name: &str, hash: Option<&str>) -> Option<&'a desk::Step> {
-    let is_answered = |step: &&desk::Step| name != "complete" || step.step != "return";
-    let mut since = steps.iter().rev().take_while(is_answered);
+    let is_later = |step: &&desk::Step| match name {
+        "complete" => step.step != "return",
+        "change" => step.dossier.is_none() || step.dossier.as_deref() == hash,
+        _ => true,
+    };
+    let mut since = steps.iter().rev().take_while(is_later);
     since.find(|step| step.step == name && step.dossier.as_deref() == hash)
 }
 
@@ -224,6 +248,7 @@ async fn end(
         action: match waiting.step.as_str() {
             "submit" => "application submitted",
             "complete" => "application completed",
+            "change" => "application changed",
             _ => "application withdrawn",
         },
         object: waiting.application.clone(),
@@ -238,8 +263,6 @@ async fn end(
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
-
-    use serde_json::json;
 
     use super::*;
 
@@ -319,7 +342,11 @@ mod tests {
         taken.push(("accept", None));
         assert_eq!(found(&taken, "complete", Some("h2")).as_deref(), Some("4"));
         assert_eq!(found(&taken, "complete", Some("h3")), None);
+        taken.push(("change", Some("h4")));
+        assert_eq!(found(&taken, "change", Some("h4")).as_deref(), Some("6"));
+        taken.push(("change", Some("h5")));
+        assert_eq!(found(&taken, "change", Some("h4")), None);
         taken.push(("withdraw", None));
-        assert_eq!(found(&taken, "withdraw", None).as_deref(), Some("6"));
+        assert_eq!(found(&taken, "withdraw", None).as_deref(), Some("8"));
     }
 }

@@ -389,6 +389,7 @@ pub(crate) async fn preview(
             dossier.title().to_owned()
         },
         is_returned: stage == Stage::Returned,
+        is_under_way: stage == Stage::UnderWay,
         is_demonstration: site.is_demonstration,
         faults: faults.collect(),
         groups: facts(&dossier.fields),

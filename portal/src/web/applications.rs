@@ -14,6 +14,7 @@ use desk::{Application, Organisation};
 use dossiers::{
     form::STEPS,
     index::{self, IndexError},
+    outbox::Changed,
     store::{Act, Acted, Dossier, Indexed, NewAct, Scope},
 };
 
@@ -21,7 +22,7 @@ use super::{
     Site,
     application_form::faults_of,
     entrance::{Answer, entry},
-    forms::{Nothing, Reason, Sent},
+    forms::{HandedIn, Nothing, Reason, Sent},
     reply,
     visitor::Visitor,
 };
@@ -39,8 +40,10 @@ pub(super) enum Stage {
     Waiting,
     /// The body wants more.
     Returned,
-    /// The body, or nobody any more, has it.
-    Elsewhere,
+    /// The body has it, and takes a change of it (ISO/IEC 17065, 7.10).
+    UnderWay,
+    /// It is decided on, or over.
+    Settled,
 }
 
 impl Stage {
@@ -49,15 +52,18 @@ impl Stage {
         let is_submitted = acts.iter().any(|act| act.state == "done" && act.step == "submit");
         match known {
             _ if is_waiting => Self::Waiting,
-            Some(known) if known.state == "returned" => Self::Returned,
-            Some(_) => Self::Elsewhere,
-            None if is_submitted => Self::Elsewhere,
+            Some(known) => match known.state.as_str() {
+                "returned" => Self::Returned,
+                "submitted" | "accepted" | "evaluated" | "reviewed" => Self::UnderWay,
+                _ => Self::Settled,
+            },
+            None if is_submitted => Self::Settled,
             None => Self::Draft,
         }
     }
 
     pub fn is_editable(self) -> bool {
-        matches!(self, Self::Draft | Self::Returned)
+        matches!(self, Self::Draft | Self::Returned | Self::UnderWay)
     }
 }
 
@@ -184,6 +190,7 @@ async fn page(
         away: away.filter(|_| stage != Stage::Draft),
         is_draft: stage == Stage::Draft && !acts.iter().any(|act| act.state == "done"),
         is_editable: stage.is_editable(),
+        is_under_way: stage == Stage::UnderWay,
         may_withdraw: known.as_ref().is_some_and(|it| !is_over(&it.state)) && stage != Stage::Waiting,
         faults: faults_of(site, dossier).await.len(),
         form: STEPS.iter().map(|step| (step.name, step.title, dossier.is_saved(step.name))).collect(),
@@ -200,14 +207,14 @@ fn is_over(state: &str) -> bool {
     matches!(state, "granted" | "refused" | "withdrawn")
 }
 
-/// Hands the application in: what was filled in is kept as it is hashed, and the call of the contract waits in the outbox, in one
-/// change.
+/// Hands the application in, or a change of it: what was filled in is kept as it is hashed, and the call of the contract waits in
+/// the outbox, in one change.
 pub(crate) async fn submit(
     State(site): State<Arc<Site>>,
     Extension(visitor): Extension<Visitor>,
     Extension(account): Extension<Account>,
     Path(id): Path<String>,
-    Sent(Nothing {}): Sent<Nothing>,
+    Sent(HandedIn { reason }): Sent<HandedIn>,
 ) -> Answer {
     let scope = Scope::of(&account);
     let Some(dossier) = scope.one(&site.database, &id).await? else {
@@ -225,19 +232,38 @@ pub(crate) async fn submit(
     let stage = Stage::of(&scope.acts(&site.database, &id).await?, known.as_ref());
     let (content, hash) = dossier.edition()?;
     let body = dossier.body().unwrap_or_default();
-    let (step, argument) = match stage {
+    let (step, argument) = match (stage, reason) {
         // What was sent twice is done once, and shows what came of the first.
-        Stage::Waiting | Stage::Elsewhere => return Ok(to_page),
-        Stage::Returned if away.is_some() => {
-            let notice = "The ledger does not answer, so nobody knows whether the application is still yours. Nothing was sent: try again later.";
+        (Stage::Waiting | Stage::Settled, _) | (Stage::UnderWay, None) => return Ok(to_page),
+        (Stage::Returned | Stage::UnderWay, _) if away.is_some() => {
+            let notice = "The ledger does not answer, so nobody knows where the application stands. Nothing was sent: try again later.";
             return page(&site, &visitor, &account, &dossier, Some(notice)).await;
         }
-        Stage::Returned => ("complete", hash.clone()),
-        Stage::Draft => ("submit", dossier.request(&hash).to_string()),
+        (Stage::UnderWay, Some(reason)) => {
+            let last = scope.edition(&site.database, &id).await?;
+            if last.is_some_and(|(_, last)| last == hash) {
+                let notice = "What you write is what the certification body has: there is no change to hand in.";
+                return page(&site, &visitor, &account, &dossier, Some(notice)).await;
+            }
+            let Some(reason) = line(&reason) else {
+                return page(&site, &visitor, &account, &dossier, Some(NO_REASON)).await;
+            };
+            ("change", Changed { dossier: hash.clone(), reason: reason.to_owned() }.to_argument())
+        }
+        (Stage::Returned, _) => ("complete", hash.clone()),
+        (Stage::Draft, _) => ("submit", dossier.request(&hash).to_string()),
     };
     let new = NewAct { application: &id, version: dossier.version, body, step, argument: &argument };
     let asked = Asked { new, edition: Some((&content, &hash)), action: "application handed in" };
     ask(&site, &visitor, &account, &dossier, asked).await
+}
+
+const NO_REASON: &str =
+    "Nothing was sent: say why in a sentence of at most 500 characters. Members of the ledger's channel read it.";
+
+/// A reason as the contract takes it.
+fn line(typed: &str) -> Option<&str> {
+    Some(typed.trim()).filter(|reason| is_line(reason, MAXIMUM_REASON))
 }
 
 /// A call for the outbox, with what is handed in by it, and how the log names it.
@@ -298,12 +324,9 @@ pub(crate) async fn withdraw(
     let Some(dossier) = scope.one(&site.database, &id).await? else {
         return Ok(reply::not_there().await);
     };
-    let reason = reason.trim();
-    if !is_line(reason, MAXIMUM_REASON) {
-        let notice =
-            "Say why in a sentence of at most 500 characters. Members of the ledger's channel read it.";
-        return page(&site, &visitor, &account, &dossier, Some(notice)).await;
-    }
+    let Some(reason) = line(&reason) else {
+        return page(&site, &visitor, &account, &dossier, Some(NO_REASON)).await;
+    };
     let body = dossier.body().unwrap_or_default();
     // Before the change, which holds its lock and a connection: who waits for a second one in it would wait for those who wait
     // for the lock.

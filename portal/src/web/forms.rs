@@ -131,6 +131,13 @@ pub(crate) struct Reason {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
+pub(crate) struct HandedIn {
+    /// Why it is changed, of what the body has already.
+    pub reason: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(crate) struct Assignment {
     /// An account; empty for nobody.
     pub to: String,

@@ -37,6 +37,7 @@ pub struct ApplicationPage {
     pub away: Option<String>,
     pub is_draft: bool,
     pub is_editable: bool,
+    pub is_under_way: bool,
     pub may_withdraw: bool,
     /// Rules that are broken.
     pub faults: usize,
@@ -64,6 +65,7 @@ impl From<Act> for ShownAct {
         let what = match step.as_str() {
             "submit" => "Submit the application",
             "complete" => "Hand in what was asked for",
+            "change" => "Change the application",
             _ => "Withdraw the application",
         };
         let transaction = transaction_id.map(|id| (id, block));
@@ -168,6 +170,7 @@ pub struct PreviewPage {
     pub id: String,
     pub title: String,
     pub is_returned: bool,
+    pub is_under_way: bool,
     pub is_demonstration: bool,
     /// Step and its title, field, rule.
     pub faults: Vec<(&'static str, &'static str, &'static str, String)>,
