@@ -11,6 +11,7 @@ pub(crate) mod files;
 mod forms;
 mod grants;
 mod guard;
+mod inspection;
 mod issued;
 mod kept;
 mod keys;
@@ -27,6 +28,7 @@ mod visitor;
 
 use std::sync::Arc;
 
+use ::inspection::Verifier;
 use accounts::{
     BaseUrl, Change, Database, now,
     passkeys::RelyingParty,
@@ -64,6 +66,8 @@ pub(crate) struct Site {
     /// Of the bodies for which it grants.
     signers: Signers,
     uploads: Uploads,
+    /// What it says of certificates is passed on.
+    verifier: Arc<Verifier>,
     requests: Rates,
     tries: Rates,
     posted: Arc<Notify>,
@@ -85,6 +89,7 @@ impl Site {
     ) -> Result<Self, HashError> {
         Ok(Self {
             relying_party: RelyingParty::new(&base),
+            verifier: Arc::new(Verifier::new(organisations.verifier(), organisations.genesis())),
             organisations,
             signers,
             uploads,
@@ -257,6 +262,7 @@ fn table() -> Vec<Route> {
         shown("/registry/entry", Staff, registry::one),
         shown("/issued", Staff, issued::list),
         shown("/issued/{body}/{certificate}", Staff, issued::one),
+        shown("/look-up", Staff, inspection::look_up),
         shown("/certificates", Company, certificates::list),
         shown("/certificates/{certificate}/labels", Company, certificates::labels),
         shown("/certificates/{certificate}/qr.svg", Company, certificates::qr),
@@ -307,6 +313,8 @@ pub(crate) fn router(site: Arc<Site>) -> Router {
         .route("/style.css", get(reply::style))
         .route("/portal.css", get(reply::portal_style))
         .route("/passkey.js", get(reply::passkey_script))
+        .route("/scan.js", get(reply::scan_script))
+        .route("/qr/{name}", get(reply::qr_module))
         .route("/modules/{name}", get(reply::module))
         .route("/icon.svg", get(reply::icon))
         .method_not_allowed_fallback(nothing.clone())

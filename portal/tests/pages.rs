@@ -176,6 +176,8 @@ async fn a_browser_shows_applications_and_axe_finds_nothing() {
         ("queued", "/queue/CertBodyMSP/68S34CHJ689348HJ68S34CHJ688"),
         ("ledger", "/ledger"),
         ("grants", "/grants"),
+        ("look-up", "/look-up?code=01040G2081840R2081040G2081S"),
+        ("look-up-mistyped", "/look-up?code=ABC"),
     ];
     look(&eve, &staff.map(|(name, path)| at(name, path)));
 }

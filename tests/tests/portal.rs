@@ -100,7 +100,7 @@ fn a_network_starts_its_portal_and_prints_who_gets_in() {
             "administrator",
             "laboratory",
         ];
-        for part in parts.into_iter().chain(["accreditor"]) {
+        for part in parts.into_iter().chain(["accreditor", "customs"]) {
             let line = said.lines().find_map(|line| line.trim().strip_prefix(part)).unwrap();
             let link = line.trim().strip_prefix(base).unwrap().to_owned();
             let (status, page) = get_with_status(&address, &link);

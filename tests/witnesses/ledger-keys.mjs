@@ -1,7 +1,7 @@
 // People who make keys and sign steps on the ledger, each in a browser of its own (headless Chromium). Reads commands from standard
 // input, a JSON object a line, and answers each with one: { "said": … }, or { "failed": … }. Argument: a folder for screenshots;
-// axe-core looks at each page that is kept, and nothing may be wider than the window.
-import { readFileSync, mkdirSync } from 'node:fs';
+// axe-core looks at each page that is kept, and nothing may be wider than the window. CAMERA=file is what the camera sees.
+import { readFileSync, mkdirSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { createInterface } from 'node:readline';
 import puppeteer from 'puppeteer-core';
@@ -9,10 +9,13 @@ import puppeteer from 'puppeteer-core';
 const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 const [folder] = process.argv.slice(2);
 mkdirSync(folder, { recursive: true });
+const camera = process.env.CAMERA;
+const filming = ['--use-fake-ui-for-media-stream', '--use-fake-device-for-media-stream',
+  `--use-file-for-fake-video-capture=${camera}`];
 const browser = await puppeteer.launch({
   executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
   args: ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking',
-    '--disable-component-update', '--disable-sync'],
+    '--disable-component-update', '--disable-sync', ...(camera ? filming : [])],
 });
 const people = new Map();
 
@@ -184,6 +187,39 @@ const commands = {
     if (keep) await look(page, keep);
     await press(page, `${form} button`);
     return page.$eval('main', (main) => main.innerText);
+  },
+  // Has the camera see an image, in grey, in the middle of its picture.
+  async film({ image }) {
+    const page = await browser.newPage();
+    await page.goto(image);
+    const [width, height] = [640, 480];
+    const luma = await page.evaluate((wide, high) => {
+      const [picture] = document.images;
+      const canvas = new OffscreenCanvas(wide, high);
+      const context = canvas.getContext('2d');
+      context.fillStyle = '#ddd';
+      context.fillRect(0, 0, wide, high);
+      const scale = Math.min(380 / picture.naturalWidth, 440 / picture.naturalHeight);
+      const [x, y] = [picture.naturalWidth * scale, picture.naturalHeight * scale];
+      context.drawImage(picture, (wide - x) / 2, (high - y) / 2, x, y);
+      const { data } = context.getImageData(0, 0, wide, high);
+      return Array.from({ length: wide * high }, (_, index) => data[4 * index + 1]);
+    }, width, height);
+    const frame = [Buffer.from('FRAME\n'), Buffer.from(luma), Buffer.alloc(width * height / 2, 128)];
+    const head = Buffer.from(`YUV4MPEG2 W${width} H${height} F10:1 Ip A1:1 C420jpeg\n`);
+    writeFileSync(camera, Buffer.concat([head, ...Array(20).fill(frame).flat()]));
+    await page.close();
+    return null;
+  },
+  // Scans what the camera sees, on the page for it; what the page says then, and whether the browser read the code by itself.
+  async scan({ as, keep }) {
+    const { page } = await person(as);
+    await arrive(page, '/look-up');
+    const own = await page.evaluate(() => 'BarcodeDetector' in globalThis);
+    if (keep) await look(page, `${keep}-before`);
+    await Promise.all([page.waitForNavigation({ timeout: 60_000 }), page.click('[data-scan] button')]);
+    if (keep) await look(page, keep);
+    return { own, text: await page.$eval('main', (main) => main.innerText) };
   },
   // The text of a file that the page links to; not as part of the page, whose policy forbids it.
   async fetch({ as, link }) {

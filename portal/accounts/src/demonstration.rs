@@ -34,7 +34,7 @@ const fn of_body(
 }
 
 /// Each role has another person, as the ledger wants it. Each party has an administrator.
-const MEMBERS: [Member; 8] = [
+const MEMBERS: [Member; 9] = [
     Member {
         party: "Demonstration Works",
         kind: PartyKind::Company,
@@ -63,6 +63,14 @@ const MEMBERS: [Member; 8] = [
         name: "Ari Accreditor",
         roles: &[ADMINISTRATOR, "accreditor"],
         part: "accreditor",
+    },
+    Member {
+        party: "CustomsMSP",
+        kind: PartyKind::Organisation,
+        email: "customs@customs.example",
+        name: "Cleo Customs",
+        roles: &[ADMINISTRATOR],
+        part: "customs",
     },
 ];
 

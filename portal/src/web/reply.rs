@@ -10,6 +10,12 @@ use axum::{
 use views::page::Frame;
 
 const PASSKEY_SCRIPT: &str = include_str!("../../assets/passkey.js");
+const SCAN_SCRIPT: &str = include_str!("../../assets/scan.js");
+/// Reads QR codes where the browser does not: see `assets/README.md`.
+const QR_MODULES: [(&str, &str); 2] = [
+    ("decode.js", include_str!("../../assets/qr/decode.js")),
+    ("index.js", include_str!("../../assets/qr/index.js")),
+];
 const PORTAL_STYLE: &str = include_str!("../../assets/portal.css");
 
 pub(crate) async fn style() -> Response {
@@ -24,10 +30,21 @@ pub(crate) async fn passkey_script() -> Response {
     asset("text/javascript; charset=utf-8", PASSKEY_SCRIPT)
 }
 
+pub(crate) async fn scan_script() -> Response {
+    asset("text/javascript; charset=utf-8", SCAN_SCRIPT)
+}
+
 /// The modules by which pages make and use ledger keys.
 pub(crate) async fn module(Path(name): Path<String>) -> Response {
-    let mut modules = enrolment::MODULES.into_iter();
-    match modules.find(|(known, _)| *known == name) {
+    one_of(&enrolment::MODULES, &name)
+}
+
+pub(crate) async fn qr_module(Path(name): Path<String>) -> Response {
+    one_of(&QR_MODULES, &name)
+}
+
+fn one_of(modules: &[(&str, &'static str)], name: &str) -> Response {
+    match modules.iter().find(|(known, _)| *known == name) {
         Some((_, text)) => asset("text/javascript; charset=utf-8", text),
         None => StatusCode::NOT_FOUND.into_response(),
     }
@@ -72,6 +89,15 @@ struct Scripted;
 
 pub(crate) fn with_script(mut response: Response) -> Response {
     response.extensions_mut().insert(Scripted);
+    response
+}
+
+/// Of the page that may use the camera.
+#[derive(Clone, Copy)]
+struct Camera;
+
+pub(crate) fn with_camera(mut response: Response) -> Response {
+    response.extensions_mut().insert(Camera);
     response
 }
 
@@ -134,13 +160,18 @@ pub(crate) fn secured(mut response: Response, base: &BaseUrl) -> Response {
         (None, Some(Scripted)) => SCRIPTED,
         (None, None) => POLICY,
     };
-    let fixed: [(HeaderName, &'static str); 5] = [
+    let permissions = match response.extensions().get::<Camera>() {
+        Some(Camera) => "camera=(self), geolocation=(), microphone=()",
+        None => "camera=(), geolocation=(), microphone=()",
+    };
+    let fixed: [(HeaderName, &'static str); 6] = [
         (header::CONTENT_SECURITY_POLICY, policy),
         (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
         // With `no-referrer` a browser would not say of a form where it comes from.
         (header::REFERRER_POLICY, "same-origin"),
         (header::CACHE_CONTROL, "no-store"),
         (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
+        (HeaderName::from_static("permissions-policy"), permissions),
     ];
     for (name, value) in fixed {
         response.headers_mut().insert(name, HeaderValue::from_static(value));

@@ -6,6 +6,7 @@ pub mod application;
 pub mod certificates;
 pub mod demonstration;
 pub mod grants;
+pub mod inspection;
 pub mod issued;
 pub mod keys;
 pub mod ledger;
