@@ -5,6 +5,7 @@ mod administration;
 mod application_form;
 mod applications;
 mod certificates;
+mod complaints;
 mod demonstration;
 mod entrance;
 pub(crate) mod files;
@@ -263,6 +264,12 @@ fn table() -> Vec<Route> {
         shown("/issued", Staff, issued::list),
         shown("/issued/{body}/{certificate}", Staff, issued::one),
         shown("/look-up", Staff, inspection::look_up),
+        shown("/complaints", Account, complaints::list),
+        sent("/complaints", Company, complaints::write),
+        shown("/complaints/new", Account, complaints::show_new),
+        sent("/complaints/{complaint}/take-back", Company, complaints::take_back),
+        shown("/complaints/{body}/{complaint}", Staff, complaints::one),
+        shown("/complaints/{body}/{complaint}/text", Account, complaints::text),
         shown("/certificates", Company, certificates::list),
         shown("/certificates/{certificate}/labels", Company, certificates::labels),
         shown("/certificates/{certificate}/qr.svg", Company, certificates::qr),

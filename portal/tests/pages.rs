@@ -135,6 +135,24 @@ async fn a_browser_shows_applications_and_axe_finds_nothing() {
         .await
         .unwrap();
     }
+    let appeal = [
+        ("kind", "appeal"),
+        ("application", second.rsplit('/').next().unwrap()),
+        ("words", "The laboratory measured another batch.\nWe sent the right one."),
+    ];
+    assert_eq!(ada.post("/complaints", &appeal).await.status, 303);
+    let select = sqlx::query_as("SELECT id FROM grievances");
+    let (written,): (String,) = select.fetch_one(&portal.pool).await.unwrap();
+    sqlx::query(
+        "INSERT INTO complaints (body, id, kind, certificate, filed_by, state, steps, summary, filed_at, taken_by, taken_at, \
+         reason) VALUES ('CertBodyMSP', 'C1', 'complaint', '01040G2081840R2081040G2081S', 'LabMSP', 'acknowledged', 2, \
+         'The size is another one', '2026-01-30T12:00:00Z', 'CertBodyMSP', '2026-01-31T12:00:00Z', 'Ruth looks into it')",
+    )
+    .execute(&portal.pool)
+    .await
+    .unwrap();
+    pages.push(at("own-complaints", "/complaints"));
+    pages.push(at("write-complaint", "/complaints/new"));
     look(&ada, &pages);
     for (id, state, step, tries, said, transaction) in [
         (
@@ -171,7 +189,11 @@ async fn a_browser_shows_applications_and_axe_finds_nothing() {
     }
     let mut bob = portal.administrator("bob@body.example", "CertBodyMSP").await;
     let eve = portal.colleague(&mut bob, "eve@body.example", "evaluator").await;
+    let written = format!("/complaints/CertBodyMSP/{written}");
     let staff = [
+        ("complaints", "/complaints"),
+        ("complaint", "/complaints/CertBodyMSP/C1"),
+        ("complaint-written", &written),
         ("queue", "/queue"),
         ("queued", "/queue/CertBodyMSP/68S34CHJ689348HJ68S34CHJ688"),
         ("ledger", "/ledger"),

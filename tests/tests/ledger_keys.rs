@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
 
 use std::{
+    collections::BTreeMap,
     fs,
     io::{BufRead, BufReader},
     process::{Child, Command, Stdio},
@@ -16,11 +17,14 @@ use tests::{
     bodies::{Bodies, METHOD, SCHEME},
     nanotrace,
     people::People,
+    visitor::Visitor,
 };
 
 /// A network with its portal, and an application that is submitted.
 struct Stage {
     bodies: Bodies,
+    /// The links by which people of each role come in.
+    entrances: BTreeMap<String, String>,
     people: People,
     application: String,
     /// The hash of a test report.
@@ -61,7 +65,7 @@ impl Stage {
             let page = people.at(part, "open", json!({ "path": "/key" }));
             assert!(page.as_str().unwrap().contains("This browser has the key."), "{page}");
         }
-        Self { bodies, people, application, report, _folder: folder }
+        Self { bodies, entrances, people, application, report, _folder: folder }
     }
 
     fn steps(&self) -> Vec<Value> {
@@ -187,6 +191,76 @@ fn certificates_and_accreditations_are_suspended_and_restored_in_pages() {
     let shown = shown.as_str().unwrap();
     assert!(shown.contains("methods: SEM") && !shown.contains("What you can do"), "{shown}");
     for part in ["decision-maker", "accreditor", "evaluator"] {
+        assert_eq!(stage.people.at(part, "problems", json!({})), json!([]), "{part}");
+    }
+}
+
+#[test]
+fn a_complaint_is_filed_and_decided_by_who_had_no_part() {
+    let mut stage = Stage::new(&["evaluator", "decision-maker", "accreditor", "laboratory"]);
+    let code = stage.bodies.network.code().to_string();
+    let certificate = format!("/issued/CertBodyMSP/{code}");
+    // A company needs neither key nor script.
+    let mut company = Visitor::welcomed(&stage.entrances["applicant"]);
+    let words = "The powder is coarser than certified.";
+    let fields = [("kind", "complaint"), ("certificate", &*code), ("words", words)];
+    let written = company.post("/complaints/new", "/complaints", &fields);
+    assert_eq!(written.location, "/complaints", "{}", written.body);
+    assert!(company.get("/complaints").body.contains(words));
+    let open = |stage: &mut Stage, who: &str, path: &str, keep: &str| {
+        let page = stage.people.at(who, "open", json!({ "path": path, "keep": format!("complaint-{keep}") }));
+        page.as_str().unwrap().to_owned()
+    };
+    let list = open(&mut stage, "evaluator", "/complaints", "received");
+    assert!(list.contains("received"), "{list}");
+    let path = stage.people.at("evaluator", "follow", json!({ "card": "received" }));
+    let path = path.as_str().unwrap().to_owned();
+    let id = path.rsplit('/').next().unwrap().to_owned();
+    assert!(open(&mut stage, "evaluator", &path, "words").contains(words));
+    let filed = json!({ "path": path, "name": "complaint-file", "keep": "complaint-file" });
+    let filed = stage.people.at("evaluator", "step", filed);
+    assert!(filed["outcome"].as_str().unwrap().starts_with("done"), "{filed}");
+    assert!(!filed["shown"].to_string().contains(words), "the words are nobody else's: {filed}");
+    company.wait_for("/complaints", "The ledger has this hash.");
+
+    stage.people.done("evaluator", &path, "complaint-acknowledge", &[&id, "Measured again until May"]);
+    // Who suspends meanwhile has a part in the case.
+    stage.people.done(
+        "decision-maker",
+        &certificate,
+        "certificate-stop",
+        &[&code, "A complaint is looked into"],
+    );
+    let page = open(&mut stage, "decision-maker", &path, "conflict");
+    assert!(page.contains("You issued, suspended or withdrew the certificate"), "{page}");
+    let page = open(&mut stage, "evaluator", &path, "acknowledged");
+    assert!(!page.contains("What you can do") || page.contains("Withdraw it"), "{page}");
+    let list = open(&mut stage, "accreditor", "/complaints", "oversight");
+    assert!(list.contains("acknowledged"), "{list}");
+    let decide = json!({
+        "path": path, "name": "complaint-decide", "keep": "complaint-decide", "values": [&id, "dismissed", "It is not coarser"],
+    });
+    let decided = stage.people.at("accreditor", "step", decide);
+    assert!(decided["outcome"].as_str().unwrap().starts_with("done"), "{decided}");
+    company.wait_for("/complaints", "It is not coarser");
+    company.wait_for("/notifications", "Dismissed: your complaint");
+
+    // Whoever has a key files one, and takes it back.
+    let page = open(&mut stage, "laboratory", &certificate, "certificate");
+    assert!(page.contains("File a complaint or an appeal"), "{page}");
+    let file = format!("/complaints/new?body=CertBodyMSP&certificate={code}");
+    stage.people.done("laboratory", &file, "complaint-file", &["appeal", "Lift the suspension"]);
+    let found = stage.bodies.done("complaint list");
+    let found = found.as_array().unwrap();
+    let (own, first): (Vec<_>, Vec<_>) = found.iter().partition(|it| it["filedBy"] == "LabMSP");
+    assert_eq!((&own[0]["kind"], &own[0]["state"]), (&json!("appeal"), &json!("filed")), "{own:?}");
+    assert_eq!((first[0]["complaint"].as_str(), &first[0]["state"]), (Some(&*id), &json!("dismissed")));
+    let own = own[0]["complaint"].as_str().unwrap().to_owned();
+    let path = format!("/complaints/CertBodyMSP/{own}");
+    stage.people.done("laboratory", &path, "complaint-withdraw", &[&own, "It was lifted"]);
+    let page = open(&mut stage, "laboratory", "/complaints", "of-a-laboratory");
+    assert!(page.contains("withdrawn") && !page.contains(&id), "{page}");
+    for part in ["evaluator", "decision-maker", "accreditor", "laboratory"] {
         assert_eq!(stage.people.at(part, "problems", json!({})), json!([]), "{part}");
     }
 }

@@ -141,7 +141,10 @@ fn an_application_goes_from_a_form_to_a_certificate() {
     bodies.done(&format!("cert stop {code} --reason doubt"));
     visitor.wait_for("/certificates", ">not valid<");
     let page = visitor.wait_for("/notifications", "Suspended: Zinc oxide of the portal");
-    assert!(page.contains("It says: doubt") && page.matches("Mark as read: Granted: ").count() == 1, "{page}");
+    assert!(
+        page.contains("It says: doubt") && page.matches("Mark as read: Granted: ").count() == 1,
+        "{page}"
+    );
 
     // Another one is withdrawn.
     let path = draft(&mut visitor, &demonstration, "Withdrawn");

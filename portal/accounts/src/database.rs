@@ -36,6 +36,7 @@ const MIGRATIONS: &[[&str; 3]] = &[
     [include_str!("../migrations/0006-grants.sql"), "", ""],
     [include_str!("../migrations/0007-notices.sql"), "", ""],
     [include_str!("../migrations/0008-assignments.sql"), "", ""],
+    [include_str!("../migrations/0009-complaints.sql"), "", ""],
 ];
 
 /// Why a database cannot be used.

@@ -22,7 +22,7 @@ pub use anchors::Anchor;
 pub use organisations::{Body, Identity, Organisation, Organisations, SetupError};
 pub use read::{Away, Page};
 pub use records::{
-    Accreditation, Application, ApplicationSummary, Certificate, CertificateSummary, Decision, Event,
-    Laboratory, ProductName, Reason, RegistrySuspension, Scheme, Scope, Step, Surveillance, Suspension,
-    Verdict,
+    Accreditation, Application, ApplicationSummary, Certificate, CertificateSummary, Complaint,
+    ComplaintStep, Decision, Event, Laboratory, ProductName, Reason, RegistrySuspension, Scheme, Scope, Step,
+    Surveillance, Suspension, Verdict,
 };

@@ -235,6 +235,13 @@ impl Organisation {
         Ok(body.map(|body| Contract::new(gateway, &self.ledger.channel, &body.chaincode)))
     }
 
+    /// The name of a body's chaincode.
+    pub async fn chaincode(&self, body: &str) -> Result<String, Away> {
+        let (_, bodies) = self.connected().await?;
+        let body_of = bodies.iter().find(|known| known.msp_id == body);
+        body_of.map(|known| known.chaincode.clone()).ok_or_else(|| Away::NoBody(body.to_owned()))
+    }
+
     /// The contract in the first body's chaincode, for what the registry has: schemes, accreditations, laboratories.
     pub(crate) async fn registry(&self) -> Result<Contract, Away> {
         let (gateway, bodies) = self.connected().await?;

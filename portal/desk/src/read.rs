@@ -12,8 +12,8 @@ use serde_json::Value;
 use tokio::time::timeout;
 
 use crate::{
-    Accreditation, Application, ApplicationSummary, Body, Certificate, CertificateSummary, Laboratory,
-    Organisation, Scheme,
+    Accreditation, Application, ApplicationSummary, Body, Certificate, CertificateSummary, Complaint,
+    Laboratory, Organisation, Scheme,
 };
 
 /// For one answer, a broken connection that is made anew included.
@@ -91,6 +91,24 @@ impl Organisation {
         let contract = self.existing(body).await?;
         let Listed { certificates, bookmark } = ask(contract.certificate_list(wanted)).await?;
         Ok(Page { found: certificates, bookmark })
+    }
+
+    /// A complaint to a body; none where it knows no such one.
+    pub async fn complaint(&self, body: &str, complaint: Code) -> Result<Option<Complaint>, Away> {
+        let contract = self.existing(body).await?;
+        unless_unknown(ask(contract.complaint_get(complaint)).await)
+    }
+
+    /// Some of the complaints to a body, of all states.
+    pub async fn complaints(&self, body: &str, bookmark: Option<&str>) -> Result<Page<Complaint>, Away> {
+        #[derive(Deserialize)]
+        struct Listed {
+            complaints: Vec<Complaint>,
+            bookmark: Option<String>,
+        }
+        let contract = self.existing(body).await?;
+        let Listed { complaints, bookmark } = ask(contract.complaint_list(None, bookmark)).await?;
+        Ok(Page { found: complaints, bookmark })
     }
 
     /// The block in which a transaction is.

@@ -209,3 +209,28 @@ pub struct Laboratory {
     #[serde(default)]
     pub suspensions: Vec<RegistrySuspension>,
 }
+
+/// A complaint or an appeal.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Complaint {
+    pub complaint: String,
+    /// `complaint` or `appeal`.
+    pub kind: String,
+    /// What it is about: one of the two.
+    pub application: Option<String>,
+    pub certificate: Option<String>,
+    pub filed_by: String,
+    /// `filed`, `acknowledged`, `upheld`, `dismissed` or `withdrawn`.
+    pub state: String,
+    /// The reason of the first says what it is.
+    pub steps: Vec<ComplaintStep>,
+}
+
+/// To which state it came.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct ComplaintStep {
+    pub state: String,
+    #[serde(flatten)]
+    pub event: Event,
+}

@@ -1,7 +1,7 @@
 //! What people are told of, as it follows from what the ledger says: each has a key, and so is told once.
 
 use certificate::{Code, DateTime};
-use desk::{Application, Certificate, Event};
+use desk::{Application, Certificate, Complaint, Event};
 use letters::line;
 
 const DAY: i64 = 24 * 60 * 60;
@@ -101,6 +101,57 @@ pub fn of_application(application: &Application) -> Vec<Fact> {
         });
     }
     facts
+}
+
+/// What became of a company's complaint, the oldest first.
+pub fn of_complaint(body: &str, complaint: &Complaint) -> Vec<Fact> {
+    let kind = if complaint.kind == "appeal" { "appeal" } else { "complaint" };
+    let fact = |step: &desk::ComplaintStep| {
+        let by = line(&step.event.by);
+        let (subject, did, next, is_mailed) = match step.state.as_str() {
+            "filed" => (
+                "Filed",
+                format!("{by} filed your {kind} on the ledger, by the hash of what you wrote."),
+                "the certification body says that it received it, and who looks into it.",
+                false,
+            ),
+            "acknowledged" => (
+                "Acknowledged",
+                format!("{by} received your {kind}.{}", said(&step.event)),
+                "somebody who had no part in the case decides.",
+                true,
+            ),
+            "upheld" => (
+                "Upheld",
+                format!("{by} upheld your {kind}.{}", said(&step.event)),
+                "what follows from it is done apart: ask the certification body.",
+                true,
+            ),
+            "dismissed" => (
+                "Dismissed",
+                format!("{by} dismissed your {kind}.{}", said(&step.event)),
+                "nothing. You may turn to the accreditation body.",
+                true,
+            ),
+            "withdrawn" => (
+                "Withdrawn",
+                format!("{by}, which had filed your {kind}, withdrew it.{}", said(&step.event)),
+                "nothing. If you did not ask for it, write again, or turn to the accreditation body.",
+                true,
+            ),
+            _ => return None,
+        };
+        Some(Fact {
+            key: format!("{body} {} {}", complaint.complaint, step.event.transaction_id),
+            at: seconds(&step.event.effective_at)?,
+            subject: format!("{subject}: your {kind}"),
+            body: format!("{did}\n\nWhat happens next: {next}"),
+            link: "/complaints".to_owned(),
+            certificate: None,
+            is_mailed,
+        })
+    };
+    complaint.steps.iter().filter_map(fact).collect()
 }
 
 /// What became of a certificate up to `now`, and what is ahead of it.

@@ -9,12 +9,12 @@ use std::{
 
 use accounts::{Database, store::StoreError};
 use certificate::Code;
-use desk::{Application, Away, Body, Organisation, Organisations};
+use desk::{Application, Away, Body, Complaint, Organisation, Organisations};
 use peer_client::{StartAt, certificate::CallError};
 use serde::Deserialize;
 use tokio::{task::JoinSet, time::sleep};
 
-use crate::{certificates, notices, store::Indexed};
+use crate::{certificates, complaints, notices, store::Indexed};
 
 /// Until the ledger is read again after it was away.
 const PAUSE: Duration = Duration::from_secs(3);
@@ -107,14 +107,20 @@ async fn follow(database: &Database, reader: &Organisation, body: &Body) -> Resu
         struct Heard {
             application: Option<String>,
             certificate: Option<String>,
+            complaint: Option<String>,
         }
-        let Ok(Heard { application, certificate }) = serde_json::from_slice(&event.payload) else { continue };
+        let Ok(Heard { application, certificate, complaint }) = serde_json::from_slice(&event.payload) else {
+            continue;
+        };
         if let Some(id) = application.and_then(|it| it.parse().ok()) {
             unless_unreadable(refresh(database, reader, &body.msp_id, id).await.map(drop), id)?;
         }
         if let Some(code) = certificate.and_then(|it| it.parse::<Code>().ok()) {
             let heard = certificates::heard(database, reader, &body.msp_id, &code.to_string()).await;
             unless_unreadable(heard, code)?;
+        }
+        if let Some(id) = complaint.and_then(|it| it.parse().ok()) {
+            unless_unreadable(refresh_complaint(database, reader, &body.msp_id, id).await.map(drop), id)?;
         }
     }
     Err(IndexError::Ended)
@@ -131,7 +137,7 @@ fn unless_unreadable(read: Result<(), IndexError>, id: Code) -> Result<(), Index
     }
 }
 
-/// Reads every application of a body that has more steps on the ledger than in the index.
+/// Reads every application of a body that has more steps on the ledger than in the index, and its complaints.
 pub async fn rebuild(database: &Database, reader: &Organisation, body: &Body) -> Result<(), IndexError> {
     let mut bookmark = None;
     loop {
@@ -148,9 +154,34 @@ pub async fn rebuild(database: &Database, reader: &Organisation, body: &Body) ->
         }
         bookmark = page.bookmark;
         if bookmark.is_none() {
+            break;
+        }
+    }
+    loop {
+        let page = reader.complaints(&body.msp_id, bookmark.as_deref()).await?;
+        for complaint in page.found {
+            complaints::keep(database, &body.msp_id, &complaint).await?;
+        }
+        bookmark = page.bookmark;
+        if bookmark.is_none() {
             return Ok(());
         }
     }
+}
+
+/// Reads one complaint anew, and returns it.
+pub async fn refresh_complaint(
+    database: &Database,
+    reader: &Organisation,
+    body: &str,
+    id: Code,
+) -> Result<Option<Complaint>, IndexError> {
+    let Some(complaint) = reader.complaint(body, id).await? else { return Ok(None) };
+    if complaint.complaint != id.to_string() {
+        return Err(IndexError::Another);
+    }
+    complaints::keep(database, body, &complaint).await?;
+    Ok(Some(complaint))
 }
 
 /// Reads one application anew, and returns it.

@@ -17,11 +17,15 @@
 //! - What the ledger says is told once, to those whom it concerns, in the change in which it is indexed (tests
 //!   `what_happened_is_told_once_and_to_the_company_alone`, `what_could_not_be_told_is_told_later_and_nothing_is_half_done` of
 //!   `portal`); what is old is not mailed.
+//! - A company's complaint in its own words is read by the company and by the body to which it goes (test
+//!   `what_a_company_writes_is_read_by_its_body_alone` of `portal`), and what becomes of it is told once (test
+//!   `what_becomes_of_a_complaint_is_told_to_its_company_and_to_whose_turn_it_is` of `portal`).
 //! - The roles of accreditors and laboratories open something where the ledger says that the organisation is one (test
 //!   `staff_see_what_waits_for_their_organisation` of `portal`).
 
 pub mod certificates;
 pub mod check;
+pub mod complaints;
 mod facts;
 pub mod form;
 pub mod import;

@@ -1,11 +1,17 @@
 //! Telling people: in the portal and by mail. A notice, the mail that goes with it and the row of the index from which it
 //! follows are one change; what was told once is not told again, as its key is there.
 
-use accounts::{Change, Database, now, people::Account, secret, store};
-use desk::Application;
+use accounts::{
+    Change, Database, now,
+    people::Account,
+    secret,
+    store::{self, StoreError},
+};
+use desk::{Application, Complaint};
 use letters::{Letter, line};
 
 use crate::{
+    complaints::{Words, page_of},
     facts::{self, Fact},
     index::{IndexError, LABORATORY},
     queue,
@@ -79,12 +85,12 @@ async fn write(
     fact: &Fact,
     is_task: bool,
     now: i64,
-) -> Result<bool, IndexError> {
+) -> Result<bool, StoreError> {
     let insert = sqlx::query(
         "INSERT INTO notices (id, account, event, is_task, subject, body, link, at, made_at) \
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT (account, event) DO NOTHING",
     );
-    let insert = insert.bind(secret::random_id().map_err(store::StoreError::from)?).bind(account);
+    let insert = insert.bind(secret::random_id()?).bind(account);
     let insert = insert.bind(&fact.key).bind(i64::from(is_task)).bind(&fact.subject).bind(&fact.body);
     let insert = insert.bind(&fact.link).bind(fact.at).bind(now);
     Ok(insert.execute(change.connection()).await?.rows_affected() == 1)
@@ -131,6 +137,104 @@ async fn tell_staff(change: &mut Change, application: &Application, now: i64) ->
         let people: Vec<(String,)> = select.bind(LABORATORY).bind(at).fetch_all(change.connection()).await?;
         for (account,) in people {
             write(change, &account, &fact, true, now).await?;
+        }
+    }
+    Ok(())
+}
+
+fn a(kind: &str) -> &'static str {
+    if kind == "appeal" { "an appeal" } else { "a complaint" }
+}
+
+/// Tells the people of a body that a company wrote a complaint.
+pub(crate) async fn of_grievance(
+    change: &mut Change,
+    new: &Words<'_>,
+    id: &str,
+    now: i64,
+) -> Result<(), StoreError> {
+    let (about, code) = new.about.named();
+    let fact = Fact {
+        key: format!("written {} {id}", new.body),
+        at: now,
+        subject: format!("Received: {}", a(new.kind)),
+        body: format!(
+            "A company wrote {} about the {about} {code}. It is not on the ledger yet: read it, and file it there.",
+            a(new.kind)
+        ),
+        link: page_of(new.body, id),
+        certificate: None,
+        is_mailed: false,
+    };
+    tell_duties(change, new.body, &DUTIES, &fact, now).await
+}
+
+/// Nothing waits for anybody on this page any more.
+pub(crate) async fn is_done(change: &mut Change, link: &str) -> Result<(), StoreError> {
+    let delete = sqlx::query("DELETE FROM notices WHERE link = $1 AND is_task = 1").bind(link);
+    delete.execute(change.connection()).await?;
+    Ok(())
+}
+
+/// Tells of what is new about a complaint: the company that wrote it, and those of the body whose turn it is.
+pub(crate) async fn of_complaint(
+    change: &mut Change,
+    body: &str,
+    complaint: &Complaint,
+) -> Result<(), IndexError> {
+    let now = now();
+    let select = sqlx::query_as("SELECT party FROM grievances WHERE id = $1 AND body = $2");
+    let select = select.bind(&complaint.complaint).bind(body);
+    let party: Option<(String,)> = select.fetch_optional(change.connection()).await?;
+    if let Some((party,)) = party {
+        for fact in facts::of_complaint(body, complaint) {
+            tell(change, &party, &fact, now).await?;
+        }
+    }
+    let link = page_of(body, &complaint.complaint);
+    is_done(change, &link).await?;
+    let duties: &[&str] = match complaint.state.as_str() {
+        "filed" => &DUTIES,
+        "acknowledged" => &["decision-maker"],
+        _ => return Ok(()),
+    };
+    let Some(last) = complaint.steps.last() else { return Ok(()) };
+    let Some(at) = certificate::DateTime::parse(&last.event.effective_at).map(|it| it.seconds()) else {
+        return Ok(());
+    };
+    let (about, code) = match (&complaint.application, &complaint.certificate) {
+        (Some(code), _) => ("application", code.as_str()),
+        (None, code) => ("certificate", code.as_deref().unwrap_or_default()),
+    };
+    let fact = Fact {
+        key: format!("task {body} {} {}", complaint.complaint, last.event.transaction_id),
+        at,
+        subject: format!("Waits for you: {}", a(&complaint.kind)),
+        body: format!("It is about the {about} {code}, and is {}.", complaint.state),
+        link,
+        certificate: None,
+        is_mailed: false,
+    };
+    Ok(tell_duties(change, body, duties, &fact, now).await?)
+}
+
+/// Tells those of a body who have one of these duties.
+async fn tell_duties(
+    change: &mut Change,
+    body: &str,
+    duties: &[&str],
+    fact: &Fact,
+    now: i64,
+) -> Result<(), StoreError> {
+    for role in duties {
+        let select = sqlx::query_as(
+            "SELECT id FROM accounts JOIN roles ON account = id \
+             WHERE party = $1 AND role = $2 AND disabled_at IS NULL AND created_at <= $3 ORDER BY id",
+        );
+        let select = select.bind(body).bind(*role).bind(fact.at);
+        let people: Vec<(String,)> = select.fetch_all(change.connection()).await?;
+        for (account,) in people {
+            write(change, &account, fact, true, now).await?;
         }
     }
     Ok(())

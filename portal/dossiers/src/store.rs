@@ -148,6 +148,42 @@ impl FromRow<'_, AnyRow> for Indexed {
     }
 }
 
+/// Where an application stands for who writes it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stage {
+    /// It was never handed in, or the ledger refused it.
+    Draft,
+    /// A call of the contract waits.
+    Waiting,
+    /// The body wants more.
+    Returned,
+    /// The body has it, and takes a change of it (ISO/IEC 17065, 7.10).
+    UnderWay,
+    /// It is decided on, or over.
+    Settled,
+}
+
+impl Stage {
+    pub fn of(acts: &[Act], known: Option<&Indexed>) -> Self {
+        let is_waiting = acts.iter().any(|act| act.state == "waiting");
+        let is_submitted = acts.iter().any(|act| act.state == "done" && act.step == "submit");
+        match known {
+            _ if is_waiting => Self::Waiting,
+            Some(known) => match known.state.as_str() {
+                "returned" => Self::Returned,
+                "submitted" | "accepted" | "evaluated" | "reviewed" => Self::UnderWay,
+                _ => Self::Settled,
+            },
+            None if is_submitted => Self::Settled,
+            None => Self::Draft,
+        }
+    }
+
+    pub fn is_editable(self) -> bool {
+        matches!(self, Self::Draft | Self::Returned | Self::UnderWay)
+    }
+}
+
 /// How saving ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Saved {

@@ -13,51 +13,29 @@ use certificate::{Code, document::LedgerBinding};
 use dossiers::{
     Fields,
     check::{self, Fault},
-    form::{self, FieldOf, Group, Kind, ROWS, STEPS, StepOf},
+    form::{self, STEPS, StepOf},
     from_subject, import,
-    store::{DRAFTS, Dossier, Saved, Scope},
+    store::{DRAFTS, Dossier, Saved, Scope, Stage},
 };
 use serde::Deserialize;
 
 use super::{
     Site,
-    applications::{Stage, editable},
+    applications::editable,
     entrance::{Answer, entry},
     forms::{AnyFields, FromCertificate, Imported, Nothing, Sent},
     reply,
     visitor::Visitor,
 };
-use views::application::{NewApplicationPage, PreviewPage, ShownField, ShownGroup, StepPage};
+use views::{
+    application::{NewApplicationPage, PreviewPage, StepPage},
+    form::{Choices, facts, groups, label},
+};
 
-/// What of the ledger the form offers to choose from; empty where it does not answer.
-#[derive(Default)]
-struct Offered {
-    bodies: Vec<String>,
-    schemes: Vec<desk::Scheme>,
-}
-
-impl Offered {
-    async fn read(site: &Site) -> Self {
-        let Some(reader) = site.organisations.applicants() else { return Self::default() };
-        Self { bodies: bodies(site).await, schemes: reader.schemes().await.unwrap_or_default() }
-    }
-
-    /// What can be chosen for a field; none where it is typed.
-    fn options(&self, field: &str) -> Vec<(String, String)> {
-        let same = |text: &String| (text.clone(), text.clone());
-        let mut options = match field {
-            "application.body" => self.bodies.iter().map(same).collect(),
-            "scheme.id" => self
-                .schemes
-                .iter()
-                .map(|scheme| (scheme.id.clone(), format!("{} ({})", scheme.title, scheme.id)))
-                .collect(),
-            "scheme.version" => self.schemes.iter().map(|scheme| same(&scheme.version)).collect::<Vec<_>>(),
-            _ => Vec::new(),
-        };
-        options.dedup_by(|one, other| one.0 == other.0);
-        options
-    }
+/// What the form offers to choose from.
+async fn choices(site: &Site) -> Choices {
+    let Some(reader) = site.organisations.applicants() else { return Choices::default() };
+    Choices { bodies: bodies(site).await, schemes: reader.schemes().await.unwrap_or_default() }
 }
 
 /// The certification bodies of the ledger; none where it does not answer.
@@ -163,7 +141,7 @@ async fn create(
     left: &[String],
 ) -> Answer {
     let scope = Scope::of(account);
-    let offered = Offered::read(site).await;
+    let offered = choices(site).await;
     let mut offer = |name: &str, text: &str| {
         fields.entry(name.to_owned()).or_insert_with(|| text.to_owned());
     };
@@ -234,11 +212,11 @@ async fn page(
     problem: Option<&str>,
     is_saved: bool,
 ) -> Answer {
-    let offered = Offered::read(site).await;
+    let offered = choices(site).await;
     let is_looked_at = dossier.is_saved(step.name);
     let faults = if is_looked_at { faults_of(site, dossier).await } else { Vec::new() };
     let files = uploads::list(&site.database, &people::Scope::of(account)).await?;
-    let groups = step.groups.iter().flat_map(|group| shown(group, &dossier.fields, &faults, &offered));
+    let shown = step.groups.iter().flat_map(|group| groups(group, &dossier.fields, &faults, &offered));
     let page = StepPage {
         frame: visitor.frame(),
         id: dossier.id.clone(),
@@ -249,58 +227,11 @@ async fn page(
         is_saved,
         faults: faults.iter().filter(|fault| step.has(&fault.field)).count(),
         steps: STEPS.iter().map(|it| (it.name, it.title)).collect(),
-        groups: groups.collect(),
+        groups: shown.collect(),
         files: files.into_iter().map(|file| (file.sha256, file.name)).collect(),
     };
     let status = if problem.is_some() { StatusCode::CONFLICT } else { StatusCode::OK };
     Ok(reply::page(status, &page))
-}
-
-/// A group as it is shown; a list has a row more than it is filled.
-fn shown(group: &Group, fields: &Fields, faults: &[Fault], offered: &Offered) -> Vec<ShownGroup> {
-    let one = |title: String, row: Option<usize>| ShownGroup {
-        title,
-        hint: group.hint,
-        fields: group.fields.iter().map(|field| shown_field(field, row, fields, faults, offered)).collect(),
-    };
-    let Some(list) = group.list() else { return vec![one(group.title.to_owned(), None)] };
-    let prefix = format!("{list}.");
-    let rows =
-        fields.keys().filter_map(|name| name.strip_prefix(&prefix)?.split('.').next()?.parse::<usize>().ok());
-    let next = rows.max().map_or(0, |last| last.saturating_add(1)).min(ROWS.saturating_sub(1));
-    (0..=next).map(|row| one(format!("{}: {}", group.title, row.saturating_add(1)), Some(row))).collect()
-}
-
-fn shown_field(
-    field: &FieldOf,
-    row: Option<usize>,
-    fields: &Fields,
-    faults: &[Fault],
-    offered: &Offered,
-) -> ShownField {
-    let name = row.map_or(field.name.to_owned(), |row| field.name.replace('*', &row.to_string()));
-    let value = fields.get(&name).cloned().unwrap_or_default();
-    let mut options = match field.kind {
-        Kind::Choice(options) => {
-            options.iter().map(|(value, label)| ((*value).to_owned(), (*label).to_owned())).collect()
-        }
-        _ => offered.options(&name),
-    };
-    // What was typed or taken over is never lost for not being offered.
-    if !options.is_empty() && !value.is_empty() && !options.iter().any(|(option, _)| *option == value) {
-        options.push((value.clone(), value.clone()));
-    }
-    let broken: Vec<&str> =
-        faults.iter().filter(|fault| fault.field == name).map(|fault| fault.rule.as_str()).collect();
-    ShownField {
-        label: field.label,
-        hint: field.hint,
-        kind: if field.kind == Kind::Date { "date" } else { "text" },
-        fault: (!broken.is_empty()).then(|| broken.join("; ")),
-        options,
-        name,
-        value,
-    }
 }
 
 /// Saves a page of the form.
@@ -395,32 +326,4 @@ pub(crate) async fn preview(
         groups: facts(&dossier.fields),
     };
     Ok(reply::page(StatusCode::OK, &page))
-}
-
-pub(super) fn label(name: &str) -> Option<&'static str> {
-    let pattern = form::pattern(name);
-    STEPS.iter().flat_map(StepOf::fields).find(|field| field.name == pattern).map(|field| field.label)
-}
-
-/// What is filled in, group by group; what stands in the application alone is left out.
-pub(super) fn facts(fields: &Fields) -> Vec<(String, Vec<(&'static str, String)>)> {
-    let mut groups = Vec::new();
-    for group in STEPS.iter().flat_map(|step| step.groups) {
-        for shown in shown(group, fields, &[], &Offered::default()) {
-            let filled = shown
-                .fields
-                .into_iter()
-                .filter(|field| !field.value.is_empty() && !field.name.starts_with("application."));
-            let rows: Vec<_> = filled.map(|field| (field.label, readable(&field))).collect();
-            if !rows.is_empty() {
-                groups.push((shown.title, rows));
-            }
-        }
-    }
-    groups
-}
-
-fn readable(field: &ShownField) -> String {
-    let chosen = field.options.iter().find(|(value, _)| *value == field.value);
-    chosen.map_or(field.value.clone(), |(_, label)| label.clone())
 }

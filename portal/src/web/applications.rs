@@ -15,7 +15,7 @@ use dossiers::{
     form::STEPS,
     index::{self, IndexError},
     outbox::Changed,
-    store::{Act, Acted, Dossier, Indexed, NewAct, Scope},
+    store::{Acted, Dossier, Indexed, NewAct, Scope, Stage},
 };
 
 use super::{
@@ -30,60 +30,6 @@ use views::{
     application::{ApplicationPage, ApplicationsPage, ShownApplication, ShownStep},
     page::moment,
 };
-
-/// Where an application stands for who writes it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Stage {
-    /// It was never handed in, or the ledger refused it.
-    Draft,
-    /// A call of the contract waits.
-    Waiting,
-    /// The body wants more.
-    Returned,
-    /// The body has it, and takes a change of it (ISO/IEC 17065, 7.10).
-    UnderWay,
-    /// It is decided on, or over.
-    Settled,
-}
-
-impl Stage {
-    pub fn of(acts: &[Act], known: Option<&Indexed>) -> Self {
-        let is_waiting = acts.iter().any(|act| act.state == "waiting");
-        let is_submitted = acts.iter().any(|act| act.state == "done" && act.step == "submit");
-        match known {
-            _ if is_waiting => Self::Waiting,
-            Some(known) => match known.state.as_str() {
-                "returned" => Self::Returned,
-                "submitted" | "accepted" | "evaluated" | "reviewed" => Self::UnderWay,
-                _ => Self::Settled,
-            },
-            None if is_submitted => Self::Settled,
-            None => Self::Draft,
-        }
-    }
-
-    pub fn is_editable(self) -> bool {
-        matches!(self, Self::Draft | Self::Returned | Self::UnderWay)
-    }
-}
-
-/// What happens next, and who has it.
-pub(super) fn next(state: &str) -> (&'static str, &'static str) {
-    match state {
-        "submitted" => ("It is looked at, whether it is complete.", "the certification body"),
-        "returned" => ("You hand in what was asked for.", "you"),
-        "accepted" => {
-            ("Laboratories anchor their reports, and it is evaluated.", "laboratories and an evaluator")
-        }
-        "evaluated" => ("The evaluation is reviewed.", "a reviewer of the certification body"),
-        "reviewed" => ("It is decided on.", "a decision-maker of the certification body"),
-        "decided" => ("The certificate is signed and granted.", "the certification body"),
-        "granted" => ("The certificate was granted.", "nobody: it is done"),
-        "refused" => ("It was refused.", "nobody: it is done"),
-        "withdrawn" => ("It was withdrawn.", "nobody: it is done"),
-        _ => ("See the steps below.", "the certification body"),
-    }
-}
 
 /// An organisation through which the ledger is read.
 pub(super) fn reader(site: &Site) -> Option<&Arc<Organisation>> {
@@ -111,7 +57,7 @@ pub(super) async fn read(
 }
 
 /// What the index has of the application to its body.
-async fn indexed(site: &Site, dossier: &Dossier) -> Result<Option<Indexed>, sqlx::Error> {
+pub(super) async fn indexed(site: &Site, dossier: &Dossier) -> Result<Option<Indexed>, sqlx::Error> {
     index::one(&site.database, dossier.body().unwrap_or_default(), &dossier.id).await
 }
 
@@ -143,7 +89,7 @@ fn summary(dossier: &Dossier, known: Option<&Indexed>, stage: Stage) -> ShownApp
         (_, Stage::Draft) => ("draft", "You go on with it.", "you"),
         (_, Stage::Waiting) => ("under way", "The ledger takes it.", "this portal"),
         (Some(known), _) => {
-            let (next, who) = self::next(&known.state);
+            let (next, who) = views::application::next(&known.state);
             (known.state.as_str(), next, who)
         }
         (None, _) => ("submitted", "The ledger is read.", "this portal"),
@@ -192,6 +138,7 @@ async fn page(
         is_editable: stage.is_editable(),
         is_under_way: stage == Stage::UnderWay,
         may_withdraw: known.as_ref().is_some_and(|it| !is_over(&it.state)) && stage != Stage::Waiting,
+        may_complain: known.is_some(),
         faults: faults_of(site, dossier).await.len(),
         form: STEPS.iter().map(|step| (step.name, step.title, dossier.is_saved(step.name))).collect(),
         acts: acts.into_iter().map(Into::into).collect(),
@@ -242,7 +189,8 @@ pub(crate) async fn submit(
         (Stage::UnderWay, Some(reason)) => {
             let last = scope.edition(&site.database, &id).await?;
             if last.is_some_and(|(_, last)| last == hash) {
-                let notice = "What you write is what the certification body has: there is no change to hand in.";
+                let notice =
+                    "What you write is what the certification body has: there is no change to hand in.";
                 return page(&site, &visitor, &account, &dossier, Some(notice)).await;
             }
             let Some(reason) = line(&reason) else {
@@ -258,8 +206,7 @@ pub(crate) async fn submit(
     ask(&site, &visitor, &account, &dossier, asked).await
 }
 
-const NO_REASON: &str =
-    "Nothing was sent: say why in a sentence of at most 500 characters. Members of the ledger's channel read it.";
+const NO_REASON: &str = "Nothing was sent: say why in a sentence of at most 500 characters. Members of the ledger's channel read it.";
 
 /// A reason as the contract takes it.
 fn line(typed: &str) -> Option<&str> {

@@ -129,6 +129,19 @@ pub(crate) struct Reason {
     pub reason: String,
 }
 
+/// A complaint or an appeal of a company.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Complaining {
+    pub kind: String,
+    /// What it is about: one of the two.
+    #[serde(default)]
+    pub application: String,
+    #[serde(default)]
+    pub certificate: String,
+    pub words: String,
+}
+
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct HandedIn {

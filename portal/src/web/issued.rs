@@ -10,17 +10,18 @@ use axum::{
     response::{IntoResponse, Redirect},
 };
 use certificate::{Code, Duty};
-use desk::{Body, Certificate, CertificateSummary, Event, Organisation};
+use desk::{Body, Certificate, Organisation};
+use dossiers::complaints::About;
 use serde::Deserialize;
 use serde_json::json;
 use views::{
-    certificates::{public_page, reason_of},
-    issued::{IssuedOnePage, IssuedPage, ShownIssued, Wanted, result_of},
+    certificates::public_page,
+    issued::{IssuedOnePage, IssuedPage, ShownIssued, Wanted, history, said},
     page::moment_of,
     steps::{Looking, Offered, SUPERSEDE, of_certificate},
 };
 
-use super::{Site, entrance::Answer, queue, reply, visitor::Visitor};
+use super::{Site, complaints, entrance::Answer, queue, reply, visitor::Visitor};
 
 #[derive(Default, Deserialize)]
 pub(crate) struct Asked {
@@ -73,7 +74,7 @@ pub(crate) async fn list(
     }
     match reader.certificates(&page.wanted.body, &request(&page.wanted, bookmark.as_deref())).await {
         Ok(found) => {
-            page.certificates = found.found.iter().map(shown).collect();
+            page.certificates = found.found.iter().map(ShownIssued::listed).collect();
             page.bookmark = found.bookmark;
         }
         Err(away) => page.away = Some(away.to_string()),
@@ -96,16 +97,6 @@ fn request(wanted: &Wanted, bookmark: Option<&str>) -> serde_json::Value {
     request.into()
 }
 
-fn shown(known: &CertificateSummary) -> ShownIssued {
-    ShownIssued {
-        code: known.certificate.clone(),
-        product: known.product.name.clone(),
-        result: result_of(&known.verdict.result).to_owned(),
-        reason: reason_of(&known.verdict),
-        until: moment_of(&known.valid_until),
-    }
-}
-
 pub(crate) async fn one(
     State(site): State<Arc<Site>>,
     Extension(visitor): Extension<Visitor>,
@@ -124,16 +115,14 @@ pub(crate) async fn one(
     let is_accreditor = queue::scope(&site, &account).await?.is_accreditor();
     let mut offered = offered(&account, is_accreditor, &body, &found);
     offered.extend(superseding(reader, &account, &body, &found).await);
-    let product = found.document.pointer("/credentialSubject/product/name");
+    let about = About::Certificate(found.certificate.clone());
+    let (complaints, file_path) =
+        complaints::about(&site, &account, &body.msp_id, &about, visitor.now).await?;
     let page = IssuedOnePage {
+        complaints,
+        file_path,
         frame: visitor.frame(),
-        shown: ShownIssued {
-            product: product.and_then(|name| name.as_str()).unwrap_or(&code).to_owned(),
-            result: result_of(&found.verdict.result).to_owned(),
-            reason: reason_of(&found.verdict),
-            until: moment_of(&found.valid_until),
-            code: code.clone(),
-        },
+        shown: ShownIssued::of(&found),
         from: moment_of(&found.valid_from),
         issued: said(&found.issued),
         application: found.application.clone().filter(|_| is_accreditor || body.msp_id == account.party),
@@ -176,13 +165,7 @@ fn offered(account: &Account, is_accreditor: bool, body: &Body, found: &Certific
         is_accreditor,
         has_suspended: found.suspensions.iter().any(stands),
     };
-    let offer = |form| Offered {
-        form,
-        chaincode: body.chaincode.clone(),
-        about: vec![found.certificate.clone()],
-        conflict: None,
-        document: None,
-    };
+    let offer = |form| Offered::of(form, &body.chaincode, vec![found.certificate.clone()]);
     of_certificate(&looking).into_iter().map(offer).collect()
 }
 
@@ -201,34 +184,6 @@ async fn superseding(
     let old = reader.application(&body.msp_id, application).await.ok()??.replaces?;
     let replaced = reader.certificate(&body.msp_id, old.parse().ok()?).await.ok()??;
     let is_over = replaced.verdict.reasons.iter().any(|it| it.cause == "superseded");
-    (!is_over).then(|| Offered {
-        form: &SUPERSEDE,
-        chaincode: body.chaincode.clone(),
-        about: vec![old, found.certificate.clone()],
-        conflict: None,
-        document: None,
-    })
-}
-
-fn said(event: &Event) -> String {
-    format!("{}, {}", event.by, moment_of(&event.effective_at))
-}
-
-/// What was done with it, the newest first.
-fn history(found: &Certificate) -> Vec<(String, String, String)> {
-    let mut steps: Vec<(&str, &Event)> = Vec::new();
-    for suspension in &found.suspensions {
-        steps.push(("Suspended", &suspension.placed));
-        steps.extend(suspension.lifted.as_ref().map(|lifted| ("Suspension lifted", lifted)));
-    }
-    for surveillance in &found.surveillance {
-        let what = match surveillance.conclusion.as_deref() {
-            None => "Surveillance planned",
-            Some("conforming") => "Surveillance: conforming",
-            Some(_) => "Surveillance: nonconforming",
-        };
-        steps.push((what, &surveillance.event));
-    }
-    steps.sort_by(|(_, one), (_, other)| other.effective_at.cmp(&one.effective_at));
-    steps.into_iter().map(|(what, event)| (what.to_owned(), said(event), event.reason.clone())).collect()
+    let about = vec![old, found.certificate.clone()];
+    (!is_over).then(|| Offered::of(&SUPERSEDE, &body.chaincode, about))
 }

@@ -10,9 +10,10 @@ use axum::{
     response::{IntoResponse, Redirect},
 };
 use certificate::{record::ApplicationState, transition::DECIDE};
-use desk::{Application, Step};
+use desk::Application;
 use dossiers::{
     Fields,
+    complaints::About,
     index::{self, IndexError},
     queue::{self, Edition, Queue, Queued, Wanted, differences},
     steps,
@@ -21,9 +22,7 @@ use dossiers::{
 use serde::Deserialize;
 
 use super::{
-    Site,
-    application_form::{facts, label},
-    applications::next,
+    Site, complaints,
     entrance::{Answer, entry},
     files,
     forms::{Assignment, Sent},
@@ -31,9 +30,10 @@ use super::{
     visitor::Visitor,
 };
 use views::{
-    application::ShownStep,
+    application::{ShownStep, next},
+    form::{facts, label},
     page::{moment, moment_of},
-    queue::{Difference, Drafting, QueuePage, QueuedPage, ShownQueued, ShownReport, StateOf},
+    queue::{Difference, Drafting, QueuePage, QueuedPage, ShownQueued, StateOf, reports},
     steps::{Offered, StepForm, of_application},
 };
 
@@ -180,7 +180,11 @@ pub(crate) async fn one(
         }
         _ => None,
     };
+    let about = About::Application(id.clone());
+    let (complaints, file_path) = complaints::about(&site, &account, &body, &about, visitor.now).await?;
     let page = QueuedPage {
+        complaints,
+        file_path,
         files: files_of(&site, &scope, &id, current).await?,
         offered,
         drafting,
@@ -225,13 +229,8 @@ async fn offered(
     let offer = |form: &'static StepForm| {
         let transition = open.iter().find(|it| it.function == form.function)?;
         let conflict = steps::conflict(transition, &person, &live.steps, scheme);
-        Some(Offered {
-            form,
-            chaincode: body.chaincode.clone(),
-            about: vec![known.id.clone()],
-            conflict: conflict.map(str::to_owned),
-            document: None,
-        })
+        let offer = Offered::of(form, &body.chaincode, vec![known.id.clone()]);
+        Some(Offered { conflict: conflict.map(str::to_owned), ..offer })
     };
     Ok(of_application().iter().filter_map(offer).collect())
 }
@@ -323,41 +322,4 @@ async fn files_of(
         }
     }
     Ok(here)
-}
-
-/// The reports that the dossier names, each with who anchored its hash on the ledger; and those that were anchored alone.
-fn reports(fields: Option<&Fields>, steps: &[Step]) -> Vec<ShownReport> {
-    let named = |row: usize, part: &str| {
-        fields.and_then(|it| it.get(&format!("testReports.{row}.{part}"))).cloned().unwrap_or_default()
-    };
-    let anchored: Vec<&Step> = steps.iter().filter(|step| step.sha256.is_some()).collect();
-    let mut reports = Vec::new();
-    for row in 0..dossiers::form::ROWS {
-        let sha256 = named(row, "sha256");
-        if sha256.is_empty() {
-            break;
-        }
-        let anchor = anchored.iter().find(|step| step.sha256.as_deref() == Some(sha256.as_str()));
-        reports.push(ShownReport {
-            laboratory: named(row, "lab"),
-            method: named(row, "method"),
-            anchored: anchor
-                .map(|step| format!("{}, {}", step.event.by, moment_of(&step.event.effective_at))),
-            is_named: true,
-            sha256,
-        });
-    }
-    for step in anchored {
-        let sha256 = step.sha256.clone().unwrap_or_default();
-        if !reports.iter().any(|known| known.sha256 == sha256) {
-            reports.push(ShownReport {
-                laboratory: step.event.by.clone(),
-                method: step.method.clone().unwrap_or_default(),
-                anchored: Some(format!("{}, {}", step.event.by, moment_of(&step.event.effective_at))),
-                is_named: false,
-                sha256,
-            });
-        }
-    }
-    reports
 }

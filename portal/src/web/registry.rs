@@ -10,12 +10,10 @@ use axum::{
     http::StatusCode,
 };
 use certificate::chaincode::REGISTRY;
-use desk::{Accreditation, Away, Event, Laboratory, Organisation, RegistrySuspension, Scheme};
-use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use desk::{Accreditation, Away, Laboratory, Organisation, Scheme};
 use serde::Deserialize;
 use views::{
-    page::moment_of,
-    registry::{RegisteredPage, RegistryPage, ShownRegistered},
+    registry::{RegisteredPage, RegistryPage, ShownRegistered, standing, suspensions_of},
     steps::{Offered, REGISTER_LABORATORY, StepForm, of_registered},
 };
 
@@ -51,8 +49,8 @@ pub(crate) async fn list(
         frame: visitor.frame(),
         away,
         schemes: schemes.into_iter().map(scheme).collect(),
-        accreditations: accreditations.iter().map(body).collect(),
-        laboratories: laboratories.iter().map(laboratory).collect(),
+        accreditations: accreditations.iter().map(ShownRegistered::of_body).collect(),
+        laboratories: laboratories.iter().map(ShownRegistered::of_laboratory).collect(),
         offered: offered(is_accreditor, vec![&REGISTER_LABORATORY], &[]),
         signing: site.signing(&account, visitor.now).await?,
     };
@@ -84,11 +82,11 @@ pub(crate) async fn one(
         Some(scheme) => accreditations
             .iter()
             .find(|it| (&it.body, &it.scheme_id) == (&organisation, scheme))
-            .map(|it| (body(it), &it.suspensions)),
+            .map(|it| (ShownRegistered::of_body(it), &it.suspensions)),
         None => laboratories
             .iter()
             .find(|it| it.organisation == organisation)
-            .map(|it| (laboratory(it), &it.suspensions)),
+            .map(|it| (ShownRegistered::of_laboratory(it), &it.suspensions)),
     };
     let Some((shown, suspensions)) = found else { return Ok(reply::not_there().await) };
     let effect = standing(suspensions).map(|it| it.effect.as_deref().unwrap_or_default());
@@ -97,7 +95,7 @@ pub(crate) async fn one(
     let page = RegisteredPage {
         frame: visitor.frame(),
         shown,
-        history: history(suspensions),
+        history: suspensions_of(suspensions),
         offered: offered(queue::scope(&site, &account).await?.is_accreditor(), forms, &about),
         signing: site.signing(&account, visitor.now).await?,
     };
@@ -105,83 +103,6 @@ pub(crate) async fn one(
 }
 
 fn offered(is_accreditor: bool, forms: Vec<&'static StepForm>, about: &[String]) -> Vec<Offered> {
-    let offer = |form| Offered {
-        form,
-        chaincode: REGISTRY.to_owned(),
-        about: about.to_vec(),
-        conflict: None,
-        document: None,
-    };
+    let offer = |form| Offered::of(form, REGISTRY, about.to_vec());
     forms.into_iter().filter(|_| is_accreditor).map(offer).collect()
-}
-
-/// The suspension that stands.
-fn standing(suspensions: &[RegistrySuspension]) -> Option<&RegistrySuspension> {
-    suspensions.last().filter(|last| last.lifted.is_none())
-}
-
-fn said(event: &Event) -> String {
-    format!("{}, {}", event.by, moment_of(&event.effective_at))
-}
-
-fn suspended(suspensions: &[RegistrySuspension]) -> Option<String> {
-    let standing = standing(suspensions)?;
-    let what = effect(standing);
-    Some(format!("{what} by {}: {}", said(&standing.placed), standing.placed.reason))
-}
-
-fn effect(suspension: &RegistrySuspension) -> &'static str {
-    match suspension.effect.as_deref() {
-        Some("newGrants") => "Suspended for new grants",
-        Some("allCertificates") => "Suspended with all its certificates",
-        _ => "Suspended",
-    }
-}
-
-/// What was done, the newest first.
-fn history(suspensions: &[RegistrySuspension]) -> Vec<(String, String, String)> {
-    let told = |what: &str, event: &Event| (what.to_owned(), said(event), event.reason.clone());
-    let steps = suspensions.iter().rev().flat_map(|it| {
-        let lifted = it.lifted.as_ref().map(|lifted| told("Restored", lifted));
-        lifted.into_iter().chain([told(effect(it), &it.placed)])
-    });
-    steps.collect()
-}
-
-/// The address of an entry's page.
-fn path(organisation: &str, scheme: Option<&str>) -> String {
-    let plain = |text: &str| utf8_percent_encode(text, NON_ALPHANUMERIC).to_string();
-    let scheme = scheme.map(|scheme| format!("&scheme={}", plain(scheme))).unwrap_or_default();
-    format!("/registry/entry?organisation={}{scheme}", plain(organisation))
-}
-
-fn term(from: &str, until: &str) -> String {
-    format!("{} to {}", moment_of(from), moment_of(until))
-}
-
-fn body(known: &Accreditation) -> ShownRegistered {
-    let limits = [("standards", &known.scope.standards), ("categories", &known.scope.categories)];
-    let limits = limits.into_iter().filter_map(|(name, list)| Some((name, list.as_ref()?.join(", "))));
-    let limits: Vec<String> = limits.map(|(name, list)| format!("{name}: {list}")).collect();
-    ShownRegistered {
-        organisation: known.body.clone(),
-        scheme: Some(known.scheme_id.clone()),
-        number: known.number.clone(),
-        term: term(&known.valid_from, &known.valid_until),
-        scope: if limits.is_empty() { "not limited".to_owned() } else { limits.join("; ") },
-        suspended: suspended(&known.suspensions),
-        path: path(&known.body, Some(&known.scheme_id)),
-    }
-}
-
-fn laboratory(known: &Laboratory) -> ShownRegistered {
-    ShownRegistered {
-        organisation: known.organisation.clone(),
-        scheme: None,
-        number: known.number.clone(),
-        term: term(&known.valid_from, &known.valid_until),
-        scope: format!("methods: {}", known.methods.join(", ")),
-        suspended: suspended(&known.suspensions),
-        path: path(&known.organisation, None),
-    }
 }

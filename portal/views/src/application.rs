@@ -39,6 +39,8 @@ pub struct ApplicationPage {
     pub is_editable: bool,
     pub is_under_way: bool,
     pub may_withdraw: bool,
+    /// Whether a body has it.
+    pub may_complain: bool,
     /// Rules that are broken.
     pub faults: usize,
     /// The steps of the form: name, title, and whether each was saved.
@@ -73,6 +75,24 @@ impl From<Act> for ShownAct {
     }
 }
 
+/// What happens next, and who has it.
+pub fn next(state: &str) -> (&'static str, &'static str) {
+    match state {
+        "submitted" => ("It is looked at, whether it is complete.", "the certification body"),
+        "returned" => ("You hand in what was asked for.", "you"),
+        "accepted" => {
+            ("Laboratories anchor their reports, and it is evaluated.", "laboratories and an evaluator")
+        }
+        "evaluated" => ("The evaluation is reviewed.", "a reviewer of the certification body"),
+        "reviewed" => ("It is decided on.", "a decision-maker of the certification body"),
+        "decided" => ("The certificate is signed and granted.", "the certification body"),
+        "granted" => ("The certificate was granted.", "nobody: it is done"),
+        "refused" => ("It was refused.", "nobody: it is done"),
+        "withdrawn" => ("It was withdrawn.", "nobody: it is done"),
+        _ => ("See the steps below.", "the certification body"),
+    }
+}
+
 /// A step of an application, as the ledger has it.
 pub struct ShownStep {
     pub what: String,
@@ -84,6 +104,27 @@ pub struct ShownStep {
 }
 
 impl ShownStep {
+    pub fn of_complaint(step: &desk::ComplaintStep) -> Self {
+        let what = match step.state.as_str() {
+            "filed" => "Filed",
+            "acknowledged" => "Acknowledged",
+            "upheld" => "Upheld",
+            "dismissed" => "Dismissed",
+            "withdrawn" => "Withdrawn",
+            other => other,
+        };
+        let desk::Event { effective_at, by, role, person, reason, transaction_id } = &step.event;
+        let whom = [person, role].into_iter().filter(|text| !text.is_empty());
+        Self {
+            what: what.to_owned(),
+            by: by.clone(),
+            at: moment_of(effective_at),
+            reason: reason.clone(),
+            detail: whom.cloned().collect::<Vec<_>>().join(", "),
+            transaction: transaction_id.clone(),
+        }
+    }
+
     pub fn of(step: &desk::Step) -> Self {
         let what = match step.step.as_str() {
             "submit" => "Submitted",

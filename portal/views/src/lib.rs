@@ -4,7 +4,9 @@
 pub mod account;
 pub mod application;
 pub mod certificates;
+pub mod complaints;
 pub mod demonstration;
+pub mod form;
 pub mod grants;
 pub mod inspection;
 pub mod issued;

@@ -1,12 +1,14 @@
 //! The applications that wait for the people of an organisation.
 
 use askama::Template;
-use dossiers::queue::Wanted;
+use desk::Step;
+use dossiers::{Fields, queue::Wanted};
 
 use crate::{
     application::ShownStep,
-    page::Frame,
-    steps::{Input, Offered, Signing},
+    complaints::ShownComplaint,
+    page::{Frame, moment_of},
+    steps::{Input, MemberKind, Offered, Signing},
 };
 
 /// The applications that the people of an organisation see.
@@ -79,6 +81,9 @@ pub struct QueuedPage {
     pub signing: Option<Signing>,
     /// Who it can be given to: account, name, and whether that person has it.
     pub colleagues: Vec<(String, String, bool)>,
+    /// What was filed about it, and where one is filed.
+    pub complaints: Vec<ShownComplaint>,
+    pub file_path: String,
 }
 
 /// How a document to decide on is made.
@@ -104,4 +109,41 @@ pub struct ShownReport {
     pub anchored: Option<String>,
     /// Whether the dossier names it.
     pub is_named: bool,
+}
+
+/// The reports that the dossier names, each with who anchored its hash on the ledger; and those that were anchored alone.
+pub fn reports(fields: Option<&Fields>, steps: &[Step]) -> Vec<ShownReport> {
+    let named = |row: usize, part: &str| {
+        fields.and_then(|it| it.get(&format!("testReports.{row}.{part}"))).cloned().unwrap_or_default()
+    };
+    let anchored: Vec<&Step> = steps.iter().filter(|step| step.sha256.is_some()).collect();
+    let mut reports = Vec::new();
+    for row in 0..dossiers::form::ROWS {
+        let sha256 = named(row, "sha256");
+        if sha256.is_empty() {
+            break;
+        }
+        let anchor = anchored.iter().find(|step| step.sha256.as_deref() == Some(sha256.as_str()));
+        reports.push(ShownReport {
+            laboratory: named(row, "lab"),
+            method: named(row, "method"),
+            anchored: anchor
+                .map(|step| format!("{}, {}", step.event.by, moment_of(&step.event.effective_at))),
+            is_named: true,
+            sha256,
+        });
+    }
+    for step in anchored {
+        let sha256 = step.sha256.clone().unwrap_or_default();
+        if !reports.iter().any(|known| known.sha256 == sha256) {
+            reports.push(ShownReport {
+                laboratory: step.event.by.clone(),
+                method: step.method.clone().unwrap_or_default(),
+                anchored: Some(format!("{}, {}", step.event.by, moment_of(&step.event.effective_at))),
+                is_named: false,
+                sha256,
+            });
+        }
+    }
+    reports
 }

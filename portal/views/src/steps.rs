@@ -97,16 +97,23 @@ pub struct Member {
     pub name: &'static str,
     pub label: &'static str,
     pub hint: &'static str,
-    /// Of a list, which is typed line by line; left out where it is empty, and may be.
-    pub is_list: bool,
+    pub kind: MemberKind,
+}
+
+/// How a member is typed.
+pub enum MemberKind {
+    Line,
+    /// A list, line by line; left out where it is empty, and may be.
+    List,
+    Choice(&'static [&'static str]),
 }
 
 const fn text(name: &'static str, label: &'static str, hint: &'static str) -> Member {
-    Member { name, label, hint, is_list: false }
+    Member { name, label, hint, kind: MemberKind::Line }
 }
 
 const fn lines(name: &'static str, label: &'static str, hint: &'static str) -> Member {
-    Member { name, label, hint, is_list: true }
+    Member { name, label, hint, kind: MemberKind::List }
 }
 
 /// A step that a page offers.
@@ -119,6 +126,27 @@ pub struct Offered {
     pub conflict: Option<String>,
     /// The document to decide on, where it is known.
     pub document: Option<String>,
+    /// What is known of a request: what stands in its members, and further members that nobody types.
+    pub known: Vec<(&'static str, String)>,
+}
+
+impl Offered {
+    /// A step that nothing stands against.
+    pub fn of(form: &'static StepForm, chaincode: &str, about: Vec<String>) -> Self {
+        let chaincode = chaincode.to_owned();
+        Self { form, chaincode, about, conflict: None, document: None, known: Vec::new() }
+    }
+
+    /// What a member has before anybody types.
+    pub fn value(&self, member: &Member) -> &str {
+        self.known.iter().find(|(name, _)| *name == member.name).map_or("", |(_, value)| value)
+    }
+
+    /// The members that nobody types.
+    pub fn hidden(&self, members: &[Member]) -> Vec<&(&'static str, String)> {
+        let is_typed = |name: &str| members.iter().any(|member| member.name == name);
+        self.known.iter().filter(|(name, _)| !is_typed(name)).collect()
+    }
 }
 
 const REASON: Input = Input::Line("Reason", "One sentence that the public may read.");
@@ -312,6 +340,54 @@ pub fn of_registered(is_laboratory: bool, suspended: Option<&str>) -> Vec<&'stat
     };
     forms.iter().filter(is_open).collect()
 }
+
+const ABOUT_A_COMPLAINT: &str = "Members of the ledger's channel read it: no personal data.";
+
+/// How a complaint or an appeal is filed (ISO/IEC 17065, 7.13). Any person with a key may.
+pub const FILE_COMPLAINT: StepForm = StepForm {
+    title: "File it on the ledger",
+    function: "complaint:file",
+    inputs: &[Input::Members(
+        "Complaint or appeal",
+        &[
+            Member {
+                name: "kind",
+                label: "Kind",
+                hint: "An appeal asks for another decision.",
+                kind: MemberKind::Choice(&["complaint", "appeal"]),
+            },
+            text(
+                "summary",
+                "What it is, in a line",
+                "Members of the ledger's channel read it: no personal data. Who files it does not decide it.",
+            ),
+        ],
+    )],
+};
+
+pub const ACKNOWLEDGE_COMPLAINT: StepForm = StepForm {
+    title: "Acknowledge it",
+    function: "complaint:acknowledge",
+    inputs: &[Input::Line("Who looks into it, and until when", ABOUT_A_COMPLAINT)],
+};
+
+pub const DECIDE_COMPLAINT: StepForm = StepForm {
+    title: "Decide",
+    function: "complaint:decide",
+    inputs: &[
+        Input::Choice("Outcome", &["upheld", "dismissed"]),
+        Input::Line(
+            "Why",
+            "Members of the ledger's channel read it: no personal data. What follows is done apart.",
+        ),
+    ],
+};
+
+pub const WITHDRAW_COMPLAINT: StepForm = StepForm {
+    title: "Withdraw it",
+    function: "complaint:withdraw",
+    inputs: &[Input::Line("Why", ABOUT_A_COMPLAINT)],
+};
 
 /// How the certificate that another one replaces ends.
 pub const SUPERSEDE: StepForm = StepForm {
