@@ -255,10 +255,19 @@ async fn a_company_reaches_no_other_companys_applications(portal: Portal) {
     .execute(&portal.pool)
     .await
     .unwrap();
+    submitted(&portal, &other, "CertBodyMSP").await;
     let certificates = ada.get("/certificates").await.body;
     assert!(certificates.contains("Granted to Ada") && !certificates.contains("Of nobody"), "{certificates}");
     assert!(!ada.get("/applications").await.body.contains("a reason"), "it was handed in to another body");
     assert!(!eve.get("/certificates").await.body.contains("Granted to Ada"));
+    // Nobody has another company's certificate replaced.
+    for (visitor, is_own) in [(&mut ada, true), (&mut eve, false)] {
+        let id = begin(visitor).await;
+        save(visitor, &id, "product", &[("application.replaces", &code.to_lowercase())]).await;
+        let preview = visitor.get(&format!("/applications/{id}/preview")).await.body;
+        let is_refused = preview.contains("must be a certificate that was granted to your company");
+        assert_eq!(is_refused, !is_own, "{preview}");
+    }
     assert_eq!(eve.get(&format!("/certificates/{code}/qr.svg")).await.status, 404);
 }
 

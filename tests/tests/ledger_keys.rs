@@ -190,6 +190,28 @@ fn certificates_and_accreditations_are_suspended_and_restored_in_pages() {
     let shown = stage.people.at("evaluator", "open", json!({ "path": entry, "keep": "registry-entry" }));
     let shown = shown.as_str().unwrap();
     assert!(shown.contains("methods: SEM") && !shown.contains("What you can do"), "{shown}");
+
+    // No limit is lifted by an empty field, and what is not typed anew stays.
+    let entry = format!("/registry/entry?organisation=CertBodyMSP&scheme={SCHEME}");
+    let change = |values: Value, limited: Value| {
+        let name = "accreditation-changeScope";
+        json!({ "path": entry, "name": name, "values": values, "limited": limited, "keep": "registry-scope" })
+    };
+    let both = change(json!([null, null, "", "paint", "It knows paint alone"]), json!([]));
+    let end = stage.people.at("accreditor", "step", both);
+    assert!(end["refused"].as_str().unwrap().contains("Categories of products"), "{end}");
+    let neither = change(json!([null, null, "", "", "It knows paint alone"]), json!(["standards"]));
+    let end = stage.people.at("accreditor", "step", neither);
+    assert!(end["refused"].as_str().unwrap().contains("Standards"), "{end}");
+    let limited = change(json!([null, null, "", "paint", "It knows paint alone"]), json!(["categories"]));
+    let end = stage.people.at("accreditor", "step", limited);
+    assert_eq!(end["shown"][5][1], r#"{"categories":["paint"]}"#, "{end}");
+    let more =
+        change(json!([null, null, "https://standards.example/1", null, "So it asked"]), json!(["standards"]));
+    let end = stage.people.at("accreditor", "step", more);
+    let scope = r#"{"categories":["paint"],"standards":["https://standards.example/1"]}"#;
+    assert_eq!(end["shown"][5][1], scope, "{end}");
+    assert!(end["outcome"].as_str().unwrap().starts_with("done"), "{end}");
     for part in ["decision-maker", "accreditor", "evaluator"] {
         assert_eq!(stage.people.at(part, "problems", json!({})), json!([]), "{part}");
     }
@@ -299,6 +321,12 @@ fn a_page_signs_nothing_but_what_was_asked_for() {
     let declined =
         json!({ "path": page_of(&id), "name": "application-accept", "values": [&id], "decline": true });
     let end = stage.people.at("evaluator", "step", declined);
+    assert!(end["refused"].as_str().unwrap().contains("nothing was done"), "{end}");
+    // On the same page, what is typed anew is another step.
+    let other = "68S34CHJ689348HJ68S34CHJ688";
+    let anew = json!({ "name": "application-accept", "values": [other], "decline": true });
+    let end = stage.people.at("evaluator", "step", anew);
+    assert_eq!(end["shown"][3][1], other, "{end}");
     assert!(end["refused"].as_str().unwrap().contains("nothing was done"), "{end}");
     assert_eq!(stage.steps().len(), 1, "somebody did something");
 

@@ -60,9 +60,15 @@ impl Story {
 
     /// The mail with this subject, as it would leave.
     fn mail(&self, subject: &str) -> String {
-        let mails = fs::read_dir(self.network.directory().join("portal/mails")).unwrap();
-        let mut texts = mails.map(|file| fs::read_to_string(file.unwrap().path()).unwrap());
-        texts.find(|text| text.contains(subject)).unwrap_or_else(|| panic!("no mail says {subject}"))
+        let until = Instant::now() + Duration::from_secs(60);
+        loop {
+            let mails = fs::read_dir(self.network.directory().join("portal/mails")).unwrap();
+            let mut texts = mails.map(|file| fs::read_to_string(file.unwrap().path()).unwrap());
+            if let Some(found) = texts.find(|text| text.contains(&format!("Subject: {subject}"))) {
+                return found;
+            }
+            assert!(Instant::now() < until, "no mail says {subject}");
+        }
     }
 
     fn register(&mut self) {
@@ -103,7 +109,7 @@ impl Story {
                 "product",
                 json!({
                     "product.name": "Clear varnish with nano zinc oxide", "application.body": "CertBodyMSP",
-                    "scheme.id": SCHEME, "scheme.version": "1", "listing": "listed",
+                    "scheme.id": SCHEME, "scheme.version": "1", "listing": "listed", "application.category": "varnish",
                 }),
             ),
             ("supplier", json!({ "sds.sha256": sheet, "sds.revision": "3" })),
@@ -151,6 +157,8 @@ fn a_certificate_from_the_registration_to_its_suspension() {
     }
     let queued = format!("/queue/CertBodyMSP/{id}");
     story.look("evaluator", "/queue", "queue");
+    let page = story.look("evaluator", &queued, "queued");
+    assert!(page.contains("Category of the product\nvarnish"), "{page}");
     story.step("evaluator", &queued, "application-accept", &[&id]);
     story.step("laboratory", &queued, "application-report", &[&id, &report, METHOD, "R-1", "2026-10-01"]);
     story.step("evaluator", &queued, "application-evaluate", &[&id, "The figures are plausible", "grant"]);

@@ -88,7 +88,7 @@ async function arrive(page, path) {
 async function fill(page, form, values) {
   for (const [place, value] of values.entries()) {
     const fields = await page.$$(`${form} [data-argument]:not(fieldset), ${form} [data-member]`);
-    await fields[place].evaluate((field, text) => { field.value = text; }, value);
+    if (value !== null) await fields[place].evaluate((field, text) => { field.value = text; }, value);
   }
 }
 
@@ -239,7 +239,7 @@ const commands = {
   },
   // Takes a step on the page at `path`, where it is not on it; `meanwhile` is what the portal does in between. Returns what the
   // dialog showed, and the end.
-  async step({ as, path, name, values, keep, decline, meanwhile }) {
+  async step({ as, path, name, values, limited = [], keep, decline, meanwhile }) {
     const { page, hostile } = await person(as);
     if (path !== undefined) {
       await arrive(page, path);
@@ -247,6 +247,9 @@ const commands = {
     }
     const form = name === undefined ? 'form[data-act]' : `section[aria-labelledby="${name}"] form`;
     if (values) await fill(page, form, values);
+    for (const member of limited) {
+      await page.$eval(`${form} [data-unlimited="${member}"]`, (box) => { box.checked = false; });
+    }
     if (meanwhile?.call) {
       hostile.request = { path: '/acts', change: (body) => {
         const { chaincode, inputs } = meanwhile.call;

@@ -99,6 +99,30 @@ fn of_application(fields: &Fields, bodies: &[String]) -> Vec<Fault> {
     faults
 }
 
+/// What the ledger keeps of an application as it was submitted: a dossier that says otherwise would be read as if it were judged
+/// by it.
+pub fn of_submitted(fields: &Fields, request: &Value) -> Vec<Fault> {
+    let kept = [
+        ("application.body", "body"),
+        ("scheme.id", "schemeId"),
+        ("scheme.version", "schemeVersion"),
+        ("application.category", "category"),
+        ("application.replaces", "replaces"),
+    ];
+    let fault = |(field, member): (&str, &str)| {
+        let asked = request.get(member).and_then(Value::as_str);
+        (fields.get(field).map(String::as_str) != asked).then(|| {
+            let was =
+                asked.map_or("was submitted without".to_owned(), |asked| format!("was submitted as {asked}"));
+            Fault {
+                field: field.to_owned(),
+                rule: format!("{was}, and stays so: another takes another application"),
+            }
+        })
+    };
+    kept.into_iter().filter_map(fault).collect()
+}
+
 /// The field of the form at which a fault is shown: that of this name, else the first one below it.
 fn field_at(name: &str) -> String {
     let pattern = form::pattern(name);
@@ -181,6 +205,23 @@ mod tests {
             assert!(nothing.iter().any(named), "{required}: {nothing:?}");
         }
         assert!(nothing.iter().all(|fault| form::has(&fault.field)), "{nothing:?}");
+    }
+
+    #[test]
+    fn what_the_ledger_keeps_is_not_written_otherwise() {
+        let mut fields = filled_in();
+        let request = json!({
+            "body": "CertBodyMSP", "schemeId": demo::SCHEME_ID, "schemeVersion": demo::SCHEME_VERSION, "category": "paint",
+        });
+        let faults = |fields: &Fields| -> Vec<String> {
+            of_submitted(fields, &request).into_iter().map(|fault| fault.field).collect()
+        };
+        assert_eq!(faults(&fields), ["application.category"]);
+        fields.insert("application.category".to_owned(), "paint".to_owned());
+        assert!(faults(&fields).is_empty());
+        fields.insert("application.replaces".to_owned(), "68S34CHJ689348HJ68S34CHJ688".to_owned());
+        fields.insert("application.body".to_owned(), "AnyMSP".to_owned());
+        assert_eq!(faults(&fields), ["application.body", "application.replaces"]);
     }
 
     #[test]

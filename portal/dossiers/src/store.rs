@@ -210,6 +210,8 @@ pub enum Acted {
 
 /// Calls of a party that may wait at a time.
 pub const WAITING: i64 = 20;
+/// Certificates on a page.
+pub const PAGE: i64 = 20;
 /// Drafts of a party that were never handed in.
 pub const DRAFTS: i64 = 200;
 
@@ -217,6 +219,19 @@ pub const DRAFTS: i64 = 200;
 pub struct Scope<'a> {
     party: &'a str,
     account: &'a str,
+}
+
+/// A statement about a party's applications that were granted, by the body to which it handed them in.
+macro_rules! granted {
+    ($rest:literal) => {
+        concat!(
+            "SELECT applications.* FROM applications JOIN dossiers ON dossiers.id = applications.id \
+             WHERE party = $1 AND applications.state = 'granted' AND certificate IS NOT NULL \
+             AND body = (SELECT body FROM calls WHERE application = dossiers.id AND step = 'submit' \
+             AND state <> 'refused' ORDER BY created_at DESC LIMIT 1) ",
+            $rest
+        )
+    };
 }
 
 type Columns = (String, String, String, String, i64, i64, Option<String>);
@@ -263,6 +278,29 @@ impl<'a> Scope<'a> {
         );
         let found: Option<Columns> = select.bind(id).bind(self.party).fetch_optional(database.pool()).await?;
         found.map(dossier).transpose()
+    }
+
+    /// A page of its applications that were granted, the newest first.
+    pub async fn granted(&self, database: &Database, page: i64) -> Result<Vec<Indexed>, sqlx::Error> {
+        let select = sqlx::query_as(granted!("ORDER BY taken_at DESC, applications.id LIMIT $2 OFFSET $3"));
+        let select = select.bind(self.party).bind(PAGE).bind(page.clamp(0, 10_000).saturating_mul(PAGE));
+        select.fetch_all(database.pool()).await
+    }
+
+    /// The one of them of which came this certificate.
+    pub async fn granted_as(&self, database: &Database, code: &str) -> Result<Option<Indexed>, sqlx::Error> {
+        let select = sqlx::query_as(granted!("AND certificate = $2"));
+        select.bind(self.party).bind(code).fetch_optional(database.pool()).await
+    }
+
+    /// The request by which one of its applications was submitted.
+    pub async fn submitted(&self, database: &Database, id: &str) -> Result<Option<Value>, sqlx::Error> {
+        let select = sqlx::query_as(
+            "SELECT argument FROM calls WHERE application = $1 AND party = $2 AND step = 'submit' AND state = 'done' LIMIT 1",
+        );
+        let found: Option<(String,)> =
+            select.bind(id).bind(self.party).fetch_optional(database.pool()).await?;
+        Ok(found.and_then(|(request,)| serde_json::from_str(&request).ok()))
     }
 
     /// The calls for one of its applications, the newest first.

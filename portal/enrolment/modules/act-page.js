@@ -5,6 +5,7 @@
 import { perform, signer } from './act.js';
 import { canonical, decided } from './canonical.js';
 import { text } from './bytes.js';
+import { isSigned } from './keys.js';
 
 const signing = document.querySelector('[data-signing]');
 // One step at a time: there is one dialog, and its answer is of one step.
@@ -23,8 +24,9 @@ async function send(form) {
   button.disabled = true;
   problem.hidden = true;
   isBusy = true;
+  const begun = form.dataset.act;
   try {
-    // The same step until it has ended, however often the button is pressed.
+    // The same step from its signature until it has ended, however often the button is pressed.
     form.dataset.act ||= crypto.randomUUID().replaceAll('-', '');
     const { asked, notes } = await call(form);
     const end = await perform(asked, await signer(signing.dataset), {
@@ -34,6 +36,8 @@ async function send(form) {
     if (end.state === 'declined') throw new Error('You did not sign it, and nothing was done.');
     location.assign(`/acts/${form.dataset.act}`);
   } catch (error) {
+    // What nobody signed can be typed anew, and is another step then.
+    if (!(await isSigned(form.dataset.act))) form.dataset.act = begun;
     problem.textContent = error.message;
     problem.hidden = false;
     button.disabled = false;
@@ -61,11 +65,16 @@ async function call(form) {
   return { asked: { act, chaincode, channel: signing.dataset.channel, arguments: inputs }, notes };
 }
 
-// A JSON object of what was typed. A list is typed line by line, and left out where it has none.
+// A JSON object of what was typed. A list is typed line by line; one that limits something is left out where it is said not to.
 function request(field) {
   const members = [...field.querySelectorAll('[data-member]')].map((member) => {
     if (member.dataset.list === undefined) return [member.dataset.member, member.value];
     const lines = member.value.split('\n').map((line) => line.trim()).filter((line) => line !== '');
+    const unlimited = field.querySelector(`[data-unlimited="${member.dataset.member}"]`);
+    if (unlimited && unlimited.checked !== (lines.length === 0)) {
+      const label = field.querySelector(`label[for="${member.id}"]`).textContent;
+      throw new Error(`${label}: write what they are limited to, or tick "not limited". Not both, and not neither.`);
+    }
     return [member.dataset.member, lines.length === 0 ? undefined : lines];
   });
   return Object.fromEntries(members.filter(([, value]) => value !== undefined));

@@ -61,8 +61,12 @@ export async function checkCertificate(key, certificate) {
 export const rememberProposal = (act, proposal) =>
   within(ACTS, 'readwrite', (store) => store.put({ act, proposal: concat(proposal) }));
 
+const signed = (act) => within(ACTS, 'readonly', (store) => store.get(act));
+
+export const isSigned = async (act) => (await signed(act)) !== undefined;
+
 export async function rememberedProposal(act) {
-  const found = await within(ACTS, 'readonly', (store) => store.get(act));
+  const found = await signed(act);
   if (!found) throw new Error('This browser has signed no such step. If another one has, go on there.');
   return found.proposal;
 }

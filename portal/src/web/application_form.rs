@@ -46,7 +46,11 @@ async fn bodies(site: &Site) -> Vec<String> {
 }
 
 /// Every rule that an application breaks.
-pub(super) async fn faults_of(site: &Site, dossier: &Dossier) -> Vec<Fault> {
+pub(super) async fn faults_of(
+    site: &Site,
+    account: &Account,
+    dossier: &Dossier,
+) -> Result<Vec<Fault>, sqlx::Error> {
     let organisations = &site.organisations;
     // Without a ledger the rules are judged against a name in its form.
     let genesis = match organisations.genesis() {
@@ -61,7 +65,19 @@ pub(super) async fn faults_of(site: &Site, dossier: &Dossier) -> Vec<Fault> {
         bodies: bodies(site).await,
         is_demonstration: site.is_demonstration,
     };
-    check::faults(&dossier.fields, &context)
+    let mut faults = check::faults(&dossier.fields, &context);
+    let scope = Scope::of(account);
+    if let Some(request) = scope.submitted(&site.database, &dossier.id).await? {
+        faults.extend(check::of_submitted(&dossier.fields, &request));
+    }
+    let replaced = dossier.fields.get("application.replaces").and_then(|code| code.parse::<Code>().ok());
+    if let Some(code) = replaced
+        && scope.granted_as(&site.database, &code.to_string()).await?.is_none()
+    {
+        let rule = "must be a certificate that was granted to your company through this portal".to_owned();
+        faults.push(Fault { field: "application.replaces".to_owned(), rule });
+    }
+    Ok(faults)
 }
 
 pub(crate) async fn show_new(
@@ -214,7 +230,7 @@ async fn page(
 ) -> Answer {
     let offered = choices(site).await;
     let is_looked_at = dossier.is_saved(step.name);
-    let faults = if is_looked_at { faults_of(site, dossier).await } else { Vec::new() };
+    let faults = if is_looked_at { faults_of(site, account, dossier).await? } else { Vec::new() };
     let files = uploads::list(&site.database, &people::Scope::of(account)).await?;
     let shown = step.groups.iter().flat_map(|group| groups(group, &dossier.fields, &faults, &offered));
     let page = StepPage {
@@ -280,7 +296,8 @@ pub(crate) async fn save(
             page(&site, &visitor, &account, &dossier, step, Some(notice), false).await
         }
         Saved::Done => {
-            let is_wrong = faults_of(&site, &dossier).await.iter().any(|fault| step.has(&fault.field));
+            let is_wrong =
+                faults_of(&site, &account, &dossier).await?.iter().any(|fault| step.has(&fault.field));
             let on = then.as_deref() == Some("on") && !is_wrong;
             let to = match form::after(step.name) {
                 Some(next) if on => format!("form/{}", next.name),
@@ -304,7 +321,7 @@ pub(crate) async fn preview(
         Err(answer) => return Ok(answer),
     };
     let step_of = |fault: &Fault| STEPS.iter().find(|step| step.has(&fault.field));
-    let mut faults = faults_of(&site, &dossier).await;
+    let mut faults = faults_of(&site, &account, &dossier).await?;
     faults.sort_by_key(|fault| STEPS.iter().position(|step| step.has(&fault.field)));
     let faults = faults.into_iter().map(|fault| {
         let step = step_of(&fault);

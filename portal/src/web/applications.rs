@@ -139,7 +139,7 @@ async fn page(
         is_under_way: stage == Stage::UnderWay,
         may_withdraw: known.as_ref().is_some_and(|it| !is_over(&it.state)) && stage != Stage::Waiting,
         may_complain: known.is_some(),
-        faults: faults_of(site, dossier).await.len(),
+        faults: faults_of(site, account, dossier).await?.len(),
         form: STEPS.iter().map(|step| (step.name, step.title, dossier.is_saved(step.name))).collect(),
         acts: acts.into_iter().map(Into::into).collect(),
         certificate: known.as_ref().filter(|it| it.state == "granted").and_then(|it| it.certificate.clone()),
@@ -172,7 +172,7 @@ pub(crate) async fn submit(
         let notice = "This portal has no organisation in whose name companies apply: its operator names one with --applicants.";
         return page(&site, &visitor, &account, &dossier, Some(notice)).await;
     }
-    if !faults_of(&site, &dossier).await.is_empty() {
+    if !faults_of(&site, &account, &dossier).await?.is_empty() {
         return Ok(Redirect::to(&format!("/applications/{id}/preview")).into_response());
     }
     let (_, known, away) = read(&site, &dossier).await?;

@@ -10,7 +10,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use certificate::Code;
-use dossiers::store::{Indexed, Scope};
+use dossiers::store::{Indexed, PAGE, Scope};
 use serde::Deserialize;
 use tokio::task::JoinSet;
 use views::certificates::{CertificatesPage, LabelsPage, ShownCertificate, public_page};
@@ -22,17 +22,31 @@ const ASKED_AT_ONCE: usize = 8;
 /// Labels on a page that is printed.
 const LABELS: usize = 60;
 
+#[derive(Deserialize)]
+pub(crate) struct Turned {
+    #[serde(default)]
+    page: i64,
+}
+
 pub(crate) async fn list(
     State(site): State<Arc<Site>>,
     Extension(visitor): Extension<Visitor>,
     Extension(account): Extension<Account>,
+    Query(Turned { page }): Query<Turned>,
 ) -> Answer {
-    let known = granted(&site, &account).await?;
+    let known = Scope::of(&account).granted(&site.database, page).await?;
     let verifier = site.organisations.verifier();
     let mut shown: Vec<ShownCertificate> =
         known.iter().map(|it| ShownCertificate::of(it, verifier)).collect();
     let away = read(&site, &known, &mut shown).await;
-    let page = CertificatesPage { frame: visitor.frame(), away, certificates: shown };
+    let is_full = i64::try_from(known.len()).is_ok_and(|count| count == PAGE);
+    let page = CertificatesPage {
+        frame: visitor.frame(),
+        away,
+        certificates: shown,
+        older: is_full.then(|| page.saturating_add(1)),
+        newer: (page > 0).then(|| page.saturating_sub(1)),
+    };
     Ok(reply::page(StatusCode::OK, &page))
 }
 
@@ -57,26 +71,13 @@ async fn read(site: &Site, known: &[Indexed], shown: &mut [ShownCertificate]) ->
     }
 }
 
-/// A company's applications that were granted.
-async fn granted(site: &Site, account: &Account) -> Result<Vec<Indexed>, sqlx::Error> {
-    let all = Scope::of(account).all(&site.database).await?;
-    let known = all.into_iter().filter_map(|(_, known)| known);
-    Ok(known.filter(|known| known.state == "granted" && known.certificate.is_some()).collect())
-}
-
-/// One of the company's own.
-async fn own(site: &Site, account: &Account, code: &str) -> Result<Option<Indexed>, sqlx::Error> {
-    let known = granted(site, account).await?;
-    Ok(known.into_iter().find(|it| it.certificate.as_deref() == Some(code)))
-}
-
 /// The QR code of one of the company's certificates.
 pub(crate) async fn qr(
     State(site): State<Arc<Site>>,
     Extension(account): Extension<Account>,
     Path(code): Path<String>,
 ) -> Answer {
-    let is_own = own(&site, &account, &code).await?.is_some();
+    let is_own = Scope::of(&account).granted_as(&site.database, &code).await?.is_some();
     let drawn = site.organisations.verifier().filter(|_| is_own).and_then(|verifier| draw(verifier, &code));
     Ok(match drawn {
         Some(svg) => ([(header::CONTENT_TYPE, "image/svg+xml")], svg).into_response(),
@@ -102,7 +103,7 @@ pub(crate) async fn labels(
     Path(code): Path<String>,
     Query(Printed { count }): Query<Printed>,
 ) -> Result<Response, reply::Failed> {
-    let known = own(&site, &account, &code).await?;
+    let known = Scope::of(&account).granted_as(&site.database, &code).await?;
     let (Some(known), Some(verifier)) = (known, site.organisations.verifier()) else {
         return Ok(reply::not_there().await);
     };

@@ -195,6 +195,8 @@ pub(crate) async fn one(
         away,
         is_of_body,
         hash,
+        category: live.as_ref().and_then(|it| it.category.clone()),
+        replaces: live.as_ref().and_then(|it| it.replaces.clone()),
         handed_in: newest.map(|edition| moment(edition.at)),
         is_handed_in,
         groups: current.map(facts).unwrap_or_default(),

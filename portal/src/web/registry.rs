@@ -51,7 +51,7 @@ pub(crate) async fn list(
         schemes: schemes.into_iter().map(scheme).collect(),
         accreditations: accreditations.iter().map(ShownRegistered::of_body).collect(),
         laboratories: laboratories.iter().map(ShownRegistered::of_laboratory).collect(),
-        offered: offered(is_accreditor, vec![&REGISTER_LABORATORY], &[]),
+        offered: offered(is_accreditor, vec![&REGISTER_LABORATORY], &[], &[]),
         signing: site.signing(&account, visitor.now).await?,
     };
     Ok(reply::with_script(reply::page(StatusCode::OK, &page)))
@@ -82,13 +82,13 @@ pub(crate) async fn one(
         Some(scheme) => accreditations
             .iter()
             .find(|it| (&it.body, &it.scheme_id) == (&organisation, scheme))
-            .map(|it| (ShownRegistered::of_body(it), &it.suspensions)),
+            .map(|it| (ShownRegistered::of_body(it), &it.suspensions, limits(it))),
         None => laboratories
             .iter()
             .find(|it| it.organisation == organisation)
-            .map(|it| (ShownRegistered::of_laboratory(it), &it.suspensions)),
+            .map(|it| (ShownRegistered::of_laboratory(it), &it.suspensions, vec![("methods", it.methods.join("\n"))])),
     };
-    let Some((shown, suspensions)) = found else { return Ok(reply::not_there().await) };
+    let Some((shown, suspensions, scope)) = found else { return Ok(reply::not_there().await) };
     let effect = standing(suspensions).map(|it| it.effect.as_deref().unwrap_or_default());
     let forms = of_registered(scheme.is_none(), effect);
     let about: Vec<String> = [Some(organisation), scheme].into_iter().flatten().collect();
@@ -96,13 +96,30 @@ pub(crate) async fn one(
         frame: visitor.frame(),
         shown,
         history: suspensions_of(suspensions),
-        offered: offered(queue::scope(&site, &account).await?.is_accreditor(), forms, &about),
+        offered: offered(queue::scope(&site, &account).await?.is_accreditor(), forms, &about, &scope),
         signing: site.signing(&account, visitor.now).await?,
     };
     Ok(reply::with_script(reply::page(StatusCode::OK, &page)))
 }
 
-fn offered(is_accreditor: bool, forms: Vec<&'static StepForm>, about: &[String]) -> Vec<Offered> {
-    let offer = |form| Offered::of(form, REGISTRY, about.to_vec());
+/// A list to which an accreditation is limited: its name in a request, and what is in it, line by line.
+type Limit = (&'static str, String);
+
+fn limits(known: &Accreditation) -> Vec<Limit> {
+    let limits = [("standards", &known.scope.standards), ("categories", &known.scope.categories)];
+    limits.into_iter().filter_map(|(name, list)| Some((name, list.as_ref()?.join("\n")))).collect()
+}
+
+fn offered(
+    is_accreditor: bool,
+    forms: Vec<&'static StepForm>,
+    about: &[String],
+    scope: &[Limit],
+) -> Vec<Offered> {
+    let offer = |form: &'static StepForm| {
+        let is_scope = form.function.ends_with(":changeScope");
+        let known = if is_scope { scope.to_vec() } else { Vec::new() };
+        Offered { known, ..Offered::of(form, REGISTRY, about.to_vec()) }
+    };
     forms.into_iter().filter(|_| is_accreditor).map(offer).collect()
 }

@@ -11,6 +11,8 @@ pub struct CertificatesPage {
     pub frame: Frame,
     pub away: Option<String>,
     pub certificates: Vec<ShownCertificate>,
+    pub newer: Option<i64>,
+    pub older: Option<i64>,
 }
 
 /// The same label as often as it is wanted.

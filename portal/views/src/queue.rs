@@ -61,6 +61,10 @@ pub struct QueuedPage {
     pub is_of_body: bool,
     /// The dossier's hash on the ledger.
     pub hash: Option<String>,
+    /// The category of the product, by which the contract judges whether the body is accredited for it.
+    pub category: Option<String>,
+    /// The certificate that it is to replace.
+    pub replaces: Option<String>,
     /// When something was handed in here.
     pub handed_in: Option<String>,
     /// Whether it has the hash of the ledger.

@@ -105,6 +105,8 @@ pub enum MemberKind {
     Line,
     /// A list, line by line; left out where it is empty, and may be.
     List,
+    /// A list, or that there is no limit: who leaves it empty has to say that this is meant.
+    Limit,
     Choice(&'static [&'static str]),
 }
 
@@ -114,6 +116,10 @@ const fn text(name: &'static str, label: &'static str, hint: &'static str) -> Me
 
 const fn lines(name: &'static str, label: &'static str, hint: &'static str) -> Member {
     Member { name, label, hint, kind: MemberKind::List }
+}
+
+const fn limit(name: &'static str, label: &'static str) -> Member {
+    Member { name, label, hint: "Each on a line of its own.", kind: MemberKind::Limit }
 }
 
 /// A step that a page offers.
@@ -128,13 +134,16 @@ pub struct Offered {
     pub document: Option<String>,
     /// What is known of a request: what stands in its members, and further members that nobody types.
     pub known: Vec<(&'static str, String)>,
+    /// What it is about, in words.
+    pub facts: Vec<(&'static str, String)>,
 }
 
 impl Offered {
     /// A step that nothing stands against.
     pub fn of(form: &'static StepForm, chaincode: &str, about: Vec<String>) -> Self {
         let chaincode = chaincode.to_owned();
-        Self { form, chaincode, about, conflict: None, document: None, known: Vec::new() }
+        let (known, facts) = (Vec::new(), Vec::new());
+        Self { form, chaincode, about, conflict: None, document: None, known, facts }
     }
 
     /// What a member has before anybody types.
@@ -282,14 +291,7 @@ const ACCREDITATION: &[StepForm] = &[
         inputs: &[
             Input::Members(
                 "The scope from now on",
-                &[
-                    lines("standards", "Standards", "Each on a line of its own; none: it is not limited."),
-                    lines(
-                        "categories",
-                        "Categories of products",
-                        "Each on a line of its own; none: it is not limited.",
-                    ),
-                ],
+                &[limit("standards", "Standards"), limit("categories", "Categories of products")],
             ),
             REASON,
         ],
