@@ -264,6 +264,7 @@ fn table() -> Vec<Route> {
         shown("/issued", Staff, issued::list),
         shown("/issued/{body}/{certificate}", Staff, issued::one),
         shown("/look-up", Staff, inspection::look_up),
+        Route { brings: Brings::Document, ..sent("/look-up/picture", Staff, inspection::read_picture) },
         shown("/complaints", Account, complaints::list),
         sent("/complaints", Company, complaints::write),
         shown("/complaints/new", Account, complaints::show_new),
@@ -321,7 +322,6 @@ pub(crate) fn router(site: Arc<Site>) -> Router {
         .route("/portal.css", get(reply::portal_style))
         .route("/passkey.js", get(reply::passkey_script))
         .route("/scan.js", get(reply::scan_script))
-        .route("/qr/{name}", get(reply::qr_module))
         .route("/modules/{name}", get(reply::module))
         .route("/icon.svg", get(reply::icon))
         .method_not_allowed_fallback(nothing.clone())

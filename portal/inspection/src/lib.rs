@@ -8,6 +8,7 @@
 //!   `what_the_verifier_did_not_say_is_not_valid`).
 
 mod answer;
+pub mod picture;
 mod typed;
 mod verifier;
 

@@ -144,6 +144,13 @@ pub(crate) struct Complaining {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
+pub(crate) struct Picture {
+    /// In base64.
+    pub grey: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(crate) struct HandedIn {
     /// Why it is changed, of what the body has already.
     pub reason: Option<String>,

@@ -2,15 +2,25 @@
 
 use std::sync::Arc;
 
-use ::inspection::{Asked, shown};
+use ::inspection::{Asked, picture, shown};
 use axum::{
     Extension,
     extract::{Query, State},
+    http::StatusCode,
+    response::{IntoResponse, Response},
 };
+use base64::{Engine, engine::general_purpose::STANDARD};
 use serde::Deserialize;
+use tokio::task::spawn_blocking;
 use views::inspection::{LookUpPage, ShownAnswer};
 
-use super::{Site, entrance::Answer, reply, visitor::Visitor};
+use super::{
+    Site,
+    entrance::Answer,
+    forms::{Picture, Sent},
+    reply,
+    visitor::Visitor,
+};
 
 #[derive(Deserialize)]
 pub(crate) struct Typed {
@@ -41,4 +51,18 @@ pub(crate) async fn look_up(
     }
     let answer = reply::page(reply::status(page.problem.as_deref()), &page);
     Ok(reply::with_camera(reply::with_script(answer)))
+}
+
+/// Reads the QR code in what a camera sees, for browsers that cannot. Nothing of it is kept.
+pub(crate) async fn read_picture(Sent(Picture { grey }): Sent<Picture>) -> Response {
+    let Ok(grey) = STANDARD.decode(grey) else { return StatusCode::BAD_REQUEST.into_response() };
+    match spawn_blocking(move || picture::read(&grey)).await {
+        Ok(Some(text)) => text.into_response(),
+        Ok(None) => StatusCode::NO_CONTENT.into_response(),
+        // The decoder gave up in a way that is its own.
+        Err(error) => {
+            tracing::warn!(%error, "a picture could not be read");
+            StatusCode::NO_CONTENT.into_response()
+        }
+    }
 }

@@ -83,10 +83,9 @@ pub(crate) async fn one(
             .iter()
             .find(|it| (&it.body, &it.scheme_id) == (&organisation, scheme))
             .map(|it| (ShownRegistered::of_body(it), &it.suspensions, limits(it))),
-        None => laboratories
-            .iter()
-            .find(|it| it.organisation == organisation)
-            .map(|it| (ShownRegistered::of_laboratory(it), &it.suspensions, vec![("methods", it.methods.join("\n"))])),
+        None => laboratories.iter().find(|it| it.organisation == organisation).map(|it| {
+            (ShownRegistered::of_laboratory(it), &it.suspensions, vec![("methods", it.methods.join("\n"))])
+        }),
     };
     let Some((shown, suspensions, scope)) = found else { return Ok(reply::not_there().await) };
     let effect = standing(suspensions).map(|it| it.effect.as_deref().unwrap_or_default());

@@ -11,11 +11,6 @@ use views::page::Frame;
 
 const PASSKEY_SCRIPT: &str = include_str!("../../assets/passkey.js");
 const SCAN_SCRIPT: &str = include_str!("../../assets/scan.js");
-/// Reads QR codes where the browser does not: see `assets/README.md`.
-const QR_MODULES: [(&str, &str); 2] = [
-    ("decode.js", include_str!("../../assets/qr/decode.js")),
-    ("index.js", include_str!("../../assets/qr/index.js")),
-];
 const PORTAL_STYLE: &str = include_str!("../../assets/portal.css");
 
 pub(crate) async fn style() -> Response {
@@ -36,15 +31,7 @@ pub(crate) async fn scan_script() -> Response {
 
 /// The modules by which pages make and use ledger keys.
 pub(crate) async fn module(Path(name): Path<String>) -> Response {
-    one_of(&enrolment::MODULES, &name)
-}
-
-pub(crate) async fn qr_module(Path(name): Path<String>) -> Response {
-    one_of(&QR_MODULES, &name)
-}
-
-fn one_of(modules: &[(&str, &'static str)], name: &str) -> Response {
-    match modules.iter().find(|(known, _)| *known == name) {
+    match enrolment::MODULES.iter().find(|(known, _)| *known == name) {
         Some((_, text)) => asset("text/javascript; charset=utf-8", text),
         None => StatusCode::NOT_FOUND.into_response(),
     }
