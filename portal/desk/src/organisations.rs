@@ -131,6 +131,11 @@ impl Organisations {
         self.members.iter().find(|member| member.msp_id == msp_id)
     }
 
+    /// Through whom is read what counts of a body: through the body itself where this portal has an identity of it.
+    pub fn reader_of(&self, body: &str) -> Option<&Arc<Organisation>> {
+        self.get(body).or_else(|| self.applicants()).or_else(|| self.members.first())
+    }
+
     /// The organisation in whose name companies apply.
     pub fn applicants(&self) -> Option<&Arc<Organisation>> {
         self.get(self.applicants.as_deref()?)

@@ -56,7 +56,7 @@ impl Organisation {
     /// An application of a body; none where it knows no such one.
     pub async fn application(&self, body: &str, application: Code) -> Result<Option<Application>, Away> {
         let contract = self.existing(body).await?;
-        unless_unknown(ask(contract.application_get(application)).await)
+        unless_unknown(ask(self.of_body(body, &contract, contract.application_get(application))?).await)
     }
 
     /// Some of the applications to a body, of all states; the ledger looks at a hundred for one answer.
@@ -71,14 +71,15 @@ impl Organisation {
             bookmark: Option<String>,
         }
         let contract = self.existing(body).await?;
-        let Listed { applications, bookmark } = ask(contract.application_list(None, bookmark)).await?;
+        let Listed { applications, bookmark } =
+            ask(self.of_body(body, &contract, contract.application_list(None, bookmark))?).await?;
         Ok(Page { found: applications, bookmark })
     }
 
     /// A certificate of a body; none where it knows no such one.
     pub async fn certificate(&self, body: &str, certificate: Code) -> Result<Option<Certificate>, Away> {
         let contract = self.existing(body).await?;
-        unless_unknown(ask(contract.certificate_get(certificate, None)).await)
+        unless_unknown(ask(self.of_body(body, &contract, contract.certificate_get(certificate, None))?).await)
     }
 
     /// Some of a body's certificates that have all members of `wanted` (`certificate:list`); a `bookmark` in it goes on.
@@ -89,14 +90,15 @@ impl Organisation {
             bookmark: Option<String>,
         }
         let contract = self.existing(body).await?;
-        let Listed { certificates, bookmark } = ask(contract.certificate_list(wanted)).await?;
+        let Listed { certificates, bookmark } =
+            ask(self.of_body(body, &contract, contract.certificate_list(wanted))?).await?;
         Ok(Page { found: certificates, bookmark })
     }
 
     /// A complaint to a body; none where it knows no such one.
     pub async fn complaint(&self, body: &str, complaint: Code) -> Result<Option<Complaint>, Away> {
         let contract = self.existing(body).await?;
-        unless_unknown(ask(contract.complaint_get(complaint)).await)
+        unless_unknown(ask(self.of_body(body, &contract, contract.complaint_get(complaint))?).await)
     }
 
     /// Some of the complaints to a body, of all states.
@@ -107,7 +109,8 @@ impl Organisation {
             bookmark: Option<String>,
         }
         let contract = self.existing(body).await?;
-        let Listed { complaints, bookmark } = ask(contract.complaint_list(None, bookmark)).await?;
+        let Listed { complaints, bookmark } =
+            ask(self.of_body(body, &contract, contract.complaint_list(None, bookmark))?).await?;
         Ok(Page { found: complaints, bookmark })
     }
 
@@ -143,6 +146,11 @@ impl Organisation {
 
     pub async fn laboratories(&self) -> Result<Vec<Laboratory>, Away> {
         ask(self.registry().await?.laboratory_list()).await
+    }
+
+    /// A body asks peers of its own about what is its own: another organisation's could invent the answer.
+    fn of_body(&self, body: &str, contract: &Contract, query: Query) -> Result<Query, Away> {
+        if body == self.msp_id { Ok(contract.at_own_peer(query)?) } else { Ok(query) }
     }
 
     async fn existing(&self, body: &str) -> Result<Contract, Away> {

@@ -4,6 +4,7 @@
 
 use std::{
     path::Path,
+    sync::{Arc, Mutex},
     time::{Duration, Instant},
 };
 
@@ -29,13 +30,20 @@ use tonic::{Request, Response, Status, transport::server::TcpIncoming};
 
 const BOUND: &str = r#"{"body":"CertBodyMSP","channel":"nanotrace","genesis":"sha256:00"}"#;
 
-struct Answering(Option<&'static str>);
+/// What it answers, and of which organisations it was asked to ask peers, the newest last.
+struct Answering(Option<&'static str>, Asked);
+
+type Asked = Arc<Mutex<Vec<Vec<String>>>>;
 
 #[tonic::async_trait]
 impl Gateway for Answering {
     type ChaincodeEventsStream = tokio_stream::Empty<Result<ChaincodeEventsResponse, Status>>;
 
-    async fn evaluate(&self, _: Request<EvaluateRequest>) -> Result<Response<EvaluateResponse>, Status> {
+    async fn evaluate(
+        &self,
+        request: Request<EvaluateRequest>,
+    ) -> Result<Response<EvaluateResponse>, Status> {
+        self.1.lock().unwrap().push(request.into_inner().target_organizations);
         let Some(answer) = self.0 else { return std::future::pending().await };
         let payload = Bytes::from_static(answer.as_bytes());
         let result = protos::Response { status: 200, payload, ..Default::default() };
@@ -65,9 +73,12 @@ impl Gateway for Answering {
     }
 }
 
-async fn serve(listener: TcpListener, answer: Option<&'static str>) {
-    let server = tonic::transport::Server::builder().add_service(GatewayServer::new(Answering(answer)));
+async fn serve(listener: TcpListener, answer: Option<&'static str>) -> Asked {
+    let asked = Asked::default();
+    let gateway = GatewayServer::new(Answering(answer, asked.clone()));
+    let server = tonic::transport::Server::builder().add_service(gateway);
     tokio::spawn(server.serve_with_incoming(TcpIncoming::from(listener)));
+    asked
 }
 
 /// Keys of an organisation, and a profile whose gateway is at this address.
@@ -162,6 +173,26 @@ async fn a_ledger_with_another_genesis_is_not_read() {
     let member = members.get("CertBodyMSP").unwrap();
     assert!(matches!(member.bodies().await, Err(Away::OtherLedger)));
     assert!(member.gateway().await.is_err(), "nor submitted to");
+}
+
+/// Another organisation's peer could invent how an application or a certificate of the body stands.
+#[tokio::test]
+async fn a_body_asks_peers_of_its_own_about_what_is_its_own() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let (_folder, profile) = network(&listener.local_addr().unwrap().to_string());
+    let asked = serve(listener, Some(BOUND)).await;
+    let members = members(&profile);
+    let body = members.reader_of("CertBodyMSP").unwrap();
+    body.bodies().await.unwrap();
+    let id = certificate::Code::from_random([7; 16]);
+    asked.lock().unwrap().clear();
+    body.application("CertBodyMSP", id).await.unwrap_err();
+    body.applications("CertBodyMSP", None).await.unwrap_err();
+    body.certificate("CertBodyMSP", id).await.unwrap_err();
+    let own = vec!["CertBodyMSP".to_owned()];
+    assert_eq!(*asked.lock().unwrap(), [own.clone(), own.clone(), own]);
+    // Of a body that this portal is not, nothing better is known than who applies there.
+    assert_eq!(members.reader_of("SecondBodyMSP").unwrap().msp_id, "CertBodyMSP");
 }
 
 #[test]

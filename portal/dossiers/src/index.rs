@@ -8,7 +8,7 @@ use std::{
 };
 
 use accounts::{Database, store::StoreError};
-use certificate::Code;
+use certificate::{Code, record::MAXIMUM_STEPS};
 use desk::{Application, Away, Body, Complaint, Organisation, Organisations};
 use peer_client::{StartAt, certificate::CallError};
 use serde::Deserialize;
@@ -33,6 +33,8 @@ pub enum IndexError {
     Away(#[from] Away),
     #[error("the ledger answered with another application than the one that was asked for")]
     Another,
+    #[error("the ledger answered with more steps than an application can have")]
+    TooLong,
     #[error("the events ended")]
     Ended,
 }
@@ -51,7 +53,7 @@ pub async fn run(database: Database, organisations: Arc<Organisations>) {
     let Some(reader) = organisations.iter().next().cloned() else { return std::future::pending().await };
     let (mut followed, mut tasks) = (HashSet::new(), JoinSet::new());
     loop {
-        let pause = match look_around(&database, &reader, &mut followed, &mut tasks).await {
+        let pause = match look_around(&database, &organisations, &reader, &mut followed, &mut tasks).await {
             Ok(()) => LOOK_AGAIN,
             Err(error) => {
                 tracing::debug!(%error, "the index of applications waits for the ledger");
@@ -65,12 +67,15 @@ pub async fn run(database: Database, organisations: Arc<Organisations>) {
 /// Follows bodies that are new, and writes down who holds an office.
 async fn look_around(
     database: &Database,
-    reader: &Arc<Organisation>,
+    organisations: &Organisations,
+    reader: &Organisation,
     followed: &mut HashSet<String>,
     tasks: &mut JoinSet<()>,
 ) -> Result<(), IndexError> {
     for body in reader.bodies().await?.iter().filter(|body| followed.insert(body.msp_id.clone())) {
-        tasks.spawn(keep_following(database.clone(), reader.clone(), body.clone()));
+        if let Some(reader) = organisations.reader_of(&body.msp_id) {
+            tasks.spawn(keep_following(database.clone(), reader.clone(), body.clone()));
+        }
     }
     let (accreditations, laboratories) = (reader.accreditations().await?, reader.laboratories().await?);
     let accrediting = accreditations.into_iter().map(|it| (it.registered.by, ACCREDITATION_BODY));
@@ -113,14 +118,14 @@ async fn follow(database: &Database, reader: &Organisation, body: &Body) -> Resu
             continue;
         };
         if let Some(id) = application.and_then(|it| it.parse().ok()) {
-            unless_unreadable(refresh(database, reader, &body.msp_id, id).await.map(drop), id)?;
+            unless_unreadable(take(database, reader, &body.msp_id, id, Count::Rises).await, id)?;
         }
         if let Some(code) = certificate.and_then(|it| it.parse::<Code>().ok()) {
             let heard = certificates::heard(database, reader, &body.msp_id, &code.to_string()).await;
             unless_unreadable(heard, code)?;
         }
         if let Some(id) = complaint.and_then(|it| it.parse().ok()) {
-            unless_unreadable(refresh_complaint(database, reader, &body.msp_id, id).await.map(drop), id)?;
+            unless_unreadable(take_complaint(database, reader, &body.msp_id, id).await, id)?;
         }
     }
     Err(IndexError::Ended)
@@ -129,7 +134,11 @@ async fn follow(database: &Database, reader: &Organisation, body: &Body) -> Resu
 /// One application that cannot be read does not keep the others out of the index.
 fn unless_unreadable(read: Result<(), IndexError>, id: Code) -> Result<(), IndexError> {
     match read {
-        Err(error @ (IndexError::Another | IndexError::Away(Away::Call(CallError::Answer { .. })))) => {
+        Err(
+            error @ (IndexError::Another
+            | IndexError::TooLong
+            | IndexError::Away(Away::Call(CallError::Answer { .. }))),
+        ) => {
             tracing::warn!(%error, %id, "an application or a certificate is left out of the index");
             Ok(())
         }
@@ -137,7 +146,8 @@ fn unless_unreadable(read: Result<(), IndexError>, id: Code) -> Result<(), Index
     }
 }
 
-/// Reads every application of a body that has more steps on the ledger than in the index, and its complaints.
+/// Reads every application of a body that the index has otherwise than the ledger, which may have lost blocks since, and its
+/// complaints.
 pub async fn rebuild(database: &Database, reader: &Organisation, body: &Body) -> Result<(), IndexError> {
     let mut bookmark = None;
     loop {
@@ -149,7 +159,7 @@ pub async fn rebuild(database: &Database, reader: &Organisation, body: &Body) ->
             let select = select.bind(&body.msp_id).bind(&summary.application).bind(&summary.state);
             let known: Option<(i64,)> = select.fetch_optional(database.pool()).await?;
             if known != Some((summary.steps,)) {
-                unless_unreadable(refresh(database, reader, &body.msp_id, id).await.map(drop), id)?;
+                unless_unreadable(take(database, reader, &body.msp_id, id, Count::IsTheLedgers).await, id)?;
             }
         }
         bookmark = page.bookmark;
@@ -169,51 +179,120 @@ pub async fn rebuild(database: &Database, reader: &Organisation, body: &Body) ->
     }
 }
 
-/// Reads one complaint anew, and returns it.
+/// Reads one complaint anew, and returns it; kept as applications are ([`refresh`]).
 pub async fn refresh_complaint(
     database: &Database,
+    organisations: &Organisations,
     reader: &Organisation,
     body: &str,
     id: Code,
 ) -> Result<Option<Complaint>, IndexError> {
-    let Some(complaint) = reader.complaint(body, id).await? else { return Ok(None) };
-    if complaint.complaint != id.to_string() {
-        return Err(IndexError::Another);
+    let found = read_complaint(reader, body, id).await?;
+    if let Some(complaint) = found.as_ref().filter(|_| is_kept(organisations, reader, body)) {
+        complaints::keep(database, body, complaint).await?;
     }
-    complaints::keep(database, body, &complaint).await?;
-    Ok(Some(complaint))
+    Ok(found)
 }
 
-/// Reads one application anew, and returns it.
-pub async fn refresh(
+async fn take_complaint(
     database: &Database,
     reader: &Organisation,
     body: &str,
     id: Code,
-) -> Result<Option<Application>, IndexError> {
-    let Some(application) = reader.application(body, id).await? else { return Ok(None) };
-    if !is_asked_for(&application, body, id) {
-        return Err(IndexError::Another);
+) -> Result<(), IndexError> {
+    match read_complaint(reader, body, id).await? {
+        Some(complaint) => complaints::keep(database, body, &complaint).await,
+        None => Ok(()),
     }
-    keep(database, &application).await?;
+}
+
+async fn read_complaint(
+    reader: &Organisation,
+    body: &str,
+    id: Code,
+) -> Result<Option<Complaint>, IndexError> {
+    match reader.complaint(body, id).await? {
+        Some(complaint) if complaint.complaint != id.to_string() => Err(IndexError::Another),
+        found => Ok(found),
+    }
+}
+
+/// Whether the index keeps what this organisation reads of a body.
+fn is_kept(organisations: &Organisations, reader: &Organisation, body: &str) -> bool {
+    organisations.reader_of(body).is_some_and(|it| it.msp_id == reader.msp_id)
+}
+
+/// Reads one application anew, and returns it. The index keeps only what is read through the body itself, where this portal has
+/// an identity of it: it is everybody's, and what another organisation's gateway answers is shown to who asked there.
+pub async fn refresh(
+    database: &Database,
+    organisations: &Organisations,
+    reader: &Organisation,
+    body: &str,
+    id: Code,
+) -> Result<Option<Application>, IndexError> {
+    let found = read(reader, body, id).await?;
+    if let Some(application) = found.as_ref().filter(|_| is_kept(organisations, reader, body)) {
+        keep(database, application).await?;
+    }
+    Ok(found)
+}
+
+async fn take(
+    database: &Database,
+    reader: &Organisation,
+    body: &str,
+    id: Code,
+    count: Count,
+) -> Result<(), IndexError> {
+    match read(reader, body, id).await? {
+        Some(application) => write(database, &application, count).await,
+        None => Ok(()),
+    }
+}
+
+async fn read(reader: &Organisation, body: &str, id: Code) -> Result<Option<Application>, IndexError> {
+    let Some(application) = reader.application(body, id).await? else { return Ok(None) };
+    is_possible(&application, body, id)?;
     Ok(Some(application))
 }
 
 /// Each chaincode is its body's own: what it says of other bodies' applications counts nothing.
-fn is_asked_for(application: &Application, body: &str, id: Code) -> bool {
-    application.body == body && application.application == id.to_string()
+fn is_possible(application: &Application, body: &str, id: Code) -> Result<(), IndexError> {
+    if application.body != body || application.application != id.to_string() {
+        return Err(IndexError::Another);
+    }
+    // The step that ends it may come on top.
+    match application.steps.len() > MAXIMUM_STEPS + 1 {
+        true => Err(IndexError::TooLong),
+        false => Ok(()),
+    }
+}
+
+/// Which number of steps is the newer one.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Count {
+    /// The higher one: two answers may come in another order than they were given in.
+    Rises,
+    /// What the ledger says now.
+    IsTheLedgers,
 }
 
 /// It is a cache, and no change that the audit log tells of. Whom it concerns is told in the same change: of each step once,
 /// whoever reads it first.
 pub async fn keep(database: &Database, application: &Application) -> Result<(), IndexError> {
+    write(database, application, Count::Rises).await
+}
+
+async fn write(database: &Database, application: &Application, count: Count) -> Result<(), IndexError> {
     let (Some(first), Some(last)) = (application.steps.first(), application.steps.last()) else {
         return Ok(());
     };
     let steps = i64::try_from(application.steps.len()).unwrap_or(i64::MAX);
+    let may_fall = count == Count::IsTheLedgers;
     let select = "SELECT steps FROM applications WHERE body = $1 AND id = $2 AND steps >= $3";
     let known = sqlx::query(select).bind(&application.body).bind(&application.application).bind(steps);
-    if known.fetch_optional(database.pool()).await?.is_some() {
+    if !may_fall && known.fetch_optional(database.pool()).await?.is_some() {
         return Ok(());
     }
     let mut change = database.change().await?;
@@ -223,7 +302,7 @@ pub async fn keep(database: &Database, application: &Application) -> Result<(), 
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14) \
          ON CONFLICT (body, id) DO UPDATE SET state = excluded.state, steps = excluded.steps, dossier = excluded.dossier, \
          certificate = excluded.certificate, step = excluded.step, taken_by = excluded.taken_by, \
-         taken_at = excluded.taken_at, reason = excluded.reason WHERE applications.steps < excluded.steps",
+         taken_at = excluded.taken_at, reason = excluded.reason WHERE applications.steps < excluded.steps OR $15 = 1",
     )
     .bind(&application.application)
     .bind(&application.body)
@@ -239,6 +318,7 @@ pub async fn keep(database: &Database, application: &Application) -> Result<(), 
     .bind(&last.event.effective_at)
     .bind(&last.event.reason)
     .bind(&first.event.effective_at)
+    .bind(i64::from(may_fall))
     .execute(change.connection())
     .await?;
     if kept.rows_affected() == 1 {
@@ -283,12 +363,27 @@ mod tests {
         }
     }
 
+    #[tokio::test]
+    async fn a_count_rises_by_what_is_heard_and_is_the_ledgers_where_all_is_read() {
+        let folder = tempfile::tempdir().unwrap();
+        let database = Database::open(folder.path().join("portal.db").to_str().unwrap()).await.unwrap();
+        let id = Code::from_random([7; 16]);
+        let mut steps = Vec::new();
+        for (count, taken) in [(Count::Rises, 5), (Count::Rises, 3), (Count::IsTheLedgers, 4)] {
+            write(&database, &application("CertBodyMSP", id, taken), count).await.unwrap();
+            let select = sqlx::query_as("SELECT steps FROM applications");
+            let (kept,): (i64,) = select.fetch_one(database.pool()).await.unwrap();
+            steps.push(kept);
+        }
+        assert_eq!(steps, [5, 5, 4]);
+    }
+
     #[test]
     fn an_application_that_cannot_be_read_is_left_out_and_the_others_are_read() {
         let id = Code::from_random([7; 16]);
         let source = serde_json::from_str::<Application>("{}").unwrap_err();
         let unreadable = CallError::Answer { function: "application:get", source };
-        for left_out in [IndexError::Another, IndexError::Away(Away::Call(unreadable))] {
+        for left_out in [IndexError::Another, IndexError::TooLong, IndexError::Away(Away::Call(unreadable))] {
             assert!(unless_unreadable(Err(left_out), id).is_ok());
         }
         assert!(unless_unreadable(Err(IndexError::Away(Away::TimedOut)), id).is_err(), "it is read again");
@@ -308,9 +403,12 @@ mod tests {
 
     #[test]
     fn an_answer_that_was_not_asked_for_is_none() {
-        let (id, other) = (Code::from_random([7; 16]), Code::from_random([8; 16]));
-        assert!(is_asked_for(&application("CertBodyMSP", id, 1), "CertBodyMSP", id));
-        assert!(!is_asked_for(&application("SecondBodyMSP", id, 1), "CertBodyMSP", id));
-        assert!(!is_asked_for(&application("CertBodyMSP", other, 1), "CertBodyMSP", id));
+        let (asked, other) = (Code::from_random([7; 16]), Code::from_random([8; 16]));
+        let of = |body, id, steps| is_possible(&application(body, id, steps), "CertBodyMSP", asked);
+        assert!(of("CertBodyMSP", asked, 1).is_ok());
+        assert!(matches!(of("SecondBodyMSP", asked, 1), Err(IndexError::Another)));
+        assert!(matches!(of("CertBodyMSP", other, 1), Err(IndexError::Another)));
+        assert!(of("CertBodyMSP", asked, MAXIMUM_STEPS + 1).is_ok(), "it was withdrawn at last");
+        assert!(matches!(of("CertBodyMSP", asked, MAXIMUM_STEPS + 2), Err(IndexError::TooLong)));
     }
 }

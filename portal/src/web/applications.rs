@@ -44,8 +44,9 @@ pub(super) async fn read(
     let body = dossier.body();
     let id: Option<Code> = dossier.id.parse().ok();
     let (mut live, mut away) = (None, None);
-    if let (Some(reader), Some(body), Some(id)) = (reader(site), body, id) {
-        match index::refresh(&site.database, reader, body, id).await {
+    let reader = body.and_then(|body| site.organisations.reader_of(body));
+    if let (Some(reader), Some(body), Some(id)) = (reader, body, id) {
+        match index::refresh(&site.database, &site.organisations, reader, body, id).await {
             Ok(found) => live = found,
             Err(IndexError::Database(error)) => return Err(error),
             Err(error) => away = Some(error.to_string()),

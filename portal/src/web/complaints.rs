@@ -143,7 +143,7 @@ async fn read(site: &Site, account: &Account, body: &str, id: &str) -> Result<Op
     let (Ok(code), true) = (id.parse::<Code>(), bodies.iter().any(|known| known.msp_id == body)) else {
         return Ok(None);
     };
-    index::refresh_complaint(&site.database, reader, body, code).await
+    index::refresh_complaint(&site.database, &site.organisations, reader, body, code).await
 }
 
 /// What who looks may do with one, and what the contract would hold against it.

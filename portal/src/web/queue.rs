@@ -135,7 +135,7 @@ pub(crate) async fn one(
     let reader = site.organisations.get(&account.party);
     let (mut live, mut away) = (None, None);
     if let (Some(reader), Ok(code)) = (reader, id.parse()) {
-        match index::refresh(&site.database, reader, &known.body, code).await {
+        match index::refresh(&site.database, &site.organisations, reader, &known.body, code).await {
             Ok(found) => live = found,
             Err(IndexError::Database(error)) => return Err(error.into()),
             Err(error) => away = Some(error.to_string()),
