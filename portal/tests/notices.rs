@@ -23,6 +23,7 @@ cases![
     staff_are_told_what_waits_for_them_for_as_long_as_it_waits,
     notices_are_read_by_their_own_account,
     what_becomes_of_a_certificate_is_told_to_its_company_once,
+    telling_of_a_certificate_takes_one_connection,
 ];
 
 /// An application as the ledger has it: each step, when it was, in seconds from now.
@@ -250,4 +251,27 @@ async fn what_becomes_of_a_certificate_is_told_to_its_company_once(portal: Porta
     mails.sort();
     assert_eq!(mails, ["Granted", "Surveillance is due", "Suspended", "Suspension lifted"], "no old ones");
     assert_eq!(told(&portal, EVE).await, (Vec::new(), Vec::new()));
+}
+
+/// Who holds the lock of all changes and waits for another connection stops everybody: they wait for the lock, each with one.
+async fn telling_of_a_certificate_takes_one_connection(portal: Portal) {
+    let mut ada = portal.company(ADA, "Works").await;
+    let id = handed_in(&portal, &mut ada, ADA).await;
+    let granted = application(&id, "granted", &[("submit", -9), ("grant", -8)]);
+    index::keep(&portal.database, &granted).await.unwrap();
+    let at = |after: i64| DateTime::from_seconds(accounts::now() + after).to_string();
+    let event = |transaction: &str, after: i64| json!({"effectiveAt": at(after), "by": "CertBodyMSP", "reason": "", "transactionId": transaction});
+    let found = json!({
+        "certificate": "01040G2081840R2081040G2081S", "body": "CertBodyMSP", "validFrom": at(-DAY), "validUntil": at(400 * DAY),
+        "issued": event("t0", -DAY), "verdict": {"result": "notValid"}, "document": {},
+        "suspensions": [{"placed": event("t1", -9), "lifted": event("t2", -5)}, {"placed": event("t3", -4)}],
+    });
+    let found = serde_json::from_value(found).unwrap();
+    let mut others = Vec::new();
+    for _ in 1..portal.database.pool().options().get_max_connections() {
+        others.push(portal.database.pool().acquire().await.unwrap());
+    }
+    certificates::tell_of(&portal.database, &found).await.unwrap();
+    drop(others);
+    assert_eq!(told(&portal, ADA).await.0.len(), 4);
 }

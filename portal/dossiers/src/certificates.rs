@@ -106,25 +106,27 @@ pub async fn tell_of(database: &Database, found: &Certificate) -> Result<(), Ind
         return Ok(());
     };
     let now = now();
-    let mut change = None;
-    let facts = facts::of_certificate(found, &title, now);
-    for fact in facts.into_iter().filter(|fact| !is_too_old(fact, now)) {
-        // Most was told long ago: whoever only looks does not keep others from changing something.
-        let select = sqlx::query_as("SELECT count(*) FROM notices WHERE event = $1");
-        let (told,): (i64,) = select.bind(&fact.key).fetch_one(database.pool()).await?;
-        if told > 0 {
-            continue;
+    // Most was told long ago, or has nobody to be told to: whoever only looks does not keep others from changing something.
+    let mut untold = Vec::new();
+    for fact in facts::of_certificate(found, &title, now).into_iter().filter(|fact| !is_too_old(fact, now)) {
+        let select = sqlx::query_as(
+            "SELECT count(*) FROM accounts WHERE party = $1 AND disabled_at IS NULL AND created_at <= $2 \
+             AND NOT EXISTS (SELECT 1 FROM notices WHERE event = $3)",
+        );
+        let select = select.bind(&party).bind(fact.at).bind(&fact.key);
+        let (listeners,): (i64,) = select.fetch_one(database.pool()).await?;
+        if listeners > 0 {
+            untold.push(fact);
         }
-        let open = match &mut change {
-            Some(open) => open,
-            empty => empty.insert(database.change().await?),
-        };
-        tell(open, &party, &fact, now).await?;
     }
-    if let Some(change) = change {
-        change.commit().await?;
+    if untold.is_empty() {
+        return Ok(());
     }
-    Ok(())
+    let mut change = database.change().await?;
+    for fact in &untold {
+        tell(&mut change, &party, fact, now).await?;
+    }
+    Ok(change.commit().await?)
 }
 
 #[cfg(test)]
