@@ -9,7 +9,7 @@ use background::{
     mail::{self, Post},
 };
 use desk::Organisations;
-use dossiers::{certificates, index, outbox};
+use dossiers::{index, outbox};
 use granting::{Granting, Signers};
 use hyper::server::conn::http1;
 use hyper_util::{
@@ -102,7 +102,6 @@ impl Server {
         let (database, organisations) = (self.site.database().clone(), self.site.organisations().clone());
         let acts = outbox::run(database.clone(), organisations.clone(), self.site.acts().clone());
         let index = index::run(database.clone(), organisations.clone());
-        let certificates = certificates::run(database.clone(), organisations.clone());
         let grants = Granting::new(database, organisations, self.site.signers().clone());
         let (stop, stopping) = watch::channel(false);
         let mut connections = JoinSet::new();
@@ -114,7 +113,6 @@ impl Server {
             () = acts => {}
             () = grants.run() => {}
             () = index => {}
-            () = certificates => {}
             () = shutdown => {}
         }
         drop(self.listener);

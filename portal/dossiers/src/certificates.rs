@@ -1,12 +1,12 @@
 //! Looks after the certificates of companies that applied here: what became of them, and what is ahead.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::VecDeque, sync::Arc, time::Duration};
 
 use accounts::{Database, now};
 use certificate::Code;
-use desk::{Away, Certificate, Organisation, Organisations};
+use desk::{Away, Certificate, Organisation};
 use peer_client::certificate::CallError;
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep, sleep_until};
 
 use crate::{
     facts,
@@ -21,38 +21,60 @@ const PAUSE: Duration = Duration::from_secs(60);
 /// After the start, in which the index is read.
 const FIRST: Duration = Duration::from_secs(10);
 
-/// Looks at every certificate each hour, for as long as it is polled. What happens to one meanwhile, the index hears.
-pub async fn run(database: Database, organisations: Arc<Organisations>) {
-    let Some(reader) = organisations.iter().next().cloned() else { return std::future::pending().await };
+/// Looks at every certificate of a body each hour, for as long as it is polled. What happens to one meanwhile, the index hears.
+pub(crate) async fn keep_looking(database: Database, reader: Arc<Organisation>, body: String) {
     sleep(FIRST).await;
     loop {
-        let pause = match look(&database, &reader).await {
-            Ok(()) => EVERY,
-            Err(error) => {
-                tracing::debug!(%error, "the certificates are looked at again");
-                PAUSE
+        let until = Instant::now() + EVERY;
+        match of_body(&database, &body).await {
+            Ok(codes) => {
+                let (database, reader, body) = (&database, &reader, &body);
+                let at = |code: String| async move { heard(database, reader, body, &code).await };
+                look(codes, until, PAUSE, at).await;
+                sleep_until(until).await;
             }
-        };
-        sleep(pause).await;
+            Err(error) => {
+                tracing::error!(%error, body, "the certificates to look at cannot be read; it is tried again");
+                sleep(PAUSE).await;
+            }
+        }
     }
 }
 
-async fn look(database: &Database, reader: &Organisation) -> Result<(), IndexError> {
+/// The certificates of companies that applied here.
+async fn of_body(database: &Database, body: &str) -> Result<VecDeque<String>, sqlx::Error> {
     forget(database, now()).await?;
     let select = sqlx::query_as(
-        "SELECT DISTINCT body, certificate FROM applications \
-         WHERE state = 'granted' AND certificate IS NOT NULL AND id IN (SELECT id FROM dossiers) ORDER BY body, certificate",
+        "SELECT DISTINCT certificate FROM applications WHERE body = $1 AND state = 'granted' \
+         AND certificate IS NOT NULL AND id IN (SELECT id FROM dossiers) ORDER BY certificate",
     );
-    let found: Vec<(String, String)> = select.fetch_all(database.pool()).await?;
-    for (body, code) in found {
-        if let Err(error) = heard(database, reader, &body, &code).await {
-            if !is_of_one(&error) {
-                return Err(error);
+    let found: Vec<(String,)> = select.bind(body).fetch_all(database.pool()).await?;
+    Ok(found.into_iter().map(|(code,)| code).collect())
+}
+
+/// One after another. What is not answered comes last, after a pause, until it is time to look at all anew.
+async fn look<F: Future<Output = Result<(), IndexError>>>(
+    mut codes: VecDeque<String>,
+    until: Instant,
+    pause: Duration,
+    mut at: impl FnMut(String) -> F,
+) {
+    while let Some(code) = codes.pop_front() {
+        match at(code.clone()).await {
+            Ok(()) => {}
+            Err(error) if is_of_one(&error) => {
+                tracing::warn!(%error, certificate = code, "a certificate cannot be looked at");
             }
-            tracing::warn!(%error, certificate = code, "a certificate cannot be looked at");
+            Err(error) => {
+                tracing::debug!(%error, certificate = code, "a certificate is looked at again");
+                if until <= Instant::now() {
+                    return;
+                }
+                codes.push_back(code);
+                sleep(pause).await;
+            }
         }
     }
-    Ok(())
 }
 
 /// Whether the ledger answers, and this certificate alone cannot be read: it does not keep the others from being looked at.
@@ -133,12 +155,26 @@ pub async fn tell_of(database: &Database, found: &Certificate) -> Result<(), Ind
 mod tests {
     use super::*;
 
-    #[test]
-    fn a_certificate_that_cannot_be_read_does_not_keep_the_others_from_being_looked_at() {
-        assert!(is_of_one(&IndexError::Another) && is_of_one(&IndexError::Away(Away::NoBody("A".into()))));
-        assert!(
-            !is_of_one(&IndexError::Away(Away::TimedOut)),
-            "the ledger is away: all are asked again soon"
+    #[tokio::test]
+    async fn a_certificate_that_is_not_answered_keeps_no_other_from_being_looked_at() {
+        let until = Instant::now() + Duration::from_millis(50);
+        let (mut asked, mut is_away) = (Vec::new(), true);
+        let codes = ["away", "unreadable", "silent", "right"].map(str::to_owned).into();
+        look(codes, until, Duration::from_millis(1), |code| {
+            let answer = match code.as_str() {
+                "silent" => Err(IndexError::Away(Away::TimedOut)),
+                "unreadable" => Err(IndexError::Another),
+                "away" if std::mem::take(&mut is_away) => Err(IndexError::Away(Away::OtherLedger)),
+                _ => Ok(()),
+            };
+            asked.push(code);
+            std::future::ready(answer)
+        })
+        .await;
+        assert_eq!(
+            asked.iter().take(6).collect::<Vec<_>>(),
+            ["away", "unreadable", "silent", "right", "away", "silent"]
         );
+        assert!(until <= Instant::now(), "until all are looked at anew");
     }
 }

@@ -64,7 +64,7 @@ pub async fn run(database: Database, organisations: Arc<Organisations>) {
     }
 }
 
-/// Follows bodies that are new, and writes down who holds an office.
+/// Follows bodies that are new, looks after their certificates, and writes down who holds an office.
 async fn look_around(
     database: &Database,
     organisations: &Organisations,
@@ -74,6 +74,7 @@ async fn look_around(
 ) -> Result<(), IndexError> {
     for body in reader.bodies().await?.iter().filter(|body| followed.insert(body.msp_id.clone())) {
         if let Some(reader) = organisations.reader_of(&body.msp_id) {
+            tasks.spawn(certificates::keep_looking(database.clone(), reader.clone(), body.msp_id.clone()));
             tasks.spawn(keep_following(database.clone(), reader.clone(), body.clone()));
         }
     }
