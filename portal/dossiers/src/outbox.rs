@@ -3,7 +3,7 @@
 //! timeout, is found there and not done again. The contract itself takes each of these calls once: an application's id was
 //! chosen before it was submitted, and a returned or withdrawn application is not that any more after the call.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use accounts::{
     Database,
@@ -12,10 +12,15 @@ use accounts::{
 };
 use certificate::Code;
 use desk::{Away, Organisation, Organisations};
+use futures::{StreamExt, TryStreamExt, stream};
 use peer_client::certificate::{CallError, Committed, Contract};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use tokio::{sync::Notify, time::timeout};
+use tokio::{
+    sync::Notify,
+    task::{AbortHandle, JoinSet},
+    time::timeout,
+};
 
 /// Time between looks into the outbox where nobody tells of anything.
 const IDLE: Duration = Duration::from_secs(5);
@@ -24,6 +29,9 @@ const CALL: Duration = Duration::from_secs(60);
 /// Seconds until a call is made again, the first time; doubled each time.
 const FIRST_PAUSE: i64 = 2;
 const LONGEST_PAUSE: i64 = 300;
+/// Bodies to which calls are under way at a time, and calls of one of them.
+const BODIES: usize = 64;
+const AT_ONCE: usize = 4;
 
 #[derive(Clone, Debug)]
 struct Waiting {
@@ -62,42 +70,87 @@ enum Outcome {
     Later(String),
 }
 
-/// Makes the calls that wait, for as long as it is polled. `told` is notified of a new one, `done` of every one that ended.
+/// Makes the calls that wait, for as long as it is polled. `told` is notified of a new one. Bodies do not wait for one another.
 pub async fn run(database: Database, organisations: Arc<Organisations>, told: Arc<Notify>) {
+    let (mut under_way, mut tasks) = (HashMap::<String, AbortHandle>::new(), JoinSet::new());
     loop {
-        if let Err(error) = work(&database, &organisations).await {
-            tracing::error!(%error, "the calls that wait cannot be read; it is tried again");
+        while tasks.try_join_next().is_some() {}
+        under_way.retain(|_, task| !task.is_finished());
+        match bodies(&database).await {
+            Ok(mut bodies) => {
+                bodies.retain(|body| !under_way.contains_key(body));
+                bodies.truncate(BODIES.saturating_sub(under_way.len()));
+                for body in bodies {
+                    let (database, organisations, of) =
+                        (database.clone(), organisations.clone(), body.clone());
+                    let work = tasks.spawn(async move { work_off(&database, &organisations, of).await });
+                    under_way.insert(body, work);
+                }
+            }
+            Err(error) => tracing::error!(%error, "the calls that wait cannot be read; it is tried again"),
         }
         let _ = timeout(IDLE, told.notified()).await;
     }
 }
 
-/// Makes every call that is due, once.
-pub async fn work(database: &Database, organisations: &Organisations) -> Result<(), sqlx::Error> {
-    for waiting in due(database).await? {
-        let outcome = match organisations.applicants() {
-            Some(applicants) => timeout(CALL, make(applicants, &waiting))
-                .await
-                .unwrap_or_else(|_| Outcome::Later("the ledger did not answer in time".to_owned())),
-            None => {
-                Outcome::Later("this portal has no organisation in whose name companies apply".to_owned())
-            }
-        };
-        note(database, &waiting, outcome).await?;
-    }
-    Ok(())
+/// The bodies for which a call is due, what has waited longest first.
+async fn bodies(database: &Database) -> Result<Vec<String>, sqlx::Error> {
+    let select = sqlx::query_as(
+        "SELECT body FROM calls WHERE state = 'waiting' AND due_at <= $1 GROUP BY body ORDER BY min(due_at), body",
+    );
+    let found: Vec<(String,)> = select.bind(now()).fetch_all(database.pool()).await?;
+    Ok(found.into_iter().map(|(body,)| body).collect())
 }
 
-/// The calls that are due, of each party in turn: who has many does not keep the others waiting.
-async fn due(database: &Database) -> Result<Vec<Waiting>, sqlx::Error> {
+/// Makes the calls to a body until none is due.
+async fn work_off(database: &Database, organisations: &Organisations, body: String) {
+    loop {
+        match work(database, organisations, &body).await {
+            Ok(true) => {}
+            Ok(false) => return,
+            Err(error) => {
+                tracing::error!(%error, body, "the calls that wait cannot be read; it is tried again");
+                return;
+            }
+        }
+    }
+}
+
+/// Makes every call to a body that is due, once; whether there was one.
+async fn work(database: &Database, organisations: &Organisations, body: &str) -> Result<bool, sqlx::Error> {
+    let due = due(database, body).await?;
+    let is_there = !due.is_empty();
+    let tries = stream::iter(due).map(Ok);
+    tries.try_for_each_concurrent(AT_ONCE, |waiting| go_on(database, organisations, waiting)).await?;
+    Ok(is_there)
+}
+
+async fn go_on(
+    database: &Database,
+    organisations: &Organisations,
+    waiting: Waiting,
+) -> Result<(), sqlx::Error> {
+    let outcome = match organisations.applicants() {
+        Some(applicants) => timeout(CALL, make(applicants, &waiting))
+            .await
+            .unwrap_or_else(|_| Outcome::Later("the ledger did not answer in time".to_owned())),
+        None => Outcome::Later("this portal has no organisation in whose name companies apply".to_owned()),
+    };
+    note(database, &waiting, outcome).await
+}
+
+/// The calls to a body that are due, of each party in turn: who has many does not keep the others waiting, nor does what was tried
+/// in vain keep what is new.
+async fn due(database: &Database, body: &str) -> Result<Vec<Waiting>, sqlx::Error> {
     type Columns = (String, String, String, String, String, String, String, i64);
     let select = sqlx::query_as(
         "SELECT id, party, account, application, body, step, argument, tries FROM (\
-         SELECT id, party, account, application, body, step, argument, tries, created_at, \
-         row_number() OVER (PARTITION BY party ORDER BY created_at, id) AS turn \
-         FROM calls WHERE state = 'waiting' AND due_at <= $1) AS waiting ORDER BY turn, created_at, id LIMIT 50",
+         SELECT id, party, account, application, body, step, argument, tries, due_at, \
+         row_number() OVER (PARTITION BY party ORDER BY due_at, id) AS turn \
+         FROM calls WHERE state = 'waiting' AND body = $1 AND due_at <= $2) AS waiting \
+         ORDER BY turn, due_at, id LIMIT 50",
     );
-    let rows: Vec<Columns> = select.bind(now()).fetch_all(database.pool()).await?;
+    let rows: Vec<Columns> = select.bind(body).bind(now()).fetch_all(database.pool()).await?;
     let waiting = |(id, party, account, application, body, step, argument, tries)| Waiting {
         id,
         party,
@@ -277,35 +330,56 @@ mod tests {
         taken.iter().enumerate().map(step).collect()
     }
 
+    /// Calls to a body that wait since then.
+    async fn waiting(database: &Database, body: &str, party: &str, calls: usize, at: i64) {
+        let mut change = database.change().await.unwrap();
+        for statement in [
+            "INSERT INTO parties (id, kind, name, created_at) VALUES ($1, 'company', '', 0)",
+            "INSERT INTO accounts (id, party, email, name, password, created_at) VALUES ($1, $1, $1, '', '', 0)",
+        ] {
+            sqlx::query(statement).bind(party).execute(change.connection()).await.unwrap();
+        }
+        for number in 0..calls {
+            for statement in [
+                "INSERT INTO dossiers (id, party, fields, saved_steps, salt, version, created_at, changed_at) \
+                 VALUES ($1, $2, $4, '', '', 1, $3, 0)",
+                "INSERT INTO calls (id, party, account, application, body, step, argument, state, created_at, tries, \
+                 due_at, said) VALUES ($1, $2, $2, $1, $4, 'submit', '', 'waiting', $3, 0, $3, '')",
+            ] {
+                let insert = sqlx::query(statement).bind(format!("{party} {number:02}")).bind(party).bind(at);
+                insert.bind(body).execute(change.connection()).await.unwrap();
+            }
+        }
+        change.commit().await.unwrap();
+    }
+
     #[tokio::test]
     async fn parties_take_turns() {
         let folder = tempfile::tempdir().unwrap();
         let database = Database::open(folder.path().join("portal.db").to_str().unwrap()).await.unwrap();
-        let mut change = database.change().await.unwrap();
-        for (party, calls, at) in [("many", 60, 1), ("one", 1, 2)] {
-            for statement in [
-                "INSERT INTO parties (id, kind, name, created_at) VALUES ($1, 'company', '', 0)",
-                "INSERT INTO accounts (id, party, email, name, password, created_at) VALUES ($1, $1, $1, '', '', 0)",
-            ] {
-                sqlx::query(statement).bind(party).execute(change.connection()).await.unwrap();
-            }
-            for number in 0..calls {
-                for statement in [
-                    "INSERT INTO dossiers (id, party, fields, saved_steps, salt, version, created_at, changed_at) \
-                     VALUES ($1, $2, '{}', '', '', 1, $3, 0)",
-                    "INSERT INTO calls (id, party, account, application, body, step, argument, state, created_at, tries, \
-                     due_at, said) VALUES ($1, $2, $2, $1, '', 'submit', '', 'waiting', $3, 0, 0, '')",
-                ] {
-                    let insert =
-                        sqlx::query(statement).bind(format!("{party} {number:02}")).bind(party).bind(at);
-                    insert.execute(change.connection()).await.unwrap();
-                }
-            }
-        }
-        change.commit().await.unwrap();
-        let due = due(&database).await.unwrap();
+        waiting(&database, "A", "many", 60, 1).await;
+        waiting(&database, "A", "one", 1, 2).await;
+        let due = due(&database, "A").await.unwrap();
         let first: Vec<&str> = due.iter().map(|it| it.id.as_str()).take(3).collect();
         assert_eq!((due.len(), first), (50, vec!["many 00", "one 00", "many 01"]));
+    }
+
+    #[tokio::test]
+    async fn calls_to_a_slow_body_hold_up_no_other_and_come_after_what_is_new() {
+        let folder = tempfile::tempdir().unwrap();
+        let database = Database::open(folder.path().join("portal.db").to_str().unwrap()).await.unwrap();
+        for company in 0..60 {
+            waiting(&database, "Slow", &format!("company {company}"), 1, 1).await;
+        }
+        waiting(&database, "Quick", "victim", 1, 5).await;
+        waiting(&database, "Slow", "newcomer", 1, 5).await;
+        assert_eq!(bodies(&database).await.unwrap(), ["Slow", "Quick"]);
+        let of_quick = due(&database, "Quick").await.unwrap();
+        assert_eq!(of_quick.iter().map(|it| it.id.as_str()).collect::<Vec<_>>(), ["victim 00"]);
+        // Each was tried in vain, and waited through its pause.
+        let tried = "UPDATE calls SET tries = 1, due_at = 9 WHERE body = 'Slow' AND party <> 'newcomer'";
+        sqlx::query(tried).execute(database.pool()).await.unwrap();
+        assert_eq!(due(&database, "Slow").await.unwrap().first().unwrap().id, "newcomer 00");
     }
 
     #[test]
