@@ -34,7 +34,7 @@ pub fn now() -> i64 {
 
 /// Seconds until the next try of what has failed so often: `first`, then twice as many after each, up to `longest`.
 pub fn pause(tries: i64, first: i64, longest: i64) -> i64 {
-    let doubled = first.checked_shl(u32::try_from(tries).unwrap_or(0).min(20));
+    let doubled = first.checked_shl(u32::try_from(tries).unwrap_or(20).min(20));
     doubled.unwrap_or(longest).clamp(first, longest)
 }
 
