@@ -26,5 +26,9 @@ pub(crate) const ENDED_SECONDS: i64 = 24 * 60 * 60;
 pub(crate) const KEPT_SECONDS: i64 = 60 * 60;
 /// Such forms of an account.
 pub(crate) const KEPT_FORMS: i64 = 5;
+/// Seconds in which a mail is sent or given up.
+pub(crate) const MAIL_SECONDS: i64 = 24 * 60 * 60;
+/// Seconds after which it is forgotten that one was sent.
+pub(crate) const SENT_SECONDS: i64 = 7 * MAIL_SECONDS;
 /// Bytes of such a form.
 pub(crate) const KEPT_BYTES: usize = 128 * 1024;

@@ -250,6 +250,7 @@ pub struct Mail {
     pub recipient: String,
     pub letter: Letter,
     pub tries: i64,
+    created_at: i64,
 }
 
 /// Puts a mail into the outbox, as part of the change that it tells of.
@@ -289,18 +290,38 @@ pub async fn post_letter(
 
 pub async fn due_mails(database: &Database, now: i64) -> Result<Vec<Mail>, sqlx::Error> {
     let select = sqlx::query_as(
-        "SELECT id, recipient, subject, body, link, certificate, tries FROM outbox WHERE due_at <= $1 \
-         ORDER BY created_at LIMIT 50",
+        "SELECT id, recipient, subject, body, link, certificate, tries, created_at FROM outbox WHERE due_at <= $1 \
+         ORDER BY due_at, id LIMIT 50",
     );
-    type Columns = (String, String, String, String, Option<String>, Option<String>, i64);
+    type Columns = (String, String, String, String, Option<String>, Option<String>, i64, i64);
     let rows: Vec<Columns> = select.bind(now).fetch_all(database.pool()).await?;
-    let mail = |(id, recipient, subject, body, link, certificate, tries)| Mail {
+    let mail = |(id, recipient, subject, body, link, certificate, tries, created_at)| Mail {
         id,
         recipient,
         letter: Letter { subject, body, link, certificate },
         tries,
+        created_at,
     };
     Ok(rows.into_iter().map(mail).collect())
+}
+
+/// Whether a mail is of use when it arrives now: it is of today, and a link in it that works once still works.
+pub async fn is_of_use(database: &Database, mail: &Mail, now: i64) -> Result<bool, sqlx::Error> {
+    if mail.created_at.saturating_add(limits::MAIL_SECONDS) <= now {
+        return Ok(false);
+    }
+    // Only mails about accounts have such a link, on a line of its own; what others wrote is never taken for one.
+    let mut lines = mail.letter.body.lines().filter(|line| line.starts_with("http"));
+    let token = lines.find_map(|line| line.split_once("?token=")).filter(|_| mail.letter.link.is_none());
+    match token {
+        Some((_, token)) => Ok(link(database, token, now).await?.is_some()),
+        None => Ok(true),
+    }
+}
+
+/// Takes a mail out of the outbox that is not sent any more.
+pub async fn give_up(database: &Database, id: &str) -> Result<(), sqlx::Error> {
+    sqlx::query("DELETE FROM outbox WHERE id = $1").bind(id).execute(database.pool()).await.map(drop)
 }
 
 /// A mail that is sent is kept without its text: a link in it is a secret. A demonstration shows it.
@@ -345,6 +366,9 @@ pub async fn mark_failed(database: &Database, id: &str, due_at: i64) -> Result<(
 /// Forgets what has expired.
 pub async fn forget_expired(database: &Database, now: i64) -> Result<(), sqlx::Error> {
     let ended = now.saturating_sub(limits::ENDED_SECONDS);
+    let sent = now.saturating_sub(limits::SENT_SECONDS);
+    let sent = sqlx::query("DELETE FROM outbox WHERE due_at IS NULL AND created_at <= $1").bind(sent);
+    sent.execute(database.pool()).await?;
     sqlx::query("DELETE FROM sessions WHERE expires_at <= $1").bind(ended).execute(database.pool()).await?;
     sqlx::query("DELETE FROM kept_forms WHERE expires_at <= $1").bind(now).execute(database.pool()).await?;
     sqlx::query("DELETE FROM links WHERE expires_at <= $1").bind(now).execute(database.pool()).await?;

@@ -6,12 +6,14 @@ use accounts::{
     Database, now,
     store::{self, Mail},
 };
+use futures::{StreamExt, TryStreamExt, stream};
 use letters::Places;
 use lettre::{
     Address, AsyncFileTransport, AsyncSmtpTransport, AsyncTransport, Message, Tokio1Executor,
     message::{Attachment, Body, Mailbox, MultiPart, SinglePart, header::ContentType},
+    transport::smtp::{self, response::Category},
 };
-use tokio::sync::Notify;
+use tokio::{sync::Notify, time::timeout};
 use url::Url;
 
 /// How long the outbox is left alone where no request says that there is something in it.
@@ -19,6 +21,10 @@ const IDLE: Duration = Duration::from_secs(5);
 /// Seconds until the next try after the first failure; twice as many after each further one, up to an hour.
 const FIRST_PAUSE: i64 = 10;
 const LONGEST_PAUSE: i64 = 60 * 60;
+/// Mails that are on the way at a time: a server that is slow at one holds up few.
+const AT_ONCE: usize = 8;
+/// For one of them.
+const SEND: Duration = Duration::from_secs(60);
 
 /// By which the HTML of a mail names the QR code that comes with it.
 const PICTURE: &str = "qr";
@@ -34,6 +40,14 @@ pub enum PostError {
     NoTls,
     #[error("the folder of mails: {0}")]
     Folder(std::io::Error),
+}
+
+/// Why a mail was not sent.
+enum Failure {
+    /// It never can be.
+    Final(String),
+    /// It is tried again.
+    ForNow(String),
 }
 
 enum Way {
@@ -58,11 +72,19 @@ impl Post {
         Ok(Self { sender: Mailbox::new(Some("NanoTrace portal".to_owned()), address), way })
     }
 
-    async fn send(&self, mail: &Mail, places: &Places) -> Result<(), String> {
-        let message = self.message(mail, places)?;
+    async fn send(&self, mail: &Mail, places: &Places) -> Result<(), Failure> {
+        let message = self.message(mail, places).map_err(Failure::Final)?;
         match &self.way {
-            Way::Folder(folder) => folder.send(message).await.map(drop).map_err(|error| error.to_string()),
-            Way::Server(server) => server.send(message).await.map(drop).map_err(|error| error.to_string()),
+            Way::Folder(folder) => {
+                let sent = folder.send(message).await.map(drop);
+                sent.map_err(|error| Failure::ForNow(error.to_string()))
+            }
+            Way::Server(server) => {
+                let sent = timeout(SEND, server.send(message)).await;
+                let sent =
+                    sent.map_err(|_| Failure::ForNow("the mail server did not take it in time".to_owned()))?;
+                sent.map(drop).map_err(failure)
+            }
         }
     }
 }
@@ -109,6 +131,15 @@ fn server(url: &Url) -> Result<Way, PostError> {
     Ok(Way::Server(Box::new(server.build())))
 }
 
+/// 55x is said of the recipient's mailbox or of the mail (RFC 5321, 4.2.1). Other refusals, of the portal's password, say, may end.
+fn failure(error: smtp::Error) -> Failure {
+    let is_of_mail = error.status().is_some_and(|status| status.category == Category::MailSystem);
+    match error.is_permanent() && is_of_mail {
+        true => Failure::Final(error.to_string()),
+        false => Failure::ForNow(error.to_string()),
+    }
+}
+
 /// Sends what waits, and forgets what has expired, for as long as it is polled.
 pub async fn run(
     database: Database,
@@ -132,15 +163,34 @@ async fn work(
     is_demonstration: bool,
 ) -> Result<(), sqlx::Error> {
     store::forget_expired(database, now()).await?;
-    for mail in store::due_mails(database, now()).await? {
-        match post.send(&mail, places).await {
-            Ok(()) => store::mark_sent(database, &mail.id, is_demonstration).await?,
-            Err(error) => {
-                tracing::warn!(mail = mail.id, error, "a mail could not be sent; it is tried again");
-                let pause = accounts::pause(mail.tries, FIRST_PAUSE, LONGEST_PAUSE);
-                store::mark_failed(database, &mail.id, now().saturating_add(pause)).await?;
-            }
+    let due = stream::iter(store::due_mails(database, now()).await?).map(Ok);
+    due.try_for_each_concurrent(AT_ONCE, |mail| go_on(database, post, places, is_demonstration, mail)).await
+}
+
+async fn go_on(
+    database: &Database,
+    post: &Post,
+    places: &Places,
+    is_demonstration: bool,
+    mail: Mail,
+) -> Result<(), sqlx::Error> {
+    if !store::is_of_use(database, &mail, now()).await? {
+        tracing::warn!(
+            mail = mail.id,
+            "a mail is given up: it is a day old, or its link does not work any more"
+        );
+        return store::give_up(database, &mail.id).await;
+    }
+    match post.send(&mail, places).await {
+        Ok(()) => store::mark_sent(database, &mail.id, is_demonstration).await,
+        Err(Failure::Final(error)) => {
+            tracing::warn!(mail = mail.id, error, "a mail is given up");
+            store::give_up(database, &mail.id).await
+        }
+        Err(Failure::ForNow(error)) => {
+            tracing::warn!(mail = mail.id, error, "a mail could not be sent; it is tried again");
+            let pause = accounts::pause(mail.tries, FIRST_PAUSE, LONGEST_PAUSE);
+            store::mark_failed(database, &mail.id, now().saturating_add(pause)).await
         }
     }
-    Ok(())
 }

@@ -1,6 +1,6 @@
 """A mail server that says, as a line of JSON each, what Python's own parser finds in the messages that it takes.
 
-mail_server.py PORT REFUSED: refuses so many messages for the time being, and takes those that come after.
+mail_server.py PORT REFUSED: refuses so many messages for the time being, and takes those that come after. It knows nobody@.
 """
 
 import base64
@@ -15,6 +15,12 @@ from aiosmtpd.controller import Controller
 class Handler:
     def __init__(self, refused):
         self.refused = refused
+
+    async def handle_RCPT(self, server, session, envelope, address, options):
+        if address.startswith("nobody@"):
+            return "550 5.1.1 No such mailbox"
+        envelope.rcpt_tos.append(address)
+        return "250 OK"
 
     async def handle_DATA(self, server, session, envelope):
         if self.refused > 0:

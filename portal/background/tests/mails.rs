@@ -15,7 +15,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use accounts::{Database, now, store};
+use accounts::{
+    Database, now,
+    store::{self, Link, Purpose},
+};
 use background::mail::{self, Post};
 use base64::{Engine, prelude::BASE64_STANDARD};
 use letters::{Letter, Places};
@@ -192,4 +195,52 @@ async fn mails_wait_for_a_server_that_is_away_and_each_arrives_under_one_id() {
     assert_eq!(subjects.iter().cloned().collect::<BTreeSet<_>>(), expected);
     // A mail that is sent and not noted goes out again, and has the same id: receivers see that it is the same.
     assert_eq!(ids.len(), expected.len(), "{subjects:?}");
+}
+
+/// They would be tried again and again, in front of all others.
+#[tokio::test(flavor = "multi_thread")]
+async fn mails_that_cannot_arrive_or_come_too_late_are_given_up() {
+    let (server, outbox) = (Server::start(free_port(), 0), Outbox::new().await);
+    let database = &outbox.database;
+    let letter = |subject: &str, body: &str| Letter {
+        subject: subject.to_owned(),
+        body: body.to_owned(),
+        ..Letter::default()
+    };
+    for (to, subject) in
+        [("nobody@works.example", "Lost"), ("ada@works.example", "Old"), ("ada@works.example", "Sent")]
+    {
+        outbox.post(to, &letter(subject, "Text.")).await;
+    }
+    for (subject, age) in [("A link that works", 0), ("A link that is over", 2 * 60 * 60)] {
+        let mut change = database.change().await.unwrap();
+        let link = Link::to(Purpose::Recover, None, "ada@works.example");
+        let token = store::create_link(&mut change, &link, now() - age).await.unwrap();
+        let letter = letter(subject, &format!("Open it:\nhttps://portal.example/reset?token={token}\n"));
+        store::post_letter(&mut change, "ada@works.example", &letter, now()).await.unwrap();
+        change.commit().await.unwrap();
+    }
+    // What others wrote is no link, whatever it looks like.
+    let reason =
+        Letter { link: Some("/certificates".to_owned()), ..letter("Returned", "http://x.example/?token=0") };
+    outbox.post("ada@works.example", &reason).await;
+    for (subject, days, due) in [("Old", 1, Some(0)), ("Sent", 7, None::<i64>)] {
+        let update = sqlx::query("UPDATE outbox SET created_at = $1, due_at = $2 WHERE subject = $3");
+        let update = update.bind(now() - days * 24 * 60 * 60).bind(due).bind(subject);
+        update.execute(database.pool()).await.unwrap();
+    }
+    let worker = outbox.work(server.port);
+    let mut received: Vec<String> =
+        (0..2).map(|_| server.next()["subject"].as_str().unwrap().to_owned()).collect();
+    received.sort();
+    assert_eq!(received, ["A link that works", "Returned"]);
+    let until = Instant::now() + Duration::from_secs(30);
+    while !outbox.waiting().await.is_empty() {
+        assert!(Instant::now() < until, "{:?}", outbox.waiting().await);
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    worker.abort();
+    let select = sqlx::query_as("SELECT subject FROM outbox ORDER BY subject");
+    let left: Vec<(String,)> = select.fetch_all(database.pool()).await.unwrap();
+    assert_eq!(left, [("A link that works".to_owned(),), ("Returned".to_owned(),)], "the sent ones");
 }
