@@ -163,7 +163,7 @@ async fn work(
     is_demonstration: bool,
 ) -> Result<(), sqlx::Error> {
     store::forget_expired(database, now()).await?;
-    let due = stream::iter(store::due_mails(database, now()).await?).map(Ok);
+    let due = stream::iter(store::due_mails(database, now(), LONGEST_PAUSE).await?).map(Ok);
     due.try_for_each_concurrent(AT_ONCE, |mail| go_on(database, post, places, is_demonstration, mail)).await
 }
 

@@ -93,12 +93,19 @@ pub async fn run(database: Database, organisations: Arc<Organisations>, told: Ar
     }
 }
 
+/// What is due by then is, and what nobody put off so far: it was put off while the clock was ahead.
+fn due_until(now: i64) -> (i64, i64) {
+    (now, now.saturating_add(LONGEST_PAUSE))
+}
+
 /// The bodies for which a call is due, what has waited longest first.
 async fn bodies(database: &Database) -> Result<Vec<String>, sqlx::Error> {
     let select = sqlx::query_as(
-        "SELECT body FROM calls WHERE state = 'waiting' AND due_at <= $1 GROUP BY body ORDER BY min(due_at), body",
+        "SELECT body FROM calls WHERE state = 'waiting' AND (due_at <= $1 OR due_at > $2) \
+         GROUP BY body ORDER BY min(due_at), body",
     );
-    let found: Vec<(String,)> = select.bind(now()).fetch_all(database.pool()).await?;
+    let (now, never) = due_until(now());
+    let found: Vec<(String,)> = select.bind(now).bind(never).fetch_all(database.pool()).await?;
     Ok(found.into_iter().map(|(body,)| body).collect())
 }
 
@@ -143,14 +150,15 @@ async fn go_on(
 /// in vain keep what is new.
 async fn due(database: &Database, body: &str) -> Result<Vec<Waiting>, sqlx::Error> {
     type Columns = (String, String, String, String, String, String, String, i64);
+    let (now, never) = due_until(now());
     let select = sqlx::query_as(
         "SELECT id, party, account, application, body, step, argument, tries FROM (\
          SELECT id, party, account, application, body, step, argument, tries, due_at, \
          row_number() OVER (PARTITION BY party ORDER BY due_at, id) AS turn \
-         FROM calls WHERE state = 'waiting' AND body = $1 AND due_at <= $2) AS waiting \
+         FROM calls WHERE state = 'waiting' AND body = $1 AND (due_at <= $2 OR due_at > $3)) AS waiting \
          ORDER BY turn, due_at, id LIMIT 50",
     );
-    let rows: Vec<Columns> = select.bind(body).bind(now()).fetch_all(database.pool()).await?;
+    let rows: Vec<Columns> = select.bind(body).bind(now).bind(never).fetch_all(database.pool()).await?;
     let waiting = |(id, party, account, application, body, step, argument, tries)| Waiting {
         id,
         party,
@@ -380,6 +388,17 @@ mod tests {
         let tried = "UPDATE calls SET tries = 1, due_at = 9 WHERE body = 'Slow' AND party <> 'newcomer'";
         sqlx::query(tried).execute(database.pool()).await.unwrap();
         assert_eq!(due(&database, "Slow").await.unwrap().first().unwrap().id, "newcomer 00");
+    }
+
+    #[tokio::test]
+    async fn what_was_put_off_while_the_clock_was_ahead_is_due() {
+        let folder = tempfile::tempdir().unwrap();
+        let database = Database::open(folder.path().join("portal.db").to_str().unwrap()).await.unwrap();
+        waiting(&database, "A", "tried in a month", 1, now() + 31 * 24 * 60 * 60).await;
+        waiting(&database, "A", "tried just now", 1, now() + LONGEST_PAUSE - 1).await;
+        assert_eq!(bodies(&database).await.unwrap(), ["A"]);
+        let due = due(&database, "A").await.unwrap();
+        assert_eq!(due.iter().map(|it| it.party.as_str()).collect::<Vec<_>>(), ["tried in a month"]);
     }
 
     #[test]

@@ -80,14 +80,15 @@ pub(crate) async fn take_up(database: &Database, body: &str, now: i64) -> Result
     Ok(())
 }
 
-/// Those that are due, what waited longest first.
+/// Those that are due, what waited longest first. Nobody puts off for longer than the longest pause: the clock was ahead then.
 pub(crate) async fn due(database: &Database, body: &str, now: i64) -> Result<Vec<Waiting>, sqlx::Error> {
     let select = sqlx::query_as(
         "SELECT body, application, decision, tries FROM grants \
-         WHERE body = $1 AND state = 'waiting' AND due_at <= $2 ORDER BY due_at, application LIMIT $3",
+         WHERE body = $1 AND state = 'waiting' AND (due_at <= $2 OR due_at > $3) ORDER BY due_at, application LIMIT $4",
     );
+    let never = now.saturating_add(LONGEST_PAUSE);
     let rows: Vec<(String, String, i64, i64)> =
-        select.bind(body).bind(now).bind(ROUND).fetch_all(database.pool()).await?;
+        select.bind(body).bind(now).bind(never).bind(ROUND).fetch_all(database.pool()).await?;
     let waiting = |(body, application, decision, tries)| Waiting { body, application, decision, tries };
     Ok(rows.into_iter().map(waiting).collect())
 }
@@ -261,6 +262,8 @@ mod tests {
         reach(&database, waiting, Stage::Signature).await.unwrap();
         note(&database, waiting, Outcome::Later("away".into())).await.unwrap();
         assert!(due(&database, "A", now()).await.unwrap().is_empty(), "it pauses");
+        let back = due(&database, "A", now() - 24 * 60 * 60).await.unwrap();
+        assert_eq!(back.len(), 1, "the clock was ahead when it was put off");
         let later = due(&database, "A", now() + FIRST_PAUSE).await.unwrap();
         assert_eq!(later.first().map(|it| it.tries), Some(1));
         note(&database, waiting, Outcome::Ended("too old".into())).await.unwrap();
