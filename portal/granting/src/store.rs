@@ -60,7 +60,8 @@ pub(crate) enum Outcome {
     Later(String),
 }
 
-/// Takes up what the index says is decided. A decision that is taken anew is another one.
+/// Takes up what the index says is decided. A decision that is taken anew is another one; another portal on the same database may
+/// have taken up the same meanwhile.
 pub(crate) async fn take_up(database: &Database, body: &str, now: i64) -> Result<(), sqlx::Error> {
     sqlx::query(
         "INSERT INTO grants (body, application, decision, state, step, tries, due_at, said, created_at) \
@@ -70,7 +71,7 @@ pub(crate) async fn take_up(database: &Database, body: &str, now: i64) -> Result
          AND grants.decision >= applications.steps) ORDER BY taken_at LIMIT $3 \
          ON CONFLICT (body, application) DO UPDATE SET decision = excluded.decision, state = excluded.state, \
          step = excluded.step, tries = 0, due_at = excluded.due_at, said = '', created_at = excluded.created_at, \
-         ended_at = NULL, transaction_id = NULL, block = NULL",
+         ended_at = NULL, transaction_id = NULL, block = NULL WHERE grants.decision < excluded.decision",
     )
     .bind(now)
     .bind(body)
@@ -245,6 +246,24 @@ mod tests {
     async fn of_body(database: &Database, body: &str) -> Vec<(String, String)> {
         let grants = Scope { body }.page(database, 0).await.unwrap();
         grants.into_iter().map(|it| (it.application, it.state)).collect()
+    }
+
+    /// Between the look at what is there and the row, another portal takes the decision up and grants it.
+    #[tokio::test]
+    async fn what_another_portal_granted_meanwhile_is_not_put_back() {
+        let folder = tempfile::tempdir().unwrap();
+        let database = Database::open(folder.path().join("portal.db").to_str().unwrap()).await.unwrap();
+        decided(&database, "A", "1", 5, "decided").await;
+        sqlx::query(
+            "CREATE TRIGGER another BEFORE INSERT ON grants BEGIN \
+             INSERT OR IGNORE INTO grants (body, application, decision, state, step, tries, due_at, said, created_at) \
+             VALUES (NEW.body, NEW.application, NEW.decision, 'granted', '', 1, 0, '', 0); END",
+        )
+        .execute(database.pool())
+        .await
+        .unwrap();
+        take_up(&database, "A", 100).await.unwrap();
+        assert_eq!(of_body(&database, "A").await, [("1".to_owned(), "granted".to_owned())]);
     }
 
     #[tokio::test]
