@@ -72,7 +72,7 @@ async fn a_changed_log_is_found_out(portal: Portal) {
 
 async fn an_entry_carries_its_transaction(portal: Portal) {
     let mut bob = portal.administrator(BOB, "BodyMSP").await;
-    let transaction = Transaction { id: "c0ffee".to_owned(), block: 7, code: "VALID".to_owned() };
+    let transaction = Transaction { id: "c0ffee".to_owned(), block: Some(7), code: "VALID".to_owned() };
     let entry = Entry {
         at: accounts::now(),
         party: "BodyMSP".to_owned(),

@@ -28,7 +28,8 @@ pub struct Entry {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Transaction {
     pub id: String,
-    pub block: i64,
+    /// None where the ledger did not say which.
+    pub block: Option<i64>,
     /// The validation code, by Fabric's name: `VALID`, `MVCC_READ_CONFLICT`.
     pub code: String,
 }
@@ -36,7 +37,7 @@ pub struct Transaction {
 impl Transaction {
     /// One that holds; its block where it is known.
     pub fn valid(id: String, block: Option<u64>) -> Self {
-        let block = block.and_then(|block| i64::try_from(block).ok()).unwrap_or_default();
+        let block = block.and_then(|block| i64::try_from(block).ok());
         Self { id, block, code: "VALID".to_owned() }
     }
 }
@@ -76,7 +77,7 @@ impl Head {
         .bind(row.address)
         .bind(row.result)
         .bind(entry.transaction.as_ref().map(|it| it.id.as_str()))
-        .bind(entry.transaction.as_ref().map(|it| it.block))
+        .bind(entry.transaction.as_ref().and_then(|it| it.block))
         .bind(entry.transaction.as_ref().map(|it| it.code.as_str()))
         .bind(&hash)
         .execute(&mut *connection)
@@ -106,10 +107,11 @@ pub struct Row {
 
 impl Row {
     /// SHA-256 over the hash before and every field with its length: no two entries run into one another. Entries with and
-    /// without a transaction begin differently: none is taken for the other.
+    /// without a transaction begin differently: none is taken for the other. A block that is not known is no number.
     fn hash(&self, previous: &str) -> String {
         let (seq, at) = (self.seq.to_string(), self.at.to_string());
-        let block = self.transaction.as_ref().map(|it| it.block.to_string());
+        let block =
+            self.transaction.as_ref().map(|it| it.block.map_or_else(String::new, |it| it.to_string()));
         let kind = if self.transaction.is_none() { "nanotrace audit 1" } else { "nanotrace audit 2" };
         let own = [&self.party, &self.actor, &self.action, &self.object, &self.address, &self.result];
         let mut fields = vec![kind, previous, &seq, &at];
@@ -193,7 +195,7 @@ impl FromRow<'_, AnyRow> for Row {
         let is_there = id.is_some() || block.is_some() || code.is_some();
         let transaction = is_there.then(|| Transaction {
             id: id.unwrap_or_default(),
-            block: block.unwrap_or_default(),
+            block,
             code: code.unwrap_or_default(),
         });
         Ok(Self {

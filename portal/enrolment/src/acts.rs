@@ -319,8 +319,11 @@ impl Acts<'_> {
         );
         let update = update.bind(block).bind(code).bind(now()).bind(&act.id).bind(&act.account);
         if update.execute(change.connection()).await?.rows_affected() == 1 {
-            let transaction =
-                audit::Transaction { id: act.transaction_id.clone(), block, code: code.to_owned() };
+            let transaction = audit::Transaction {
+                id: act.transaction_id.clone(),
+                block: Some(block),
+                code: code.to_owned(),
+            };
             let object = described(&act.call, &act.transaction_id);
             change.record(&Entry { object, transaction: Some(transaction), ..entry }).await?;
         }

@@ -138,7 +138,8 @@ async fn end(
     transaction: Option<Transaction>,
 ) -> Result<(), sqlx::Error> {
     let mut change = database.change().await?;
-    let (id, block) = transaction.as_ref().map(|it| (it.id.clone(), it.block)).unzip();
+    let (id, block) =
+        (transaction.as_ref().map(|it| it.id.clone()), transaction.as_ref().and_then(|it| it.block));
     let update = sqlx::query(
         "UPDATE grants SET state = $1, said = $2, transaction_id = $3, block = $4, ended_at = $5, tries = tries + 1 \
          WHERE body = $6 AND application = $7 AND decision = $8 AND state = 'waiting'",
@@ -232,6 +233,8 @@ impl<'a> Scope<'a> {
 mod tests {
     #![allow(clippy::unwrap_used)]
 
+    use accounts::audit;
+
     use super::*;
 
     async fn decided(database: &Database, body: &str, id: &str, steps: i64, state: &str) {
@@ -308,5 +311,18 @@ mod tests {
             sqlx::query_as("SELECT count(*) FROM audit WHERE action = 'certificate.grant' AND party = 'A'");
         let (entries,): (i64,) = count.fetch_one(database.pool()).await.unwrap();
         assert_eq!(entries, 2, "one for each end");
+
+        // Its block is not known: no other is named.
+        decided(&database, "B", "1", 5, "decided").await;
+        take_up(&database, "B", 100).await.unwrap();
+        let [waiting] = &due(&database, "B", 100).await.unwrap()[..] else { unreachable!("one is decided") };
+        let granted = Outcome::Granted { transaction: "t".into(), block: None };
+        note(&database, waiting, granted).await.unwrap();
+        let grants = Scope { body: "B" }.page(&database, 0).await.unwrap();
+        assert_eq!(grants.first().unwrap().transaction, Some(("t".to_owned(), None)));
+        let select = sqlx::query_as("SELECT block FROM audit WHERE party = 'B'");
+        let blocks: Vec<(Option<i64>,)> = select.fetch_all(database.pool()).await.unwrap();
+        assert_eq!(blocks, [(None,)]);
+        assert!(matches!(audit::verify(&database, &[]).await.unwrap(), audit::Verdict::Intact(_)));
     }
 }

@@ -202,7 +202,7 @@ pub(crate) async fn export(State(site): State<Arc<Site>>, Extension(account): Ex
         let transaction = row.transaction.as_ref();
         let (id, block, code) = (
             transaction.map_or("", |it| &it.id),
-            transaction.map_or_else(String::new, |it| it.block.to_string()),
+            transaction.and_then(|it| it.block).map_or_else(String::new, |it| it.to_string()),
             transaction.map_or("", |it| &it.code),
         );
         let cells =
