@@ -7,6 +7,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use futures::future::join_all;
 use msp::{MspError, SigningIdentity};
 use peer_client::{
     ConnectionProfile, Endpoint, Gateway, Timeouts,
@@ -20,9 +21,11 @@ use crate::read::Away;
 
 /// How long to wait for a connection.
 const CONNECT: Duration = Duration::from_secs(3);
+/// Of this, for what each body answers to whether it is of this ledger.
+const ASKED: Duration = Duration::from_secs(2);
 /// After a connection could not be made in time, further requests are told so for this long without another try.
 const PAUSE: Duration = Duration::from_secs(2);
-/// After this long, a body that had not begun is asked whether it has.
+/// After this long, a body that had not begun, or gave no answer, is asked again.
 const BEGINNING: Duration = Duration::from_secs(30);
 /// Below the time in which the portal answers a request.
 const TIMEOUTS: Timeouts = Timeouts {
@@ -178,11 +181,19 @@ pub struct Organisation {
 
 #[derive(Debug, Default)]
 struct Connection {
-    /// With the body of each chaincode, once the ledger was found to be the right one.
-    open: Option<(Gateway, Arc<[Body]>)>,
-    /// Where a body has not begun: when it was asked.
+    open: Option<Open>,
+    /// Where a body has not begun, or gave no answer: when it was asked.
     incomplete: Option<Instant>,
     failed: Option<(Instant, String)>,
+}
+
+/// With the body of each chaincode that was found to be of the right ledger.
+#[derive(Clone, Debug)]
+struct Open {
+    gateway: Gateway,
+    bodies: Arc<[Body]>,
+    /// Whether a chaincode gave no answer, so that there may be another body.
+    is_in_doubt: bool,
 }
 
 /// A certification body and its chaincode.
@@ -221,7 +232,7 @@ impl Organisation {
 
     /// The connection to the organisation's gateway, in the name of its service. It reconnects by itself.
     pub async fn gateway(&self) -> Result<Gateway, Away> {
-        Ok(self.connected().await?.0)
+        Ok(self.connected().await?.gateway)
     }
 
     pub(crate) fn channel(&self) -> &str {
@@ -230,31 +241,36 @@ impl Organisation {
 
     /// The certification bodies of the ledger, each with its chaincode.
     pub async fn bodies(&self) -> Result<Arc<[Body]>, Away> {
-        Ok(self.connected().await?.1)
+        Ok(self.connected().await?.bodies)
     }
 
     /// The contract in a body's chaincode; none where the ledger has no such body.
     pub async fn contract(&self, body: &str) -> Result<Option<Contract>, Away> {
-        let (gateway, bodies) = self.connected().await?;
-        let body = bodies.iter().find(|known| known.msp_id == body);
-        Ok(body.map(|body| Contract::new(gateway, &self.ledger.channel, &body.chaincode)))
+        let Open { gateway, bodies, is_in_doubt } = self.connected().await?;
+        match bodies.iter().find(|known| known.msp_id == body) {
+            Some(body) => Ok(Some(Contract::new(gateway, &self.ledger.channel, &body.chaincode))),
+            None if is_in_doubt => Err(Away::Unreachable(format!(
+                "the chaincode of {body}, or of another body, gives no answer"
+            ))),
+            None => Ok(None),
+        }
     }
 
     /// The name of a body's chaincode.
     pub async fn chaincode(&self, body: &str) -> Result<String, Away> {
-        let (_, bodies) = self.connected().await?;
+        let bodies = self.bodies().await?;
         let body_of = bodies.iter().find(|known| known.msp_id == body);
         body_of.map(|known| known.chaincode.clone()).ok_or_else(|| Away::NoBody(body.to_owned()))
     }
 
     /// The contract in the first body's chaincode, for what the registry has: schemes, accreditations, laboratories.
     pub(crate) async fn registry(&self) -> Result<Contract, Away> {
-        let (gateway, bodies) = self.connected().await?;
+        let Open { gateway, bodies, .. } = self.connected().await?;
         let chaincode = bodies.first().map(|body| body.chaincode.clone()).unwrap_or_default();
         Ok(Contract::new(gateway, &self.ledger.channel, chaincode))
     }
 
-    async fn connected(&self) -> Result<(Gateway, Arc<[Body]>), Away> {
+    async fn connected(&self) -> Result<Open, Away> {
         let mut connection = self.connection.lock().await;
         if let Some(open) = &connection.open
             && connection.incomplete.is_none_or(|asked| asked.elapsed() < BEGINNING)
@@ -268,9 +284,14 @@ impl Organisation {
         }
         match timeout(CONNECT, self.connect()).await.unwrap_or(Err(Away::TimedOut)) {
             Ok(open) => {
-                let incomplete = (open.1.len() < self.ledger.chaincodes.len()).then(Instant::now);
+                let incomplete = (open.bodies.len() < self.ledger.chaincodes.len()).then(Instant::now);
                 *connection = Connection { open: Some(open.clone()), incomplete, failed: None };
                 Ok(open)
+            }
+            // What is known of the others goes on.
+            Err(_) if connection.open.is_some() => {
+                connection.incomplete = Some(Instant::now());
+                connection.open.clone().ok_or(Away::TimedOut)
             }
             Err(why) => {
                 // What fails at once is tried again at once: a ledger that has just come is found.
@@ -281,27 +302,37 @@ impl Organisation {
         }
     }
 
-    /// Connects, and compares the ledger with the profile's.
-    async fn connect(&self) -> Result<(Gateway, Arc<[Body]>), Away> {
+    /// Connects, and asks each chaincode for its body and ledger. One that answers otherwise than the others, or not at all, is left
+    /// out: they have nothing to do with it.
+    async fn connect(&self) -> Result<Open, Away> {
         let connected = Gateway::connect(&self.endpoint, self.identity.clone()).await;
         let gateway = connected.map_err(CallError::Failed)?.with_timeouts(TIMEOUTS);
-        let mut bodies = Vec::new();
-        for chaincode in &self.ledger.chaincodes {
-            let contract = Contract::new(gateway.clone(), &self.ledger.channel, chaincode);
-            let Bound { body, genesis } = match contract.ledger_get().read().await {
-                // A body that has not begun; the others have nothing to do with it.
-                Err(CallError::Refused { status: 404, .. }) => continue,
-                answer => answer?,
-            };
-            if genesis != self.ledger.genesis {
-                return Err(Away::OtherLedger);
+        let asked = self.ledger.chaincodes.iter().map(|chaincode| self.body_of(&gateway, chaincode));
+        let (mut bodies, mut trouble) = (Vec::new(), None);
+        for found in join_all(asked).await {
+            match found {
+                Ok(body) => bodies.extend(body),
+                Err(why) => trouble = trouble.or(Some(why)),
             }
-            bodies.push(Body { msp_id: body, chaincode: chaincode.clone() });
         }
-        if bodies.is_empty() {
-            return Err(Away::NoBody(self.ledger.chaincodes.join(", ")));
+        let is_in_doubt = trouble.is_some();
+        match trouble {
+            Some(why) if bodies.is_empty() => Err(why),
+            None if bodies.is_empty() => Err(Away::NoBody(self.ledger.chaincodes.join(", "))),
+            _ => Ok(Open { gateway, bodies: bodies.into(), is_in_doubt }),
         }
-        Ok((gateway, bodies.into()))
+    }
+
+    /// The body of a chaincode; none where it has not begun.
+    async fn body_of(&self, gateway: &Gateway, chaincode: &str) -> Result<Option<Body>, Away> {
+        let contract = Contract::new(gateway.clone(), &self.ledger.channel, chaincode);
+        let answer = timeout(ASKED, contract.ledger_get().read()).await.map_err(|_| Away::TimedOut)?;
+        match answer {
+            Err(CallError::Refused { status: 404, .. }) => Ok(None),
+            Err(error) => Err(error.into()),
+            Ok(Bound { genesis, .. }) if genesis != self.ledger.genesis => Err(Away::OtherLedger),
+            Ok(Bound { body, .. }) => Ok(Some(Body { msp_id: body, chaincode: chaincode.to_owned() })),
+        }
     }
 }
 

@@ -43,8 +43,18 @@ impl Gateway for Answering {
         &self,
         request: Request<EvaluateRequest>,
     ) -> Result<Response<EvaluateResponse>, Status> {
-        self.1.lock().unwrap().push(request.into_inner().target_organizations);
-        let Some(answer) = self.0 else { return std::future::pending().await };
+        let request = request.into_inner();
+        // A chaincode's name stands in the proposal.
+        let proposal = request.proposed_transaction.unwrap_or_default().proposal_bytes;
+        let is_of =
+            |chaincode: &str| proposal.windows(chaincode.len()).any(|part| part == chaincode.as_bytes());
+        self.1.lock().unwrap().push(request.target_organizations);
+        let answer = match self.0 {
+            Some(_) if is_of("another-ledger") => Some(r#"{"body":"SecondBodyMSP","genesis":"sha256:ff"}"#),
+            Some(_) if is_of("silent") => None,
+            answer => answer,
+        };
+        let Some(answer) = answer else { return std::future::pending().await };
         let payload = Bytes::from_static(answer.as_bytes());
         let result = protos::Response { status: 200, payload, ..Default::default() };
         Ok(Response::new(EvaluateResponse { result: Some(result) }))
@@ -193,6 +203,28 @@ async fn a_body_asks_peers_of_its_own_about_what_is_its_own() {
     assert_eq!(*asked.lock().unwrap(), [own.clone(), own.clone(), own]);
     // Of a body that this portal is not, nothing better is known than who applies there.
     assert_eq!(members.reader_of("SecondBodyMSP").unwrap().msp_id, "CertBodyMSP");
+}
+
+/// A body that is away, or on another ledger, takes no other one with it.
+#[tokio::test]
+async fn a_body_that_does_not_answer_rightly_is_left_out() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let (_folder, profile) = network(&listener.local_addr().unwrap().to_string());
+    serve(listener, Some(BOUND)).await;
+    for other in ["another-ledger", "silent"] {
+        let chaincodes = [other.to_owned(), "nanotrace".to_owned()];
+        let members = Organisations::new(&profile, &chaincodes, &identity("User1"), None).unwrap();
+        let member = members.get("CertBodyMSP").unwrap();
+        let bodies = member.bodies().await.unwrap();
+        assert_eq!(
+            bodies.iter().map(|it| it.chaincode.as_str()).collect::<Vec<_>>(),
+            ["nanotrace"],
+            "{other}"
+        );
+        assert!(member.contract("CertBodyMSP").await.unwrap().is_some());
+        // It may be that one's: nobody may take it for a body that there is not.
+        assert!(matches!(member.contract("SecondBodyMSP").await, Err(Away::Unreachable(_))), "{other}");
+    }
 }
 
 #[test]
