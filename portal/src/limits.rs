@@ -6,11 +6,13 @@ use std::time::Duration;
 pub const REQUESTS: u32 = 100;
 /// Tries at one e-mail address in a minute, from all browsers: passwords, recoveries, registrations.
 pub const TRIES: u32 = 5;
+/// Shipments that the people of one company or organisation check in a minute.
+pub(crate) const CHECKS: u32 = 6;
 /// Accounts and addresses that are counted at once; further ones wait for the next minute.
 pub(crate) const COUNTED: usize = 100_000;
 /// Bytes of a form.
 pub const FORM_BYTES: usize = 64 * 1024;
-/// Bytes of a form that begins a step on the ledger: a document of 62 KiB in JSON and base64.
+/// Bytes of a form that begins a step on the ledger, a document of 62 KiB in JSON and base64; and of one with a shipment's list.
 pub(crate) const ACT_BYTES: usize = 192 * 1024;
 /// Steps on a page.
 pub(crate) const ACTS_PAGE: i64 = 50;

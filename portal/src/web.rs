@@ -25,6 +25,7 @@ mod queue;
 mod rates;
 mod registry;
 mod reply;
+mod shipments;
 mod visitor;
 
 use std::sync::Arc;
@@ -71,6 +72,7 @@ pub(crate) struct Site {
     verifier: Arc<Verifier>,
     requests: Rates,
     tries: Rates,
+    checks: Rates,
     posted: Arc<Notify>,
     acts: Arc<Notify>,
     /// Of a demonstration: certifies ledger keys at once.
@@ -99,6 +101,7 @@ impl Site {
             passwords: Passwords::new()?,
             requests: Rates::new(limits::REQUESTS),
             tries: Rates::new(limits::TRIES),
+            checks: Rates::new(limits::CHECKS),
             posted: Arc::new(Notify::new()),
             acts: Arc::new(Notify::new()),
             certify,
@@ -271,6 +274,10 @@ fn table() -> Vec<Route> {
         sent("/complaints/{complaint}/take-back", Company, complaints::take_back),
         shown("/complaints/{body}/{complaint}", Staff, complaints::one),
         shown("/complaints/{body}/{complaint}/text", Account, complaints::text),
+        shown("/shipments", Account, shipments::list),
+        Route { brings: Brings::Document, ..sent("/shipments", Account, shipments::check) },
+        shown("/shipments/{shipment}", Account, shipments::one),
+        shown("/shipments/{shipment}/{file}", Account, shipments::result),
         shown("/certificates", Company, certificates::list),
         shown("/certificates/{certificate}/labels", Company, certificates::labels),
         shown("/certificates/{certificate}/qr.svg", Company, certificates::qr),

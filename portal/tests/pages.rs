@@ -188,7 +188,9 @@ async fn a_browser_shows_applications_and_axe_finds_nothing() {
         .unwrap();
     }
     let mut bob = portal.administrator("bob@body.example", "CertBodyMSP").await;
-    let eve = portal.colleague(&mut bob, "eve@body.example", "evaluator").await;
+    let mut eve = portal.colleague(&mut bob, "eve@body.example", "evaluator").await;
+    let list = "01040G2081840R2081040G2081S\nABC\n9520123456788\n=cmd\n";
+    let shipment = eve.post("/shipments", &[("list", list)]).await.header("location").to_owned();
     let written = format!("/complaints/CertBodyMSP/{written}");
     let staff = [
         ("complaints", "/complaints"),
@@ -200,6 +202,8 @@ async fn a_browser_shows_applications_and_axe_finds_nothing() {
         ("grants", "/grants"),
         ("look-up", "/look-up?code=01040G2081840R2081040G2081S"),
         ("look-up-mistyped", "/look-up?code=ABC"),
+        ("shipments", "/shipments"),
+        ("shipment", shipment.as_str()),
     ];
     look(&eve, &staff.map(|(name, path)| at(name, path)));
 }

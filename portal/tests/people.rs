@@ -853,6 +853,7 @@ async fn a_session_that_ended_meanwhile_does_nothing(portal: Portal) {
             "/acts" => &[("act", ""), ("chaincode", ""), ("arguments", "")],
             "/acts/{act}/{signed}" => &[("signature", "")],
             "/queue/{body}/{application}/assign" => &[("to", "")],
+            "/shipments" => &[("list", "01040G2081840R2081040G2081S")],
             "/admin/keys/{key}/certificate" => &[("certificate", "")],
             _ => &[],
         };

@@ -174,7 +174,7 @@ fn a_portal_links_no_node() {
     );
     none_reaches(&["accounts", "uploads"], &["axum", "hyper", "lettre", "peer-client", "portal"]);
     none_reaches(&["background"], &["portal"]);
-    none_reaches(&["inspection"], &["peer-client", "portal", "sqlx"]);
+    none_reaches(&["inspection"], &["peer-client", "portal"]);
     none_reaches(&["granting", "views"], &["lettre", "portal"]);
     let of_views = &members()["views"].normal;
     assert!(!of_views.contains("axum") && !of_views.contains("hyper"), "{of_views:?}");

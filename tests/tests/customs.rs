@@ -2,10 +2,14 @@
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
 
-use std::time::{Duration, Instant};
+use std::{
+    fs,
+    time::{Duration, Instant},
+};
 
-use serde_json::json;
-use tests::{Network, bodies::Bodies, people::People};
+use certificate::Code;
+use serde_json::{Value, json};
+use tests::{Network, assert_success, bodies::Bodies, people::People, witness};
 
 /// Waits until the verifier answers so.
 fn tells(bodies: &Bodies, code: &str, result: &str) {
@@ -49,4 +53,46 @@ fn customs_look_up_what_the_camera_sees_and_what_is_typed() {
     let others: Vec<_> =
         problems.as_array().unwrap().iter().filter(|it| !it.to_string().contains("422")).collect();
     assert!(others.is_empty(), "{others:?}");
+}
+
+#[test]
+fn customs_check_a_shipment_on_a_network() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut network = Network::start_with(folder.path(), &["--portal", "0"]);
+    let entrances = network.entrances();
+    let bodies = Bodies::over(network);
+    let (code, verifier) = (bodies.network.code().to_string(), bodies.network.verifier());
+    tells(&bodies, &code, "valid");
+    let unknown = Code::from_random([7; 16]);
+    let list = format!("{code}\n{verifier}/c/{code}\n{unknown}\nABC\n");
+    let mut people = People::start();
+    people.at("customs", "enter", json!({ "link": entrances["customs"] }));
+    people.at("customs", "open", json!({ "path": "/shipments" }));
+    let form =
+        json!({ "form": "form[action='/shipments']", "fields": { "list": list }, "keep": "shipments" });
+    let page = people.at("customs", "send", form);
+    let page = page.as_str().unwrap();
+    assert!(
+        page.contains("2 Valid") && page.contains("1 Unknown certificate") && page.contains("line 4."),
+        "{page}"
+    );
+    let jws = people.at("customs", "fetch", json!({ "link": "a[href$='.jws']" }));
+    let file = bodies.file("result.jws");
+    fs::write(&file, jws.as_str().unwrap()).unwrap();
+    let said = assert_success(&witness("jws.mjs", &[file.to_str().unwrap()]));
+    let said: Value = serde_json::from_str(&said).unwrap();
+    let content = &said["content"];
+    let row = &content["lines"][0]["answer"];
+    assert_eq!((&row["result"], &row["code"]), (&json!("valid"), &json!(code)));
+    assert!(row["block"].as_u64().unwrap() > 0, "{row}");
+    assert_eq!(content["genesis"], bodies.network.profile().genesis.as_str());
+
+    bodies.done(&format!("cert stop {code} --reason Sample --org Accreditation"));
+    tells(&bodies, &code, "notValid");
+    people.at("customs", "open", json!({ "path": "/shipments" }));
+    let form = json!({ "form": "form[action='/shipments']", "fields": { "list": list } });
+    let page = people.at("customs", "send", form);
+    assert!(page.as_str().unwrap().contains("2 Not valid"), "{page}");
+    let path = people.at("customs", "place", json!({}));
+    people.at("customs", "open", json!({ "path": path, "keep": "shipment-not-valid" }));
 }

@@ -10,6 +10,7 @@
 //!   `a_ledger_with_another_genesis_is_not_read`).
 //! - A ledger that does not answer is said to be away, soon, and is asked again later (tests
 //!   `a_ledger_that_is_away_is_said_to_be_away_soon`, `a_ledger_that_comes_back_is_read_again`).
+//! - What is signed as a JWS in the name of a service is no message of Fabric (test `no_statement_is_a_message_of_fabric`).
 //! - An identity is found by its user's name or by its folder; one that is not there is refused at the start (test
 //!   `identities_are_found_by_name_and_by_folder`).
 
@@ -17,6 +18,7 @@ mod anchors;
 mod organisations;
 mod read;
 mod records;
+mod statement;
 
 pub use anchors::Anchor;
 pub use organisations::{Body, Identity, Organisation, Organisations, SetupError};
@@ -26,3 +28,4 @@ pub use records::{
     ComplaintStep, Decision, Event, Laboratory, ProductName, Reason, RegistrySuspension, Scheme, Scope, Step,
     Surveillance, Suspension, Verdict,
 };
+pub use statement::{Detached, NotSigned};

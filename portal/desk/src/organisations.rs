@@ -174,7 +174,7 @@ pub struct Organisation {
     pub name: String,
     pub msp_id: String,
     endpoint: Endpoint,
-    identity: Arc<SigningIdentity>,
+    pub(crate) identity: Arc<SigningIdentity>,
     ledger: Arc<Ledger>,
     connection: Mutex<Connection>,
 }

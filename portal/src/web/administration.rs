@@ -180,10 +180,7 @@ pub(crate) async fn export(State(site): State<Arc<Site>>, Extension(account): Ex
     let rows = Scope::of(&account).audit(&site.database, "", i64::MAX, i64::MAX).await?;
     let mut table = csv::Writer::from_writer(Vec::new());
     let mut write = |cells: [&str; 10]| {
-        // A spreadsheet takes what begins so for a formula.
-        let is_formula = |cell: &str| cell.starts_with(['=', '+', '-', '@', '\t']);
-        let cells = cells.map(|cell| if is_formula(cell) { format!("'{cell}") } else { cell.to_owned() });
-        table.write_record(cells)
+        table.write_record(cells.map(inspection::cell))
     };
     let mut written = write([
         "number",

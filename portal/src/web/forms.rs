@@ -211,6 +211,17 @@ pub(crate) struct NewCertificate {
     pub certificate: String,
 }
 
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ShipmentList {
+    pub list: String,
+    /// Of a CSV file, the one with the codes.
+    pub column: Option<usize>,
+    /// `yes` where its first line has the columns' names.
+    #[serde(default)]
+    pub names: String,
+}
+
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct NewAct {

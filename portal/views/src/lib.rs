@@ -17,4 +17,5 @@ pub mod page;
 pub mod people;
 pub mod queue;
 pub mod registry;
+pub mod shipments;
 pub mod steps;
