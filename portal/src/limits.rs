@@ -26,8 +26,6 @@ pub(crate) const HEAD_TIME: Duration = Duration::from_secs(15);
 pub(crate) const REQUEST_TIME: Duration = Duration::from_secs(30);
 /// Time for a form with a file to be read and answered.
 pub(crate) const UPLOAD_TIME: Duration = Duration::from_secs(20 * 60);
-/// Time between two pieces of such a form.
-pub(crate) const PIECE_TIME: Duration = Duration::from_secs(30);
 /// Time that is read on of such a form after it was refused, so that a browser shows why.
 pub(crate) const REFUSED_TIME: Duration = Duration::from_secs(5);
 /// Time between two looks for files that nothing refers to.

@@ -20,7 +20,6 @@ mod ledger;
 mod ledger_keys;
 mod notices;
 mod own;
-mod parts;
 mod queue;
 mod rates;
 mod registry;

@@ -165,6 +165,7 @@ fn a_portal_links_no_node() {
             "granting",
             "inspection",
             "letters",
+            "parts",
             "portal",
             "portal-command",
             "uploads",

@@ -13,6 +13,7 @@ use axum::{
     http::{HeaderValue, StatusCode, header},
     response::{IntoResponse, Redirect},
 };
+use parts::{Broken, Parts};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use tokio::time::{sleep, timeout};
 use tokio_util::io::ReaderStream;
@@ -23,7 +24,6 @@ use super::{
     entrance::{Answer, entry},
     forms::{self, Nothing, Sent},
     guard,
-    parts::{Broken, Parts},
     reply,
     visitor::Visitor,
 };

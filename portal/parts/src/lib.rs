@@ -1,6 +1,8 @@
 //! Forms with a file in them (multipart/form-data, RFC 7578), read a piece at a time. An own reader: the ones that there are
 //! hold as much of a part, or of its head, in memory as arrives at once.
 
+use std::time::Duration;
+
 use axum::{
     body::{Body, Bytes},
     extract::Request,
@@ -10,8 +12,8 @@ use bytes::{Buf, BytesMut};
 use http_body_util::BodyExt;
 use tokio::time::timeout;
 
-use crate::limits;
-
+/// Time between two pieces of such a form.
+const PIECE_TIME: Duration = Duration::from_secs(30);
 /// Bytes of a part's head.
 const HEAD: usize = 4 * 1024;
 /// Bytes of the line that separates parts (RFC 2046 §5.1.1).
@@ -20,17 +22,17 @@ const BOUNDARY: usize = 70;
 /// Why a form cannot be read further: cut off, too slow, or none.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
-pub(crate) struct Broken(&'static str);
+pub struct Broken(&'static str);
 
 /// A part's name, and the name of the file that it is.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Head {
+pub struct Head {
     pub name: String,
     pub file: Option<String>,
 }
 
 /// A form that arrives.
-pub(crate) struct Parts {
+pub struct Parts {
     body: Body,
     waiting: BytesMut,
     /// What ends a part.
@@ -118,7 +120,7 @@ impl Parts {
     }
 
     async fn more(&mut self) -> Result<(), Broken> {
-        let frame = timeout(limits::PIECE_TIME, self.body.frame()).await;
+        let frame = timeout(PIECE_TIME, self.body.frame()).await;
         match frame.map_err(|_| Broken("nothing arrived for too long"))? {
             Some(Ok(frame)) => {
                 if let Ok(data) = frame.into_data() {
