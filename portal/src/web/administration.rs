@@ -179,9 +179,7 @@ pub(crate) async fn audit(
 pub(crate) async fn export(State(site): State<Arc<Site>>, Extension(account): Extension<Account>) -> Answer {
     let rows = Scope::of(&account).audit(&site.database, "", i64::MAX, i64::MAX).await?;
     let mut table = csv::Writer::from_writer(Vec::new());
-    let mut write = |cells: [&str; 10]| {
-        table.write_record(cells.map(inspection::cell))
-    };
+    let mut write = |cells: [&str; 10]| table.write_record(cells.map(inspection::cell));
     let mut written = write([
         "number",
         "seconds since 1970",

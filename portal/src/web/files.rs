@@ -23,8 +23,7 @@ use super::{
     Site,
     entrance::{Answer, entry},
     forms::{self, Nothing, Sent},
-    guard,
-    reply,
+    guard, reply,
     visitor::Visitor,
 };
 use crate::limits;
