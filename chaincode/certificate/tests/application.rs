@@ -15,6 +15,7 @@ use serde_json::{Value, json};
 
 const LAB: &str = "LabMSP";
 const DOSSIER: &str = "sha256:0101010101010101010101010101010101010101010101010101010101010101";
+const CHANGED: &str = "sha256:0202020202020202020202020202020202020202020202020202020202020202";
 const FINDINGS: &str = "The figures are plausible";
 
 fn reviewer() -> Creator {
@@ -87,7 +88,7 @@ fn call(function: &str) -> (Creator, Vec<String>) {
         "application:evaluate" => (evaluator(), vec![id(), FINDINGS.into(), "grant".into()]),
         "application:review" => (reviewer(), vec![id(), why()]),
         "application:decide" => (decision_maker(), vec![id(), unsigned(&document(1))]),
-        "application:change" => (applicant(), vec![id(), DOSSIER.into(), why()]),
+        "application:change" => (applicant(), vec![id(), CHANGED.into(), why()]),
         "application:withdraw" => (applicant(), vec![id(), why()]),
         "certificate:grant" => (service(), vec![id(), sign(&document(1))]),
         other => panic!("{other}"),
@@ -351,6 +352,14 @@ fn who_took_part_in_the_evaluation_neither_reviews_nor_decides() {
     }
     // A change does not make them impartial.
     let mut ledger = in_state(Evaluated);
+    refused(
+        &mut ledger,
+        applicant(),
+        "application:change",
+        &[&id(), DOSSIER, "why"],
+        409,
+        "nothing is changed",
+    );
     for step in ["application:change", "application:accept"] {
         act(&mut ledger, step);
     }

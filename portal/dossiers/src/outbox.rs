@@ -1,7 +1,8 @@
 //! Calls of the contract that wait. Each is made until the ledger has it or refuses it; killed at any moment, the next start goes
 //! on. Before a call is made, the ledger is asked whether it is done: what a killed process did, or what came through after a
 //! timeout, is found there and not done again. The contract itself takes each of these calls once: an application's id was
-//! chosen before it was submitted, and a returned or withdrawn application is not that any more after the call.
+//! chosen before it was submitted, a returned or withdrawn application is not that any more after the call, and a changed one has
+//! the dossier.
 
 use std::{collections::HashMap, sync::Arc, time::Duration};
 

@@ -121,7 +121,8 @@ pub async fn complete<S: State>(mut call: Call<'_, S>) -> Result<Vec<u8>, Refusa
     take(&mut call, application, transition, Act::Complete { dossier }, "")
 }
 
-/// `application:change(application, dossier, reason)`: what was evaluated before is evaluated anew.
+/// `application:change(application, dossier, reason)`: what was evaluated before is evaluated anew. Of two that came by one press, the
+/// second changes nothing and is refused.
 pub async fn change<S: State>(mut call: Call<'_, S>) -> Result<Vec<u8>, Refusal> {
     let names = ["application", "dossier", "reason"];
     let [id, ..] = call.arguments(names)?;
@@ -131,6 +132,11 @@ pub async fn change<S: State>(mut call: Call<'_, S>) -> Result<Vec<u8>, Refusal>
         Some((dossier?, why?))
     })?;
     let (application, transition) = enter(&mut call, id, &[&CHANGE]).await?;
+    if application.dossier == dossier {
+        return Err(Refusal::Conflict(format!(
+            "the application has the dossier {dossier}: nothing is changed"
+        )));
+    }
     let application = Application { dossier: dossier.clone(), ..application };
     take(&mut call, application, transition, Act::Change { dossier }, &why)
 }
