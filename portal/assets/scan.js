@@ -52,7 +52,9 @@ async function readerHere() {
 }
 
 async function readElsewhere() {
-  const body = new URLSearchParams({ grey: toBase64(middle()), form_token: scan.dataset.scan });
+  // In the alphabet that a form's encoding leaves as it is.
+  const grey = toBase64(middle()).replaceAll('+', '-').replaceAll('/', '_').replaceAll('=', '');
+  const body = new URLSearchParams({ grey, form_token: scan.dataset.scan });
   const answer = await fetch('/look-up/picture', { method: 'POST', body, redirect: 'manual' });
   if (answer.type === 'opaqueredirect') throw new Error('You are logged out: log in again.');
   if (!answer.ok) throw new Error(`The portal did not read the picture (${answer.status}): type the code, or paste the link.`);

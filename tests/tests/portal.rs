@@ -121,7 +121,7 @@ fn a_network_starts_its_portal_and_prints_who_gets_in() {
     }
     links.sort();
     links.dedup();
-    assert_eq!(links.len(), 16);
+    assert_eq!(links.len(), 18);
     let database = folder.path().join("portal/portal.db");
     let said =
         assert_success(&run(folder.path(), &["audit", "verify", "--database", database.to_str().unwrap()]));

@@ -7,6 +7,7 @@ use certificate::{
     transition::{DECIDE, REFUSE_BY_DECISION, Side, TABLE, Transition},
 };
 use desk::{Scheme, Step};
+use serde_json::Value;
 
 /// The steps that somebody with these roles may take in this state, each function once.
 pub fn open(roles: &[String], side: Side, state: ApplicationState) -> Vec<&'static Transition> {
@@ -36,6 +37,20 @@ pub fn conflict(
     let may_review = scheme.is_none_or(|scheme| scheme.reviewer_may_decide);
     (is_decision && !may_review && took("review"))
         .then_some("You reviewed this application, and its scheme asks for another person to decide.")
+}
+
+/// Whether a new document names the client of the one that it replaces: by the identifiers that the old one has, else by name and
+/// country.
+pub fn is_of_one_client(old: &Value, new: &Value) -> bool {
+    let of = |document: &Value, name: &str| {
+        document.pointer(&format!("/credentialSubject/client/{name}")).cloned()
+    };
+    let is_kept = |name: &str| of(old, name) == of(new, name);
+    let identifiers: Vec<&str> = ["lei", "eori"].into_iter().filter(|name| of(old, name).is_some()).collect();
+    match identifiers.is_empty() {
+        true => of(old, "name").is_some() && is_kept("name") && is_kept("country"),
+        false => identifiers.into_iter().all(is_kept),
+    }
 }
 
 #[cfg(test)]
@@ -107,5 +122,20 @@ mod tests {
         ] {
             assert_eq!(told(transition, person, may), is_told, "{} by {person}", transition.function);
         }
+    }
+
+    #[test]
+    fn a_certificate_is_superseded_by_one_of_the_same_client() {
+        let client = |client: Value| json!({ "credentialSubject": { "client": client } });
+        let works = client(json!({ "name": "Works", "country": "BE" }));
+        let identified =
+            client(json!({ "name": "Works NV", "country": "BE", "lei": "5493001KJTIIGC8Y1R12" }));
+        let imposter = client(json!({ "name": "Works NV", "country": "BE", "lei": "529900T8BM49AURSDO55" }));
+        assert!(is_of_one_client(&works, &works) && is_of_one_client(&identified, &identified));
+        assert!(!is_of_one_client(&identified, &imposter), "the name alone is anybody's");
+        assert!(!is_of_one_client(&identified, &client(json!({ "name": "Works NV", "country": "BE" }))));
+        assert!(!is_of_one_client(&works, &identified));
+        let abroad = client(json!({ "name": "Works", "country": "NL" }));
+        assert!(!is_of_one_client(&works, &abroad) && !is_of_one_client(&json!({}), &json!({})));
     }
 }

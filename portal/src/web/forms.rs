@@ -145,7 +145,7 @@ pub(crate) struct Complaining {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Picture {
-    /// In base64.
+    /// In base64url (RFC 4648 §5).
     pub grey: String,
 }
 

@@ -9,7 +9,7 @@ use axum::{
     http::StatusCode,
     response::{IntoResponse, Response},
 };
-use base64::{Engine, engine::general_purpose::STANDARD};
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde::Deserialize;
 use tokio::task::spawn_blocking;
 use views::inspection::{LookUpPage, ShownAnswer};
@@ -55,7 +55,7 @@ pub(crate) async fn look_up(
 
 /// Reads the QR code in what a camera sees, for browsers that cannot. Nothing of it is kept.
 pub(crate) async fn read_picture(Sent(Picture { grey }): Sent<Picture>) -> Response {
-    let Ok(grey) = STANDARD.decode(grey) else { return StatusCode::BAD_REQUEST.into_response() };
+    let Ok(grey) = URL_SAFE_NO_PAD.decode(grey) else { return StatusCode::BAD_REQUEST.into_response() };
     match spawn_blocking(move || picture::read(&grey)).await {
         Ok(Some(text)) => text.into_response(),
         Ok(None) => StatusCode::NO_CONTENT.into_response(),

@@ -11,9 +11,9 @@ use axum::{
 };
 use certificate::{Code, Duty};
 use desk::{Body, Certificate, Organisation};
-use dossiers::complaints::About;
+use dossiers::{complaints::About, steps};
 use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::json;
 use views::{
     certificates::public_page,
     issued::{IssuedOnePage, IssuedPage, ShownIssued, Wanted, history, said},
@@ -192,7 +192,7 @@ async fn superseding(
     };
     let client = says("/credentialSubject/client/name");
     // The applicant named it: whose it is, the contract does not judge, and the end of another company's certificate is final.
-    let conflict = (!is_of_one_client(&replaced.document, &found.document)).then(|| {
+    let conflict = (!steps::is_of_one_client(&replaced.document, &found.document)).then(|| {
         format!("The certificate that it replaces, {old}, names another client, {client}: it is not superseded here.")
     });
     let facts = vec![
@@ -202,37 +202,4 @@ async fn superseding(
     ];
     let about = vec![old, found.certificate.clone()];
     Some(Offered { conflict, facts, ..Offered::of(&SUPERSEDE, &body.chaincode, about) })
-}
-
-/// Whether the new document names the client of the old one: by the identifiers that the old one has, else by name and country.
-fn is_of_one_client(old: &Value, new: &Value) -> bool {
-    let of = |document: &Value, name: &str| {
-        document.pointer(&format!("/credentialSubject/client/{name}")).cloned()
-    };
-    let is_kept = |name: &str| of(old, name) == of(new, name);
-    let identifiers: Vec<&str> = ["lei", "eori"].into_iter().filter(|name| of(old, name).is_some()).collect();
-    match identifiers.is_empty() {
-        true => of(old, "name").is_some() && is_kept("name") && is_kept("country"),
-        false => identifiers.into_iter().all(is_kept),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_certificate_is_superseded_by_one_of_the_same_client() {
-        let client = |client: Value| json!({ "credentialSubject": { "client": client } });
-        let works = client(json!({ "name": "Works", "country": "BE" }));
-        let identified =
-            client(json!({ "name": "Works NV", "country": "BE", "lei": "5493001KJTIIGC8Y1R12" }));
-        let imposter = client(json!({ "name": "Works NV", "country": "BE", "lei": "529900T8BM49AURSDO55" }));
-        assert!(is_of_one_client(&works, &works) && is_of_one_client(&identified, &identified));
-        assert!(!is_of_one_client(&identified, &imposter), "the name alone is anybody's");
-        assert!(!is_of_one_client(&identified, &client(json!({ "name": "Works NV", "country": "BE" }))));
-        assert!(!is_of_one_client(&works, &identified));
-        let abroad = client(json!({ "name": "Works", "country": "NL" }));
-        assert!(!is_of_one_client(&works, &abroad) && !is_of_one_client(&json!({}), &json!({})));
-    }
 }
