@@ -20,10 +20,13 @@
 //!   `a_log_that_never_stood_as_known_is_found_out`, `a_log_that_was_anchored_is_found_out_where_it_is_another_one`).
 //! - A party always has an administrator (test `the_last_administrator_stays`).
 
-mod limits;
 mod server;
 mod web;
 
-pub use limits::{FORM_BYTES, REQUESTS, TRIES};
 pub use server::{Config, Server};
-pub use web::{Access, Certify, InviteError, Order, RouteOf, invite_administrator, routes};
+pub use site::{
+    Certify, Order,
+    limits::{FORM_BYTES, REQUESTS, TRIES},
+    routes::{Access, RouteOf},
+};
+pub use web::{InviteError, invite_administrator, routes};

@@ -16,6 +16,7 @@ use hyper_util::{
     rt::{TokioIo, TokioTimer},
     service::TowerToHyperService,
 };
+use site::{Certify, Site, limits};
 use tokio::{
     net::{TcpListener, TcpStream},
     sync::{OwnedSemaphorePermit, Semaphore, watch},
@@ -24,10 +25,7 @@ use tokio::{
 };
 use uploads::{Limits, Uploads};
 
-use crate::{
-    limits,
-    web::{self, Certify, Site, files},
-};
+use crate::web::{self, files};
 
 /// How a portal is set up.
 pub struct Config {
@@ -87,7 +85,7 @@ impl Server {
 
     /// The address under which people reach it.
     pub fn base(&self) -> &BaseUrl {
-        self.site.base()
+        &self.site.base
     }
 
     pub fn address(&self) -> io::Result<SocketAddr> {
@@ -97,19 +95,19 @@ impl Server {
     /// Serves until `shutdown` completes, then lets requests that have begun finish.
     pub async fn run(self, shutdown: impl Future<Output = ()>) {
         let router = web::router(self.site.clone());
-        let (database, posted) = (self.site.database().clone(), self.site.posted().clone());
-        let mails = mail::run(database, self.post, self.site.places(), posted, self.site.is_demonstration());
-        let (database, organisations) = (self.site.database().clone(), self.site.organisations().clone());
-        let acts = outbox::run(database.clone(), organisations.clone(), self.site.acts().clone());
+        let (database, posted) = (self.site.database.clone(), self.site.posted.clone());
+        let mails = mail::run(database, self.post, self.site.places(), posted, self.site.is_demonstration);
+        let (database, organisations) = (self.site.database.clone(), self.site.organisations.clone());
+        let acts = outbox::run(database.clone(), organisations.clone(), self.site.acts.clone());
         let index = index::run(database.clone(), organisations.clone());
-        let grants = Granting::new(database, organisations, self.site.signers().clone());
+        let grants = Granting::new(database, organisations, self.site.signers.clone());
         let (stop, stopping) = watch::channel(false);
         let mut connections = JoinSet::new();
         tokio::select! {
             () = accept(&self.listener, &router, &stopping, &mut connections) => {}
             () = mails => {}
             () = self.anchoring.run() => {}
-            () = files::sweep(self.site.uploads()) => {}
+            () = files::sweep(&self.site.uploads) => {}
             () = acts => {}
             () = grants.run() => {}
             () = index => {}

@@ -1,209 +1,32 @@
 //! The pages, and who may see which: one list of routes, one guard before all of them.
 
-mod acts;
 mod administration;
 mod application_form;
 mod applications;
+mod assets;
 mod certificates;
 mod complaints;
 mod demonstration;
 mod entrance;
 pub(crate) mod files;
 mod forms;
-mod grants;
-mod guard;
-mod inspection;
-mod issued;
-mod kept;
 mod keys;
-mod ledger;
-mod ledger_keys;
 mod notices;
 mod own;
-mod queue;
-mod rates;
-mod registry;
-mod reply;
 mod shipments;
-mod visitor;
 
 use std::sync::Arc;
 
-use ::inspection::Verifier;
-use accounts::{
-    BaseUrl, Change, Database, now,
-    passkeys::RelyingParty,
-    passwords::{HashError, Passwords},
-    store::{self, StoreError},
+use axum::{Router, handler::Handler, middleware::from_fn_with_state, routing::get};
+use site::{
+    Site,
+    guard::{self, Brings},
+    kept, reply,
+    routes::{Access, Route, RouteOf, sent, sent_with_document, shown, uploaded},
 };
-use axum::{
-    Router,
-    handler::Handler,
-    http::Method,
-    middleware::from_fn_with_state,
-    routing::{MethodRouter, get, post},
-};
-use desk::Organisations;
-use granting::Signers;
-use letters::Places;
-use tokio::sync::Notify;
-use uploads::Uploads;
-
-use crate::limits;
-use guard::Brings;
-use rates::Rates;
-use visitor::Visitor;
+use staff::{acts, grants, inspection, issued, ledger, ledger_keys, queue, registry};
 
 pub use administration::{InviteError, invite_administrator};
-pub use ledger_keys::{Certify, Order};
-
-/// Everything that answering needs.
-pub(crate) struct Site {
-    base: BaseUrl,
-    database: Database,
-    passwords: Passwords,
-    relying_party: RelyingParty,
-    organisations: Arc<Organisations>,
-    /// Of the bodies for which it grants.
-    signers: Signers,
-    uploads: Uploads,
-    /// What it says of certificates is passed on.
-    verifier: Arc<Verifier>,
-    requests: Rates,
-    tries: Rates,
-    checks: Rates,
-    posted: Arc<Notify>,
-    acts: Arc<Notify>,
-    /// Of a demonstration: certifies ledger keys at once.
-    certify: Option<Certify>,
-    is_demonstration: bool,
-}
-
-impl Site {
-    pub fn new(
-        base: BaseUrl,
-        database: Database,
-        organisations: Arc<Organisations>,
-        signers: Signers,
-        uploads: Uploads,
-        certify: Option<Certify>,
-        is_demonstration: bool,
-    ) -> Result<Self, HashError> {
-        Ok(Self {
-            relying_party: RelyingParty::new(&base),
-            verifier: Arc::new(Verifier::new(organisations.verifier(), organisations.genesis())),
-            organisations,
-            signers,
-            uploads,
-            base,
-            database,
-            passwords: Passwords::new()?,
-            requests: Rates::new(limits::REQUESTS),
-            tries: Rates::new(limits::TRIES),
-            checks: Rates::new(limits::CHECKS),
-            posted: Arc::new(Notify::new()),
-            acts: Arc::new(Notify::new()),
-            certify,
-            is_demonstration,
-        })
-    }
-
-    pub fn base(&self) -> &BaseUrl {
-        &self.base
-    }
-
-    pub fn database(&self) -> &Database {
-        &self.database
-    }
-
-    /// Where links of mails lead to.
-    pub fn places(&self) -> Places {
-        let verifier = self.organisations.verifier().map(str::to_owned);
-        Places { portal: self.base.to_string(), verifier }
-    }
-
-    pub fn is_demonstration(&self) -> bool {
-        self.is_demonstration
-    }
-
-    /// Begins a change by somebody who is logged in. The guard saw the session before the form was read, and its password
-    /// hashed: it may be over since.
-    pub async fn change_of(&self, visitor: &Visitor) -> Result<Change, StoreError> {
-        let mut change = self.database.change().await?;
-        let session = visitor.session.as_deref().unwrap_or_default();
-        if !store::goes_on(&mut change, session, now()).await? {
-            return Err(StoreError::SessionOver);
-        }
-        Ok(change)
-    }
-
-    pub fn uploads(&self) -> &Uploads {
-        &self.uploads
-    }
-
-    pub fn organisations(&self) -> &Arc<Organisations> {
-        &self.organisations
-    }
-
-    pub fn signers(&self) -> &Signers {
-        &self.signers
-    }
-
-    /// Told when a call of the contract waits.
-    pub fn acts(&self) -> &Arc<Notify> {
-        &self.acts
-    }
-
-    /// Told when a mail waits.
-    pub fn posted(&self) -> &Arc<Notify> {
-        &self.posted
-    }
-}
-
-/// Who may see a page. To others than these, the last three are not there; who is not logged in is led to the login.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Access {
-    Everybody,
-    /// Who is logged in, though the passkey that people of organisations need was not shown yet.
-    Login,
-    Account,
-    /// The people of companies, which apply.
-    Company,
-    /// The people of organisations.
-    Staff,
-    Administrator,
-}
-
-/// A page as a list shows it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct RouteOf {
-    pub method: Method,
-    pub path: &'static str,
-    pub access: Access,
-}
-
-struct Route {
-    of: RouteOf,
-    brings: Brings,
-    handler: MethodRouter<Arc<Site>>,
-}
-
-fn shown<T: 'static, H: Handler<T, Arc<Site>>>(path: &'static str, access: Access, handler: H) -> Route {
-    Route { of: RouteOf { method: Method::GET, path, access }, brings: Brings::Fields, handler: get(handler) }
-}
-
-fn sent<T: 'static, H: Handler<T, Arc<Site>>>(path: &'static str, access: Access, handler: H) -> Route {
-    Route {
-        of: RouteOf { method: Method::POST, path, access },
-        brings: Brings::Fields,
-        handler: post(handler),
-    }
-}
-
-/// As [`sent`], with a file.
-fn uploaded<T: 'static, H: Handler<T, Arc<Site>>>(path: &'static str, access: Access, handler: H) -> Route {
-    Route { brings: Brings::File, ..sent(path, access, handler) }
-}
 
 /// Every page there is.
 fn table() -> Vec<Route> {
@@ -266,7 +89,7 @@ fn table() -> Vec<Route> {
         shown("/issued", Staff, issued::list),
         shown("/issued/{body}/{certificate}", Staff, issued::one),
         shown("/look-up", Staff, inspection::look_up),
-        Route { brings: Brings::Document, ..sent("/look-up/picture", Staff, inspection::read_picture) },
+        sent_with_document("/look-up/picture", Staff, inspection::read_picture),
         shown("/complaints", Account, complaints::list),
         sent("/complaints", Company, complaints::write),
         shown("/complaints/new", Account, complaints::show_new),
@@ -274,7 +97,7 @@ fn table() -> Vec<Route> {
         shown("/complaints/{body}/{complaint}", Staff, complaints::one),
         shown("/complaints/{body}/{complaint}/text", Account, complaints::text),
         shown("/shipments", Account, shipments::list),
-        Route { brings: Brings::Document, ..sent("/shipments", Account, shipments::check) },
+        sent_with_document("/shipments", Account, shipments::check),
         shown("/shipments/{shipment}", Account, shipments::one),
         shown("/shipments/{shipment}/{file}", Account, shipments::result),
         shown("/certificates", Company, certificates::list),
@@ -284,7 +107,7 @@ fn table() -> Vec<Route> {
         sent("/key", Staff, ledger_keys::request),
         sent("/key/{key}/lost", Staff, ledger_keys::lose),
         shown("/acts", Staff, acts::list),
-        Route { brings: Brings::Document, ..sent("/acts", Staff, acts::begin) },
+        sent_with_document("/acts", Staff, acts::begin),
         shown("/acts/{act}", Staff, acts::show),
         sent("/acts/{act}/{signed}", Staff, acts::go_on),
         shown("/admin/people", Administrator, administration::people),
@@ -324,12 +147,12 @@ pub(crate) fn router(site: Arc<Site>) -> Router {
     let guard = from_fn_with_state((site.clone(), Access::Everybody, Brings::Fields), guard::guard);
     let nothing = reply::not_there.layer(guard);
     router
-        .route("/style.css", get(reply::style))
-        .route("/portal.css", get(reply::portal_style))
-        .route("/passkey.js", get(reply::passkey_script))
-        .route("/scan.js", get(reply::scan_script))
-        .route("/modules/{name}", get(reply::module))
-        .route("/icon.svg", get(reply::icon))
+        .route("/style.css", get(assets::style))
+        .route("/portal.css", get(assets::portal_style))
+        .route("/passkey.js", get(assets::passkey_script))
+        .route("/scan.js", get(assets::scan_script))
+        .route("/modules/{name}", get(assets::module))
+        .route("/icon.svg", get(assets::icon))
         .method_not_allowed_fallback(nothing.clone())
         .fallback(nothing)
         .with_state(site)

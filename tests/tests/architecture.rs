@@ -168,6 +168,8 @@ fn a_portal_links_no_node() {
             "parts",
             "portal",
             "portal-command",
+            "site",
+            "staff",
             "uploads",
             "views",
         ],
@@ -177,6 +179,8 @@ fn a_portal_links_no_node() {
     none_reaches(&["background"], &["portal"]);
     none_reaches(&["inspection"], &["peer-client", "portal"]);
     none_reaches(&["granting", "views"], &["lettre", "portal"]);
+    none_reaches(&["site"], &["portal", "staff"]);
+    none_reaches(&["staff"], &["portal"]);
     let of_views = &members()["views"].normal;
     assert!(!of_views.contains("axum") && !of_views.contains("hyper"), "{of_views:?}");
     none_reaches(&["design"], &["tokio", "verifier", "portal"]);

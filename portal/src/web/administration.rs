@@ -15,16 +15,15 @@ use axum::{
     http::{StatusCode, header},
     response::{IntoResponse, Redirect},
 };
-
-use super::{
-    Site,
-    entrance::{Answer, entry},
-    forms::{self, Invitation, Search, Sent, StepOf},
-    reply,
+use site::{
+    Answer, Site, entry,
+    forms::{self, Sent},
+    limits, reply,
     visitor::Visitor,
 };
-use crate::limits;
 use views::people::{AuditPage, PeoplePage, ShownEntry};
+
+use super::forms::{Invitation, Search, StepOf};
 
 async fn page(site: &Site, visitor: &Visitor, account: &Account, notice: Option<&str>) -> Answer {
     let page = PeoplePage {

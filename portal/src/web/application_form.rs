@@ -18,18 +18,20 @@ use dossiers::{
     store::{DRAFTS, Dossier, Saved, Scope, Stage},
 };
 use serde::Deserialize;
-
-use super::{
-    Site,
-    applications::editable,
-    entrance::{Answer, entry},
-    forms::{AnyFields, FromCertificate, Imported, Nothing, Sent},
+use site::{
+    Answer, Site, entry,
+    forms::{Nothing, Sent},
     reply,
     visitor::Visitor,
 };
 use views::{
     application::{NewApplicationPage, PreviewPage, StepPage},
     form::{Choices, facts, groups, label},
+};
+
+use super::{
+    applications::editable,
+    forms::{AnyFields, FromCertificate, Imported},
 };
 
 /// What the form offers to choose from.

@@ -17,18 +17,20 @@ use dossiers::{
     outbox::Changed,
     store::{Acted, Dossier, Indexed, NewAct, Scope, Stage},
 };
-
-use super::{
-    Site,
-    application_form::faults_of,
-    entrance::{Answer, entry},
-    forms::{HandedIn, Nothing, Reason, Sent},
+use site::{
+    Answer, Site, entry,
+    forms::{Nothing, Sent},
     reply,
     visitor::Visitor,
 };
 use views::{
     application::{ApplicationPage, ApplicationsPage, ShownApplication, ShownStep},
     page::moment,
+};
+
+use super::{
+    application_form::faults_of,
+    forms::{HandedIn, Reason},
 };
 
 /// An organisation through which the ledger is read.

@@ -12,10 +12,11 @@ use axum::{
 use certificate::Code;
 use dossiers::store::{Indexed, PAGE, Scope};
 use serde::Deserialize;
+use site::{Answer, Site, reply, visitor::Visitor};
 use tokio::task::JoinSet;
 use views::certificates::{CertificatesPage, LabelsPage, ShownCertificate, public_page};
 
-use super::{Site, applications::reader, entrance::Answer, reply, visitor::Visitor};
+use super::applications::reader;
 
 /// Certificates that the ledger is asked for at once.
 const ASKED_AT_ONCE: usize = 8;

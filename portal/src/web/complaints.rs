@@ -20,6 +20,12 @@ use dossiers::{
 };
 use letters::is_odd;
 use serde::Deserialize;
+use site::{
+    Answer, Site, entry,
+    forms::{Nothing, Sent},
+    reply,
+    visitor::Visitor,
+};
 use views::{
     application::ShownStep,
     complaints::{
@@ -29,13 +35,7 @@ use views::{
     steps::{ACKNOWLEDGE_COMPLAINT, DECIDE_COMPLAINT, FILE_COMPLAINT, Offered, WITHDRAW_COMPLAINT},
 };
 
-use super::{
-    Site, applications,
-    entrance::{Answer, entry},
-    forms::{Complaining, Nothing, Sent},
-    queue, reply,
-    visitor::Visitor,
-};
+use super::{applications, forms::Complaining};
 
 #[derive(Default, Deserialize)]
 pub(crate) struct Asked {
@@ -57,7 +57,7 @@ pub(crate) async fn list(
         let page = OwnComplaintsPage { frame: visitor.frame(), complaints: shown };
         return Ok(reply::page(StatusCode::OK, &page));
     }
-    let scope = queue::scope(&site, &account).await?;
+    let scope = site.scope(&account).await?;
     let watch = Watch::of(&account, &scope);
     let page = page.max(0);
     let found = watch.page(&site.database, &state, page).await?;
@@ -76,28 +76,13 @@ pub(crate) async fn list(
     Ok(reply::page(StatusCode::OK, &page))
 }
 
-/// Those about an application or a certificate, and where one is filed.
-pub(super) async fn about(
-    site: &Site,
-    account: &Account,
-    body: &str,
-    about: &About,
-    now: i64,
-) -> Result<(Vec<ShownComplaint>, String), sqlx::Error> {
-    let scope = queue::scope(site, account).await?;
-    let found = Watch::of(account, &scope).about(&site.database, body, about).await?;
-    let (name, code) = about.named();
-    let shown = found.iter().map(|it| ShownComplaint::of(it, now)).collect();
-    Ok((shown, format!("/complaints/new?body={body}&{name}={code}")))
-}
-
 pub(crate) async fn one(
     State(site): State<Arc<Site>>,
     Extension(visitor): Extension<Visitor>,
     Extension(account): Extension<Account>,
     Path((body, id)): Path<(String, String)>,
 ) -> Answer {
-    let scope = queue::scope(&site, &account).await?;
+    let scope = site.scope(&account).await?;
     let watch = Watch::of(&account, &scope);
     let (live, away) = match read(&site, &account, &body, &id).await {
         Ok(live) => (live, None),
@@ -193,7 +178,7 @@ pub(crate) async fn text(
 ) -> Answer {
     let found = match account.is_staff() {
         true => {
-            let scope = queue::scope(&site, &account).await?;
+            let scope = site.scope(&account).await?;
             Watch::of(&account, &scope).words(&site.database, &body, &id).await?
         }
         false => Own::of(&account).one(&site.database, &id).await?.filter(|it| it.body == body),

@@ -4,9 +4,7 @@
 use std::sync::Arc;
 
 use accounts::{
-    ADMINISTRATOR, Change, PartyKind,
-    audit::Entry,
-    passkeys, passwords,
+    ADMINISTRATOR, Change, PartyKind, passkeys, passwords,
     people::{self, Credentials, NewAccount},
     secret,
     store::{self, Link, NewSession, Purpose, StoreError},
@@ -17,49 +15,18 @@ use axum::{
     http::{StatusCode, header},
     response::{IntoResponse, Redirect, Response},
 };
-
-use super::{
-    Site,
-    forms::{self, Back, Joining, Login, Recovery, Registration, Reset, Sent, Token},
-    keys, reply,
+use site::{
+    Answer, Site, entry,
+    forms::{self, Sent},
+    reply, spent_link,
     visitor::{self, Visitor},
 };
 use views::page::{Field, FormOf, FormPage, FrontPage, LoginPage};
 
-pub(crate) type Answer = Result<Response, reply::Failed>;
-
-/// An entry of the audit log about a request.
-pub(crate) fn entry(
-    visitor: &Visitor,
-    party: &str,
-    action: &'static str,
-    object: &str,
-    result: &'static str,
-) -> Entry {
-    Entry {
-        at: visitor.now,
-        party: party.to_owned(),
-        actor: visitor.actor().to_owned(),
-        action,
-        object: object.to_owned(),
-        address: visitor.address.clone(),
-        result,
-        transaction: None,
-    }
-}
-
-/// A link that was used, has expired, or never was one.
-pub(crate) fn spent_link(visitor: &Visitor) -> Response {
-    let text = "This link was used already, or its time is over. Ask for a new one.";
-    reply::message(StatusCode::GONE, visitor.frame(), "This link does not work", text)
-}
-
-impl Site {
-    /// Whether somebody has tried this address too often this minute. It counts whether or not there is an account.
-    pub(super) fn is_tried_too_often(&self, email: &str, now: i64) -> bool {
-        self.tries.count(email, now).is_exceeded
-    }
-}
+use super::{
+    forms::{Back, Joining, Login, Recovery, Registration, Reset, Token},
+    keys,
+};
 
 const TOO_OFTEN: &str = "This address was tried too often. Wait a minute, then try again.";
 

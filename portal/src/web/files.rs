@@ -8,25 +8,19 @@ use accounts::{
 };
 use axum::{
     Extension,
-    body::Body,
     extract::{Path, Request, State},
     http::{HeaderValue, StatusCode, header},
     response::{IntoResponse, Redirect},
 };
 use parts::{Broken, Parts};
-use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
-use tokio::time::{sleep, timeout};
-use tokio_util::io::ReaderStream;
-use uploads::{Place, Received, Stored, UploadError, Uploads};
-
-use super::{
-    Site,
-    entrance::{Answer, entry},
+use site::{
+    Answer, Site, entry,
     forms::{self, Nothing, Sent},
-    guard, reply,
+    guard, limits, reply,
     visitor::Visitor,
 };
-use crate::limits;
+use tokio::time::{sleep, timeout};
+use uploads::{Place, Received, UploadError, Uploads};
 use views::account::{FilesPage, ShownFile};
 
 /// Bytes of a field beside the file.
@@ -191,27 +185,7 @@ pub(crate) async fn download(
     let Some(stored) = uploads::find(&site.database, &Scope::of(&account), &file).await? else {
         return Ok(reply::not_there().await);
     };
-    attachment(&site, &stored).await
-}
-
-/// As an attachment: no browser opens it here, whatever it holds.
-pub(super) async fn attachment(site: &Site, stored: &Stored) -> Answer {
-    let content = match site.uploads.open(stored).await {
-        Ok(content) => content,
-        Err(error) => {
-            tracing::error!(%error, file = stored.id, "a file cannot be read");
-            return Ok(StatusCode::SERVICE_UNAVAILABLE.into_response());
-        }
-    };
-    let name = utf8_percent_encode(&stored.name, NON_ALPHANUMERIC);
-    let disposition = HeaderValue::try_from(format!("attachment; filename*=UTF-8''{name}"));
-    let mut response = Body::from_stream(ReaderStream::new(content)).into_response();
-    let headers = response.headers_mut();
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(stored.kind.media_type()));
-    headers.insert(header::CONTENT_LENGTH, HeaderValue::from(stored.bytes));
-    headers
-        .insert(header::CONTENT_DISPOSITION, disposition.unwrap_or(HeaderValue::from_static("attachment")));
-    Ok(reply::attached(response))
+    reply::attachment(&site, &stored).await
 }
 
 pub(crate) async fn remove(

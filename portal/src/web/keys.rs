@@ -17,16 +17,19 @@ use axum::{
     http::header,
     response::{IntoResponse, Redirect, Response},
 };
-
-use super::{
-    Site,
-    entrance::{self, Answer, entry, log_in_as},
-    forms::{self, Back, NewName, NewPasskey, Nothing, PasskeyLogin, Sent},
-    own, reply,
+use site::{
+    Answer, Site, entry,
+    forms::{self, Nothing, Sent},
+    limits, reply,
     visitor::Visitor,
 };
-use crate::limits;
 use views::page::{Field, PasskeyForm, PasskeyPage};
+
+use super::{
+    entrance::{self, log_in_as},
+    forms::{Back, NewName, NewPasskey, PasskeyLogin},
+    own,
+};
 
 const NOT_TAKEN: &str = "The passkey was not taken. Load the page again, and try once more.";
 

@@ -10,15 +10,15 @@ use axum::{
     response::{IntoResponse, Redirect},
 };
 use dossiers::notices::Inbox;
-use views::notices::NoticesPage;
-
-use super::{
-    Site,
-    entrance::{Answer, entry},
-    forms::{Nothing, ReadUntil, Sent},
+use site::{
+    Answer, Site, entry,
+    forms::{Nothing, Sent},
     reply,
     visitor::Visitor,
 };
+use views::notices::NoticesPage;
+
+use super::forms::ReadUntil;
 
 pub(crate) async fn show(
     State(site): State<Arc<Site>>,

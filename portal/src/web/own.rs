@@ -13,17 +13,20 @@ use axum::{
     http::{StatusCode, header},
     response::{IntoResponse, Redirect},
 };
-
-use super::{
-    Site,
-    entrance::{Answer, entry, spent_link},
-    forms::{self, Confirmation, EndedSession, NewEmail, NewPassword, Nothing, Sent, Token},
-    keys, reply,
+use site::{
+    Answer, Site, entry,
+    forms::{self, Nothing, Sent},
+    reply, spent_link,
     visitor::{self, Visitor},
 };
 use views::{
     account::{AccountPage, ShownSession},
     page::{Field, FormOf, FormPage},
+};
+
+use super::{
+    forms::{Confirmation, EndedSession, NewEmail, NewPassword, Token},
+    keys,
 };
 
 pub(super) async fn page(site: &Site, visitor: &Visitor, account: &Account, notice: Option<&str>) -> Answer {

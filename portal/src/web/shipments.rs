@@ -17,16 +17,11 @@ use axum::{
     response::{IntoResponse, Redirect, Response},
 };
 use desk::{Detached, Organisation};
+use site::{Answer, Site, entry, forms::Sent, reply, visitor::Visitor};
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 use views::shipments::{ShipmentPage, ShipmentsPage, ShownShipment, summary};
 
-use super::{
-    Site,
-    entrance::{Answer, entry},
-    forms::{Sent, ShipmentList},
-    reply,
-    visitor::Visitor,
-};
+use super::forms::ShipmentList;
 
 pub(crate) async fn list(
     State(site): State<Arc<Site>>,

@@ -14,6 +14,7 @@ use desk::{Body, Certificate, Organisation};
 use dossiers::{complaints::About, steps};
 use serde::Deserialize;
 use serde_json::json;
+use site::{Answer, Site, reply, visitor::Visitor};
 use views::{
     certificates::public_page,
     issued::{IssuedOnePage, IssuedPage, ShownIssued, Wanted, history, said},
@@ -21,10 +22,10 @@ use views::{
     steps::{Looking, Offered, SUPERSEDE, of_certificate},
 };
 
-use super::{Site, complaints, entrance::Answer, queue, reply, visitor::Visitor};
+use crate::complaints;
 
 #[derive(Default, Deserialize)]
-pub(crate) struct Asked {
+pub struct Asked {
     #[serde(default)]
     body: String,
     #[serde(default)]
@@ -36,7 +37,7 @@ pub(crate) struct Asked {
 
 const NO_IDENTITY: &str = "this portal was started without an identity of your organisation";
 
-pub(crate) async fn list(
+pub async fn list(
     State(site): State<Arc<Site>>,
     Extension(visitor): Extension<Visitor>,
     Extension(account): Extension<Account>,
@@ -97,7 +98,7 @@ fn request(wanted: &Wanted, bookmark: Option<&str>) -> serde_json::Value {
     request.into()
 }
 
-pub(crate) async fn one(
+pub async fn one(
     State(site): State<Arc<Site>>,
     Extension(visitor): Extension<Visitor>,
     Extension(account): Extension<Account>,
@@ -112,7 +113,7 @@ pub(crate) async fn one(
         Ok(None) => return Ok(reply::not_there().await),
         Err(why) => return Ok(away(&visitor, &why.to_string())),
     };
-    let is_accreditor = queue::scope(&site, &account).await?.is_accreditor();
+    let is_accreditor = site.scope(&account).await?.is_accreditor();
     let mut offered = offered(&account, is_accreditor, &body, &found);
     offered.extend(superseding(reader, &account, &body, &found).await);
     let about = About::Certificate(found.certificate.clone());

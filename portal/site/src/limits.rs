@@ -7,40 +7,40 @@ pub const REQUESTS: u32 = 100;
 /// Tries at one e-mail address in a minute, from all browsers: passwords, recoveries, registrations.
 pub const TRIES: u32 = 5;
 /// Shipments that the people of one company or organisation check in a minute.
-pub(crate) const CHECKS: u32 = 6;
+pub const CHECKS: u32 = 6;
 /// Accounts and addresses that are counted at once; further ones wait for the next minute.
-pub(crate) const COUNTED: usize = 100_000;
+pub const COUNTED: usize = 100_000;
 /// Bytes of a form.
 pub const FORM_BYTES: usize = 64 * 1024;
 /// Bytes of a form that begins a step on the ledger, a document of 62 KiB in JSON and base64; and of one with a shipment's list.
-pub(crate) const ACT_BYTES: usize = 192 * 1024;
+pub const ACT_BYTES: usize = 192 * 1024;
 /// Steps on a page.
-pub(crate) const ACTS_PAGE: i64 = 50;
+pub const ACTS_PAGE: i64 = 50;
 /// Bytes of a request's head.
-pub(crate) const HEAD_BYTES: usize = 16 * 1024;
+pub const HEAD_BYTES: usize = 16 * 1024;
 /// Header fields in a request.
-pub(crate) const HEADERS: usize = 64;
+pub const HEADERS: usize = 64;
 /// Time for a whole request head to arrive; also how long an idle connection stays open.
-pub(crate) const HEAD_TIME: Duration = Duration::from_secs(15);
+pub const HEAD_TIME: Duration = Duration::from_secs(15);
 /// Time for a request to be answered, its form read included.
-pub(crate) const REQUEST_TIME: Duration = Duration::from_secs(30);
+pub const REQUEST_TIME: Duration = Duration::from_secs(30);
 /// Time for a form with a file to be read and answered.
-pub(crate) const UPLOAD_TIME: Duration = Duration::from_secs(20 * 60);
+pub const UPLOAD_TIME: Duration = Duration::from_secs(20 * 60);
 /// Time that is read on of such a form after it was refused, so that a browser shows why.
-pub(crate) const REFUSED_TIME: Duration = Duration::from_secs(5);
+pub const REFUSED_TIME: Duration = Duration::from_secs(5);
 /// Time between two looks for files that nothing refers to.
-pub(crate) const SWEEP_EVERY: Duration = Duration::from_secs(60 * 60);
+pub const SWEEP_EVERY: Duration = Duration::from_secs(60 * 60);
 /// Time that open connections get to finish when the server stops.
-pub(crate) const DRAIN_TIME: Duration = Duration::from_secs(5);
+pub const DRAIN_TIME: Duration = Duration::from_secs(5);
 /// Connections served at once; further ones wait.
-pub(crate) const CONNECTIONS: usize = 512;
+pub const CONNECTIONS: usize = 512;
 /// Characters of a name, of a person or a company.
-pub(crate) const NAME_CHARACTERS: usize = 100;
+pub const NAME_CHARACTERS: usize = 100;
 /// Bytes of an e-mail address (RFC 5321 §4.5.3.1.3, less the brackets).
-pub(crate) const EMAIL_BYTES: usize = 254;
+pub const EMAIL_BYTES: usize = 254;
 /// Passkeys of one account.
-pub(crate) const PASSKEYS: i64 = 20;
+pub const PASSKEYS: i64 = 20;
 /// Entries of the audit log on a page.
-pub(crate) const AUDIT_PAGE: i64 = 100;
+pub const AUDIT_PAGE: i64 = 100;
 /// Time that the last anchor gets when the portal stops.
-pub(crate) const ANCHOR_LAST: Duration = Duration::from_secs(10);
+pub const ANCHOR_LAST: Duration = Duration::from_secs(10);

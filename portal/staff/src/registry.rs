@@ -12,12 +12,11 @@ use axum::{
 use certificate::chaincode::REGISTRY;
 use desk::{Accreditation, Away, Laboratory, Organisation, Scheme};
 use serde::Deserialize;
+use site::{Answer, Site, reply, visitor::Visitor};
 use views::{
     registry::{RegisteredPage, RegistryPage, ShownRegistered, standing, suspensions_of},
     steps::{Offered, REGISTER_LABORATORY, StepForm, of_registered},
 };
-
-use super::{Site, entrance::Answer, queue, reply, visitor::Visitor};
 
 const NO_IDENTITY: &str = "this portal was started without an identity of your organisation";
 
@@ -33,12 +32,12 @@ async fn ask(site: &Site, account: &Account) -> Result<Registered, String> {
     read(reader).await.map_err(|away| away.to_string())
 }
 
-pub(crate) async fn list(
+pub async fn list(
     State(site): State<Arc<Site>>,
     Extension(visitor): Extension<Visitor>,
     Extension(account): Extension<Account>,
 ) -> Answer {
-    let is_accreditor = queue::scope(&site, &account).await?.is_accreditor();
+    let is_accreditor = site.scope(&account).await?.is_accreditor();
     let (away, (schemes, accreditations, laboratories)) = match ask(&site, &account).await {
         Ok(found) => (None, found),
         Err(why) => (Some(why), Registered::default()),
@@ -59,12 +58,12 @@ pub(crate) async fn list(
 
 /// Which entry: of a body under a scheme, or of a laboratory.
 #[derive(Deserialize)]
-pub(crate) struct Named {
+pub struct Named {
     organisation: String,
     scheme: Option<String>,
 }
 
-pub(crate) async fn one(
+pub async fn one(
     State(site): State<Arc<Site>>,
     Extension(visitor): Extension<Visitor>,
     Extension(account): Extension<Account>,
@@ -95,7 +94,7 @@ pub(crate) async fn one(
         frame: visitor.frame(),
         shown,
         history: suspensions_of(suspensions),
-        offered: offered(queue::scope(&site, &account).await?.is_accreditor(), forms, &about, &scope),
+        offered: offered(site.scope(&account).await?.is_accreditor(), forms, &about, &scope),
         signing: site.signing(&account, visitor.now).await?,
     };
     Ok(reply::with_script(reply::page(StatusCode::OK, &page)))

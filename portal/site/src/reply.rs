@@ -3,54 +3,18 @@
 use accounts::{BaseUrl, store::StoreError};
 use askama::Template;
 use axum::{
-    extract::Path,
+    body::Body,
     http::{HeaderName, HeaderValue, StatusCode, header},
     response::{Html, IntoResponse, Redirect, Response},
 };
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use tokio_util::io::ReaderStream;
+use uploads::Stored;
 use views::page::Frame;
 
-const PASSKEY_SCRIPT: &str = include_str!("../../assets/passkey.js");
-const SCAN_SCRIPT: &str = include_str!("../../assets/scan.js");
-const PORTAL_STYLE: &str = include_str!("../../assets/portal.css");
+use crate::{Answer, Site};
 
-pub(crate) async fn style() -> Response {
-    asset("text/css; charset=utf-8", design::STYLE)
-}
-
-pub(crate) async fn portal_style() -> Response {
-    asset("text/css; charset=utf-8", PORTAL_STYLE)
-}
-
-pub(crate) async fn passkey_script() -> Response {
-    asset("text/javascript; charset=utf-8", PASSKEY_SCRIPT)
-}
-
-pub(crate) async fn scan_script() -> Response {
-    asset("text/javascript; charset=utf-8", SCAN_SCRIPT)
-}
-
-/// The modules by which pages make and use ledger keys.
-pub(crate) async fn module(Path(name): Path<String>) -> Response {
-    match enrolment::MODULES.iter().find(|(known, _)| *known == name) {
-        Some((_, text)) => asset("text/javascript; charset=utf-8", text),
-        None => StatusCode::NOT_FOUND.into_response(),
-    }
-}
-
-pub(crate) async fn icon() -> Response {
-    asset("image/svg+xml", design::ICON)
-}
-
-fn asset(content_type: &'static str, text: &'static str) -> Response {
-    let headers = [
-        (header::CONTENT_TYPE, content_type),
-        (header::CACHE_CONTROL, "public, max-age=3600"),
-        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
-    ];
-    (headers, text).into_response()
-}
-
-pub(crate) fn page(status: StatusCode, page: &impl Template) -> Response {
+pub fn page(status: StatusCode, page: &impl Template) -> Response {
     match page.render() {
         Ok(text) => (status, Html(text)).into_response(),
         Err(error) => {
@@ -61,12 +25,12 @@ pub(crate) fn page(status: StatusCode, page: &impl Template) -> Response {
 }
 
 /// A page that says one thing.
-pub(crate) fn message(status: StatusCode, frame: Frame, title: &str, text: &str) -> Response {
+pub fn message(status: StatusCode, frame: Frame, title: &str, text: &str) -> Response {
     page(status, &views::page::message(frame, title, text))
 }
 
 /// Of a page with a form: whether something was wrong with what was sent.
-pub(crate) fn status(problem: Option<&str>) -> StatusCode {
+pub fn status(problem: Option<&str>) -> StatusCode {
     if problem.is_some() { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK }
 }
 
@@ -74,7 +38,7 @@ pub(crate) fn status(problem: Option<&str>) -> StatusCode {
 #[derive(Clone, Copy)]
 struct Scripted;
 
-pub(crate) fn with_script(mut response: Response) -> Response {
+pub fn with_script(mut response: Response) -> Response {
     response.extensions_mut().insert(Scripted);
     response
 }
@@ -83,7 +47,7 @@ pub(crate) fn with_script(mut response: Response) -> Response {
 #[derive(Clone, Copy)]
 struct Camera;
 
-pub(crate) fn with_camera(mut response: Response) -> Response {
+pub fn with_camera(mut response: Response) -> Response {
     response.extensions_mut().insert(Camera);
     response
 }
@@ -92,19 +56,39 @@ pub(crate) fn with_camera(mut response: Response) -> Response {
 #[derive(Clone, Copy)]
 struct Attached;
 
-pub(crate) fn attached(mut response: Response) -> Response {
+pub fn attached(mut response: Response) -> Response {
     response.extensions_mut().insert(Attached);
     response
 }
 
+/// As an attachment: no browser opens it here, whatever it holds.
+pub async fn attachment(site: &Site, stored: &Stored) -> Answer {
+    let content = match site.uploads.open(stored).await {
+        Ok(content) => content,
+        Err(error) => {
+            tracing::error!(%error, file = stored.id, "a file cannot be read");
+            return Ok(StatusCode::SERVICE_UNAVAILABLE.into_response());
+        }
+    };
+    let name = utf8_percent_encode(&stored.name, NON_ALPHANUMERIC);
+    let disposition = HeaderValue::try_from(format!("attachment; filename*=UTF-8''{name}"));
+    let mut response = Body::from_stream(ReaderStream::new(content)).into_response();
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(stored.kind.media_type()));
+    headers.insert(header::CONTENT_LENGTH, HeaderValue::from(stored.bytes));
+    headers
+        .insert(header::CONTENT_DISPOSITION, disposition.unwrap_or(HeaderValue::from_static("attachment")));
+    Ok(attached(response))
+}
+
 /// The same for everybody and every reason.
-pub(crate) async fn not_there() -> Response {
+pub async fn not_there() -> Response {
     let text = "There is no such page here.";
     message(StatusCode::NOT_FOUND, Frame::plain(), "Not found", text)
 }
 
 /// Why a request has no answer of its own.
-pub(crate) struct Failed(StoreError);
+pub struct Failed(StoreError);
 
 impl<E: Into<StoreError>> From<E> for Failed {
     fn from(error: E) -> Self {
@@ -123,12 +107,12 @@ impl IntoResponse for Failed {
 }
 
 /// A form with other fields than its page has.
-pub(crate) fn other_fields() -> Response {
+pub fn other_fields() -> Response {
     let text = "These are not the fields of the form. Go back and load the page again.";
     message(StatusCode::BAD_REQUEST, Frame::plain(), "Not sent", text)
 }
 
-pub(crate) fn failure(error: &StoreError) -> Response {
+pub fn failure(error: &StoreError) -> Response {
     tracing::error!(%error, "a request could not be answered");
     let text = "Something failed here, and nothing was changed. Try again in a moment.";
     message(StatusCode::SERVICE_UNAVAILABLE, Frame::plain(), "Not now", text)
@@ -136,7 +120,7 @@ pub(crate) fn failure(error: &StoreError) -> Response {
 
 /// Nothing may be framed, kept or fetched from elsewhere, nothing is run where no script is, and no address leaks to another
 /// site.
-pub(crate) fn secured(mut response: Response, base: &BaseUrl) -> Response {
+pub fn secured(mut response: Response, base: &BaseUrl) -> Response {
     const POLICY: &str = "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; \
                           base-uri 'none'; frame-ancestors 'none'";
     const SCRIPTED: &str = "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; \

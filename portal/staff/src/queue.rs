@@ -20,15 +20,7 @@ use dossiers::{
     store::Indexed,
 };
 use serde::Deserialize;
-
-use super::{
-    Site, complaints,
-    entrance::{Answer, entry},
-    files,
-    forms::{Assignment, Sent},
-    reply,
-    visitor::Visitor,
-};
+use site::{Answer, Site, entry, forms::Sent, reply, visitor::Visitor};
 use views::{
     application::{ShownStep, next},
     form::{facts, label},
@@ -37,11 +29,13 @@ use views::{
     steps::{Offered, StepForm, of_application},
 };
 
+use crate::{complaints, forms::Assignment};
+
 /// How long a certificate holds where nobody says otherwise.
 const USUAL_MONTHS: u32 = 12;
 
 #[derive(Default, Deserialize)]
-pub(crate) struct Asked {
+pub struct Asked {
     #[serde(default)]
     state: String,
     #[serde(default)]
@@ -56,16 +50,11 @@ pub(crate) struct Asked {
 
 /// For a decision: how long the certificate is to hold.
 #[derive(Default, Deserialize)]
-pub(crate) struct Prepared {
+pub struct Prepared {
     months: Option<u32>,
 }
 
-pub(super) async fn scope<'a>(site: &'a Site, account: &'a Account) -> Result<Queue<'a>, sqlx::Error> {
-    let applicants = site.organisations.applicants().map(|it| it.msp_id.as_str());
-    Queue::of(&site.database, account, applicants).await
-}
-
-pub(crate) async fn list(
+pub async fn list(
     State(site): State<Arc<Site>>,
     Extension(visitor): Extension<Visitor>,
     Extension(account): Extension<Account>,
@@ -74,7 +63,7 @@ pub(crate) async fn list(
     let Asked { state, search, sort, mine, page } = asked;
     let (newest_first, mine) = (sort == "newest", mine == "yes");
     let wanted = Wanted { state, search, newest_first, mine, page: page.max(0) };
-    let scope = scope(&site, &account).await?;
+    let scope = site.scope(&account).await?;
     let found = scope.page(&site.database, &wanted).await?;
     let counts = scope.counts(&site.database).await?;
     let is_full = i64::try_from(found.len()).unwrap_or_default() == queue::PAGE;
@@ -120,14 +109,14 @@ fn shown(Queued { known, assigned }: &Queued, overdue: &str, awaited: &[&str]) -
     }
 }
 
-pub(crate) async fn one(
+pub async fn one(
     State(site): State<Arc<Site>>,
     Extension(visitor): Extension<Visitor>,
     Extension(account): Extension<Account>,
     Path((body, id)): Path<(String, String)>,
     Query(Prepared { months }): Query<Prepared>,
 ) -> Answer {
-    let scope = scope(&site, &account).await?;
+    let scope = site.scope(&account).await?;
     let Some(Queued { known, .. }) = scope.one(&site.database, &body, &id).await? else {
         return Ok(reply::not_there().await);
     };
@@ -272,14 +261,14 @@ async fn colleagues(
 }
 
 /// Notes who has an application in hand.
-pub(crate) async fn assign(
+pub async fn assign(
     State(site): State<Arc<Site>>,
     Extension(visitor): Extension<Visitor>,
     Extension(account): Extension<Account>,
     Path((body, id)): Path<(String, String)>,
     Sent(Assignment { to }): Sent<Assignment>,
 ) -> Answer {
-    let scope = scope(&site, &account).await?;
+    let scope = site.scope(&account).await?;
     let found = scope.one(&site.database, &body, &id).await?;
     let mut change = site.change_of(&visitor).await?;
     let Some(Queued { known, .. }) = found else { return Ok(reply::not_there().await) };
@@ -294,18 +283,18 @@ pub(crate) async fn assign(
 }
 
 /// A file that the dossier names, of whom applied.
-pub(crate) async fn file(
+pub async fn file(
     State(site): State<Arc<Site>>,
     Extension(account): Extension<Account>,
     Path((body, id, sha256)): Path<(String, String, String)>,
 ) -> Answer {
-    let scope = scope(&site, &account).await?;
+    let scope = site.scope(&account).await?;
     let found = match body == account.party {
         true => queue::file(&site.database, &scope, &id, &sha256).await?,
         false => None,
     };
     match found {
-        Some(stored) => files::attachment(&site, &stored).await,
+        Some(stored) => reply::attachment(&site, &stored).await,
         None => Ok(reply::not_there().await),
     }
 }

@@ -17,29 +17,15 @@ use enrolment::{
     Expected, KeyRequest, Queue, Queued, check, configuration,
     keys::{self, certified_roles},
 };
-
-use super::{
-    Site,
-    entrance::{Answer, entry},
-    forms::{NewCertificate, NewKey, Nothing, Sent},
+use site::{
+    Answer, Order, Site, entry,
+    forms::{Nothing, Sent},
     reply,
     visitor::Visitor,
 };
 use views::keys::{KeyPage, QueuePage, ShownKey, ShownQueued};
 
-/// What an authority is asked to certify.
-#[derive(Clone, Debug)]
-pub struct Order {
-    /// The organisation's MSP id.
-    pub organisation: String,
-    /// PKCS #10, as PEM.
-    pub request: String,
-    pub roles: Vec<String>,
-    pub pseudonym: String,
-}
-
-/// The authority of a demonstration, which certifies at once: returns the certificate as PEM, or why there is none.
-pub type Certify = Arc<dyn Fn(&Order) -> Result<String, String> + Send + Sync>;
+use crate::forms::{NewCertificate, NewKey};
 
 async fn page(site: &Site, visitor: &Visitor, account: &Account, notice: Option<&str>) -> Answer {
     let keys = keys::of_account(&site.database, &account.id).await?;
@@ -56,7 +42,7 @@ async fn page(site: &Site, visitor: &Visitor, account: &Account, notice: Option<
     Ok(reply::with_script(reply::page(status, &page)))
 }
 
-pub(crate) async fn show(
+pub async fn show(
     State(site): State<Arc<Site>>,
     Extension(visitor): Extension<Visitor>,
     Extension(account): Extension<Account>,
@@ -65,7 +51,7 @@ pub(crate) async fn show(
 }
 
 /// Puts a request into the organisation's queue.
-pub(crate) async fn request(
+pub async fn request(
     State(site): State<Arc<Site>>,
     Extension(visitor): Extension<Visitor>,
     Extension(account): Extension<Account>,
@@ -173,7 +159,7 @@ async fn take(
 }
 
 /// Its owner says that a key is lost.
-pub(crate) async fn lose(
+pub async fn lose(
     State(site): State<Arc<Site>>,
     Extension(visitor): Extension<Visitor>,
     Extension(account): Extension<Account>,
@@ -210,7 +196,7 @@ async fn queue_page(site: &Site, visitor: &Visitor, account: &Account, notice: O
     Ok(reply::page(status, &page))
 }
 
-pub(crate) async fn show_queue(
+pub async fn show_queue(
     State(site): State<Arc<Site>>,
     Extension(visitor): Extension<Visitor>,
     Extension(account): Extension<Account>,
@@ -227,7 +213,7 @@ fn file(name: String, text: String) -> Response {
 }
 
 /// The request, to be taken to the authority.
-pub(crate) async fn export_request(
+pub async fn export_request(
     State(site): State<Arc<Site>>,
     Extension(account): Extension<Account>,
     Path(key): Path<String>,
@@ -239,7 +225,7 @@ pub(crate) async fn export_request(
 }
 
 /// The certificate, to be revoked.
-pub(crate) async fn export_certificate(
+pub async fn export_certificate(
     State(site): State<Arc<Site>>,
     Extension(account): Extension<Account>,
     Path(key): Path<String>,
@@ -252,7 +238,7 @@ pub(crate) async fn export_certificate(
 }
 
 /// The administrator brings the certificate.
-pub(crate) async fn certify(
+pub async fn certify(
     State(site): State<Arc<Site>>,
     Extension(visitor): Extension<Visitor>,
     Extension(account): Extension<Account>,
@@ -269,7 +255,7 @@ pub(crate) async fn certify(
 }
 
 /// The administrator refuses a request, or says that a certified key is lost.
-pub(crate) async fn end(
+pub async fn end(
     State(site): State<Arc<Site>>,
     Extension(visitor): Extension<Visitor>,
     Extension(account): Extension<Account>,

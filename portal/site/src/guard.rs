@@ -15,22 +15,22 @@ use dossiers::notices::Inbox;
 use http_body_util::{BodyExt, Limited};
 use tokio::time::timeout;
 use url::form_urlencoded;
-
-use super::{
-    Access, Site, demonstration, kept,
-    rates::Rate,
-    reply,
-    visitor::{self, Cookies, Visitor},
-};
-use crate::limits;
 use views::page::Frame;
 
+use crate::{
+    Site, demonstration, kept, limits,
+    rates::Rate,
+    reply,
+    routes::Access,
+    visitor::{self, Cookies, Visitor},
+};
+
 /// The field by which a form is known; pages' handlers never see it.
-pub(crate) const FORM_TOKEN: &str = "form_token";
+pub const FORM_TOKEN: &str = "form_token";
 
 /// What a request brings.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Brings {
+pub enum Brings {
     /// Nothing, or a form of a few fields, which is read here.
     Fields,
     /// A form with a document in one of its fields.
@@ -56,7 +56,7 @@ impl Brings {
     }
 }
 
-pub(crate) async fn guard(
+pub async fn guard(
     State((site, access, brings)): State<(Arc<Site>, Access, Brings)>,
     Extension(ConnectInfo(peer)): Extension<ConnectInfo<SocketAddr>>,
     request: Request,
@@ -213,14 +213,14 @@ async fn own_form(
 }
 
 /// What a browser itself says of where a form comes from.
-pub(super) fn is_of_other_site(headers: &HeaderMap, site: &Site) -> bool {
+pub fn is_of_other_site(headers: &HeaderMap, site: &Site) -> bool {
     let says =
         |name: &str, right: &str| headers.get(name).is_none_or(|value| value.as_bytes() == right.as_bytes());
     !says("sec-fetch-site", "same-origin") || !says("origin", site.base.origin())
 }
 
 /// Whether it says of itself that the form is of a page of ours, and not of a script.
-pub(super) fn is_of_own_site(headers: &HeaderMap, site: &Site) -> bool {
+pub fn is_of_own_site(headers: &HeaderMap, site: &Site) -> bool {
     let says =
         |name: &str, right: &str| headers.get(name).is_some_and(|it| it.as_bytes() == right.as_bytes());
     says("origin", site.base.origin())
@@ -228,7 +228,7 @@ pub(super) fn is_of_own_site(headers: &HeaderMap, site: &Site) -> bool {
         && headers.get("sec-fetch-mode").is_none_or(|mode| mode.as_bytes() == b"navigate")
 }
 
-pub(crate) fn stale(visitor: &Visitor) -> Response {
+pub fn stale(visitor: &Visitor) -> Response {
     let text = "This form is out of date: it was loaded before you logged in or out, or in another browser. Go back, load \
                 the page again, and send it once more.";
     reply::message(StatusCode::FORBIDDEN, visitor.frame(), "Not sent", text)

@@ -4,12 +4,11 @@ use std::sync::Arc;
 
 use axum::{Extension, extract::State, http::StatusCode, response::Response};
 use desk::Organisation;
+use site::{Site, reply, visitor::Visitor};
 use tokio::task::JoinSet;
-
-use super::{Site, reply, visitor::Visitor};
 use views::ledger::{LedgerPage, ShownOrganisation};
 
-pub(crate) async fn show(State(site): State<Arc<Site>>, Extension(visitor): Extension<Visitor>) -> Response {
+pub async fn show(State(site): State<Arc<Site>>, Extension(visitor): Extension<Visitor>) -> Response {
     let mut asked = JoinSet::new();
     for (place, member) in site.organisations.iter().cloned().enumerate() {
         asked.spawn(async move { (place, ask(&member).await) });

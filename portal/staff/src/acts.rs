@@ -17,16 +17,10 @@ use enrolment::{
     keys,
 };
 use serde_json::json;
+use site::{Answer, Site, entry, forms::Sent, limits, reply, visitor::Visitor};
+use views::steps::{ActPage, ActsPage, ShownAct};
 
-use super::{
-    Site,
-    entrance::{Answer, entry},
-    forms::{NewAct, Sent, Signature},
-    reply,
-    visitor::Visitor,
-};
-use crate::limits;
-use views::steps::{ActPage, ActsPage, ShownAct, Signing};
+use crate::forms::{NewAct, Signature};
 
 /// Why a step did not go on, for the script that asked.
 enum Problem {
@@ -68,40 +62,24 @@ fn json_of(value: &serde_json::Value) -> Response {
     ([(header::CONTENT_TYPE, "application/json")], value.to_string()).into_response()
 }
 
-impl Site {
-    /// What a page needs on which the account signs steps; none where it has no certified key.
-    pub(super) async fn signing(&self, account: &Account, now: i64) -> Result<Option<Signing>, StoreError> {
-        let key = keys::current(&self.database, &account.id, now).await?;
-        Ok(key.and_then(|key| {
-            Some(Signing {
-                fingerprint: key.fingerprint,
-                msp_id: account.party.clone(),
-                certificate: key.certificate?,
-                channel: self.organisations.channel().to_owned(),
-            })
-        }))
-    }
+/// In whose name the account's steps are, over its organisation's connection.
+async fn caller(site: &Site, account: &Account, now: i64) -> Result<Caller, Problem> {
+    let key = keys::current(&site.database, &account.id, now).await?;
+    let key =
+        key.ok_or_else(|| said(StatusCode::CONFLICT, "You have no certified key. See the page Your key."))?;
+    let away = |reason: String| Problem::Said(StatusCode::SERVICE_UNAVAILABLE, reason);
+    let organisation = site.organisations.get(&account.party);
+    let organisation = organisation
+        .ok_or_else(|| away("This portal does not reach the ledger for your organisation.".to_owned()))?;
+    let gateway = organisation.gateway().await.map_err(|error| away(error.to_string()))?;
+    Ok(Caller::new(&gateway, &account.party, &key)?)
+}
 
-    /// In whose name the account's steps are, over its organisation's connection.
-    async fn caller(&self, account: &Account, now: i64) -> Result<Caller, Problem> {
-        let key = keys::current(&self.database, &account.id, now).await?;
-        let key = key
-            .ok_or_else(|| said(StatusCode::CONFLICT, "You have no certified key. See the page Your key."))?;
-        let away = |reason: String| Problem::Said(StatusCode::SERVICE_UNAVAILABLE, reason);
-        let organisation = self.organisations.get(&account.party);
-        let organisation = organisation
-            .ok_or_else(|| away("This portal does not reach the ledger for your organisation.".to_owned()))?;
-        let gateway = organisation.gateway().await.map_err(|error| away(error.to_string()))?;
-        Ok(Caller::new(&gateway, &account.party, &key)?)
-    }
-
-    /// Whether it is a chaincode of the certificate contract: nothing else is relayed.
-    async fn is_ours(&self, account: &Account, chaincode: &str) -> bool {
-        let Some(organisation) = self.organisations.get(&account.party) else { return false };
-        let bodies = organisation.bodies().await;
-        chaincode == REGISTRY
-            || bodies.is_ok_and(|bodies| bodies.iter().any(|body| body.chaincode == chaincode))
-    }
+/// Whether it is a chaincode of the certificate contract: nothing else is relayed.
+async fn is_ours(site: &Site, account: &Account, chaincode: &str) -> bool {
+    let Some(organisation) = site.organisations.get(&account.party) else { return false };
+    let bodies = organisation.bodies().await;
+    chaincode == REGISTRY || bodies.is_ok_and(|bodies| bodies.iter().any(|body| body.chaincode == chaincode))
 }
 
 fn shown(act: &Act, caller: &Caller) -> Result<Response, Problem> {
@@ -132,7 +110,7 @@ fn call(site: &Site, new: &NewAct) -> Option<Call> {
 }
 
 /// Prepares a step, or finds the one of this name.
-pub(crate) async fn begin(
+pub async fn begin(
     State(site): State<Arc<Site>>,
     Extension(visitor): Extension<Visitor>,
     Extension(account): Extension<Account>,
@@ -141,13 +119,13 @@ pub(crate) async fn begin(
     drop(site.change_of(&visitor).await?);
     let begun = async {
         let call = call(&site, &new).ok_or_else(|| said(StatusCode::BAD_REQUEST, "This is no step."))?;
-        if !site.is_ours(&account, &call.chaincode).await {
+        if !is_ours(&site, &account, &call.chaincode).await {
             return Err(said(
                 StatusCode::FORBIDDEN,
                 "The portal passes on steps of the certificate contract alone.",
             ));
         }
-        let caller = site.caller(&account, visitor.now).await?;
+        let caller = caller(&site, &account, visitor.now).await?;
         let act = acts_of(&site, &visitor, &caller)
             .begin(&new.act, &call, entry(&visitor, &account.party, "step begun", "", "done"))
             .await?;
@@ -161,7 +139,7 @@ fn acts_of<'a>(site: &'a Site, visitor: &'a Visitor, caller: &'a Caller) -> Acts
 }
 
 /// Goes on with a step by a signature: over its proposal, its transaction, or the question after its status.
-pub(crate) async fn go_on(
+pub async fn go_on(
     State(site): State<Arc<Site>>,
     Extension(visitor): Extension<Visitor>,
     Extension(account): Extension<Account>,
@@ -174,7 +152,7 @@ pub(crate) async fn go_on(
     }
     let gone_on = async {
         let signature = STANDARD.decode(signature).map_err(|_| ActError::Signature)?;
-        let caller = site.caller(&account, visitor.now).await?;
+        let caller = caller(&site, &account, visitor.now).await?;
         let acts = acts_of(&site, &visitor, &caller);
         let entry = |action| entry(&visitor, &account.party, action, "", "done");
         let act = match signed.as_str() {
@@ -188,7 +166,7 @@ pub(crate) async fn go_on(
 }
 
 /// The steps that the account has begun.
-pub(crate) async fn list(
+pub async fn list(
     State(site): State<Arc<Site>>,
     Extension(visitor): Extension<Visitor>,
     Extension(account): Extension<Account>,
@@ -199,7 +177,7 @@ pub(crate) async fn list(
 }
 
 /// A step, and how to go on with it where it has not ended.
-pub(crate) async fn show(
+pub async fn show(
     State(site): State<Arc<Site>>,
     Extension(visitor): Extension<Visitor>,
     Extension(account): Extension<Account>,

@@ -8,7 +8,7 @@ use views::page::Frame;
 
 /// Who asks, as every page sees it.
 #[derive(Clone, Debug)]
-pub(crate) struct Visitor {
+pub struct Visitor {
     pub account: Option<Account>,
     /// The id of the session.
     pub session: Option<String>,
@@ -41,7 +41,7 @@ impl Visitor {
 }
 
 /// What a browser keeps for us.
-pub(crate) struct Cookies {
+pub struct Cookies {
     pub session: Option<String>,
     pub form: Option<String>,
 }
@@ -73,7 +73,7 @@ fn is_secret(text: &str) -> bool {
 }
 
 /// Gives a browser its session, or takes it away.
-pub(crate) fn session_cookie(base: &BaseUrl, session: Option<&str>) -> Option<HeaderValue> {
+pub fn session_cookie(base: &BaseUrl, session: Option<&str>) -> Option<HeaderValue> {
     let [name, _] = names(base);
     let secure = if base.is_https() { "; Secure" } else { "" };
     // Lax: who comes by a link in a mail is logged in. Forms of other sites come without it, and are refused besides.
@@ -85,7 +85,7 @@ pub(crate) fn session_cookie(base: &BaseUrl, session: Option<&str>) -> Option<He
 }
 
 /// By which a browser's forms are known.
-pub(crate) fn form_cookie(base: &BaseUrl, form_secret: &str) -> Option<HeaderValue> {
+pub fn form_cookie(base: &BaseUrl, form_secret: &str) -> Option<HeaderValue> {
     let [_, name] = names(base);
     let secure = if base.is_https() { "; Secure" } else { "" };
     HeaderValue::try_from(format!("{name}={form_secret}; Path=/; HttpOnly; SameSite=Lax{secure}")).ok()
@@ -94,7 +94,7 @@ pub(crate) fn form_cookie(base: &BaseUrl, form_secret: &str) -> Option<HeaderVal
 /// Whether a browser asks for this site by its name. A page of another site whose name suddenly leads to this machine (DNS
 /// rebinding) would read what a portal for this machine alone says, the mails of a demonstration for one. A reverse
 /// proxy answers to its own names alone.
-pub(crate) fn is_asked_by_name(headers: &HeaderMap, base: &BaseUrl) -> bool {
+pub fn is_asked_by_name(headers: &HeaderMap, base: &BaseUrl) -> bool {
     let asked = headers.get(header::HOST).and_then(|host| host.to_str().ok());
     let asked = asked.and_then(|host| host.parse::<Authority>().ok());
     let is_here = |name: &str| {
@@ -105,7 +105,7 @@ pub(crate) fn is_asked_by_name(headers: &HeaderMap, base: &BaseUrl) -> bool {
 }
 
 /// Where a request comes from. Who is reached over TLS has a reverse proxy on this machine, which names its client last.
-pub(crate) fn address(headers: &HeaderMap, peer: SocketAddr, base: &BaseUrl) -> IpAddr {
+pub fn address(headers: &HeaderMap, peer: SocketAddr, base: &BaseUrl) -> IpAddr {
     let lines = headers.get_all("x-forwarded-for").into_iter();
     let last = lines.filter_map(|line| line.to_str().ok()).flat_map(|line| line.split(',')).next_back();
     let named = last.and_then(|text| text.trim().parse().ok());
@@ -113,7 +113,7 @@ pub(crate) fn address(headers: &HeaderMap, peer: SocketAddr, base: &BaseUrl) -> 
 }
 
 /// The network that one customer has: an IPv4 address, or an IPv6 network of 64 bits.
-pub(crate) fn network(address: IpAddr) -> String {
+pub fn network(address: IpAddr) -> String {
     match address {
         IpAddr::V4(address) => address.to_string(),
         IpAddr::V6(address) => format!("{:016x}", u128::from(address) >> 64),
@@ -121,13 +121,13 @@ pub(crate) fn network(address: IpAddr) -> String {
 }
 
 /// What a browser says of itself, as far as it is shown.
-pub(crate) fn browser(headers: &HeaderMap) -> String {
+pub fn browser(headers: &HeaderMap) -> String {
     let said = headers.get(header::USER_AGENT).and_then(|value| value.to_str().ok()).unwrap_or_default();
     said.chars().filter(|it| !it.is_control()).take(200).collect()
 }
 
 /// The form secret of a browser, and whether it is new.
-pub(crate) fn form_secret(cookies: &Cookies) -> Result<(String, bool), getrandom::Error> {
+pub fn form_secret(cookies: &Cookies) -> Result<(String, bool), getrandom::Error> {
     match &cookies.form {
         Some(secret) => Ok((secret.clone(), false)),
         None => Ok((secret::random()?, true)),

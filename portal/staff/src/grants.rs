@@ -10,20 +10,19 @@ use axum::{
 };
 use granting::{PAGE, Scope};
 use serde::Deserialize;
+use site::{Answer, Site, reply, visitor::Visitor};
 use views::{
     certificates::public_page,
     grants::{GrantsPage, ShownGrant},
 };
 
-use super::{Site, entrance::Answer, reply, visitor::Visitor};
-
 #[derive(Default, Deserialize)]
-pub(crate) struct Asked {
+pub struct Asked {
     #[serde(default)]
     page: i64,
 }
 
-pub(crate) async fn list(
+pub async fn list(
     State(site): State<Arc<Site>>,
     Extension(visitor): Extension<Visitor>,
     Extension(account): Extension<Account>,

@@ -11,24 +11,19 @@ use axum::{
 };
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde::Deserialize;
+use site::{Answer, Site, forms::Sent, reply, visitor::Visitor};
 use tokio::task::spawn_blocking;
 use views::inspection::{LookUpPage, ShownAnswer};
 
-use super::{
-    Site,
-    entrance::Answer,
-    forms::{Picture, Sent},
-    reply,
-    visitor::Visitor,
-};
+use crate::forms::Picture;
 
 #[derive(Deserialize)]
-pub(crate) struct Typed {
+pub struct Typed {
     #[serde(default)]
     code: String,
 }
 
-pub(crate) async fn look_up(
+pub async fn look_up(
     State(site): State<Arc<Site>>,
     Extension(visitor): Extension<Visitor>,
     Query(Typed { code }): Query<Typed>,
@@ -54,7 +49,7 @@ pub(crate) async fn look_up(
 }
 
 /// Reads the QR code in what a camera sees, for browsers that cannot. Nothing of it is kept.
-pub(crate) async fn read_picture(Sent(Picture { grey }): Sent<Picture>) -> Response {
+pub async fn read_picture(Sent(Picture { grey }): Sent<Picture>) -> Response {
     let Ok(grey) = URL_SAFE_NO_PAD.decode(grey) else { return StatusCode::BAD_REQUEST.into_response() };
     match spawn_blocking(move || picture::read(&grey)).await {
         Ok(Some(text)) => text.into_response(),

@@ -7,7 +7,7 @@ use parking_lot::Mutex;
 use crate::limits;
 
 /// Counts by the minute of the clock: nothing is kept longer.
-pub(crate) struct Rates {
+pub struct Rates {
     limit: u32,
     minute: Mutex<Minute>,
 }
@@ -20,7 +20,7 @@ struct Minute {
 
 /// Where somebody stands after a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Rate {
+pub struct Rate {
     pub limit: u32,
     pub remaining: u32,
     /// Seconds until it begins anew.

@@ -17,16 +17,14 @@ use axum::{
 };
 use http_body_util::{BodyExt, Limited};
 use url::form_urlencoded;
+use views::account::{KeptPage, TypedField};
 
-use super::{
-    Site,
-    entrance::Answer,
+use crate::{
+    Answer, Site,
     guard::{self, FORM_TOKEN},
-    reply,
+    limits, reply,
     visitor::{Cookies, Visitor},
 };
-use crate::limits;
-use views::account::{KeptPage, TypedField};
 
 /// What is longer is shown in several lines.
 const LINE: usize = 80;
@@ -35,12 +33,7 @@ const PAGES_OWN: [&str; 3] = ["version", "then", "next"];
 
 /// To the login, and from there to what was typed, where this browser sent it from a page of the session that has ended. Of a
 /// session that somebody ended it is not known any more whose it was: what was typed stays in the browser.
-pub(super) async fn after_the_end(
-    site: &Site,
-    visitor: &Visitor,
-    cookies: &Cookies,
-    request: Request,
-) -> Response {
+pub async fn after_the_end(site: &Site, visitor: &Visitor, cookies: &Cookies, request: Request) -> Response {
     let Some((session, form)) = of_session(site, cookies, request).await else {
         return Redirect::to("/login").into_response();
     };
@@ -84,7 +77,7 @@ async fn keep_for_owner(
 
 /// To what was typed into a page that was loaded before another login in the same browser. That login's token is not the
 /// page's: the browser itself says that the form is of this site.
-pub(super) async fn after_another_login(
+pub async fn after_another_login(
     site: &Site,
     visitor: &Visitor,
     headers: &HeaderMap,
@@ -98,14 +91,14 @@ pub(super) async fn after_another_login(
 }
 
 /// The tokens of a form, and what was typed.
-pub(super) fn read(path: &str, body: &[u8]) -> (Vec<String>, KeptForm) {
+pub fn read(path: &str, body: &[u8]) -> (Vec<String>, KeptForm) {
     let fields = form_urlencoded::parse(body).into_owned();
     let (tokens, fields): (Vec<_>, Vec<_>) = fields.partition(|(name, _)| name == FORM_TOKEN);
     let tokens = tokens.into_iter().map(|(_, token)| token).collect();
     (tokens, KeptForm { path: path.to_owned(), fields })
 }
 
-pub(crate) async fn show(
+pub async fn show(
     State(site): State<Arc<Site>>,
     Extension(visitor): Extension<Visitor>,
     Extension(account): Extension<Account>,

@@ -1,0 +1,13 @@
+//! The pages of organisations: what waits for their people, what they do about it with their own keys, and what the ledger says. Who may see which
+//! is said by the table of routes in `portal`.
+
+pub mod acts;
+mod complaints;
+pub mod forms;
+pub mod grants;
+pub mod inspection;
+pub mod issued;
+pub mod ledger;
+pub mod ledger_keys;
+pub mod queue;
+pub mod registry;
