@@ -147,6 +147,9 @@ pub(crate) async fn begin(
                 "The portal passes on steps of the certificate contract alone.",
             ));
         }
+        if let Some(broken) = desk::broken_rules(&call.arguments) {
+            return Err(Problem::Said(StatusCode::UNPROCESSABLE_ENTITY, broken));
+        }
         let caller = site.caller(&account, visitor.now).await?;
         let act = acts_of(&site, &visitor, &caller)
             .begin(&new.act, &call, entry(&visitor, &account.party, "step begun", "", "done"))
