@@ -409,7 +409,11 @@ pub const PROPOSE_KEY: StepForm = StepForm {
     inputs: &[Input::Members(
         "The key with which documents are signed",
         &[
-            text("publicKey", "Public key", "Ed25519 as Multikey text (z6Mk…), as nanotrace cert key generate prints it."),
+            text(
+                "publicKey",
+                "Public key",
+                "Ed25519 as Multikey text (z6Mk…), as nanotrace cert key generate prints it.",
+            ),
             text("issuerId", "Issuer's identifier", "As documents state it, such as did:web:body.example."),
             text("issuerName", "Issuer's name", "As documents state it."),
             text(
