@@ -121,7 +121,13 @@ async fn a_portal_without_a_ledger_says_so(portal: Portal) {
     let mut bob = portal.administrator(BOB, "CertBodyMSP").await;
     let page = bob.get("/ledger").await;
     assert!(page.status == 200 && page.body.contains("started without a ledger"), "{}", page.body);
-    assert_eq!(portal.company(ADA, "Works").await.get("/ledger").await.status, 404);
+    let key = "/registry/entry?organisation=CertBodyMSP&key=z6Mk";
+    let page = bob.get(key).await;
+    assert!(page.status == 503 && page.body.contains("gave no answer"), "{}", page.body);
+    let mut ada = portal.company(ADA, "Works").await;
+    for path in ["/ledger", "/registry", key] {
+        assert_eq!(ada.get(path).await.status, 404, "{path}");
+    }
 }
 
 async fn registration_and_login(portal: Portal) {

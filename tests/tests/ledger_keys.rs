@@ -217,6 +217,118 @@ fn certificates_and_accreditations_are_suspended_and_restored_in_pages() {
     }
 }
 
+/// Nobody's administrator has a part in it.
+#[test]
+fn a_scheme_an_accreditation_and_a_key_come_from_pages_and_a_certificate_rests_on_them() {
+    const PAINTS: &str = "https://schemes.example/paints";
+    const STANDARD: &str = "https://standards.example/paint";
+    let mut stage = Stage::new(&["accreditor", "decision-maker", "evaluator"]);
+    let open = |stage: &mut Stage, who: &str, path: &str, keep: &str| {
+        let page = stage.people.at(who, "open", json!({ "path": path, "keep": format!("offices-{keep}") }));
+        page.as_str().unwrap().to_owned()
+    };
+    let page = open(&mut stage, "evaluator", "/registry", "evaluator");
+    assert!(!page.contains("What you can do"), "{page}");
+    let page = open(&mut stage, "decision-maker", "/registry", "decision-maker");
+    assert!(page.contains("Propose an issuer key") && !page.contains("Register a scheme"), "{page}");
+
+    // What breaks a rule is told at the form, and nothing typed is lost.
+    let scheme = json!([PAINTS, "1", "Paints", "no URI", "yes", null, "365", ""]);
+    let step = |name: &str, values: Value| json!({ "path": "/registry", "name": name, "values": values, "keep": format!("offices-{name}") });
+    let end = stage.people.at("accreditor", "step", step("scheme-register", scheme));
+    assert!(end["refused"].as_str().is_some_and(|it| it.contains("/standards/0")), "{end}");
+    assert_eq!(end["shown"], Value::Null, "{end}");
+    let values = json!([null, null, null, STANDARD, null, null, "a year", null]);
+    let end = stage.people.at("accreditor", "step", json!({ "name": "scheme-register", "values": values }));
+    assert!(end["refused"].as_str().is_some_and(|it| it.contains("write a whole number")), "{end}");
+    let values = json!([null, null, null, null, null, null, "365", null]);
+    let end = stage.people.at("accreditor", "step", json!({ "name": "scheme-register", "values": values }));
+    assert!(end["outcome"].as_str().is_some_and(|it| it.starts_with("done")), "{end}");
+    let registered: Value = serde_json::from_str(end["shown"][3][1].as_str().unwrap()).unwrap();
+    let expected = json!({
+        "id": PAINTS, "version": "1", "title": "Paints", "standards": [STANDARD], "directIssue": true,
+        "reviewerMayDecide": false, "surveillance": {"everyDays": 365},
+    });
+    assert_eq!(registered, expected);
+
+    let values =
+        json!(["CertBodyMSP", PAINTS, "R-2", "2026-01-01T00:00:00Z", "2036-01-01T00:00:00Z", STANDARD, ""]);
+    let mut accredit = step("accreditation-register", values);
+    accredit["limited"] = json!(["scope.standards"]);
+    let end = stage.people.at("accreditor", "step", accredit);
+    assert!(end["outcome"].as_str().is_some_and(|it| it.starts_with("done")), "{end}");
+    let all = stage.bodies.done("cert accreditation list");
+    let accredited = all.as_array().unwrap().iter().find(|it| it["schemeId"] == PAINTS).unwrap();
+    assert_eq!(accredited["registered"]["role"], "accreditor");
+    assert_eq!(accredited["scope"], json!({"standards": [STANDARD]}));
+
+    let known = stage.bodies.done("cert key list")[0].clone();
+    let secret = stage.bodies.file("second.key");
+    let made = stage.bodies.ran(&format!("cert key generate {}", secret.display()));
+    let key = made.split_whitespace().find(|word| word.starts_with("z6Mk")).unwrap().to_owned();
+    let values =
+        [json!(key), known["issuerId"].clone(), known["issuerName"].clone(), known["statusLists"].clone()];
+    let end = stage.people.at("decision-maker", "step", step("issuerKey-propose", json!(values)));
+    assert!(end["outcome"].as_str().is_some_and(|it| it.starts_with("done")), "{end}");
+    let entry = format!("/registry/entry?organisation=CertBodyMSP&key={key}");
+    let page = open(&mut stage, "decision-maker", &entry, "proposed");
+    assert!(page.contains("waits for approval") && page.contains("Revoke the key"), "{page}");
+    assert!(!page.contains("Approve the key"), "{page}");
+    let page = open(&mut stage, "evaluator", &entry, "proposed-evaluator");
+    assert!(!page.contains("What you can do"), "{page}");
+    let page = open(&mut stage, "accreditor", "/registry", "waiting");
+    assert!(page.contains("An issuer key waits for approval"), "{page}");
+    let about = ["CertBodyMSP", &key];
+    let approve =
+        json!({ "path": entry, "name": "issuerKey-approve", "values": about, "keep": "offices-approve" });
+    let end = stage.people.at("accreditor", "step", approve);
+    assert!(end["outcome"].as_str().is_some_and(|it| it.starts_with("done")), "{end}");
+    assert_eq!((&end["shown"][3][1], &end["shown"][4][1]), (&json!(about[0]), &json!(about[1])), "{end}");
+    let page = open(&mut stage, "decision-maker", &entry, "approved");
+    assert!(page.contains("accreditor of AccreditationMSP"), "{page}");
+
+    stage.bodies.draft("paint.json");
+    let (draft, signed) = (stage.bodies.file("paint.json"), stage.bodies.file("paint-signed.json"));
+    let mut document: Value = serde_json::from_slice(&fs::read(&draft).unwrap()).unwrap();
+    let subject = &mut document["credentialSubject"];
+    subject["scheme"] = json!({"id": PAINTS, "version": "1"});
+    subject["standards"] = json!([STANDARD]);
+    subject["accreditation"] = json!({"number": "R-2"});
+    fs::write(&draft, document.to_string()).unwrap();
+    let [draft, secret, signed] = [&draft, &secret, &signed].map(|path| path.display());
+    stage.bodies.ran(&format!("cert sign {draft} --key {secret} --out {signed}"));
+    let issued = stage.bodies.done(&format!("cert issue {signed}"));
+    let code = issued["certificate"].as_str().unwrap().to_owned();
+    let tells = |stage: &Stage, result: &str| {
+        let until = Instant::now() + Duration::from_secs(30);
+        while stage.bodies.scanned(&code, "").0 != result {
+            assert!(Instant::now() < until, "it is not told as {result}");
+        }
+    };
+    tells(&stage, "valid");
+
+    stage.people.done(
+        "decision-maker",
+        &entry,
+        "issuerKey-revoke",
+        &[about[0], about[1], "The signer is replaced"],
+    );
+    tells(&stage, "valid");
+    let values = [about[0], about[1], "2026-01-01T00:00:00Z", "It was copied before"];
+    stage.people.done("accreditor", &entry, "issuerKey-compromise", &values);
+    tells(&stage, "notValid");
+    let page = open(&mut stage, "accreditor", &entry, "compromised");
+    assert!(page.contains("Compromised from") && page.contains("Revoked"), "{page}");
+    assert!(!page.contains("Approve the key") && !page.contains("Revoke the key"), "{page}");
+    open(&mut stage, "accreditor", "/registry", "registry");
+    for part in ["accreditor", "decision-maker", "evaluator"] {
+        // The browser itself writes down that the portal did not take the request with the broken rule.
+        let problems = stage.people.at(part, "problems", json!({}));
+        let others = problems.as_array().unwrap().iter().filter(|it| !it.as_str().unwrap().contains("422"));
+        assert_eq!(others.count(), 0, "{part}: {problems}");
+    }
+}
+
 #[test]
 fn a_complaint_is_filed_and_decided_by_who_had_no_part() {
     let mut stage = Stage::new(&["evaluator", "decision-maker", "accreditor", "laboratory"]);

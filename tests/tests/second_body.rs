@@ -115,8 +115,8 @@ fn certify(bodies: &Bodies) {
     let lists = "https://lab.nanotrace.example/status";
     let propose =
         format!("cert key propose {public} --issuer-id {ISSUER} --issuer-name Lab --status-lists {lists}");
-    bodies.refused(&format!("{propose} --org Lab --user Admin"), "takes admin of CertBodyMSP");
-    bodies.refused(&of_lab(&propose), "takes admin of LabMSP, the caller is admin of CertBodyMSP");
+    bodies.refused(&format!("{propose} --org Lab --user Admin"), "takes admin or client of CertBodyMSP");
+    bodies.refused(&of_lab(&propose), "takes admin or client of LabMSP, the caller is admin of CertBodyMSP");
     done(&format!("{propose} --org Lab --user Admin"));
     done(&format!("cert key approve {public} --body {BODY}"));
 

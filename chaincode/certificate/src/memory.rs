@@ -1,5 +1,5 @@
-//! A ledger in memory, for tests of whatever uses the contract: transactions one after the other, committed
-//! under the key policies as Fabric's validator evaluates them.
+//! A ledger in memory, for tests of whatever uses the contract, and for judging a request by the contract's own rules: transactions one
+//! after the other, committed under the key policies as Fabric's validator evaluates them.
 
 use std::collections::BTreeMap;
 use std::mem;

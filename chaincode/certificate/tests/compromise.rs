@@ -8,8 +8,9 @@ use certificate::memory::Memory;
 use certificate::parties::{ACCREDITATION_BODY as ACCREDITATION, CERTIFICATION_BODY as BODY};
 use certificate::record::{Certificate, Compromise, Declaration, Event, IssuerKey};
 use certificate::state::{KeyPolicy, State};
-use certificate::{Creator, DateTime, EventLog, LedgerTime, Moment, Part, dispatch, keys};
+use certificate::{Creator, DateTime, EventLog, LedgerTime, Moment, Part, dispatch, keys, multikey};
 use common::*;
+use ed25519_dalek::SigningKey;
 use futures::executor::block_on;
 use serde_json::{Value, json};
 
@@ -116,6 +117,20 @@ fn a_compromised_key_signs_nothing_more() {
         assert!(declared_by(&mut ledger, &[owner], &caller, now()));
         let words = format!("must not be compromised, but {owner} declares it so");
         refused(&mut ledger, certification_client(), "certificate:issue", &[&demonstration(2)], 400, &words);
+    }
+}
+
+/// An approval makes the two records, and would take the declaration back.
+#[test]
+fn a_key_that_is_declared_compromised_is_not_approved() {
+    for (_, _, caller) in parties() {
+        let mut ledger = ready();
+        let text = multikey::public_to_text(&SigningKey::from_bytes(&[8; 32]).verifying_key());
+        let key =
+            json!({"publicKey": text, "issuerId": ISSUER, "issuerName": ISSUER_NAME, "statusLists": LISTS});
+        done(&mut ledger, decision_maker(), "issuerKey:propose", &[&key.to_string()]);
+        done(&mut ledger, caller, DECLARE, &[BODY, &text, NOW, "stolen"]);
+        refused(&mut ledger, accreditor(), "issuerKey:approve", &[BODY, &text], 409, "declared compromised");
     }
 }
 

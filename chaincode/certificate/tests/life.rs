@@ -9,6 +9,7 @@ use certificate::parties::{ACCREDITATION_BODY, CERTIFICATION_BODY};
 use certificate::{Creator, DateTime, Duty, Role, canonical, demo, keys};
 use common::*;
 use futures::executor::block_on;
+use proptest::prelude::*;
 use serde_json::{Value, json};
 
 fn issued() -> Memory {
@@ -102,8 +103,9 @@ fn who_may_call_what() {
     let code = code(1).to_string();
     const ACCREDITOR: Callers = Persons(&[(ACCREDITATION_BODY, Duty::Accreditor)]);
     const ADMIN: Callers = Nodes(&[(ACCREDITATION_BODY, Role::Admin)]);
-    const EITHER_ADMIN: Callers =
-        Nodes(&[(CERTIFICATION_BODY, Role::Admin), (ACCREDITATION_BODY, Role::Admin)]);
+    const DECISION_MAKER: Callers = Persons(&[(CERTIFICATION_BODY, Duty::DecisionMaker)]);
+    const EITHER: Callers =
+        Persons(&[(CERTIFICATION_BODY, Duty::DecisionMaker), (ACCREDITATION_BODY, Duty::Accreditor)]);
     const RESPONSIBLE: Callers = Nodes(&[
         (CERTIFICATION_BODY, Role::Admin),
         (CERTIFICATION_BODY, Role::Client),
@@ -114,6 +116,7 @@ fn who_may_call_what() {
     let restore = [CERTIFICATION_BODY, demo::SCHEME_ID, "why"].map(String::from).to_vec();
     let key = vec![CERTIFICATION_BODY.to_owned(), public_key()];
     let revocation = [key.as_slice(), &["why".to_owned()]].concat();
+    let declaration = [key.as_slice(), &[NOW.to_owned(), "why".to_owned()]].concat();
     let laboratory = json!({
         "organisation": "LabMSP", "number": "1", "methods": ["TEM"], "validFrom": now(),
         "validUntil": now().plus_days(1),
@@ -127,18 +130,10 @@ fn who_may_call_what() {
     let renewal =
         vec![CERTIFICATION_BODY.to_owned(), demo::SCHEME_ID.to_owned(), term.clone(), "why".to_owned()];
     let lab_renewal = vec!["LabMSP".to_owned(), term, "why".to_owned()];
-    let calls: [(&str, Vec<String>, Callers); 23] = [
-        (
-            "certificate:supersede",
-            vec![code.clone(), other, "why".into()],
-            Persons(&[(CERTIFICATION_BODY, Duty::DecisionMaker)]),
-        ),
+    let calls: [(&str, Vec<String>, Callers); 24] = [
+        ("certificate:supersede", vec![code.clone(), other, "why".into()], DECISION_MAKER),
         ("body:end", ["OldMSP", "BetaMSP", "x", "why"].map(String::from).to_vec(), ACCREDITOR),
-        (
-            "certificate:adopt",
-            ["OldMSP", "{}", "why"].map(String::from).to_vec(),
-            Persons(&[(CERTIFICATION_BODY, Duty::DecisionMaker)]),
-        ),
+        ("certificate:adopt", ["OldMSP", "{}", "why"].map(String::from).to_vec(), DECISION_MAKER),
         ("laboratory:register", vec![laboratory.to_string()], ACCREDITOR),
         ("laboratory:suspend", about_laboratory.clone(), ACCREDITOR),
         ("laboratory:changeScope", lab_scope, ACCREDITOR),
@@ -148,13 +143,14 @@ fn who_may_call_what() {
         ("laboratory:restore", about_laboratory, ACCREDITOR),
         ("ledger:tick", vec![], RESPONSIBLE),
         ("ledger:bind", vec![genesis()], ADMIN),
-        ("scheme:register", vec![demo::scheme().to_string()], ADMIN),
-        ("accreditation:register", vec![demo::accreditation(now()).to_string()], ADMIN),
+        ("scheme:register", vec![demo::scheme().to_string()], ACCREDITOR),
+        ("accreditation:register", vec![demo::accreditation(now()).to_string()], ACCREDITOR),
         ("accreditation:suspend", suspend, ACCREDITOR),
         ("accreditation:restore", restore, ACCREDITOR),
-        ("issuerKey:propose", vec![issuer_key().to_string()], Nodes(&[(CERTIFICATION_BODY, Role::Admin)])),
-        ("issuerKey:approve", key, ADMIN),
-        ("issuerKey:revoke", revocation, EITHER_ADMIN),
+        ("issuerKey:propose", vec![issuer_key().to_string()], DECISION_MAKER),
+        ("issuerKey:approve", key, ACCREDITOR),
+        ("issuerKey:revoke", revocation, EITHER),
+        ("issuerKey:compromise", declaration, EITHER),
         ("certificate:issue", vec![demonstration(1)], Issuers),
         ("certificate:stop", vec![code.clone(), "why".into()], Callers::Stoppers),
         ("certificate:lift", vec![code.clone(), "why".into()], Callers::Stoppers),
@@ -182,6 +178,155 @@ fn callers() -> impl Iterator<Item = (&'static str, Option<Role>, Option<Duty>)>
     let of_role = move |(organisation, role)| duties.clone().map(move |duty| (organisation, role, duty));
     let of_organisation = move |organisation| roles.into_iter().map(move |role| (organisation, role));
     organisations.into_iter().flat_map(of_organisation).flat_map(of_role)
+}
+
+/// What takes no admin any more: registrations, and the life of an issuer key, by its functions.
+const BY_PERSONS: [&str; 5] = [
+    "scheme:register",
+    "accreditation:register",
+    "issuerKey:propose",
+    "issuerKey:approve",
+    "issuerKey:revoke",
+];
+
+/// The arguments of a call of the function that passes in [`before_it`] for who may.
+fn arguments_of(function: &str) -> Vec<String> {
+    let key = || [CERTIFICATION_BODY.to_owned(), public_key()];
+    match function {
+        "scheme:register" => vec![demo::scheme().to_string()],
+        "accreditation:register" => vec![demo::accreditation(now()).to_string()],
+        "issuerKey:propose" => vec![issuer_key().to_string()],
+        "issuerKey:approve" => key().to_vec(),
+        _ => [&key()[..], &["why".to_owned()]].concat(),
+    }
+}
+
+/// A ledger on which the function can be done: that is bound, and has a proposed key where one is approved or revoked.
+fn before_it(function: &str) -> Memory {
+    let mut ledger = Memory::new(CHANNEL);
+    done(&mut ledger, accreditation_admin(), "ledger:bind", &[&genesis(), CERTIFICATION_BODY]);
+    if matches!(function, "issuerKey:approve" | "issuerKey:revoke") {
+        done(&mut ledger, decision_maker(), "issuerKey:propose", &[&issuer_key().to_string()]);
+    }
+    ledger
+}
+
+fn status_of(function: &str, caller: Creator) -> (i32, Option<Value>) {
+    let arguments = arguments_of(function);
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let response = submit(&mut before_it(function), caller, function, &arguments);
+    (response.status, serde_json::from_slice(&response.payload).ok())
+}
+
+/// Done by a person on duty, and the record says by which duty and pseudonym; by an admin of any organisation as before.
+#[test]
+fn schemes_accreditations_and_keys_are_the_work_of_persons_on_duty() {
+    for function in BY_PERSONS {
+        let of_body = matches!(function, "issuerKey:propose" | "issuerKey:revoke");
+        let of_accreditation = function != "issuerKey:propose";
+        let told = |answer: &Value| {
+            let event = ["revoked", "approved", "proposed", "registered"].map(|name| answer[name].clone());
+            event.into_iter().find(|event| !event.is_null()).unwrap()
+        };
+        for (is_right, caller, admin, duty, person) in [
+            (of_accreditation, accreditor(), accreditation_admin(), "accreditor", "a-1"),
+            (of_body, decision_maker(), certification_admin(), "decision-maker", "d-1"),
+        ] {
+            let (status, answer) = status_of(function, caller.clone());
+            assert_eq!(status, if is_right { 200 } else { 403 }, "{function} by {caller:?}");
+            if let Some(answer) = answer {
+                let event = told(&answer);
+                assert_eq!((&event["role"], &event["person"]), (&json!(duty), &json!(person)), "{function}");
+            }
+            let (status, answer) = status_of(function, admin);
+            assert_eq!(status, if is_right { 200 } else { 403 }, "{function} by an admin");
+            if let Some(answer) = answer {
+                assert!(told(&answer).get("role").is_none(), "an admin's organisation suffices: {function}");
+            }
+        }
+    }
+}
+
+/// A program is a program, whatever else its certificate names and whatever NodeOU it has.
+#[test]
+fn no_service_registers_a_scheme_or_has_a_part_in_a_key() {
+    for function in BY_PERSONS {
+        for organisation in [CERTIFICATION_BODY, ACCREDITATION_BODY] {
+            for role in [Role::Admin, Role::Client] {
+                for duties in ["service", "service,accreditor", "decision-maker,service"] {
+                    let caller = creator(organisation, role).with_attributes(duties, "s-1");
+                    let (status, _) = status_of(function, caller);
+                    assert_eq!(status, 403, "{function} by {duties} ({role:?}) of {organisation}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn who_proposed_a_key_does_not_approve_it() {
+    let mut ledger = before_it("issuerKey:approve");
+    let key = [CERTIFICATION_BODY, &public_key()];
+    for same in
+        [person(ACCREDITATION_BODY, "accreditor", "d-1"), accreditation_admin().with_attributes("", "d-1")]
+    {
+        refused(&mut ledger, same, "issuerKey:approve", &key, 403, "takes another person");
+    }
+    let answer = done(&mut ledger, accreditor(), "issuerKey:approve", &key);
+    let [proposed, approved] = ["proposed", "approved"].map(|step| answer[step]["person"].clone());
+    assert_eq!((proposed, approved), (json!("d-1"), json!("a-1")));
+    // Of two that have no pseudonym the organisations are compared, as ever.
+    let mut ledger = before_it("issuerKey:propose");
+    done(&mut ledger, certification_admin(), "issuerKey:propose", &[&issuer_key().to_string()]);
+    done(&mut ledger, accreditation_admin(), "issuerKey:approve", &key);
+}
+
+/// Naming another body's key, or one's own organisation as the body, brings nobody further.
+#[test]
+fn a_key_is_ended_by_its_own_body_and_the_accreditation_body_alone() {
+    let revoke = |ledger: &mut Memory, caller: Creator, body: &str| {
+        submit(ledger, caller, "issuerKey:revoke", &[body, &public_key(), "why"]).status
+    };
+    let foreign = person("GammaMSP", "decision-maker,accreditor", "g-1");
+    let mut ledger = ready();
+    assert_eq!(revoke(&mut ledger, foreign.clone(), CERTIFICATION_BODY), 403);
+    assert_eq!(revoke(&mut ledger, foreign, "GammaMSP"), 404);
+    assert_eq!(revoke(&mut ledger, decision_maker(), "GammaMSP"), 403);
+    assert_eq!(revoke(&mut ledger, decision_maker(), CERTIFICATION_BODY), 200);
+    assert_eq!(revoke(&mut ready(), accreditor(), CERTIFICATION_BODY), 200);
+}
+
+proptest! {
+    /// Any certificate that a CA can write: what is done needs the organisation, and an admin or the duty with a pseudonym.
+    #[test]
+    fn whoever_is_not_named_registers_nothing_and_has_no_part_in_a_key(
+        which in 0..BY_PERSONS.len(),
+        organisation in prop::sample::select(vec![CERTIFICATION_BODY, ACCREDITATION_BODY, "LabMSP", "GammaMSP", ""]),
+        role in prop::sample::select(vec![
+            Some(Role::Admin), Some(Role::Client), Some(Role::Peer), Some(Role::Orderer), None,
+        ]),
+        duties in prop::sample::subsequence(Duty::ALL.to_vec(), 0..=3),
+        has_pseudonym: bool,
+    ) {
+        let function = BY_PERSONS[which];
+        let names: Vec<&str> = duties.iter().map(|duty| duty.name()).collect();
+        let person = if has_pseudonym { "r-1" } else { "" };
+        let caller = Creator::new(organisation, role).with_attributes(&names.join(","), person);
+        let named = match (organisation, function) {
+            (CERTIFICATION_BODY, "issuerKey:propose" | "issuerKey:revoke") => Some(Duty::DecisionMaker),
+            (ACCREDITATION_BODY, "issuerKey:propose") => None,
+            (ACCREDITATION_BODY, _) => Some(Duty::Accreditor),
+            _ => None,
+        };
+        let is_program = duties.contains(&Duty::Service);
+        let may = named.is_some_and(|duty| match role {
+            Some(Role::Admin) => !is_program,
+            Some(Role::Client) => !is_program && has_pseudonym && duties.contains(&duty),
+            _ => false,
+        });
+        let told = format!("{function} by {caller:?}");
+        prop_assert_eq!(status_of(function, caller).0, if may { 200 } else { 403 }, "{}", told);
+    }
 }
 
 #[test]

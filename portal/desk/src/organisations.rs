@@ -17,7 +17,7 @@ use peer_client::{
 use serde::Deserialize;
 use tokio::{sync::Mutex, time::timeout};
 
-use crate::read::Away;
+use crate::{Event, read::Away};
 
 /// How long to wait for a connection.
 const CONNECT: Duration = Duration::from_secs(3);
@@ -201,6 +201,8 @@ struct Open {
 pub struct Body {
     pub msp_id: String,
     pub chaincode: String,
+    /// Who bound the chaincode: the organisation that accredits, as the contract takes it from nobody else.
+    pub accredited_by: Option<String>,
 }
 
 /// What `ledger:get` answers.
@@ -208,6 +210,7 @@ pub struct Body {
 struct Bound {
     body: String,
     genesis: String,
+    bound: Option<Event>,
 }
 
 impl Organisation {
@@ -331,7 +334,11 @@ impl Organisation {
             Err(CallError::Refused { status: 404, .. }) => Ok(None),
             Err(error) => Err(error.into()),
             Ok(Bound { genesis, .. }) if genesis != self.ledger.genesis => Err(Away::OtherLedger),
-            Ok(Bound { body, .. }) => Ok(Some(Body { msp_id: body, chaincode: chaincode.to_owned() })),
+            Ok(Bound { body, bound, .. }) => Ok(Some(Body {
+                msp_id: body,
+                chaincode: chaincode.to_owned(),
+                accredited_by: bound.map(|event| event.by),
+            })),
         }
     }
 }

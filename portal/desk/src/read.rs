@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use certificate::Code;
+use futures::future::join_all;
 use peer_client::{
     EventStream, PastCall, StartAt,
     certificate::{CallError, Contract, Query},
@@ -13,7 +14,7 @@ use tokio::time::timeout;
 
 use crate::{
     Accreditation, Application, ApplicationSummary, Body, Certificate, CertificateSummary, Complaint,
-    Laboratory, Organisation, Scheme,
+    IssuerKey, Laboratory, Organisation, Scheme,
 };
 
 /// For one answer, a broken connection that is made anew included.
@@ -142,6 +143,19 @@ impl Organisation {
 
     pub async fn accreditations(&self) -> Result<Vec<Accreditation>, Away> {
         ask(self.registry().await?.accreditation_list()).await
+    }
+
+    /// The issuer keys of a body.
+    pub async fn issuer_keys(&self, body: &str) -> Result<Vec<IssuerKey>, Away> {
+        let contract = self.existing(body).await?;
+        ask(self.of_body(body, &contract, contract.issuer_key_list())?).await
+    }
+
+    /// The bodies, each with its issuer keys, or why those could not be read.
+    pub async fn keys_of_bodies(&self) -> Result<Vec<(Body, Result<Vec<IssuerKey>, Away>)>, Away> {
+        let bodies = self.bodies().await?;
+        let answers = join_all(bodies.iter().map(|body| self.issuer_keys(&body.msp_id))).await;
+        Ok(bodies.iter().cloned().zip(answers).collect())
     }
 
     pub async fn laboratories(&self) -> Result<Vec<Laboratory>, Away> {

@@ -156,9 +156,21 @@ pub struct Scheme {
     pub version: String,
     pub title: String,
     pub standards: Vec<String>,
-    /// Whether who reviewed an application may decide on it; schemes of the first version do not say, and allow it.
+    /// Whether a certificate may be issued in one step; schemes of the first version do not say, and allow it.
+    #[serde(default = "yes")]
+    pub direct_issue: bool,
+    /// Whether who reviewed an application may decide on it; the same.
     #[serde(default = "yes")]
     pub reviewer_may_decide: bool,
+    pub surveillance: Option<SurveillanceRule>,
+}
+
+/// How often certificates are surveilled.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct SurveillanceRule {
+    pub every_days: u32,
+    pub grace_days: Option<u32>,
 }
 
 fn yes() -> bool {
@@ -208,6 +220,33 @@ pub struct Laboratory {
     pub valid_until: String,
     #[serde(default)]
     pub suspensions: Vec<RegistrySuspension>,
+}
+
+/// A key with which a certification body signs documents.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct IssuerKey {
+    pub body: String,
+    /// As Multikey text.
+    pub public_key: String,
+    pub issuer_id: String,
+    pub issuer_name: String,
+    pub status_lists: String,
+    pub proposed: Event,
+    pub approved: Option<Event>,
+    pub revoked: Option<Event>,
+    /// By the body, by the accreditation body, or by both.
+    #[serde(default)]
+    pub compromised: Vec<Compromise>,
+}
+
+/// That somebody else may have had a key.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Compromise {
+    pub compromised_from: String,
+    #[serde(flatten)]
+    pub event: Event,
 }
 
 /// A complaint or an appeal.

@@ -72,14 +72,18 @@ async fn look_around(
     followed: &mut HashSet<String>,
     tasks: &mut JoinSet<()>,
 ) -> Result<(), IndexError> {
-    for body in reader.bodies().await?.iter().filter(|body| followed.insert(body.msp_id.clone())) {
+    let bodies = reader.bodies().await?;
+    for body in bodies.iter().filter(|body| followed.insert(body.msp_id.clone())) {
         if let Some(reader) = organisations.reader_of(&body.msp_id) {
             tasks.spawn(certificates::keep_looking(database.clone(), reader.clone(), body.msp_id.clone()));
             tasks.spawn(keep_following(database.clone(), reader.clone(), body.clone()));
         }
     }
     let (accreditations, laboratories) = (reader.accreditations().await?, reader.laboratories().await?);
-    let accrediting = accreditations.into_iter().map(|it| (it.registered.by, ACCREDITATION_BODY));
+    // Before the first accreditation, who bound the bodies' chaincodes.
+    let binding = bodies.iter().filter_map(|body| body.accredited_by.clone());
+    let accrediting = accreditations.into_iter().map(|it| it.registered.by).chain(binding);
+    let accrediting = accrediting.map(|organisation| (organisation, ACCREDITATION_BODY));
     let testing = laboratories.into_iter().map(|it| (it.organisation, LABORATORY));
     Ok(appoint(database, &accrediting.chain(testing).collect()).await?)
 }

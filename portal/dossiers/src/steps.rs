@@ -101,7 +101,9 @@ mod tests {
             version: String::new(),
             title: String::new(),
             standards: Vec::new(),
+            direct_issue: false,
             reviewer_may_decide: may,
+            surveillance: None,
         };
         let steps = [taken("report", "l"), taken("evaluate", "e"), taken("review", "r")];
         let told = |function: &Transition, person: &str, may: bool| {

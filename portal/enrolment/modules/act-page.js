@@ -1,6 +1,7 @@
 // Forms that are steps on the ledger: data-act is the step's id where it has begun, data-call the function, and the fields with
 // data-argument hold its arguments, in the order of the page. One with data-argument="document" holds a document to decide on;
-// the fields with data-member in one with data-argument="members" are the members of a JSON object, those with data-list lists.
+// the fields with data-member in one with data-argument="members" are the members of a JSON object, those with data-list lists, with
+// data-flag yes or no, with data-number numbers. A name with a dot is that of a member's member.
 
 import { perform, signer } from './act.js';
 import { canonical, decided } from './canonical.js';
@@ -65,19 +66,36 @@ async function call(form) {
   return { asked: { act, chaincode, channel: signing.dataset.channel, arguments: inputs }, notes };
 }
 
-// A JSON object of what was typed. A list is typed line by line; one that limits something is left out where it is said not to.
+// A JSON object of what was typed; what has no value is left out.
 function request(field) {
-  const members = [...field.querySelectorAll('[data-member]')].map((member) => {
-    if (member.dataset.list === undefined) return [member.dataset.member, member.value];
-    const lines = member.value.split('\n').map((line) => line.trim()).filter((line) => line !== '');
-    const unlimited = field.querySelector(`[data-unlimited="${member.dataset.member}"]`);
-    if (unlimited && unlimited.checked !== (lines.length === 0)) {
-      const label = field.querySelector(`label[for="${member.id}"]`).textContent;
-      throw new Error(`${label}: write what they are limited to, or tick "not limited". Not both, and not neither.`);
-    }
-    return [member.dataset.member, lines.length === 0 ? undefined : lines];
-  });
-  return Object.fromEntries(members.filter(([, value]) => value !== undefined));
+  const whole = {};
+  for (const member of field.querySelectorAll('[data-member]')) {
+    const value = typed(field, member);
+    if (value === undefined) continue;
+    const [name, inner] = member.dataset.member.split('.');
+    if (inner === undefined) whole[name] = value;
+    else whole[name] = { ...whole[name], [inner]: value };
+  }
+  return whole;
+}
+
+// A list is typed line by line; one that limits something is left out where it is said not to.
+function typed(field, member) {
+  const { list, flag, number } = member.dataset;
+  const label = () => field.querySelector(`label[for="${member.id}"]`).textContent;
+  if (flag !== undefined) return member.value === 'yes';
+  if (number !== undefined) {
+    const digits = member.value.trim();
+    if (!/^[0-9]{0,9}$/.test(digits)) throw new Error(`${label()}: write a whole number.`);
+    return digits === '' ? undefined : Number(digits);
+  }
+  if (list === undefined) return member.value;
+  const lines = member.value.split('\n').map((line) => line.trim()).filter((line) => line !== '');
+  const unlimited = field.querySelector(`[data-unlimited="${member.dataset.member}"]`);
+  if (unlimited && unlimited.checked !== (lines.length === 0)) {
+    throw new Error(`${label()}: write what they are limited to, or tick "not limited". Not both, and not neither.`);
+  }
+  return lines.length === 0 ? undefined : lines;
 }
 
 async function post(form, path, fields) {

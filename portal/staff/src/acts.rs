@@ -125,6 +125,9 @@ pub async fn begin(
                 "The portal passes on steps of the certificate contract alone.",
             ));
         }
+        if let Some(broken) = desk::broken_rules(&call.arguments) {
+            return Err(Problem::Said(StatusCode::UNPROCESSABLE_ENTITY, broken));
+        }
         let caller = caller(&site, &account, visitor.now).await?;
         let act = acts_of(&site, &visitor, &caller)
             .begin(&new.act, &call, entry(&visitor, &account.party, "step begun", "", "done"))

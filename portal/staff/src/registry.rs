@@ -1,5 +1,5 @@
-//! What the accreditation body says of certification bodies and laboratories, and what its people do there, each with a key of their
-//! own. Schemes and the first accreditation of a body are registered by an administrator of its organisation (`nanotrace cert`).
+//! What the accreditation body says of certification bodies and laboratories, the issuer keys of bodies, and what the people of both do
+//! there, each with a key of their own.
 
 use std::sync::Arc;
 
@@ -8,14 +8,21 @@ use axum::{
     Extension,
     extract::{Query, State},
     http::StatusCode,
+    response::Response,
 };
-use certificate::chaincode::REGISTRY;
-use desk::{Accreditation, Away, Laboratory, Organisation, Scheme};
+use certificate::{Duty, chaincode::REGISTRY};
+use desk::{Accreditation, Away, Body, IssuerKey, Laboratory, Organisation, Scheme};
 use serde::Deserialize;
 use site::{Answer, Site, reply, visitor::Visitor};
 use views::{
-    registry::{RegisteredPage, RegistryPage, ShownRegistered, standing, suspensions_of},
-    steps::{Offered, REGISTER_LABORATORY, StepForm, of_registered},
+    registry::{
+        IssuerKeyPage, RegisteredPage, RegistryPage, ShownKey, ShownKeys, ShownRegistered, ShownScheme,
+        history_of, standing, suspensions_of,
+    },
+    steps::{
+        AtKey, Offered, PROPOSE_KEY, REGISTER_ACCREDITATION, REGISTER_LABORATORY, REGISTER_SCHEME, StepForm,
+        of_key, of_registered,
+    },
 };
 
 const NO_IDENTITY: &str = "this portal was started without an identity of your organisation";
@@ -42,40 +49,55 @@ pub async fn list(
         Ok(found) => (None, found),
         Err(why) => (Some(why), Registered::default()),
     };
-    let scheme =
-        |it: Scheme| (it.title, format!("{} version {}", it.id, it.version), it.standards.join(", "));
+    let bodies = match site.organisations.get(&account.party) {
+        Some(reader) => reader.keys_of_bodies().await.unwrap_or_default(),
+        None => Vec::new(),
+    };
+    let forms = vec![&REGISTER_ACCREDITATION, &REGISTER_LABORATORY, &REGISTER_SCHEME];
+    let mut offered = offered(is_accreditor, forms, &[], &[]);
+    offered.extend(bodies.iter().find_map(|(body, _)| proposal(&account, body)));
     let page = RegistryPage {
+        keys: ShownKeys::of(&bodies),
         frame: visitor.frame(),
         away,
-        schemes: schemes.into_iter().map(scheme).collect(),
+        schemes: schemes.into_iter().map(ShownScheme::of).collect(),
         accreditations: accreditations.iter().map(ShownRegistered::of_body).collect(),
         laboratories: laboratories.iter().map(ShownRegistered::of_laboratory).collect(),
-        offered: offered(is_accreditor, vec![&REGISTER_LABORATORY], &[], &[]),
+        offered,
         signing: site.signing(&account, visitor.now).await?,
     };
     Ok(reply::with_script(reply::page(StatusCode::OK, &page)))
 }
 
-/// Which entry: of a body under a scheme, or of a laboratory.
+fn decides(account: &Account, body: &str) -> bool {
+    account.party == body && account.roles.iter().any(|role| role == Duty::DecisionMaker.name())
+}
+
+/// For a decision-maker: the form by which the body's next key is proposed.
+fn proposal(account: &Account, body: &Body) -> Option<Offered> {
+    decides(account, &body.msp_id).then(|| Offered::of(&PROPOSE_KEY, &body.chaincode, Vec::new()))
+}
+
+/// Which entry: of a body under a scheme, of a laboratory, or a body's key.
 #[derive(Deserialize)]
 pub struct Named {
     organisation: String,
     scheme: Option<String>,
+    key: Option<String>,
 }
 
 pub async fn one(
     State(site): State<Arc<Site>>,
     Extension(visitor): Extension<Visitor>,
     Extension(account): Extension<Account>,
-    Query(Named { organisation, scheme }): Query<Named>,
+    Query(Named { organisation, scheme, key }): Query<Named>,
 ) -> Answer {
+    if let Some(key) = key {
+        return one_key(&site, &visitor, &account, &organisation, &key).await;
+    }
     let (_, accreditations, laboratories) = match ask(&site, &account).await {
         Ok(found) => found,
-        Err(why) => {
-            let text = format!("The ledger gave no answer: {why}. Try again in a moment.");
-            let frame = visitor.frame();
-            return Ok(reply::message(StatusCode::SERVICE_UNAVAILABLE, frame, "Not now", &text));
-        }
+        Err(why) => return Ok(not_now(&visitor, &why)),
     };
     let found = match &scheme {
         Some(scheme) => accreditations
@@ -98,6 +120,64 @@ pub async fn one(
         signing: site.signing(&account, visitor.now).await?,
     };
     Ok(reply::with_script(reply::page(StatusCode::OK, &page)))
+}
+
+async fn one_key(site: &Site, visitor: &Visitor, account: &Account, body: &str, public_key: &str) -> Answer {
+    let Some(reader) = site.organisations.get(&account.party) else {
+        return Ok(not_now(visitor, NO_IDENTITY));
+    };
+    let read = async { Ok((reader.chaincode(body).await?, reader.issuer_keys(body).await?)) };
+    let (chaincode, found) = match read.await {
+        Ok(found) => found,
+        Err(Away::NoBody(_)) => return Ok(reply::not_there().await),
+        Err(why) => return Ok(not_now(visitor, &why.to_string())),
+    };
+    let Some(known) = found.iter().find(|it| it.public_key == public_key) else {
+        return Ok(reply::not_there().await);
+    };
+    let person = enrolment::keys::person(&site.database, &account.id).await?;
+    let is_accreditor = site.scope(account).await?.is_accreditor();
+    let page = IssuerKeyPage {
+        frame: visitor.frame(),
+        shown: ShownKey::of(known),
+        history: history_of(known),
+        offered: at_key(account, is_accreditor, person.as_deref(), &chaincode, known),
+        signing: site.signing(account, visitor.now).await?,
+    };
+    Ok(reply::with_script(reply::page(StatusCode::OK, &page)))
+}
+
+/// The steps that somebody takes with a key now. Who proposed it does not approve it.
+fn at_key(
+    account: &Account,
+    is_accreditor: bool,
+    person: Option<&str>,
+    chaincode: &str,
+    known: &IssuerKey,
+) -> Vec<Offered> {
+    let at = AtKey {
+        is_decision_maker: decides(account, &known.body),
+        is_accreditor,
+        is_approved: known.approved.is_some(),
+        is_revoked: known.revoked.is_some(),
+        is_compromised: !known.compromised.is_empty(),
+    };
+    let offer = |form: &'static StepForm| {
+        let about = vec![known.body.clone(), known.public_key.clone()];
+        let offer = Offered::of(form, chaincode, about);
+        if form.function != "issuerKey:approve" {
+            return offer;
+        }
+        let conflict =
+            (person == Some(&*known.proposed.person)).then(|| "You proposed it yourself.".to_owned());
+        Offered { conflict, facts: ShownKey::of(known).facts(), ..offer }
+    };
+    of_key(&at).into_iter().map(offer).collect()
+}
+
+fn not_now(visitor: &Visitor, why: &str) -> Response {
+    let text = format!("The ledger gave no answer: {why}. Try again in a moment.");
+    reply::message(StatusCode::SERVICE_UNAVAILABLE, visitor.frame(), "Not now", &text)
 }
 
 /// A list to which an accreditation is limited: its name in a request, and what is in it, line by line.

@@ -94,6 +94,7 @@ pub enum Input {
 
 /// A member of a request.
 pub struct Member {
+    /// With a dot, a member of a member: `scope.standards`.
     pub name: &'static str,
     pub label: &'static str,
     pub hint: &'static str,
@@ -108,6 +109,18 @@ pub enum MemberKind {
     /// A list, or that there is no limit: who leaves it empty has to say that this is meant.
     Limit,
     Choice(&'static [&'static str]),
+    /// Yes or no: no, where nobody chooses.
+    Flag,
+    /// A whole number, left out where it is empty.
+    Number,
+}
+
+const fn flag(name: &'static str, label: &'static str, hint: &'static str) -> Member {
+    Member { name, label, hint, kind: MemberKind::Flag }
+}
+
+const fn number(name: &'static str, label: &'static str, hint: &'static str) -> Member {
+    Member { name, label, hint, kind: MemberKind::Number }
 }
 
 const fn text(name: &'static str, label: &'static str, hint: &'static str) -> Member {
@@ -332,6 +345,134 @@ pub const REGISTER_LABORATORY: StepForm = StepForm {
     )],
 };
 
+/// How a scheme is registered (ISO/IEC 17067), once for each of its versions.
+pub const REGISTER_SCHEME: StepForm = StepForm {
+    title: "Register a scheme",
+    function: "scheme:register",
+    inputs: &[Input::Members(
+        "The scheme, which is never changed: another version is another scheme",
+        &[
+            text("id", "Identifier", "A URI, the same one for each version."),
+            text("version", "Version", "Such as 1."),
+            text("title", "Title", "As people say it."),
+            lines(
+                "standards",
+                "Standards",
+                "A URI each, on a line of its own. A certificate may name these alone.",
+            ),
+            flag(
+                "directIssue",
+                "A certificate may be issued in one step",
+                "Without application, evaluation, review and decision.",
+            ),
+            flag(
+                "reviewerMayDecide",
+                "Who reviewed an application may decide on it",
+                "ISO/IEC 17065, 7.6.2, leaves it open.",
+            ),
+            number(
+                "surveillance.everyDays",
+                "Days between surveillances",
+                "1 to 1098, from the issue on. Empty: the scheme asks for none.",
+            ),
+            number(
+                "surveillance.graceDays",
+                "Days after which an overdue surveillance ends the certificate",
+                "1 to 1098. Empty: that it is overdue is only shown.",
+            ),
+        ],
+    )],
+};
+
+/// How a body is accredited for a scheme for the first time (ISO/IEC 17011, 7.8).
+pub const REGISTER_ACCREDITATION: StepForm = StepForm {
+    title: "Accredit a certification body",
+    function: "accreditation:register",
+    inputs: &[Input::Members(
+        "The accreditation",
+        &[
+            text("body", "Body", "Its MSP id, such as CertBodyMSP."),
+            text("schemeId", "Scheme", "Its identifier. The accreditation covers every version of it."),
+            text("number", "Number of the accreditation", "As it stands on its deed."),
+            text("validFrom", "From", "A time such as 2026-01-31T12:00:00Z."),
+            text("validUntil", "Until before", "A time."),
+            limit("scope.standards", "Standards"),
+            limit("scope.categories", "Categories of products"),
+        ],
+    )],
+};
+
+/// How a body asks for a key with which it signs documents.
+pub const PROPOSE_KEY: StepForm = StepForm {
+    title: "Propose an issuer key",
+    function: "issuerKey:propose",
+    inputs: &[Input::Members(
+        "The key with which documents are signed",
+        &[
+            text(
+                "publicKey",
+                "Public key",
+                "Ed25519 as Multikey text (z6Mk…), as nanotrace cert key generate prints it.",
+            ),
+            text("issuerId", "Issuer's identifier", "As documents state it, such as did:web:body.example."),
+            text("issuerName", "Issuer's name", "As documents state it."),
+            text(
+                "statusLists",
+                "Address of the status lists",
+                "Without a slash at its end, such as https://body.example/status.",
+            ),
+        ],
+    )],
+};
+
+/// The consent of the accreditation body.
+const APPROVE_KEY: StepForm =
+    StepForm { title: "Approve the key", function: "issuerKey:approve", inputs: &[] };
+
+const REVOKE_KEY: StepForm = StepForm {
+    title: "Revoke the key",
+    function: "issuerKey:revoke",
+    inputs: &[Input::Line(
+        "Reason",
+        "It is final: the key signs nothing more. What was issued before stands. The public may read the reason.",
+    )],
+};
+
+const COMPROMISE_KEY: StepForm = StepForm {
+    title: "Declare the key compromised",
+    function: "issuerKey:compromise",
+    inputs: &[
+        Input::Line(
+            "From when somebody else may have had it",
+            "A time such as 2026-01-31T12:00:00Z. What was issued since is not valid. It cannot be taken back.",
+        ),
+        REASON,
+    ],
+};
+
+/// Who looks at an issuer key, and how far it is.
+pub struct AtKey {
+    /// Decides for the body whose key it is.
+    pub is_decision_maker: bool,
+    /// Of the organisation that accredits bodies.
+    pub is_accreditor: bool,
+    pub is_approved: bool,
+    pub is_revoked: bool,
+    pub is_compromised: bool,
+}
+
+/// The forms for an issuer key. A key that was never approved is refused by revoking it.
+pub fn of_key(at: &AtKey) -> Vec<&'static StepForm> {
+    let ends = at.is_decision_maker || at.is_accreditor;
+    let approves = at.is_accreditor && !at.is_approved && !at.is_revoked && !at.is_compromised;
+    let offered = [
+        (approves, &APPROVE_KEY),
+        (ends && !at.is_revoked, &REVOKE_KEY),
+        (ends && at.is_approved, &COMPROMISE_KEY),
+    ];
+    offered.into_iter().filter(|(is_open, _)| *is_open).map(|(_, form)| form).collect()
+}
+
 /// The forms for an accreditation, or for a laboratory, that is suspended or not. For new grants alone, it can be suspended for all.
 pub fn of_registered(is_laboratory: bool, suspended: Option<&str>) -> Vec<&'static StepForm> {
     let forms = if is_laboratory { LABORATORY } else { ACCREDITATION };
@@ -427,4 +568,35 @@ pub fn of_certificate(who: &Looking<'_>) -> Vec<&'static StepForm> {
 /// The forms for the steps of an application that somebody takes in a page, those that lead on first.
 pub fn of_application() -> &'static [StepForm] {
     APPLICATION
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_is_approved_and_ended_by_whom_the_contract_lets() {
+        let offered =
+            |is_decision_maker, is_accreditor, [is_approved, is_revoked, is_compromised]: [bool; 3]| {
+                let at = AtKey { is_decision_maker, is_accreditor, is_approved, is_revoked, is_compromised };
+                of_key(&at).into_iter().map(|form| form.function).collect::<Vec<_>>()
+            };
+        const PROPOSED: [bool; 3] = [false, false, false];
+        const APPROVED: [bool; 3] = [true, false, false];
+        const REVOKED: [bool; 3] = [true, true, false];
+        const COMPROMISED: [bool; 3] = [true, false, true];
+        let (approve, revoke, compromise) = ("issuerKey:approve", "issuerKey:revoke", "issuerKey:compromise");
+        for state in [PROPOSED, APPROVED, REVOKED, COMPROMISED] {
+            assert!(offered(false, false, state).is_empty(), "{state:?}");
+        }
+        assert_eq!(offered(true, false, PROPOSED), [revoke]);
+        assert_eq!(offered(false, true, PROPOSED), [approve, revoke]);
+        assert_eq!(offered(false, true, [false, false, true]), [revoke]);
+        assert_eq!(offered(false, true, [false, true, false]), Vec::<&str>::new());
+        for is_accreditor in [false, true] {
+            assert_eq!(offered(!is_accreditor, is_accreditor, APPROVED), [revoke, compromise]);
+            assert_eq!(offered(!is_accreditor, is_accreditor, REVOKED), [compromise]);
+            assert_eq!(offered(!is_accreditor, is_accreditor, COMPROMISED), [revoke, compromise]);
+        }
+    }
 }

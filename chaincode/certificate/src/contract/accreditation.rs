@@ -10,7 +10,7 @@ use crate::record::{
     MAXIMUM_SCOPE, MAXIMUM_STANDARD, MAXIMUM_SUSPENSIONS, Scope, Term, is_full,
 };
 use crate::refusal::Refusal;
-use crate::state::{KeyPolicy, Role, State};
+use crate::state::{KeyPolicy, State};
 
 struct Registration {
     body: String,
@@ -21,9 +21,9 @@ struct Registration {
 
 const SCOPE: [&str; 2] = ["standards", "categories"];
 
-/// `accreditation:register(request)`: an administrator of the accreditation body.
+/// `accreditation:register(request)`: an accreditor or administrator of the accreditation body.
 pub async fn register<S: State>(mut call: Call<'_, S>) -> Result<Vec<u8>, Refusal> {
-    call.caller_of_accreditation_body(&[Role::Admin])?;
+    call.accreditor()?;
     let members = ["body", "schemeId", "number", "validFrom", "validUntil", "scope"];
     let Registration { body, scheme_id, term, scope } = call.request(&members, registration)?;
     let key = keys::accreditation(&body, &scheme_id);

@@ -190,6 +190,14 @@ impl<'a, S: State> Call<'a, S> {
         self.on_duty_or_admin(&[Duty::Accreditor])
     }
 
+    /// Refuses a caller that ends no issuer key of `body`: decision-makers and administrators of the body do, accreditors and
+    /// administrators of the accreditation body.
+    pub fn ends_keys_of(&mut self, body: &str) -> Result<(), Refusal> {
+        self.organisation(&[body, &self.accreditation_body])?;
+        let is_of_body = self.state.creator().msp_id == body;
+        self.on_duty_or_admin(&[if is_of_body { Duty::DecisionMaker } else { Duty::Accreditor }])
+    }
+
     /// Refuses a caller that is not of the accreditation body in one of `roles`.
     pub fn caller_of_accreditation_body(&self, roles: &[Role]) -> Result<(), Refusal> {
         self.caller(&self.accreditation_body, roles)

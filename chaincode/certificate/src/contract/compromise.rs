@@ -6,12 +6,11 @@ use serde_json::{Value, json};
 use super::call::{Call, msp_id, reason, text_that};
 use crate::date_time::DateTime;
 use crate::document::report::{Object, Report};
-use crate::duty::Duty;
 use crate::keys;
 use crate::multikey;
 use crate::record::{Compromise, Declaration, IssuerKey};
 use crate::refusal::{Refusal, Violation};
-use crate::state::{KeyPolicy, Role, State};
+use crate::state::{KeyPolicy, State};
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -36,14 +35,23 @@ pub fn prepare<S: State>(call: &mut Call<'_, S>, key: &IssuerKey) {
     }
 }
 
+/// Whether one of the two bodies has declared the key compromised.
+pub async fn is_declared<S: State>(call: &mut Call<'_, S>, key: &IssuerKey) -> Result<bool, Refusal> {
+    let owners = [key.body.clone(), call.accreditation_body.clone()];
+    let names = owners.each_ref().map(|owner| keys::compromise(&key.body, &key.public_key, owner));
+    let records = call.values([&names[0], &names[1]]).await?;
+    let read =
+        owners.iter().zip(records).filter_map(|(owner, record)| Compromise::decode(&record?, owner).ok());
+    Ok(read.into_iter().any(|record| record.declared.is_some()))
+}
+
 /// `issuerKey:compromise(body, publicKey, from, reason)`: the body whose key it is or the accreditation body, each alone; again
 /// for an earlier time. Beside the key, which takes both to change, it reads the caller's own record alone.
 pub async fn declare<S: State>(mut call: Call<'_, S>) -> Result<Vec<u8>, Refusal> {
     let Request { body, public_key, from, reason } =
         call.fields(["body", "publicKey", "from", "reason"], request)?;
-    call.caller_of_any(&[&body, &call.accreditation_body], &[Role::Admin, Role::Client])?;
+    call.ends_keys_of(&body)?;
     let owner = call.state.creator().msp_id.clone();
-    call.on_duty_or_admin(&[if owner == body { Duty::DecisionMaker } else { Duty::Accreditor }])?;
     let now = call.state.timestamp();
     if from > now {
         let rule = format!("must not be after the transaction's timestamp {now}");

@@ -5,11 +5,12 @@ use super::call::{Call, answer, line, reason, text_that};
 use super::compromise;
 use crate::document::identifiers::{is_did_web, is_web_address};
 use crate::document::report::{Object, Report};
+use crate::duty::Duty;
 use crate::keys;
 use crate::multikey;
 use crate::record::IssuerKey;
 use crate::refusal::Refusal;
-use crate::state::{KeyPolicy, Role, State};
+use crate::state::{KeyPolicy, State};
 
 /// Characters of an issuer's name.
 const MAXIMUM_NAME: usize = 200;
@@ -23,10 +24,11 @@ struct Proposal {
     status_lists: String,
 }
 
-/// `issuerKey:propose(request)`: an administrator of the certification body, for its own body.
+/// `issuerKey:propose(request)`: a decision-maker or administrator of the certification body, for its own body.
 pub async fn propose<S: State>(mut call: Call<'_, S>) -> Result<Vec<u8>, Refusal> {
     let body = call.ledger().await?.body;
-    call.caller(&body, &[Role::Admin])?;
+    call.organisation(&[&body])?;
+    call.on_duty_or_admin(&[Duty::DecisionMaker])?;
     let Proposal { public_key, issuer_id, issuer_name, status_lists } =
         call.request(&["publicKey", "issuerId", "issuerName", "statusLists"], proposal)?;
     let key = keys::issuer_key(&body, &public_key);
@@ -66,26 +68,33 @@ fn proposal(request: &Object<'_>, report: &mut Report) -> Option<Proposal> {
     })
 }
 
-/// `issuerKey:approve(body, publicKey)`: an administrator of the accreditation body.
+/// `issuerKey:approve(body, publicKey)`: an accreditor or administrator of the accreditation body, who did not propose the key in
+/// the name of the body.
 pub async fn approve<S: State>(mut call: Call<'_, S>) -> Result<Vec<u8>, Refusal> {
-    call.caller_of_accreditation_body(&[Role::Admin])?;
+    call.accreditor()?;
     let [body, public_key] = call.arguments(["body", "publicKey"])?;
     let mut record = existing(&mut call, body, public_key).await?;
+    if call.state.creator().person.as_ref() == Some(&record.proposed.person) {
+        return Err(Refusal::Forbidden("takes another person than the one who proposed the key".into()));
+    }
     if record.approved.is_some() || record.revoked.is_some() {
         let state = if record.revoked.is_some() { "revoked" } else { "approved" };
         return Err(Refusal::Conflict(format!("the key is {state} already")));
+    }
+    if compromise::is_declared(&mut call, &record).await? {
+        return Err(Refusal::Conflict("the key is declared compromised".into()));
     }
     record.approved = Some(call.event(""));
     compromise::prepare(&mut call, &record);
     store(&mut call, &record, "IssuerKeyApproved")
 }
 
-/// `issuerKey:revoke(body, publicKey, reason)`: an administrator of the body itself or of the accreditation body;
-/// final. Certificates issued before stand: the ledger vouches for when they were signed.
+/// `issuerKey:revoke(body, publicKey, reason)`: a decision-maker or administrator of the body itself, an accreditor or
+/// administrator of the accreditation body; final. Certificates issued before stand: the ledger vouches for when they were signed.
 pub async fn revoke<S: State>(mut call: Call<'_, S>) -> Result<Vec<u8>, Refusal> {
     let names = ["body", "publicKey", "reason"];
     let [body, public_key, _] = call.arguments(names)?;
-    call.caller_of_any(&[body, &call.accreditation_body], &[Role::Admin])?;
+    call.ends_keys_of(body)?;
     let why = call.fields(names, reason)?;
     let mut record = existing(&mut call, body, public_key).await?;
     if record.revoked.is_some() {

@@ -6,7 +6,7 @@ use crate::document::report::{Node, Object, Report};
 use crate::keys;
 use crate::record::{MAXIMUM_NAME, Scheme, SurveillanceRule};
 use crate::refusal::Refusal;
-use crate::state::{KeyPolicy, Role, State};
+use crate::state::{KeyPolicy, State};
 
 /// As many as a certificate can name.
 const MAXIMUM_STANDARDS: usize = 32;
@@ -26,9 +26,9 @@ struct Registration {
 /// The longest that a certificate holds.
 const MAXIMUM_DAYS: u32 = 3 * 366;
 
-/// `scheme:register(request)`: an administrator of the accreditation body.
+/// `scheme:register(request)`: an accreditor or administrator of the accreditation body.
 pub async fn register<S: State>(mut call: Call<'_, S>) -> Result<Vec<u8>, Refusal> {
-    call.caller_of_accreditation_body(&[Role::Admin])?;
+    call.accreditor()?;
     let members = ["id", "version", "title", "standards", "directIssue", "reviewerMayDecide", "surveillance"];
     let Registration { id, version, title, standards, direct_issue, reviewer_may_decide, surveillance } =
         call.request(&members, registration)?;
