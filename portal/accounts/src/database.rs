@@ -38,6 +38,7 @@ const MIGRATIONS: &[[&str; 3]] = &[
     [include_str!("../migrations/0008-assignments.sql"), "", ""],
     [include_str!("../migrations/0009-complaints.sql"), "", ""],
     [include_str!("../migrations/0010-shipments.sql"), "", ""],
+    [include_str!("../migrations/0011-queue.sql"), "", ""],
 ];
 
 /// Why a database cannot be used.

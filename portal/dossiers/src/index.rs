@@ -14,7 +14,7 @@ use peer_client::{StartAt, certificate::CallError};
 use serde::Deserialize;
 use tokio::{task::JoinSet, time::sleep};
 
-use crate::{certificates, complaints, notices, store::Indexed};
+use crate::{certificates, complaints, notices, queue::is_at_rest, store::Indexed};
 
 /// Until the ledger is read again after it was away.
 const PAUSE: Duration = Duration::from_secs(3);
@@ -303,11 +303,12 @@ async fn write(database: &Database, application: &Application, count: Count) -> 
     let mut change = database.change().await?;
     let kept = sqlx::query(
         "INSERT INTO applications (id, body, applicant, title, scheme, state, steps, dossier, certificate, step, \
-         taken_by, taken_at, reason, submitted_at) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14) \
+         taken_by, taken_at, reason, submitted_at, at_rest, sought) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $16, $17) \
          ON CONFLICT (body, id) DO UPDATE SET state = excluded.state, steps = excluded.steps, dossier = excluded.dossier, \
          certificate = excluded.certificate, step = excluded.step, taken_by = excluded.taken_by, \
-         taken_at = excluded.taken_at, reason = excluded.reason WHERE applications.steps < excluded.steps OR $15 = 1",
+         taken_at = excluded.taken_at, reason = excluded.reason, at_rest = excluded.at_rest, \
+         sought = excluded.sought WHERE applications.steps < excluded.steps OR $15 = 1",
     )
     .bind(&application.application)
     .bind(&application.body)
@@ -324,6 +325,8 @@ async fn write(database: &Database, application: &Application, count: Count) -> 
     .bind(&last.event.reason)
     .bind(&first.event.effective_at)
     .bind(i64::from(may_fall))
+    .bind(i64::from(is_at_rest(&application.state)))
+    .bind(format!("{} {}", application.title, application.application).to_lowercase())
     .execute(change.connection())
     .await?;
     if kept.rows_affected() == 1 {

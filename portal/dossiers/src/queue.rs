@@ -6,11 +6,7 @@ use std::collections::BTreeMap;
 use accounts::{Change, Database, people::Account};
 use certificate::{DateTime, transition::Side};
 use serde_json::{Map, Value};
-use sqlx::{
-    Any, FromRow, Row,
-    any::{AnyArguments, AnyRow},
-    query::QueryAs,
-};
+use sqlx::{AssertSqlSafe, FromRow, Row, any::AnyRow};
 use uploads::Stored;
 
 use crate::{
@@ -24,19 +20,10 @@ pub const PAGE: i64 = 50;
 /// Days after which an application that nobody took a step with is overdue. The ledger has no deadlines: this is a reminder.
 pub const OVERDUE_DAYS: i64 = 14;
 
-/// The applications that somebody sees, with who has them in hand, and what else is asked for. Its first three parameters are
-/// [`Queue::bound`].
-macro_rules! seen {
-    ($more:literal) => {
-        concat!(
-            "SELECT applications.*, assignments.account AS assigned_to, accounts.name AS assigned_name FROM applications \
-             LEFT JOIN assignments ON assignments.body = applications.body AND assignments.application = applications.id \
-             LEFT JOIN accounts ON accounts.id = assignments.account AND accounts.party = $1 \
-             WHERE (applications.body = $1 OR $2 = 1 OR ($3 = 1 AND state IN ('accepted', 'evaluated'))) ",
-            $more
-        )
-    };
-}
+/// Applications, with who has them in hand. The first parameter of such a statement is the organisation that asks.
+const SELECT: &str = "SELECT applications.*, assignments.account AS assigned_to, accounts.name AS assigned_name FROM applications \
+     LEFT JOIN assignments ON assignments.body = applications.body AND assignments.application = applications.id \
+     LEFT JOIN accounts ON accounts.id = assignments.account AND accounts.party = $1 ";
 
 /// An application, and who of the organisation that looks has it in hand.
 #[derive(Clone, Debug)]
@@ -71,7 +58,7 @@ pub struct Queue<'a> {
 pub struct Wanted {
     /// A state of the ledger; empty for all.
     pub state: String,
-    /// A part of the product's name, or of the application's id.
+    /// A part of the product's name and the application's id.
     pub search: String,
     pub newest_first: bool,
     /// Those alone that the person has in hand.
@@ -127,35 +114,50 @@ impl<'a> Queue<'a> {
         self.sees_all
     }
 
+    /// The condition for what somebody sees. Each is a statement of its own: with alternatives in one, no index serves its order.
+    fn condition(&self) -> &'static str {
+        match (self.sees_all, self.is_laboratory) {
+            // Names the parameter that every statement has.
+            (true, _) => "$1 <> ''",
+            (false, true) => "(applications.body = $1 OR applications.state IN ('accepted', 'evaluated'))",
+            (false, false) => "applications.body = $1",
+        }
+    }
+
     /// A page of them: the one that waited longest first, so that what is overdue stands at the top.
     pub async fn page(&self, database: &Database, wanted: &Wanted) -> Result<Vec<Queued>, sqlx::Error> {
-        let statement = match wanted.newest_first {
-            false => seen!(
-                "AND (state = $4 OR $4 = '') AND (lower(title) LIKE $5 ESCAPE '!' OR lower(applications.id) LIKE $5 ESCAPE '!') \
-                 AND ($6 = '' OR assignments.account = $6) \
-                 ORDER BY CASE WHEN state IN ('granted', 'refused', 'withdrawn', 'returned') THEN 1 ELSE 0 END, taken_at, \
-                 applications.id LIMIT $7 OFFSET $8"
-            ),
-            true => seen!(
-                "AND (state = $4 OR $4 = '') AND (lower(title) LIKE $5 ESCAPE '!' OR lower(applications.id) LIKE $5 ESCAPE '!') \
-                 AND ($6 = '' OR assignments.account = $6) \
-                 ORDER BY taken_at DESC, applications.id LIMIT $7 OFFSET $8"
-            ),
-        };
         let assigned = if wanted.mine { self.account } else { "" };
-        let select = self.bound(statement).bind(&wanted.state).bind(like(&wanted.search)).bind(assigned);
+        let select = sqlx::query_as(AssertSqlSafe(self.statement(wanted))).bind(self.party);
+        let select = select.bind(&wanted.state).bind(like(&wanted.search)).bind(assigned);
         let select = select.bind(PAGE).bind(wanted.page.clamp(0, 10_000).saturating_mul(PAGE));
         select.fetch_all(database.pool()).await
     }
 
+    /// The statement of a page. It has nothing that somebody typed: that is bound to its parameters, of which it names each.
+    fn statement(&self, wanted: &Wanted) -> String {
+        let either =
+            |is_wanted: bool, then: &'static str, or: &'static str| if is_wanted { then } else { or };
+        let has_state = !wanted.state.is_empty();
+        let state = either(has_state, "applications.state = $2", "$2 = ''");
+        let search = either(wanted.search.trim().is_empty(), "$3 = '%%'", "sought LIKE $3 ESCAPE '!'");
+        let mine = either(wanted.mine, "assignments.account = $4", "$4 = ''");
+        let order = match (wanted.newest_first, has_state) {
+            (true, _) => "taken_at DESC, applications.id",
+            // All of one state are at rest, or none.
+            (false, true) => "taken_at, applications.id",
+            (false, false) => "at_rest, taken_at, applications.id",
+        };
+        let seen = self.condition();
+        format!(
+            "{SELECT} WHERE {seen} AND {state} AND {search} AND {mine} ORDER BY {order} LIMIT $5 OFFSET $6"
+        )
+    }
+
     /// How many there are in each state.
     pub async fn counts(&self, database: &Database) -> Result<BTreeMap<String, i64>, sqlx::Error> {
-        let select = sqlx::query_as(
-            "SELECT state, count(*) FROM applications \
-             WHERE body = $1 OR $2 = 1 OR ($3 = 1 AND state IN ('accepted', 'evaluated')) GROUP BY state",
-        );
-        let select =
-            select.bind(self.party).bind(i64::from(self.sees_all)).bind(i64::from(self.is_laboratory));
+        let seen = self.condition();
+        let statement = format!("SELECT state, count(*) FROM applications WHERE {seen} GROUP BY state");
+        let select = sqlx::query_as(AssertSqlSafe(statement)).bind(self.party);
         let rows: Vec<(String, i64)> = select.fetch_all(database.pool()).await?;
         Ok(rows.into_iter().collect())
     }
@@ -166,14 +168,10 @@ impl<'a> Queue<'a> {
         body: &str,
         id: &str,
     ) -> Result<Option<Queued>, sqlx::Error> {
-        let select = self.bound(seen!("AND applications.body = $4 AND applications.id = $5"));
+        let seen = self.condition();
+        let statement = format!("{SELECT} WHERE {seen} AND applications.body = $2 AND applications.id = $3");
+        let select = sqlx::query_as(AssertSqlSafe(statement)).bind(self.party);
         select.bind(body).bind(id).fetch_optional(database.pool()).await
-    }
-
-    /// A statement with who asks; its further parameters are numbered from four.
-    fn bound<'q>(&'q self, statement: &'static str) -> QueryAs<'q, Any, Queued, AnyArguments> {
-        let select = sqlx::query_as(statement).bind(self.party);
-        select.bind(i64::from(self.sees_all)).bind(i64::from(self.is_laboratory))
     }
 
     /// Gives an application to a person of the organisation, or takes it from whoever had it. What the person may do with it,

@@ -243,7 +243,12 @@ impl<'a, S: State> Call<'a, S> {
         &mut self,
         keys: [&str; COUNT],
     ) -> Result<[Option<Bytes>; COUNT], Refusal> {
-        all(same_count(&keys, self.state.registered(&keys).await?)?)
+        all(self.registry_values_of(&keys).await?)
+    }
+
+    /// The same for a number of keys that only the call knows.
+    pub async fn registry_values_of(&mut self, keys: &[&str]) -> Result<Vec<Option<Bytes>>, Refusal> {
+        same_count(keys, self.state.registered(keys).await?)
     }
 
     /// The values of keys of the registry. What it has not may stand here: before there was a registry, each body's

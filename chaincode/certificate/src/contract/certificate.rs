@@ -1,5 +1,7 @@
 //! Reading certificates.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use bytes::Bytes;
 use serde_json::{Value, json};
 
@@ -25,7 +27,9 @@ pub async fn get<S: State>(mut call: Call<'_, S>) -> Result<Vec<u8>, Refusal> {
     let code = code(text)?;
     let certificate = existing(&mut call, code).await?;
     let accreditation_body = call.accreditation_body.clone();
-    let found = background(&mut call, code, &certificate, &accreditation_body).await?;
+    let keys = Keys::of(code, &certificate, &accreditation_body);
+    let records = Records::read(&mut call, std::slice::from_ref(&keys)).await?;
+    let found = records.background(&keys, &certificate, &accreditation_body);
     let (verdict, due) = found.judge(&certificate, moment);
     let Background { accreditation, end, superseded, surveillance, logs } = found;
     let periods = |kind| {
@@ -94,84 +98,147 @@ impl Background<'_> {
     }
 }
 
-/// The verdict as `certificate:get` has it, and where the certificate's body has ended, that.
-pub async fn verdict_of<S: State>(
+/// The verdicts of several certificates as `certificate:get` has them, and where a certificate's body has ended, that. Each call of
+/// the peer is a round trip: there is one for what the registry has of all of them, and one for what this chaincode has.
+pub async fn verdicts_of<S: State>(
     call: &mut Call<'_, S>,
-    code: Code,
-    certificate: &Certificate,
+    certificates: &[(Code, &Certificate)],
     moment: Moment,
-) -> Result<(Verdict, Option<BodyEnd>), Refusal> {
+) -> Result<Vec<(Verdict, Option<BodyEnd>)>, Refusal> {
     let accreditation_body = call.accreditation_body.clone();
-    let found = background(call, code, certificate, &accreditation_body).await?;
-    Ok((found.judge(certificate, moment).0, found.end))
+    let keys: Vec<Keys> =
+        certificates.iter().map(|(code, it)| Keys::of(*code, it, &accreditation_body)).collect();
+    let records = Records::read(call, &keys).await?;
+    let judged = keys.iter().zip(certificates).map(|(keys, (_, certificate))| {
+        let found = records.background(keys, certificate, &accreditation_body);
+        (found.judge(certificate, moment).0, found.end)
+    });
+    Ok(judged.collect())
 }
 
-async fn background<'a, S: State>(
-    call: &mut Call<'_, S>,
-    code: Code,
-    certificate: &'a Certificate,
-    accreditation_body: &'a str,
-) -> Result<Background<'a>, Refusal> {
-    let body = certificate.body.as_str();
-    let accreditation = keys::accreditation(body, &certificate.scheme_id);
-    let [registered, end] = call.in_registry([&accreditation, &keys::ended(body)]).await?;
-    let public_key = certificate.public_key().unwrap_or_default();
-    let of = |party| {
-        let compromise = keys::compromise(body, public_key, party);
-        [keys::stop(code, party), keys::withdrawal(code, party), compromise]
-    };
-    let ([one, two, three], [four, five, six]) = (of(body), of(accreditation_body));
-    let keys =
-        [accreditation, one, two, three, four, five, six, keys::superseded(code), keys::surveillance(code)];
-    let [
-        earlier,
-        stop,
-        withdrawal,
-        compromise,
-        other_stop,
-        other_withdrawal,
-        other_compromise,
-        superseded,
-        surveillance,
-    ] = call.values(keys.each_ref().map(String::as_str)).await?;
+/// Where what decides about a certificate stands.
+struct Keys {
+    /// In the registry, or in the body's own chaincode from before there was one.
+    accreditation: String,
+    /// In the registry.
+    ended: String,
+    /// What the body did, and what the accreditation body did.
+    parties: [OfParty; 2],
+    superseded: String,
+    surveillance: String,
+}
 
-    let (claimed, mut logs) = (LedgerTime::CLAIMED, Vec::new());
-    let mut add = |party, see: &dyn Fn(&mut EventLog) -> bool| {
-        let mut log = EventLog::default();
-        see(&mut log);
-        logs.push((party, log));
-    };
-    // Before there was a registry, the body's own chaincode had its accreditations: what was suspended there still is.
-    let accreditations: Vec<&Bytes> = [&registered, &earlier].into_iter().flatten().collect();
-    for value in &accreditations {
-        add(accreditation_body, &|log| log.see_accreditation(Some(value), accreditation_body, claimed));
-    }
-    if accreditations.is_empty() {
-        add(accreditation_body, &|log| log.see_accreditation(None, accreditation_body, claimed));
-    }
-    for (party, stop, withdrawal, compromise) in [
-        (body, stop, withdrawal, compromise),
-        (accreditation_body, other_stop, other_withdrawal, other_compromise),
-    ] {
-        add(party, &|log| log.see_stop(stop.as_ref(), party, claimed));
-        add(party, &|log| log.see_withdrawal(withdrawal.as_ref(), party, claimed));
-        // Keys that were approved before there were such records have none.
-        if compromise.is_some() {
-            add(party, &|log| log.see_compromise(compromise.as_ref(), party, claimed));
+/// Where what one party did about a certificate stands.
+struct OfParty {
+    stop: String,
+    withdrawal: String,
+    compromise: String,
+}
+
+impl Keys {
+    fn of(code: Code, certificate: &Certificate, accreditation_body: &str) -> Self {
+        let body = certificate.body.as_str();
+        let public_key = certificate.public_key().unwrap_or_default();
+        let of = |party| OfParty {
+            stop: keys::stop(code, party),
+            withdrawal: keys::withdrawal(code, party),
+            compromise: keys::compromise(body, public_key, party),
+        };
+        Self {
+            accreditation: keys::accreditation(body, &certificate.scheme_id),
+            ended: keys::ended(body),
+            parties: [of(body), of(accreditation_body)],
+            superseded: keys::superseded(code),
+            surveillance: keys::surveillance(code),
         }
     }
-    if superseded.is_some() {
-        add(body, &|log| log.see_superseded(superseded.as_ref(), claimed));
+
+    fn in_registry(&self) -> [&str; 2] {
+        [&self.accreditation, &self.ended]
     }
-    if surveillance.is_some() {
-        add(body, &|log| log.see_surveillance(surveillance.as_ref(), claimed));
+
+    fn own(&self) -> impl Iterator<Item = &str> {
+        let of_parties =
+            self.parties.iter().flat_map(|it| [&it.stop, &it.withdrawal, &it.compromise].map(String::as_str));
+        of_parties.chain([&*self.accreditation, &*self.superseded, &*self.surveillance])
     }
-    let accreditation =
-        accreditations.first().and_then(|it| Accreditation::decode(it, accreditation_body).ok());
-    let superseded = superseded.and_then(|record| Superseded::decode(&record).ok());
-    let surveillance = surveillance.and_then(|record| Surveillance::decode(&record).ok());
-    let end = end.and_then(|end| BodyEnd::decode(&end, accreditation_body).ok());
-    Ok(Background { accreditation, end, superseded, surveillance, logs })
+}
+
+/// What decides about some certificates, by its keys.
+struct Records {
+    registry: BTreeMap<String, Bytes>,
+    own: BTreeMap<String, Bytes>,
+}
+
+impl Records {
+    /// Certificates of one body and scheme have records in common: each is read once.
+    async fn read<S: State>(call: &mut Call<'_, S>, wanted: &[Keys]) -> Result<Self, Refusal> {
+        if wanted.is_empty() {
+            return Ok(Self { registry: BTreeMap::new(), own: BTreeMap::new() });
+        }
+        let in_registry: BTreeSet<&str> = wanted.iter().flat_map(Keys::in_registry).collect();
+        let in_registry = Vec::from_iter(in_registry);
+        let registry = call.registry_values_of(&in_registry).await?;
+        let own = Vec::from_iter(wanted.iter().flat_map(Keys::own).collect::<BTreeSet<&str>>());
+        let values = call.values_of(&own).await?;
+        Ok(Self { registry: by_key(&in_registry, registry), own: by_key(&own, values) })
+    }
+
+    fn background<'a>(
+        &self,
+        keys: &Keys,
+        certificate: &'a Certificate,
+        accreditation_body: &'a str,
+    ) -> Background<'a> {
+        let body = certificate.body.as_str();
+        let (registered, earlier) =
+            (self.registry.get(&keys.accreditation), self.own.get(&keys.accreditation));
+        let (claimed, mut logs) = (LedgerTime::CLAIMED, Vec::new());
+        let mut add = |party, see: &dyn Fn(&mut EventLog) -> bool| {
+            let mut log = EventLog::default();
+            see(&mut log);
+            logs.push((party, log));
+        };
+        // Before there was a registry, the body's own chaincode had its accreditations: what was suspended there still is.
+        let accreditations: Vec<&Bytes> = [registered, earlier].into_iter().flatten().collect();
+        for value in &accreditations {
+            add(accreditation_body, &|log| log.see_accreditation(Some(value), accreditation_body, claimed));
+        }
+        if accreditations.is_empty() {
+            add(accreditation_body, &|log| log.see_accreditation(None, accreditation_body, claimed));
+        }
+        for (party, of) in [body, accreditation_body].into_iter().zip(&keys.parties) {
+            let (stop, withdrawal) = (self.own.get(&of.stop), self.own.get(&of.withdrawal));
+            add(party, &|log| log.see_stop(stop, party, claimed));
+            add(party, &|log| log.see_withdrawal(withdrawal, party, claimed));
+            // Keys that were approved before there were such records have none.
+            if let Some(compromise) = self.own.get(&of.compromise) {
+                add(party, &|log| log.see_compromise(Some(compromise), party, claimed));
+            }
+        }
+        let superseded = self.own.get(&keys.superseded);
+        if superseded.is_some() {
+            add(body, &|log| log.see_superseded(superseded, claimed));
+        }
+        let surveillance = self.own.get(&keys.surveillance);
+        if surveillance.is_some() {
+            add(body, &|log| log.see_surveillance(surveillance, claimed));
+        }
+        Background {
+            accreditation: accreditations
+                .first()
+                .and_then(|it| Accreditation::decode(it, accreditation_body).ok()),
+            end: self.registry.get(&keys.ended).and_then(|it| BodyEnd::decode(it, accreditation_body).ok()),
+            superseded: superseded.and_then(|record| Superseded::decode(record).ok()),
+            surveillance: surveillance.and_then(|record| Surveillance::decode(record).ok()),
+            logs,
+        }
+    }
+}
+
+fn by_key(keys: &[&str], values: Vec<Option<Bytes>>) -> BTreeMap<String, Bytes> {
+    let found = keys.iter().zip(values).filter_map(|(key, value)| Some(((*key).to_owned(), value?)));
+    found.collect()
 }
 
 /// `certificate:document(certificate)`: anyone; the signed document, byte for byte as it was issued.

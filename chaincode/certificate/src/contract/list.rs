@@ -4,7 +4,7 @@ use bytes::Bytes;
 use serde_json::{Value, json};
 
 use super::call::{Call, add, answer, code_of};
-use super::certificate::{json_of, verdict_of};
+use super::certificate::{json_of, verdicts_of};
 use super::index;
 use crate::code::Code;
 use crate::document::identifiers::{is_eori, is_gs1_text, is_gtin14, is_lei};
@@ -12,7 +12,7 @@ use crate::document::is_line;
 use crate::document::report::{ADDRESS, LINE, Object, Report};
 use crate::event_log::Moment;
 use crate::keys;
-use crate::record::Certificate;
+use crate::record::{BodyEnd, Certificate};
 use crate::refusal::Refusal;
 use crate::state::State;
 use crate::verdict::Verdict;
@@ -47,10 +47,8 @@ pub async fn list<S: State>(mut call: Call<'_, S>) -> Result<Vec<u8>, Refusal> {
     let page = call.state.range(&start, &end, PAGE).await?;
     let next = page.last().filter(|_| page.len() == PAGE).and_then(|(key, _)| key.strip_prefix(&place));
     let next = next.map(str::to_owned);
-    let mut certificates = Vec::new();
-    for (code, certificate) in certificates_of(&mut call, &place, page).await? {
-        certificates.extend(wanted.shown(&mut call, code, &certificate).await?);
-    }
+    let found = certificates_of(&mut call, &place, page).await?;
+    let certificates = wanted.shown(&mut call, &found).await?;
     let mut found = json!({"certificates": certificates});
     add(&mut found, "bookmark", next.map(|next| json!(next)));
     answer(&found)
@@ -96,33 +94,53 @@ impl Wanted {
     async fn shown<S: State>(
         &self,
         call: &mut Call<'_, S>,
-        code: Code,
-        certificate: &Certificate,
-    ) -> Result<Option<Value>, Refusal> {
-        let document = json_of(&certificate.document)?;
-        let subject = document.get("credentialSubject").unwrap_or(&Value::Null);
-        if !self.matches(certificate, subject) {
-            return Ok(None);
+        certificates: &[(Code, Certificate)],
+    ) -> Result<Vec<Value>, Refusal> {
+        let (mut named, mut documents) = (Vec::new(), Vec::new());
+        for (code, certificate) in certificates {
+            let document = json_of(&certificate.document)?;
+            if self.matches(certificate, subject_of(&document)) {
+                named.push((*code, certificate));
+                documents.push(document);
+            }
         }
         let moment = Moment::Now(call.state.timestamp());
-        let (verdict, end) = verdict_of(call, code, certificate, moment).await?;
-        if self.result.as_deref().is_some_and(|wanted| wanted != verdict.result()) {
-            return Ok(None);
-        }
-        let mut shown = json!({
-            "certificate": code,
-            "schemeId": certificate.scheme_id,
-            "validFrom": certificate.valid_from,
-            "validUntil": certificate.valid_until,
-            "issued": certificate.issued,
-            "client": subject.get("client"),
-            "product": subject.get("product"),
-            "verdict": verdict,
+        let verdicts = verdicts_of(call, &named, moment).await?;
+        let judged = named.into_iter().zip(&documents).zip(verdicts);
+        let judged = judged.filter(|(_, (verdict, _))| {
+            self.result.as_deref().is_none_or(|wanted| wanted == verdict.result())
         });
-        add(&mut shown, "application", certificate.application.map(|application| json!(application)));
-        add(&mut shown, "bodyEnded", end.map(|end| json!(end.successors)));
-        Ok(Some(shown))
+        let shown = judged.map(|(((code, certificate), document), (verdict, end))| {
+            summary(code, certificate, subject_of(document), &verdict, end)
+        });
+        Ok(shown.collect())
     }
+}
+
+fn subject_of(document: &Value) -> &Value {
+    document.get("credentialSubject").unwrap_or(&Value::Null)
+}
+
+fn summary(
+    code: Code,
+    certificate: &Certificate,
+    subject: &Value,
+    verdict: &Verdict,
+    end: Option<BodyEnd>,
+) -> Value {
+    let mut shown = json!({
+        "certificate": code,
+        "schemeId": certificate.scheme_id,
+        "validFrom": certificate.valid_from,
+        "validUntil": certificate.valid_until,
+        "issued": certificate.issued,
+        "client": subject.get("client"),
+        "product": subject.get("product"),
+        "verdict": verdict,
+    });
+    add(&mut shown, "application", certificate.application.map(|application| json!(application)));
+    add(&mut shown, "bodyEnded", end.map(|end| json!(end.successors)));
+    shown
 }
 
 /// The certificates of a page of entries, or of their own records. What is no certificate's was not written by the contract.
