@@ -76,6 +76,11 @@ impl Drop for Recorded {
     }
 }
 
+/// The events in what a process logged.
+pub fn recorded(log: &str) -> Vec<Event> {
+    log.lines().filter_map(Event::parse).collect()
+}
+
 impl Event {
     fn parse(line: &str) -> Option<Self> {
         let (_, fields) = line.split_once(" durable: ")?;

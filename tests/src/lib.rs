@@ -199,6 +199,15 @@ impl Network {
         operations_address(&mut self.output)
     }
 
+    /// What it prints up to this; read once, and from one after the other.
+    pub fn said_until(&mut self, end: &str) -> String {
+        let mut said = String::new();
+        while !said.contains(end) {
+            assert!(self.output.read_line(&mut said).unwrap() > 0, "it ended: {said}");
+        }
+        said
+    }
+
     /// The link by which a person of the demonstration comes into the portal, as the greeting says it; read once, and from one
     /// after the other.
     pub fn entrance(&mut self, part: &str) -> String {

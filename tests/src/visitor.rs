@@ -7,6 +7,9 @@ use std::{
     time::{Duration, Instant},
 };
 
+/// How the fields of a form are encoded.
+const FORM: &str = "application/x-www-form-urlencoded";
+
 /// What came back.
 pub struct Reply {
     pub status: u16,
@@ -40,7 +43,7 @@ impl Visitor {
     }
 
     pub fn get(&mut self, path: &str) -> Reply {
-        self.ask("GET", path, "")
+        self.ask("GET", path, FORM, "")
     }
 
     /// Loads a page, and sends a form as that page has it.
@@ -54,6 +57,25 @@ impl Visitor {
             all.push(("version", version));
         }
         self.send(path, &all)
+    }
+
+    /// Uploads a file; the id that it got.
+    pub fn upload(&mut self, name: &str, content: &str) -> String {
+        const BOUNDARY: &str = "bo-un-da-ry";
+        let token = form_token(&self.get("/files").body);
+        let part = |disposition: &str, value: &str| {
+            format!("--{BOUNDARY}\r\nContent-Disposition: form-data; {disposition}\r\n\r\n{value}\r\n")
+        };
+        let form = [
+            part("name=\"form_token\"", &token),
+            part("name=\"next\"", "/files"),
+            part(&format!("name=\"file\"; filename=\"{name}\""), content),
+            format!("--{BOUNDARY}--\r\n"),
+        ];
+        let kind = format!("multipart/form-data; boundary={BOUNDARY}");
+        let answer = self.ask("POST", "/files", &kind, &form.concat());
+        let id = answer.location.strip_prefix("/files?file=");
+        id.unwrap_or_else(|| panic!("{} {}", answer.status, answer.body)).to_owned()
     }
 
     /// Loads a page until it says this.
@@ -73,14 +95,14 @@ impl Visitor {
     fn send(&mut self, path: &str, fields: &[(&str, &str)]) -> Reply {
         let encoded: Vec<_> =
             fields.iter().map(|(name, value)| format!("{}={}", encode(name), encode(value))).collect();
-        self.ask("POST", path, &encoded.join("&"))
+        self.ask("POST", path, FORM, &encoded.join("&"))
     }
 
-    fn ask(&mut self, method: &str, path: &str, body: &str) -> Reply {
+    fn ask(&mut self, method: &str, path: &str, kind: &str, body: &str) -> Reply {
         let cookies: Vec<_> = self.cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
         let head = format!(
             "{method} {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\nCookie: {}\r\n\
-             Content-Type: application/x-www-form-urlencoded\r\nContent-Length: {}\r\n\r\n",
+             Content-Type: {kind}\r\nContent-Length: {}\r\n\r\n",
             cookies.join("; "),
             body.len()
         );

@@ -216,6 +216,46 @@ fn what_cannot_be_made_again_is_named_and_nothing_is_lost() {
     assert!(Network::start_in(directory).stop());
 }
 
+/// A picture is no reason not to run: it can be drawn again.
+#[test]
+fn a_picture_that_cannot_be_written_ends_no_start() {
+    let folder = tempfile::tempdir().unwrap();
+    assert!(Network::start_in(folder.path()).stop());
+    for name in ["qr.svg", "qr.png"] {
+        let picture = folder.path().join("demonstration").join(name);
+        fs::remove_file(&picture).unwrap();
+        fs::create_dir(&picture).unwrap();
+        let mut network = Network::start_in(folder.path());
+        let said = network.said_until("What to try next");
+        assert!(said.contains("QR code      could not be written: Is a directory"), "{said}");
+        let code = network.code().to_string();
+        assert!(assert_success(&network.nanotrace(&["cert", "show", &code])).contains("VALID"));
+        assert!(network.stop());
+        fs::remove_dir(&picture).unwrap();
+    }
+    let mut network = Network::start_in(folder.path());
+    assert!(network.said_until("What to try next").contains("qr.png\n"));
+    assert!(network.stop());
+}
+
+/// Each lock's file is a directory, which is no lock that somebody holds.
+#[test]
+fn a_disk_that_fails_at_a_lock_is_not_told_as_another_process() {
+    let folder = tempfile::tempdir().unwrap();
+    assert!(Network::start_in(folder.path()).stop());
+    for name in ["nanotrace.pid", "ledger/lock", "ledger/index/LOCK"] {
+        let lock = folder.path().join(name);
+        fs::remove_file(&lock).unwrap();
+        fs::create_dir(&lock).unwrap();
+        let (exit, message) = up(folder.path());
+        assert_eq!(exit, Some(4), "{name}: {message}");
+        assert!(message.contains("Is a directory") && message.contains(name), "{name}: {message}");
+        assert!(!message.contains("another process"), "{name}: {message}");
+        fs::remove_dir(&lock).unwrap();
+    }
+    assert!(Network::start_in(folder.path()).stop());
+}
+
 #[test]
 fn a_ledger_without_its_blocks_is_not_begun_anew() {
     let folder = tempfile::tempdir().unwrap();

@@ -11,7 +11,12 @@ use std::{
     time::{Duration, Instant},
 };
 
-use tests::{assert_success, get_with_status, interrupt, nanotrace};
+use tests::{
+    assert_success,
+    durability::{Event, assert_durable, recorded},
+    get_with_status, interrupt, nanotrace,
+    visitor::Visitor,
+};
 
 fn portal(folder: &Path, arguments: &[&str]) -> Command {
     let mut command = Command::new(nanotrace());
@@ -191,4 +196,48 @@ fn a_log_that_was_anchored_is_found_out_where_it_is_another_one() {
     assert!(begun.elapsed() < Duration::from_secs(15), "{:?}", begun.elapsed());
     let said = String::from_utf8_lossy(&ended.stderr).into_owned();
     assert!(said.contains("the audit log was not anchored before the end"), "{said}");
+}
+
+/// A portal that writes the record of its durable file operations into this file.
+fn recording(mut command: Command, record: &Path) -> (Child, BufReader<std::process::ChildStdout>) {
+    command.env("NANOTRACE_LOG", "durable=trace").stderr(fs::File::create(record).unwrap());
+    let mut process = command.stdout(Stdio::piped()).spawn().unwrap();
+    let output = BufReader::new(process.stdout.take().unwrap());
+    (process, output)
+}
+
+fn kill_and_read(mut process: Child, record: &Path) -> Vec<Event> {
+    process.kill().unwrap();
+    process.wait().unwrap();
+    recorded(&fs::read_to_string(record).unwrap())
+}
+
+/// Killed as soon as the answer is there: what is in the record by then is what a loss of power leaves for certain.
+#[test]
+fn an_upload_that_was_answered_is_durable() {
+    let folder = tempfile::tempdir().unwrap();
+    let (directory, record) = (folder.path().join("data"), folder.path().join("record"));
+    let mut command = Command::new(nanotrace());
+    command.args(["up", "--port", "0", "--verifier", "127.0.0.1:0", "--portal", "0", "--demo", "none"]);
+    command.arg("--data-dir").arg(&directory);
+    let (process, mut output) = recording(command, &record);
+    let said = said_until(&mut output, "/outbox");
+    let link = said.lines().find_map(|line| line.trim().strip_prefix("applicant")).unwrap().trim();
+    let id = Visitor::welcomed(link).upload("Sheet.pdf", "%PDF-1.7 a sheet");
+    let events = kill_and_read(process, &record);
+    let files = directory.join("portal/files");
+    for path in [directory.join("portal"), files.clone(), files.join(id)] {
+        assert_durable(&events, &path);
+    }
+}
+
+/// SQLite makes the names in its folder durable, and nobody but the portal the folder's own.
+#[test]
+fn the_folder_of_a_new_portal_is_durable() {
+    let folder = tempfile::tempdir().unwrap();
+    let record = folder.path().join("record");
+    let (process, mut output) = recording(portal(folder.path(), &["--listen", "127.0.0.1:0"]), &record);
+    said_until(&mut output, "answers at");
+    let events = kill_and_read(process, &record);
+    assert_durable(&events, &folder.path().join("portal-data"));
 }

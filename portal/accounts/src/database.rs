@@ -1,8 +1,9 @@
 //! The portal's database: SQLite in a file or PostgreSQL by URL, with the same statements. Reads go to the pool; whatever
 //! changes something is one [`Change`], which carries what the audit log says of it.
 
-use std::{fs, io, path::Path, str::FromStr};
+use std::{io, path::Path, str::FromStr};
 
+use durable::Access;
 use sqlx::{
     Any, AnyConnection, AnyPool, Transaction,
     any::AnyPoolOptions,
@@ -154,7 +155,8 @@ impl Database {
 fn sqlite_url(location: &str) -> Result<String, DatabaseError> {
     let path = std::path::absolute(Path::new(location)).map_err(DatabaseError::Folder)?;
     if let Some(folder) = path.parent() {
-        fs::create_dir_all(folder).map_err(DatabaseError::Folder)?;
+        // SQLite makes the names in its folder durable, and not the folder's own.
+        durable::create_folder(folder, Access::Owner).map_err(DatabaseError::Folder)?;
     }
     let path = path.to_str().ok_or(DatabaseError::Path)?;
     let path = path.replace('%', "%25").replace('?', "%3F").replace('#', "%23");
@@ -195,5 +197,29 @@ impl Change {
 
     pub async fn commit(self) -> Result<(), sqlx::Error> {
         self.transaction.commit().await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+
+    /// FULL: SQLite syncs its log before a change counts as committed. Whoever got an answer rests on that.
+    #[tokio::test]
+    async fn every_connection_syncs_what_it_commits() {
+        let folder = tempfile::tempdir().unwrap();
+        let database = Database::open(folder.path().join("portal.db").to_str().unwrap()).await.unwrap();
+        let mut held = Vec::new();
+        for _ in 0..limits::DATABASE_CONNECTIONS {
+            let mut connection = database.pool().acquire().await.unwrap();
+            let level = sqlx::query_scalar("PRAGMA synchronous").fetch_one(&mut *connection);
+            let level: i64 = level.await.unwrap();
+            let journal = sqlx::query_scalar("PRAGMA journal_mode").fetch_one(&mut *connection);
+            let journal: String = journal.await.unwrap();
+            assert_eq!((level, journal.as_str()), (2, "wal"));
+            held.push(connection);
+        }
     }
 }
