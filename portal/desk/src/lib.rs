@@ -25,7 +25,7 @@ pub use organisations::{Body, Identity, Organisation, Organisations, SetupError}
 pub use read::{Away, Page};
 pub use records::{
     Accreditation, Application, ApplicationSummary, Certificate, CertificateSummary, Complaint,
-    ComplaintStep, Decision, Event, Laboratory, ProductName, Reason, RegistrySuspension, Scheme, Scope, Step,
-    Surveillance, Suspension, Verdict,
+    ComplaintStep, Confidential, Decision, Event, Laboratory, ProductName, Reason, RegistrySuspension,
+    Scheme, Scope, Step, Surveillance, Suspension, Verdict,
 };
 pub use statement::{Detached, NotSigned};
