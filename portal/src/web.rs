@@ -6,6 +6,7 @@ mod applications;
 mod assets;
 mod certificates;
 mod complaints;
+mod confidential;
 mod demonstration;
 mod entrance;
 pub(crate) mod files;
@@ -79,6 +80,10 @@ fn table() -> Vec<Route> {
         sent("/applications/{application}/withdraw", Company, applications::withdraw),
         sent("/applications/{application}/discard", Company, applications::discard),
         shown("/applications/{application}/dossier", Company, applications::dossier),
+        shown("/applications/{application}/confidential", Company, confidential::download),
+        sent("/applications/{application}/confidential", Company, confidential::keep),
+        sent("/applications/{application}/confidential/hand-in", Company, confidential::hand_in),
+        sent("/applications/{application}/confidential/remove", Company, confidential::remove),
         shown("/queue", Staff, queue::list),
         shown("/queue/{body}/{application}", Staff, queue::one),
         sent("/queue/{body}/{application}/assign", Staff, queue::assign),

@@ -217,6 +217,7 @@ async fn a_company_reaches_no_other_companys_applications(portal: Portal) {
     let (own, other) = (begin(&mut eve).await, begin(&mut ada).await);
     fill_in(&mut ada, &other).await;
     fill_in(&mut eve, &own).await;
+    let hash = confided(&portal, &mut ada, &other).await;
     let nothing = eve.get("/there/is/no/such/page").await.text();
     let before = ada.get(&format!("/applications/{other}/preview")).await.text();
     let mut asked = 0;
@@ -225,6 +226,10 @@ async fn a_company_reaches_no_other_companys_applications(portal: Portal) {
         let path = route.path.replace("{application}", &other).replace("{step}", step.0);
         let reply = match route.method {
             Method::GET => eve.get(&path).await,
+            _ if path.ends_with("/confidential") => {
+                eve.post(&path, &[("name", "mine"), ("confidential", "mine")]).await
+            }
+            _ if path.ends_with("/remove") => eve.post(&path, &[("hash", &hash)]).await,
             _ if path.ends_with("/withdraw") => eve.post(&path, &[("reason", "mine")]).await,
             _ if path.contains("/form/") => {
                 eve.post(&path, &[("version", "6"), ("product.name", "stolen"), ("then", "on")]).await
@@ -235,13 +240,17 @@ async fn a_company_reaches_no_other_companys_applications(portal: Portal) {
         assert!(reply.status == 404 && reply.text() == nothing, "{} {}", route.method, route.path);
         asked += 1;
     }
-    assert!(asked >= 8, "{asked}");
+    assert!(asked >= 12, "{asked}");
+    let kept = ada.get(&format!("/applications/{other}/confidential")).await.body;
+    assert!(kept.contains("of Ada alone") && !kept.contains("mine"), "{kept}");
     assert!(!eve.get("/applications").await.body.contains(&other));
     assert_eq!(
         ada.get(&format!("/applications/{other}/preview")).await.text(),
         before,
         "nothing was changed"
     );
+    sqlx::query("DELETE FROM calls").execute(&portal.pool).await.unwrap();
+    sqlx::query("DELETE FROM applications").execute(&portal.pool).await.unwrap();
     let code = "01040G2081840R2081040G2081S";
     index(&portal, &other, "AnotherBodyMSP", "Of nobody here", "granted", "2026-01-01T00:00:00Z").await;
     sqlx::query(
@@ -269,6 +278,18 @@ async fn a_company_reaches_no_other_companys_applications(portal: Portal) {
         assert_eq!(is_refused, !is_own, "{preview}");
     }
     assert_eq!(eve.get(&format!("/certificates/{code}/qr.svg")).await.status, 404);
+}
+
+/// Has a company keep a confidential field of an application that a body has; its hash.
+async fn confided(portal: &Portal, browser: &mut Browser, id: &str) -> String {
+    index(portal, id, "CertBodyMSP", "Paint", "submitted", "2026-01-31T12:00:00Z").await;
+    submitted(portal, id, "CertBodyMSP").await;
+    let fields = [("name", "formulation"), ("confidential", "of Ada alone")];
+    let kept = browser.post(&format!("/applications/{id}/confidential"), &fields).await;
+    assert_eq!(kept.status, 303, "{}", kept.body);
+    let (hash,): (String,) =
+        sqlx::query_as("SELECT hash FROM confidential_fields").fetch_one(&portal.pool).await.unwrap();
+    hash
 }
 
 async fn a_returned_application_stays_with_its_body(portal: Portal) {

@@ -154,6 +154,15 @@ impl Network {
         Self::start_as(command, directory)
     }
 
+    /// As [`Network::start_with`], with all that it logs in a file.
+    pub fn start_logged(directory: &Path, arguments: &[&str], log: &Path) -> Self {
+        let plain = Self::command(directory, arguments);
+        let mut logged = Command::new("sh");
+        logged.args(["-c", "exec \"$0\" --log debug \"$@\" 2>\"$LOG\""]).arg(nanotrace());
+        logged.args(plain.get_args()).env("LOG", log);
+        Self::start_as(logged, directory)
+    }
+
     fn start_as(mut command: Command, directory: &Path) -> Self {
         let mut process = command.stdout(Stdio::piped()).spawn().unwrap();
         let mut output = BufReader::new(process.stdout.take().unwrap());

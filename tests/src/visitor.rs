@@ -141,3 +141,46 @@ fn encode(text: &str) -> String {
     let encoded = |byte: u8| if plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") };
     text.bytes().map(encoded).collect()
 }
+
+/// Begins with the demonstration's certificate, and fills in what an application has besides: the path of the draft.
+pub fn draft(visitor: &mut Visitor, code: &str, name: &str) -> String {
+    let begun = visitor.post("/applications/new", "/applications/from-certificate", &[("certificate", code)]);
+    assert_eq!(begun.status, 303, "{}", begun.body);
+    let path = begun.location.strip_suffix("/form/product").unwrap().to_owned();
+    rename(visitor, &path, name);
+    path
+}
+
+/// Gives a draft another product's name, and all that its first page asks for.
+pub fn rename(visitor: &mut Visitor, path: &str, name: &str) {
+    let product = format!("{path}/form/product");
+    let page = visitor.get(&product).body;
+    let value = |field: &str| {
+        let (_, rest) = page.split_once(&format!("name=\"{field}\" type=\"text\" value=\"")).unwrap();
+        rest.split('"').next().unwrap().replace("&#38;", "&")
+    };
+    let standard = value("standards.0");
+    let fields = [
+        ("product.name", name),
+        ("application.body", "CertBodyMSP"),
+        ("scheme.id", certificate::demo::SCHEME_ID),
+        ("scheme.version", certificate::demo::SCHEME_VERSION),
+        ("listing", "listed"),
+        ("standards.0", &standard),
+        ("then", "on"),
+    ];
+    let saved = visitor.post(&product, &product, &fields);
+    assert!(saved.location.ends_with("/form/supplier"), "{} {}", saved.location, saved.body);
+}
+
+pub fn hand_in(visitor: &mut Visitor, path: &str) {
+    let sent = visitor.post(&format!("{path}/preview"), &format!("{path}/submit"), &[]);
+    assert_eq!((sent.status, sent.location.as_str()), (303, path), "{}", sent.body);
+}
+
+/// An application that is handed in: its path.
+pub fn application(visitor: &mut Visitor, code: &str, name: &str) -> String {
+    let path = draft(visitor, code, name);
+    hand_in(visitor, &path);
+    path
+}

@@ -159,6 +159,7 @@ fn a_portal_links_no_node() {
         &[
             "accounts",
             "background",
+            "confidential",
             "desk",
             "dossiers",
             "enrolment",
@@ -175,7 +176,10 @@ fn a_portal_links_no_node() {
         ],
         &["endorsement", "follower", "ledger", "node", "ordering", "rocksdb", "validation", "verifier"],
     );
-    none_reaches(&["accounts", "uploads"], &["axum", "hyper", "lettre", "peer-client", "portal"]);
+    none_reaches(
+        &["accounts", "confidential", "uploads"],
+        &["axum", "hyper", "lettre", "peer-client", "portal"],
+    );
     none_reaches(&["background"], &["portal"]);
     none_reaches(&["inspection"], &["peer-client", "portal"]);
     none_reaches(&["granting", "views"], &["lettre", "portal"]);

@@ -13,48 +13,13 @@ use serde_json::{Value, json};
 use tests::{
     Network,
     bodies::{Bodies, METHOD},
-    visitor::Visitor,
+    visitor::{Visitor, draft, hand_in, rename},
 };
 
 fn start(directory: &Path) -> (Bodies, Visitor) {
     let mut network = Network::start_with(directory, &["--portal", "0"]);
     let link = network.entrance("applicant");
     (Bodies::over(network), Visitor::welcomed(&link))
-}
-
-/// Begins with the demonstration's certificate, and fills in what an application has besides: the path of the draft.
-fn draft(visitor: &mut Visitor, code: &str, name: &str) -> String {
-    let begun = visitor.post("/applications/new", "/applications/from-certificate", &[("certificate", code)]);
-    assert_eq!(begun.status, 303, "{}", begun.body);
-    let path = begun.location.strip_suffix("/form/product").unwrap().to_owned();
-    rename(visitor, &path, name);
-    path
-}
-
-fn rename(visitor: &mut Visitor, path: &str, name: &str) {
-    let product = format!("{path}/form/product");
-    let page = visitor.get(&product).body;
-    let value = |field: &str| {
-        let (_, rest) = page.split_once(&format!("name=\"{field}\" type=\"text\" value=\"")).unwrap();
-        rest.split('"').next().unwrap().replace("&#38;", "&")
-    };
-    let standard = value("standards.0");
-    let fields = [
-        ("product.name", name),
-        ("application.body", "CertBodyMSP"),
-        ("scheme.id", certificate::demo::SCHEME_ID),
-        ("scheme.version", certificate::demo::SCHEME_VERSION),
-        ("listing", "listed"),
-        ("standards.0", &standard),
-        ("then", "on"),
-    ];
-    let saved = visitor.post(&product, &product, &fields);
-    assert!(saved.location.ends_with("/form/supplier"), "{} {}", saved.location, saved.body);
-}
-
-fn hand_in(visitor: &mut Visitor, path: &str) {
-    let sent = visitor.post(&format!("{path}/preview"), &format!("{path}/submit"), &[]);
-    assert_eq!((sent.status, sent.location.as_str()), (303, path), "{}", sent.body);
 }
 
 fn named(applications: &Value, name: &str) -> Vec<Value> {

@@ -276,6 +276,28 @@ const commands = {
       hostile.answer = null;
     }
   },
+  // Reads the confidential part of the application at `path`: what the dialog showed, and what the page says then. `answer` is what
+  // the portal answers instead.
+  async read({ as, path, keep, decline, answer }) {
+    const { page, hostile } = await person(as);
+    await arrive(page, path);
+    if (keep) await look(page, `${keep}-form`);
+    if (answer) hostile.answer = { path: new RegExp(answer.path), body: answer.body };
+    try {
+      await page.click('form[data-read] > button');
+      const dialog = await page.waitForSelector('dialog[open]');
+      if (keep) await look(page, `${keep}-dialog`);
+      const words = await dialog.evaluate((it) => it.innerText);
+      const shown = await page.$$eval('dialog dl div', (rows) => rows.map((row) => [row.children[0].textContent, row.children[1].textContent]));
+      await page.click(decline ? 'dialog button[value="cancel"]' : 'dialog button[value="sign"]');
+      await page.waitForFunction(() => document.querySelector('[data-fields] > *')
+        || document.querySelector('form[data-read] [data-problem]:not([hidden])'));
+      if (keep) await look(page, keep);
+      return { shown, words, said: await page.$eval('section[aria-labelledby="confidential"]', (it) => it.innerText) };
+    } finally {
+      hostile.answer = null;
+    }
+  },
   // Sends fields to a page of the step that is shown, as a script would, past ours.
   async post({ as, path, fields }) {
     const { page } = await person(as);

@@ -40,6 +40,7 @@ const MIGRATIONS: &[[&str; 3]] = &[
     [include_str!("../migrations/0009-complaints.sql"), "", ""],
     [include_str!("../migrations/0010-shipments.sql"), "", ""],
     [include_str!("../migrations/0011-queue.sql"), "", ""],
+    [include_str!("../migrations/0012-confidential.sql"), "", ""],
 ];
 
 /// Why a database cannot be used.
@@ -87,9 +88,16 @@ impl Database {
             Kind::Sqlite => sqlite_url(location)?,
             Kind::Postgres => postgres_url(location)?,
         };
-        let options = AnyPoolOptions::new()
+        let mut options = AnyPoolOptions::new()
             .max_connections(limits::DATABASE_CONNECTIONS)
             .acquire_timeout(limits::DATABASE_TIME);
+        if kind == Kind::Sqlite {
+            options = options.after_connect(|connection, _| {
+                // What is deleted is overwritten, and not only passed over.
+                let overwrite = sqlx::query("PRAGMA secure_delete = ON").execute(connection);
+                Box::pin(async move { overwrite.await.map(drop) })
+            });
+        }
         let database = Self { pool: options.connect(&url).await?, kind };
         database.migrate().await?;
         Ok(database)
@@ -109,6 +117,15 @@ impl Database {
         let lock = sqlx::query_as("UPDATE audit_head SET seq = seq RETURNING seq, hash");
         let (seq, hash) = lock.fetch_one(&mut *transaction).await?;
         Ok(Change { transaction, head: Head { seq, hash } })
+    }
+
+    /// Empties SQLite's log, in which a secret that was removed stands until then. Where somebody reads meanwhile, it stays until
+    /// the next time. PostgreSQL is its operator's: it keeps removed rows until `VACUUM`, and its log as long as it is told to.
+    pub async fn empty_log(&self) -> Result<(), sqlx::Error> {
+        if self.kind == Kind::Sqlite {
+            sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)").execute(&self.pool).await?;
+        }
+        Ok(())
     }
 
     async fn migrate(&self) -> Result<(), DatabaseError> {

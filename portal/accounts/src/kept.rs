@@ -1,10 +1,14 @@
 //! Forms that arrived after their session had ended: what was typed is not lost. Kept for who typed it, a few and not for long,
-//! and never where a password is in it.
+//! and never where a password or something confidential is in it.
 
 use crate::{database::Database, limits, secret, store::StoreError};
 
 /// Fields that prove who somebody is. A form with one of them is not kept.
 const SECRETS: [&str; 5] = ["password", "old", "new", "credential", "token"];
+
+/// The field in which companies type what is confidential. A form with it is shown again to the browser that sent it, and written
+/// nowhere.
+const CONFIDENTIAL: &str = "confidential";
 
 /// A form as it was sent.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,6 +23,10 @@ impl KeptForm {
         let is_secret = self.fields.iter().any(|(name, _)| SECRETS.contains(&name.as_str()));
         !is_secret && !self.fields.is_empty()
     }
+
+    fn may_be_kept(&self) -> bool {
+        self.may_be_shown() && self.fields.iter().all(|(name, _)| name != CONFIDENTIAL)
+    }
 }
 
 /// Keeps a form of this account, in place of its oldest where there are too many. Returns its id; none where it is not one to
@@ -30,7 +38,7 @@ pub async fn keep(
     now: i64,
 ) -> Result<Option<String>, StoreError> {
     let Ok(fields) = serde_json::to_string(&form.fields) else { return Ok(None) };
-    if !form.may_be_shown() || fields.len() > limits::KEPT_BYTES {
+    if !form.may_be_kept() || fields.len() > limits::KEPT_BYTES {
         return Ok(None);
     }
     let id = secret::random_id()?;

@@ -29,7 +29,7 @@ pub use organisations::{Body, Identity, Organisation, Organisations, SetupError}
 pub use read::{Away, Page};
 pub use records::{
     Accreditation, Application, ApplicationSummary, Certificate, CertificateSummary, Complaint,
-    ComplaintStep, Compromise, Decision, Event, IssuerKey, Laboratory, ProductName, Reason,
+    ComplaintStep, Compromise, Confidential, Decision, Event, IssuerKey, Laboratory, ProductName, Reason,
     RegistrySuspension, Scheme, Scope, Step, Surveillance, SurveillanceRule, Suspension, Verdict,
 };
 pub use statement::{Detached, NotSigned};

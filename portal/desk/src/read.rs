@@ -14,7 +14,7 @@ use tokio::time::timeout;
 
 use crate::{
     Accreditation, Application, ApplicationSummary, Body, Certificate, CertificateSummary, Complaint,
-    IssuerKey, Laboratory, Organisation, Scheme,
+    Confidential, IssuerKey, Laboratory, Organisation, Scheme,
 };
 
 /// For one answer, a broken connection that is made anew included.
@@ -94,6 +94,12 @@ impl Organisation {
         let Listed { certificates, bookmark } =
             ask(self.of_body(body, &contract, contract.certificate_list(wanted))?).await?;
         Ok(Page { found: certificates, bookmark })
+    }
+
+    /// What the ledger has of an application's confidential part; none where nothing was handed in.
+    pub async fn confidential(&self, body: &str, application: Code) -> Result<Option<Confidential>, Away> {
+        let contract = self.existing(body).await?;
+        unless_unknown(ask(self.of_body(body, &contract, contract.confidential_hashes(application))?).await)
     }
 
     /// A complaint to a body; none where it knows no such one.

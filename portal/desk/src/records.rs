@@ -51,6 +51,17 @@ pub struct Application {
     pub steps: Vec<Step>,
 }
 
+/// What the ledger has of an application's confidential part.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct Confidential {
+    /// The salted hash of each field, in the order in which they were handed in.
+    pub fields: Vec<String>,
+    /// Each time that fields were handed in.
+    pub submitted: Vec<Event>,
+    /// When both bodies removed what they held.
+    pub purged: Option<Event>,
+}
+
 /// What was decided to grant.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "camelCase")]

@@ -11,7 +11,8 @@ use accounts::{
     audit::{Entry, Transaction},
     now,
 };
-use certificate::Code;
+use certificate::{Code, confidential::ConfidentialField};
+use confidential::Scope;
 use desk::{Away, Organisation, Organisations};
 use futures::{StreamExt, TryStreamExt, stream};
 use peer_client::certificate::{CallError, Committed, Contract};
@@ -58,6 +59,11 @@ impl Changed {
     pub fn to_argument(&self) -> String {
         json!(self).to_string()
     }
+}
+
+/// Which fields of a confidential part a call hands in: their hashes, as JSON.
+pub fn hashes_to_argument(hashes: &[String]) -> String {
+    json!(hashes).to_string()
 }
 
 /// What came of it.
@@ -139,7 +145,7 @@ async fn go_on(
     waiting: Waiting,
 ) -> Result<(), sqlx::Error> {
     let outcome = match organisations.applicants() {
-        Some(applicants) => timeout(CALL, make(applicants, &waiting))
+        Some(applicants) => timeout(CALL, make(database, applicants, &waiting))
             .await
             .unwrap_or_else(|_| Outcome::Later("the ledger did not answer in time".to_owned())),
         None => Outcome::Later("this portal has no organisation in whose name companies apply".to_owned()),
@@ -173,8 +179,8 @@ async fn due(database: &Database, body: &str) -> Result<Vec<Waiting>, sqlx::Erro
     Ok(rows.into_iter().map(waiting).collect())
 }
 
-async fn make(applicants: &Organisation, waiting: &Waiting) -> Outcome {
-    match attempt(applicants, waiting).await {
+async fn make(database: &Database, applicants: &Organisation, waiting: &Waiting) -> Outcome {
+    match attempt(database, applicants, waiting).await {
         Ok(outcome) => outcome,
         Err(Away::Call(CallError::Refused { message, .. })) => {
             // It may be refused because it is done: by what a killed process sent, say.
@@ -196,17 +202,45 @@ fn unanswered(away: &Away, waiting: &Waiting) -> Outcome {
     }
 }
 
-async fn attempt(applicants: &Organisation, waiting: &Waiting) -> Result<Outcome, Away> {
+async fn attempt(database: &Database, applicants: &Organisation, waiting: &Waiting) -> Result<Outcome, Away> {
     if let Some(transaction) = done_before(applicants, waiting).await? {
         return Ok(done(applicants, transaction).await);
     }
     let contract = applicants.contract(&waiting.body).await?;
     let contract = contract.ok_or_else(|| Away::NoBody(waiting.body.clone()))?;
-    let Some(call) = call(&contract, waiting) else {
+    let call = match waiting.step.as_str() {
+        "confide" => match confided(database, waiting).await {
+            Ok(Some((application, fields))) => {
+                Some(contract.confidential_submit(application, &fields, Some(&waiting.body)).await?)
+            }
+            Ok(None) => return Ok(Outcome::Refused("its fields are not kept here any more".to_owned())),
+            Err(error) => {
+                tracing::error!(%error, "confidential fields cannot be read; it is tried again");
+                return Ok(Outcome::Later("the portal's database does not answer".to_owned()));
+            }
+        },
+        _ => call(&contract, waiting),
+    };
+    let Some(call) = call else {
         return Ok(Outcome::Refused("this is no call of the contract".to_owned()));
     };
     let Committed { transaction_id, block, .. } = call.submit_again_on_conflict().await?;
     Ok(Outcome::Done { transaction: transaction_id, block: Some(block) })
+}
+
+/// The fields that a call hands in, with the salts that they have since they were written.
+async fn confided(
+    database: &Database,
+    waiting: &Waiting,
+) -> Result<Option<(Code, Vec<ConfidentialField>)>, sqlx::Error> {
+    let (Ok(application), Ok(hashes)) =
+        (waiting.application.parse(), serde_json::from_str::<Vec<String>>(&waiting.argument))
+    else {
+        return Ok(None);
+    };
+    let scope = Scope::of_party(&waiting.party);
+    let fields = scope.of_hashes(database, &waiting.application, &hashes).await?;
+    Ok(fields.map(|fields| (application, fields)))
 }
 
 fn call(contract: &Contract, waiting: &Waiting) -> Option<peer_client::certificate::Update> {
@@ -233,6 +267,9 @@ async fn done_before(applicants: &Organisation, waiting: &Waiting) -> Result<Opt
     if application.applicant != applicants.msp_id {
         return Ok(None);
     }
+    if waiting.step == "confide" {
+        return confided_before(applicants, waiting, id).await;
+    }
     let hash = match waiting.step.as_str() {
         "submit" => serde_json::from_str(&waiting.argument)
             .ok()
@@ -243,6 +280,20 @@ async fn done_before(applicants: &Organisation, waiting: &Waiting) -> Result<Opt
     };
     let found = step_of(&application.steps, &waiting.step, hash.as_deref());
     Ok(found.map(|step| step.event.transaction_id.clone()))
+}
+
+/// The hand-in of a confidential part, where the ledger has every hash of it. One call at a time waits for an application, so
+/// that it is the last one of these applicants.
+async fn confided_before(
+    applicants: &Organisation,
+    waiting: &Waiting,
+    id: Code,
+) -> Result<Option<String>, Away> {
+    let Some(record) = applicants.confidential(&waiting.body, id).await? else { return Ok(None) };
+    let hashes: Vec<String> = serde_json::from_str(&waiting.argument).unwrap_or_default();
+    let is_there = !hashes.is_empty() && hashes.iter().all(|hash| record.fields.contains(hash));
+    let last = record.submitted.iter().rev().find(|event| event.by == applicants.msp_id);
+    Ok(last.filter(|_| is_there).map(|event| event.transaction_id.clone()))
 }
 
 /// The step that a call made. What completes an application answers its last return: who hands in the same again after
@@ -311,6 +362,7 @@ async fn end(
             "submit" => "application submitted",
             "complete" => "application completed",
             "change" => "application changed",
+            "confide" => "confidential part on the ledger",
             _ => "application withdrawn",
         },
         object: waiting.application.clone(),

@@ -5,10 +5,9 @@
 
 import { perform, signer } from './act.js';
 import { canonical, decided } from './canonical.js';
-import { text } from './bytes.js';
+import { agree, post, signing } from './dialog.js';
 import { isSigned } from './keys.js';
 
-const signing = document.querySelector('[data-signing]');
 // One step at a time: there is one dialog, and its answer is of one step.
 let isBusy = false;
 
@@ -96,37 +95,4 @@ function typed(field, member) {
     throw new Error(`${label()}: write what they are limited to, or tick "not limited". Not both, and not neither.`);
   }
   return lines.length === 0 ? undefined : lines;
-}
-
-async function post(form, path, fields) {
-  const body = new URLSearchParams({ ...fields, form_token: form.elements.form_token.value });
-  const answer = await fetch(path, { method: 'POST', body, redirect: 'manual' });
-  if (answer.type === 'opaqueredirect') throw new Error('You are logged out. Log in again, and go on under "Your steps".');
-  const isJson = answer.headers.get('content-type') === 'application/json';
-  const said = isJson ? await answer.json() : {};
-  if (!answer.ok) throw new Error(said.problem ?? `The portal did not take it (${answer.status}). Load the page again.`);
-  return said;
-}
-
-// Shows what the bytes say that are about to be signed, and waits for the person.
-function agree(proposal, notes) {
-  const [name, ...inputs] = proposal.arguments.map(text);
-  const facts = [['Channel', proposal.channel], ['Chaincode', proposal.chaincode], ['Function', name],
-    ...inputs.map((input, index) => [`Argument ${index + 1}`, input]), ...notes, ['Transaction', proposal.transactionId]];
-  signing.querySelector('dl').replaceChildren(...facts.map(fact));
-  // The Escape key closes it without an answer, and an earlier one stays until then.
-  signing.returnValue = '';
-  signing.showModal();
-  return new Promise((resolve) => {
-    signing.addEventListener('close', () => resolve(signing.returnValue === 'sign'), { once: true });
-  });
-}
-
-function fact([term, description]) {
-  const [row, dt, dd] = ['div', 'dt', 'dd'].map((name) => document.createElement(name));
-  dt.textContent = term;
-  dd.textContent = description;
-  dd.className = 'wrap';
-  row.append(dt, dd);
-  return row;
 }

@@ -53,3 +53,16 @@ export async function perform(asked, who, { post, agree }) {
   if (step.state === 'committed' || step.state === 'refused') await forgetProposal(act);
   return step;
 }
+
+// Signs a question that a peer answers and nobody submits, and returns { state, answer, problem }. No transaction over it is ever
+// signed here: its answer would stand in a block.
+export async function ask(asked, who, { post, agree }) {
+  const { act, chaincode } = asked;
+  const inputs = toBase64(utf8(JSON.stringify(asked.arguments)));
+  const step = await post('/acts', { act, chaincode, arguments: inputs });
+  if (step.state !== 'prepared') throw new Error('This was asked before. Load the page again, and ask anew.');
+  const bytes = fromBase64(step.toSign);
+  const proposal = await checkProposal(bytes, { ...asked, creator: who.creator, transient: {} });
+  if (!(await agree(proposal))) return { state: 'declined' };
+  return post(`/acts/${act}/question`, { signature: toBase64(await sign(who.privateKey, bytes)) });
+}

@@ -1,5 +1,6 @@
 //! Steps on the ledger that people sign in their browsers, each a row: prepared, endorsed, submitted, committed. A page that was
-//! closed goes on where it was, and nothing is done twice.
+//! closed goes on where it was, and nothing is done twice. A question whose answer is secret is prepared as well, and evaluated by one
+//! peer: its answer goes to the page and into no row.
 
 use accounts::{
     Change, Database,
@@ -17,6 +18,9 @@ use crate::{Key, KeyRequest, certificate::creator};
 /// How long an act that nobody signed is kept; the chaincode's servers take it for 15 minutes.
 const PREPARED_SECONDS: i64 = 10 * 60;
 
+/// Functions that are evaluated and never endorsed: the answer of a transaction stands in a block for ever.
+const EVALUATED: [&str; 1] = ["confidential:get"];
+
 /// How far an act is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum State {
@@ -28,8 +32,10 @@ pub enum State {
     Submitted,
     /// It is in a block, with a validation code.
     Committed,
-    /// The peers did not endorse it.
+    /// The peers did not endorse it, or did not answer it.
     Refused,
+    /// A peer answered it; nothing is on the ledger.
+    Evaluated,
 }
 
 impl State {
@@ -40,11 +46,19 @@ impl State {
             State::Submitted => "submitted",
             State::Committed => "committed",
             State::Refused => "refused",
+            State::Evaluated => "evaluated",
         }
     }
 
     fn from_name(name: &str) -> Option<Self> {
-        let all = [State::Prepared, State::Endorsed, State::Submitted, State::Committed, State::Refused];
+        let all = [
+            State::Prepared,
+            State::Endorsed,
+            State::Submitted,
+            State::Committed,
+            State::Refused,
+            State::Evaluated,
+        ];
         all.into_iter().find(|state| state.name() == name)
     }
 }
@@ -55,6 +69,13 @@ pub struct Call {
     pub channel: String,
     pub chaincode: String,
     pub arguments: Vec<String>,
+}
+
+impl Call {
+    /// Whether it is a question whose answer is secret.
+    pub fn is_evaluated(&self) -> bool {
+        self.arguments.first().is_some_and(|function| EVALUATED.contains(&function.as_str()))
+    }
 }
 
 /// An act of a person.
@@ -93,6 +114,9 @@ pub enum ActError {
     Signature,
     #[error("this step was begun with other arguments, or by somebody else")]
     Other,
+    /// What is a step on the ledger is not evaluated, and what is evaluated is no step.
+    #[error("what is read is never submitted, and what is submitted is not only read")]
+    Kind,
     #[error("the step was prepared too long ago: begin it again")]
     Expired,
     #[error("the step cannot be read any more: {0}")]
@@ -102,6 +126,7 @@ pub enum ActError {
 /// In whose name an act is, and over which connection.
 pub struct Caller {
     gateway: Gateway,
+    msp_id: String,
     key_id: String,
     account: String,
     public: PublicKey,
@@ -115,6 +140,7 @@ impl Caller {
         let request = KeyRequest::read(&key.request).map_err(|error| unreadable(&error.to_string()))?;
         Ok(Self {
             gateway: gateway.with_creator(creator(msp_id, certificate).into()),
+            msp_id: msp_id.to_owned(),
             key_id: key.id.clone(),
             account: key.account.clone(),
             public: request.key().clone(),
@@ -143,7 +169,7 @@ impl Caller {
             State::Prepared => Some(self.proposal(act)?.message().clone()),
             State::Endorsed => Some(self.transaction(act)?.message().clone()),
             State::Submitted => Some(self.commit(act)?.message().clone()),
-            State::Committed | State::Refused => None,
+            State::Committed | State::Refused | State::Evaluated => None,
         })
     }
 }
@@ -194,7 +220,11 @@ impl Acts<'_> {
         }
         let (function, inputs) = call.arguments.split_first().ok_or(ActError::Other)?;
         let invocation = Invocation::new(&call.channel, &call.chaincode, function);
-        let invocation = inputs.iter().cloned().fold(invocation, Invocation::argument);
+        let mut invocation = inputs.iter().cloned().fold(invocation, Invocation::argument);
+        if call.is_evaluated() {
+            // Another organisation's peer has no such answer, or invents it.
+            invocation = invocation.organizations([self.caller.msp_id.as_str()]);
+        }
         let proposal = self.caller.gateway.proposal(invocation).map_err(unreadable)?;
         let arguments = serde_json::to_string(&call.arguments).unwrap_or_default();
         let mut change = self.change().await?;
@@ -244,6 +274,9 @@ impl Acts<'_> {
     /// Takes the signature of the proposal, and lets the peers endorse it.
     pub async fn endorse(&self, id: &str, signature: &[u8], entry: Entry) -> Result<Act, ActError> {
         let act = self.own(id).await?;
+        if act.call.is_evaluated() {
+            return Err(ActError::Kind);
+        }
         if act.state != State::Prepared {
             return Ok(act);
         }
@@ -263,6 +296,45 @@ impl Acts<'_> {
             }
         }
         self.own(id).await
+    }
+
+    /// Takes the signature of a question, and lets a peer of the person's own organisation answer it. That it was read stands in the
+    /// log before the answer is given; the answer is kept nowhere, and given once.
+    pub async fn evaluate(
+        &self,
+        id: &str,
+        signature: &[u8],
+        entry: Entry,
+    ) -> Result<(Act, Option<Bytes>), ActError> {
+        let act = self.own(id).await?;
+        if !act.call.is_evaluated() {
+            return Err(ActError::Kind);
+        }
+        if act.state != State::Prepared {
+            return Ok((act, None));
+        }
+        if now() - act.created_at > PREPARED_SECONDS {
+            return Err(ActError::Expired);
+        }
+        let proposal = self.caller.proposal(&act)?;
+        self.caller.check(proposal.message(), signature)?;
+        let proposal = proposal.with_signature(Bytes::copy_from_slice(signature));
+        let evaluated = answered(proposal.evaluate().await)?;
+        let change = self.change().await?;
+        let object = act.call.arguments.join(" ");
+        let answer = match evaluated {
+            Answered::With(answer) => {
+                let entry = Some(Entry { object, ..entry });
+                self.step(change, &act, State::Evaluated, &[], "", entry).await?;
+                Some(answer)
+            }
+            Answered::Refused(problem) => {
+                let entry = Some(Entry { object, result: "refused", ..entry });
+                self.step(change, &act, State::Refused, &[], &problem, entry).await?;
+                None
+            }
+        };
+        Ok((self.own(id).await?, answer))
     }
 
     /// Takes the signature of the transaction, keeps it, and hands the transaction to the orderer.

@@ -19,12 +19,14 @@ pub use keys::{Key, Queue, Queued};
 pub use request::{KeyRequest, RequestError};
 
 /// The ES modules of the pages, by the names under which they import one another.
-pub const MODULES: [(&str, &str); 9] = [
+pub const MODULES: [(&str, &str); 11] = [
     ("act-page.js", include_str!("../modules/act-page.js")),
     ("act.js", include_str!("../modules/act.js")),
     ("bytes.js", include_str!("../modules/bytes.js")),
     ("canonical.js", include_str!("../modules/canonical.js")),
+    ("confidential-page.js", include_str!("../modules/confidential-page.js")),
     ("der.js", include_str!("../modules/der.js")),
+    ("dialog.js", include_str!("../modules/dialog.js")),
     ("fabric.js", include_str!("../modules/fabric.js")),
     ("key-page.js", include_str!("../modules/key-page.js")),
     ("keys.js", include_str!("../modules/keys.js")),

@@ -30,6 +30,7 @@ use views::{
 
 use super::{
     application_form::faults_of,
+    confidential,
     forms::{HandedIn, Reason},
 };
 
@@ -121,18 +122,35 @@ pub(crate) async fn one(
     page(&site, &visitor, &account, &dossier, None).await
 }
 
-async fn page(
+pub(super) async fn page(
     site: &Site,
     visitor: &Visitor,
     account: &Account,
     dossier: &Dossier,
     notice: Option<&str>,
 ) -> Answer {
+    page_with(site, visitor, account, dossier, notice, Default::default()).await
+}
+
+/// The page, with what was typed into the confidential part and not taken.
+pub(super) async fn page_with(
+    site: &Site,
+    visitor: &Visitor,
+    account: &Account,
+    dossier: &Dossier,
+    notice: Option<&str>,
+    typed: (String, String),
+) -> Answer {
     let scope = Scope::of(account);
     let (live, known, away) = read(site, dossier).await?;
     let acts = scope.acts(&site.database, &dossier.id).await?;
     let stage = Stage::of(&acts, known.as_ref());
+    let confidential = match &known {
+        Some(known) => Some(confidential::part(site, account, known, stage, typed).await?),
+        None => None,
+    };
     let page = ApplicationPage {
+        confidential,
         frame: visitor.frame(),
         shown: summary(dossier, known.as_ref(), stage),
         notice: notice.map(str::to_owned),
@@ -217,14 +235,14 @@ fn line(typed: &str) -> Option<&str> {
 }
 
 /// A call for the outbox, with what is handed in by it, and how the log names it.
-struct Asked<'a> {
-    new: NewAct<'a>,
-    edition: Option<(&'a str, &'a str)>,
-    action: &'static str,
+pub(super) struct Asked<'a> {
+    pub new: NewAct<'a>,
+    pub edition: Option<(&'a str, &'a str)>,
+    pub action: &'static str,
 }
 
 /// Puts a call into the outbox, and leads to the page that shows it; or says on it why not.
-async fn ask(
+pub(super) async fn ask(
     site: &Site,
     visitor: &Visitor,
     account: &Account,

@@ -112,6 +112,20 @@ pub(crate) struct HandedIn {
     pub reason: Option<String>,
 }
 
+/// A field of an application's confidential part.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Confided {
+    pub name: String,
+    pub confidential: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct OfHash {
+    pub hash: String,
+}
+
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct StepOf {

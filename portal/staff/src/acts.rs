@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use accounts::{people::Account, store::StoreError};
+use axum::body::Bytes;
 use axum::{
     Extension,
     extract::{Path, State},
@@ -33,7 +34,7 @@ impl<E: Into<ActError>> From<E> for Problem {
         let error = error.into();
         let status = match &error {
             ActError::Unavailable(_) => StatusCode::SERVICE_UNAVAILABLE,
-            ActError::Other | ActError::Expired => StatusCode::CONFLICT,
+            ActError::Other | ActError::Expired | ActError::Kind => StatusCode::CONFLICT,
             ActError::Signature | ActError::Unreadable(_) => StatusCode::UNPROCESSABLE_ENTITY,
             ActError::Store(_) => StatusCode::SERVICE_UNAVAILABLE,
         };
@@ -83,9 +84,15 @@ async fn is_ours(site: &Site, account: &Account, chaincode: &str) -> bool {
 }
 
 fn shown(act: &Act, caller: &Caller) -> Result<Response, Problem> {
+    shown_with(act, caller, None)
+}
+
+/// With what a peer answered: it is passed on, and kept nowhere.
+fn shown_with(act: &Act, caller: &Caller, answer: Option<Bytes>) -> Result<Response, Problem> {
     let to_sign = caller.to_sign(act)?.map(|bytes| STANDARD.encode(bytes));
     Ok(json_of(&json!({
         "state": act.state.name(),
+        "answer": answer.map(|bytes| STANDARD.encode(bytes)),
         "toSign": to_sign,
         "block": act.block,
         "code": act.code,
@@ -141,7 +148,8 @@ fn acts_of<'a>(site: &'a Site, visitor: &'a Visitor, caller: &'a Caller) -> Acts
     Acts { database: &site.database, caller, session: visitor.session.as_deref().unwrap_or_default() }
 }
 
-/// Goes on with a step by a signature: over its proposal, its transaction, or the question after its status.
+/// Goes on with a step by a signature: over its proposal, its transaction, or the question after its status; or over a question
+/// that a peer answers.
 pub async fn go_on(
     State(site): State<Arc<Site>>,
     Extension(visitor): Extension<Visitor>,
@@ -150,7 +158,7 @@ pub async fn go_on(
     Sent(Signature { signature }): Sent<Signature>,
 ) -> Answer {
     drop(site.change_of(&visitor).await?);
-    if !matches!(signed.as_str(), "proposal" | "transaction" | "status") {
+    if !matches!(signed.as_str(), "proposal" | "transaction" | "status" | "question") {
         return Ok(reply::not_there().await);
     }
     let gone_on = async {
@@ -158,6 +166,10 @@ pub async fn go_on(
         let caller = caller(&site, &account, visitor.now).await?;
         let acts = acts_of(&site, &visitor, &caller);
         let entry = |action| entry(&visitor, &account.party, action, "", "done");
+        if signed == "question" {
+            let (act, read) = acts.evaluate(&act, &signature, entry("confidential part read")).await?;
+            return shown_with(&act, &caller, read);
+        }
         let act = match signed.as_str() {
             "proposal" => acts.endorse(&act, &signature, entry("step endorsed")).await?,
             "transaction" => acts.submit(&act, &signature, entry("step submitted")).await?,
@@ -189,7 +201,8 @@ pub async fn show(
     let Some(act) = acts::find(&site.database, &account.id, &act).await? else {
         return Ok(reply::not_there().await);
     };
-    let goes_on = !matches!(act.state, ActState::Committed | ActState::Refused);
+    let has_ended = matches!(act.state, ActState::Committed | ActState::Refused | ActState::Evaluated);
+    let goes_on = !has_ended && !act.call.is_evaluated();
     let signing = if goes_on { site.signing(&account, visitor.now).await? } else { None };
     let page = ActPage { frame: visitor.frame(), act: ShownAct::of(act), signing };
     Ok(reply::with_script(reply::page(StatusCode::OK, &page)))

@@ -10,7 +10,7 @@ use axum::{
     response::{IntoResponse, Redirect},
 };
 use certificate::{record::ApplicationState, transition::DECIDE};
-use desk::Application;
+use desk::{Application, Organisation};
 use dossiers::{
     Fields,
     complaints::About,
@@ -25,7 +25,7 @@ use views::{
     application::{ShownStep, next},
     form::{facts, label},
     page::{moment, moment_of},
-    queue::{Difference, Drafting, QueuePage, QueuedPage, ShownQueued, StateOf, reports},
+    queue::{ConfidentialOf, Difference, Drafting, QueuePage, QueuedPage, ShownQueued, StateOf, reports},
     steps::{Offered, StepForm, of_application},
 };
 
@@ -33,6 +33,10 @@ use crate::{complaints, forms::Assignment};
 
 /// How long a certificate holds where nobody says otherwise.
 const USUAL_MONTHS: u32 = 12;
+
+/// Whom the contract lets read the confidential part, for the body and for the accreditation body.
+const BODY_READERS: &[&str] = &["evaluator", "reviewer", "decision-maker", "auditor"];
+const ACCREDITATION_READERS: &[&str] = &["accreditor", "auditor"];
 
 #[derive(Default, Deserialize)]
 pub struct Asked {
@@ -169,9 +173,14 @@ pub async fn one(
         }
         _ => None,
     };
+    let confidential = match (&live, reader) {
+        (Some(_), Some(reader)) => confidential(&scope, &account, reader, known).await,
+        _ => None,
+    };
     let about = About::Application(id.clone());
     let (complaints, file_path) = complaints::about(&site, &account, &body, &about, visitor.now).await?;
     let page = QueuedPage {
+        confidential,
         complaints,
         file_path,
         files: files_of(&site, &scope, &id, current).await?,
@@ -224,6 +233,25 @@ async fn offered(
         Some(Offered { conflict: conflict.map(str::to_owned), ..offer })
     };
     Ok(of_application().iter().filter_map(offer).collect())
+}
+
+/// What the ledger has of the application's confidential part, for who may read it by the contract.
+async fn confidential(
+    scope: &Queue<'_>,
+    account: &Account,
+    reader: &Organisation,
+    known: &Indexed,
+) -> Option<ConfidentialOf> {
+    let record = reader.confidential(&known.body, known.id.parse().ok()?).await.ok()??;
+    let bodies = reader.bodies().await.ok()?;
+    let body = bodies.iter().find(|body| body.msp_id == known.body)?;
+    let duties = match known.body == account.party {
+        true => BODY_READERS,
+        false if scope.is_accreditor() => ACCREDITATION_READERS,
+        false => &[],
+    };
+    let may_read = account.roles.iter().any(|role| duties.contains(&role.as_str()));
+    Some(ConfidentialOf::of(record, &body.chaincode, may_read))
 }
 
 /// Makes the document to decide on, once it is said how long the certificate is to hold.

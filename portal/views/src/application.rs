@@ -1,6 +1,7 @@
 //! A company's applications: those that there are, the form of one, and how far it is.
 
 use askama::Template;
+use confidential::Kept;
 use dossiers::store::Act;
 
 use crate::page::{Frame, moment, moment_of};
@@ -49,6 +50,70 @@ pub struct ApplicationPage {
     pub certificate: Option<String>,
     pub was_handed_in: bool,
     pub steps: Vec<ShownStep>,
+    /// Of what a body has.
+    pub confidential: Option<ConfidentialPart>,
+}
+
+/// The confidential part of an application, as its company sees it.
+pub struct ConfidentialPart {
+    /// The body that reads it, beside the accreditation body.
+    pub body: String,
+    pub fields: Vec<ShownSecret>,
+    /// Hashes on the ledger of which this portal has no field.
+    pub others: Vec<String>,
+    /// Whether the ledger answered: else nothing is compared with it.
+    pub is_compared: bool,
+    /// When both bodies removed what they held.
+    pub purged: Option<String>,
+    /// Whether the contract takes fields now.
+    pub is_open: bool,
+    /// Whether fields wait to be handed in, and can be.
+    pub may_hand_in: bool,
+    /// Whether something of it can be downloaded.
+    pub is_kept: bool,
+    /// What was typed and not taken.
+    pub typed: (String, String),
+}
+
+/// A confidential field, without its value.
+pub struct ShownSecret {
+    pub name: String,
+    pub hash: String,
+    pub is_kept: bool,
+    pub is_on_ledger: bool,
+}
+
+impl ConfidentialPart {
+    /// Compares what is kept here with the hashes on the ledger.
+    pub fn of(body: &str, kept: Vec<Kept>, record: Option<&desk::Confidential>, is_compared: bool) -> Self {
+        let hashes = record.map(|it| it.fields.as_slice()).unwrap_or_default();
+        let is_here = |hash: &&String| kept.iter().any(|field| field.hash == **hash);
+        let others = hashes.iter().filter(|hash| !is_here(hash)).cloned().collect();
+        let shown = |field: Kept| ShownSecret {
+            is_on_ledger: hashes.contains(&field.hash),
+            is_kept: field.private.is_some(),
+            name: field.name,
+            hash: field.hash,
+        };
+        let purged = record.and_then(|it| it.purged.as_ref()).map(|it| moment_of(&it.effective_at));
+        Self {
+            body: body.to_owned(),
+            others,
+            is_compared,
+            purged,
+            is_kept: kept.iter().any(|field| field.private.is_some()),
+            fields: kept.into_iter().map(shown).collect(),
+            is_open: false,
+            may_hand_in: false,
+            typed: Default::default(),
+        }
+    }
+
+    /// The hashes of the fields that are kept here and are not on the ledger.
+    pub fn new_ones(&self) -> Vec<String> {
+        let is_new = |it: &&ShownSecret| it.is_kept && !it.is_on_ledger;
+        self.fields.iter().filter(is_new).map(|it| it.hash.clone()).collect()
+    }
 }
 
 /// A call of the contract, from the outbox to the ledger.
@@ -68,6 +133,7 @@ impl From<Act> for ShownAct {
             "submit" => "Submit the application",
             "complete" => "Hand in what was asked for",
             "change" => "Change the application",
+            "confide" => "Hand in the confidential part",
             _ => "Withdraw the application",
         };
         let transaction = transaction_id.map(|id| (id, block));

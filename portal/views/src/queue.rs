@@ -88,6 +88,27 @@ pub struct QueuedPage {
     /// What was filed about it, and where one is filed.
     pub complaints: Vec<ShownComplaint>,
     pub file_path: String,
+    /// Where something confidential was handed in.
+    pub confidential: Option<ConfidentialOf>,
+}
+
+/// The confidential part of an application, as the ledger has it.
+pub struct ConfidentialOf {
+    /// The chaincode of the body that was applied to.
+    pub chaincode: String,
+    /// The salted hash of each field, in their order.
+    pub hashes: Vec<String>,
+    /// When both bodies removed what they held.
+    pub purged: Option<String>,
+    /// Whether who looks may read it.
+    pub may_read: bool,
+}
+
+impl ConfidentialOf {
+    pub fn of(record: desk::Confidential, chaincode: &str, may_read: bool) -> Self {
+        let purged = record.purged.map(|it| moment_of(&it.effective_at));
+        Self { chaincode: chaincode.to_owned(), hashes: record.fields, purged, may_read }
+    }
 }
 
 /// How a document to decide on is made.

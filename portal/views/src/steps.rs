@@ -49,11 +49,19 @@ impl ShownAct {
     }
 
     pub fn is_open(&self) -> bool {
-        !matches!(self.act.state, ActState::Committed | ActState::Refused)
+        let has_ended =
+            matches!(self.act.state, ActState::Committed | ActState::Refused | ActState::Evaluated);
+        !has_ended && !self.act.call.is_evaluated()
     }
 
     pub fn says(&self) -> String {
         match (self.act.state, self.act.block, self.act.code.as_deref()) {
+            (ActState::Evaluated, ..) => {
+                "answered by a peer, and shown once; nothing is on the ledger".to_owned()
+            }
+            (ActState::Prepared, ..) if self.act.call.is_evaluated() => {
+                "not asked: nothing was read".to_owned()
+            }
             (ActState::Prepared, ..) => "waits for your signature".to_owned(),
             (ActState::Endorsed, ..) => "endorsed; the transaction waits for your signature".to_owned(),
             (ActState::Submitted, ..) => "submitted; what became of it was not heard yet".to_owned(),
