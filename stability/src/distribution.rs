@@ -12,15 +12,8 @@ const TERMS: u32 = 100_000;
 /// From here on the series for the error of Stirling's formula is exact to the last digit.
 const STIRLING_FROM: f64 = 16.0;
 /// Coefficients of 1/z, 1/z³, … (Abramowitz and Stegun 6.1.41).
-const STIRLING: [f64; 7] = [
-    1.0 / 12.0,
-    -1.0 / 360.0,
-    1.0 / 1260.0,
-    -1.0 / 1680.0,
-    1.0 / 1188.0,
-    -691.0 / 360_360.0,
-    1.0 / 156.0,
-];
+const STIRLING: [f64; 7] =
+    [1.0 / 12.0, -1.0 / 360.0, 1.0 / 1260.0, -1.0 / 1680.0, 1.0 / 1188.0, -691.0 / 360_360.0, 1.0 / 156.0];
 
 /// The t that is exceeded with `probability` (below one half) at so many degrees of freedom (at least one).
 pub fn t_exceeded_with(probability: f64, degrees_of_freedom: f64) -> f64 {
@@ -32,7 +25,11 @@ pub fn t_exceeded_with(probability: f64, degrees_of_freedom: f64) -> f64 {
     let mut t = high;
     for _ in 0..100 {
         let excess = t_tail(t, degrees_of_freedom) - probability;
-        if excess > 0.0 { low = t } else { high = t }
+        if excess > 0.0 {
+            low = t
+        } else {
+            high = t
+        }
         let newton = t + excess / t_density(t, degrees_of_freedom);
         // The density is convex here, so that Newton's steps stay inside the bracket but for rounding.
         let next = if newton > low && newton < high { newton } else { f64::midpoint(low, high) };
@@ -88,8 +85,7 @@ fn continued_fraction(a: f64, b: f64, x: f64, y: f64) -> f64 {
         let n = f64::from(term);
         let (step, weight) = (a + 2.0 * n - 1.0, n * (b - n) * x);
         let numerator = (a + n - 1.0) * (a + b + n - 1.0) * weight * x / (step * step);
-        let denominator =
-            n + weight / step + (a + n) / (a + 2.0 * n + 1.0) * (above_mean + n * (1.0 + y));
+        let denominator = n + weight / step + (a + n) / (a + 2.0 * n + 1.0) * (above_mean + n * (1.0 + y));
         d = 1.0 / not_zero(denominator + numerator * d);
         c = not_zero(denominator + numerator / c);
         fraction *= c * d;
@@ -103,11 +99,8 @@ fn continued_fraction(a: f64, b: f64, x: f64, y: f64) -> f64 {
 /// x^a y^b / B(a, b), where x + y = 1.
 fn beta_factor(a: f64, b: f64, x: f64, y: f64) -> f64 {
     let n = a + b;
-    let exponent = stirling_error(n)
-        - stirling_error(a)
-        - stirling_error(b)
-        - deviance(a, n * x)
-        - deviance(b, n * y);
+    let exponent =
+        stirling_error(n) - stirling_error(a) - stirling_error(b) - deviance(a, n * x) - deviance(b, n * y);
     (a * b / (TAU * n)).sqrt() * exponent.exp()
 }
 
