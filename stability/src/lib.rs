@@ -9,6 +9,8 @@ mod distribution;
 mod evaluation;
 mod fit;
 mod options;
+pub mod plot;
+mod report;
 mod study;
 mod sum;
 pub mod table;
