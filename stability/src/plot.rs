@@ -61,7 +61,9 @@ impl Scale {
         let last = study.last_time();
         let ends = [crossing(evaluation), evaluation.cap.as_ref().map(|cap| cap.time)];
         let near = ends.into_iter().flatten().filter(|time| *time <= FAR * last);
-        let time = (0.0, near.fold(last, f64::max) * 1.04);
+        let latest = near.fold(last, f64::max);
+        // Marks at time 0 are whole.
+        let time = (-0.02 * latest, 1.04 * latest);
         let results = study.batches().iter().flat_map(|batch| batch.points.iter().map(|point| point.result));
         let limits = evaluation.limits.sides().map(|(_, limit)| limit);
         let ends = decisive(evaluation).into_iter().flat_map(|(bounded, _)| {
@@ -109,7 +111,7 @@ struct Svg(String);
 impl Svg {
     fn begin(&mut self, evaluation: &Evaluation, result: &str) {
         let unit = evaluation.unit.name();
-        let shelf_life = evaluation.shelf_life.told_in(unit);
+        let shelf_life = evaluation.shelf_life.short(unit);
         let title = format!("{}: shelf life {shelf_life}", shortened(result, 30));
         self.put(format_args!(
             "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {WIDTH} {HEIGHT}\" width=\"{WIDTH}\" height=\"{HEIGHT}\" \
@@ -118,11 +120,11 @@ impl Svg {
             Escaped(&title)
         ));
         self.text(LEFT, 22.0, "start", 15.0, &title);
-        self.text(LEFT, 40.0, "start", 12.0, &format!("ICH Q1E, model: {}", evaluation.model));
+        self.text(LEFT, 40.0, "start", 12.0, &format!("by ICH Q1E; model: {}", evaluation.model));
     }
 
     fn axes(&mut self, scale: &Scale, unit: &str, result: &str) {
-        for tick in ticks(scale.time, unit == "months") {
+        for tick in ticks((0.0, scale.time.1), unit == "months") {
             let x = scale.x(tick);
             self.line((x, TOP), (x, BOTTOM), "stroke=\"#e4e4e4\"");
             self.text(x, BOTTOM + 18.0, "middle", 12.0, &number(tick));
@@ -180,31 +182,36 @@ impl Svg {
                 &format!("class=\"limit\" stroke=\"{LIMIT}\" stroke-width=\"2\" stroke-dasharray=\"2 3\""),
             );
             let above = if side == Side::Lower { 15.0 } else { -6.0 };
-            self.text(LEFT + 6.0, y + above, "start", 12.0, &format!("{side} limit {}", number(limit)));
+            self.label(LEFT + 6.0, y + above, "start", &format!("{side} limit {}", number(limit)));
         }
     }
 
     /// Where the bound crosses the limit, and the cap.
     fn ends(&mut self, evaluation: &Evaluation, scale: &Scale) {
         let unit = evaluation.unit.name();
-        let crossing =
-            crossing(evaluation).map(|time| (time, format!("crossing {time:.3} {unit}"), "6 3", TOP - 5.0));
-        let cap = evaluation
-            .cap
-            .as_ref()
-            .map(|cap| (cap.time, format!("cap {} {unit}", cap.time), "2 2", BOTTOM - 6.0));
-        for (time, text, dashes, y) in [crossing, cap].into_iter().flatten() {
-            if time > scale.time.1 {
-                continue;
+        if let Some(Outcome::Crossing { time, limit, .. }) = evaluation.chosen().map(|it| &it.outcome) {
+            self.end(scale, *time, TOP - 5.0, "6 3", &format!("crossing {time:.3} {unit}"));
+            let sides = evaluation.limits.sides().filter(|(side, _)| side == limit && *time <= scale.time.1);
+            for (_, limit) in sides {
+                let (x, y) = (scale.x(*time), scale.y(limit));
+                self.put(format_args!("<circle cx=\"{x:.1}\" cy=\"{y:.1}\" r=\"4\" fill=\"#000\"/>\n"));
             }
-            let x = scale.x(time);
-            let attributes = format!("class=\"end\" stroke=\"#000\" stroke-dasharray=\"{dashes}\"");
-            self.line((x, TOP), (x, BOTTOM), &attributes);
-            // Beside the line, to the side that has room.
-            let (x, anchor) =
-                if x > f64::midpoint(LEFT, RIGHT) { (x - 5.0, "end") } else { (x + 5.0, "start") };
-            self.text(x, y, anchor, 12.0, &text);
         }
+        if let Some(cap) = &evaluation.cap {
+            self.end(scale, cap.time, BOTTOM - 6.0, "2 2", &format!("cap {} {unit}", cap.time));
+        }
+    }
+
+    fn end(&mut self, scale: &Scale, time: f64, y: f64, dashes: &str, text: &str) {
+        if time > scale.time.1 {
+            return;
+        }
+        let x = scale.x(time);
+        let attributes = format!("class=\"end\" stroke=\"#000\" stroke-dasharray=\"{dashes}\"");
+        self.line((x, TOP), (x, BOTTOM), &attributes);
+        // Beside the line, to the side that has room.
+        let (x, anchor) = if x > f64::midpoint(LEFT, RIGHT) { (x - 5.0, "end") } else { (x + 5.0, "start") };
+        self.label(x, y, anchor, text);
     }
 
     fn legend(&mut self, study: &Study, evaluation: &Evaluation) {
@@ -278,6 +285,14 @@ impl Svg {
     fn text(&mut self, x: f64, y: f64, anchor: &str, size: f64, text: &str) {
         self.put(format_args!(
             "<text x=\"{x:.1}\" y=\"{y:.1}\" text-anchor=\"{anchor}\" font-size=\"{size}\">{}</text>\n",
+            Escaped(text)
+        ));
+    }
+
+    /// Text over lines and marks.
+    fn label(&mut self, x: f64, y: f64, anchor: &str, text: &str) {
+        self.put(format_args!(
+            "<text x=\"{x:.1}\" y=\"{y:.1}\" text-anchor=\"{anchor}\" stroke=\"#fff\" stroke-width=\"4\" paint-order=\"stroke\">{}</text>\n",
             Escaped(text)
         ));
     }

@@ -7,7 +7,6 @@ use crate::{
     evaluation::{
         Basis, Cap, Evaluation, Model, ModelLine, ModelResult, Outcome, POOLING_LEVEL, ShelfLife, Test,
     },
-    study::is_computable,
 };
 
 /// Lines and batches of a table; the rest is counted. As JSON there are all of them.
@@ -94,7 +93,7 @@ impl Evaluation {
         let unit = self.unit.name();
         writeln!(out, "\nworst batch  {}", self.worst_batch())?;
         match self.chosen().map(|result| &result.outcome) {
-            Some(Outcome::Crossing { time, .. }) => writeln!(out, "crossing     {time:.6} {unit}")?,
+            Some(Outcome::Crossing { time, .. }) => writeln!(out, "crossing     {time} {unit}")?,
             Some(outcome) => writeln!(out, "crossing     {outcome}")?,
             None => {}
         }
@@ -120,18 +119,27 @@ impl Evaluation {
 }
 
 impl ShelfLife {
-    /// As a person reads it.
-    pub fn told_in(&self, unit: &str) -> String {
+    /// In whole units, exactly, and by what it ends.
+    fn told_in(&self, unit: &str) -> String {
+        let short = self.short(unit);
         match self {
-            Self::NotEstimable { reason } => format!("not estimable: {reason}"),
-            Self::Estimated { exact, whole, basis } => {
+            Self::NotEstimable { .. } => short,
+            Self::Estimated { exact, basis, .. } => {
                 let by = match basis {
                     Basis::Crossing => "the crossing",
                     Basis::Cap => "the cap",
                     Basis::ClaimedCap => "the cap, claimed without a crossing",
                 };
-                format!("{whole} {unit} (exactly {exact:.6}; ended by {by})")
+                format!("{short} (exactly {exact}; it ends by {by})")
             }
+        }
+    }
+
+    /// In whole units, or why there is none.
+    pub fn short(&self, unit: &str) -> String {
+        match self {
+            Self::NotEstimable { reason } => format!("not estimable: {reason}"),
+            Self::Estimated { whole, .. } => format!("{whole} {unit}"),
         }
     }
 }
@@ -199,8 +207,11 @@ fn name(line: &ModelLine) -> &str {
 
 /// A number with six significant digits, without an exponent where it is of ordinary size.
 fn significant(number: f64) -> String {
-    if !is_computable(number) || number == 0.0 {
-        return if number.is_infinite() { "∞".to_owned() } else { format!("{number:e}") };
+    if number.is_infinite() {
+        return "∞".to_owned();
+    }
+    if number == 0.0 {
+        return "0".to_owned();
     }
     let size = number.abs().log10().floor() as i32;
     let decimals = usize::try_from(DIGITS - 1 - size).unwrap_or(0);
@@ -223,8 +234,8 @@ mod tests {
             (1_234_567.8, "1234568"),
             (6.162_299e-6, "6.16230e-6"),
             (2.5e12, "2.50000e12"),
-            (0.0, "0e0"),
-            (1e-60, "1e-60"),
+            (0.0, "0"),
+            (1e-60, "1.00000e-60"),
             (f64::INFINITY, "∞"),
         ] {
             assert_eq!(significant(number), text);
