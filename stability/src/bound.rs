@@ -35,9 +35,9 @@ pub struct BoundedLine {
 impl BoundedLine {
     /// The bound that faces the limit of this side.
     pub fn bound(&self, side: Side, time: f64) -> f64 {
-        let Line { results, mean_time, scatter_of_times, .. } = self.line;
+        let Line { results, mean_time, squares_of_times, .. } = self.line;
         let from_centre = time - mean_time;
-        let half = self.spread * (results.recip() + from_centre * from_centre / scatter_of_times).sqrt();
+        let half = self.spread * (results.recip() + from_centre * from_centre / squares_of_times).sqrt();
         match side {
             Side::Lower => self.line.at(time) - half,
             Side::Upper => self.line.at(time) + half,
@@ -52,8 +52,8 @@ impl BoundedLine {
         if sign * (at_release - limit) > rounding {
             return Leaving::OutsideAtRelease(at_release);
         }
-        let Line { slope, scatter_of_times, results, .. } = self.line;
-        let is_level = slope.abs() * (scatter_of_times / results).sqrt() <= rounding;
+        let Line { slope, squares_of_times, results, .. } = self.line;
+        let is_level = slope.abs() * (squares_of_times / results).sqrt() <= rounding;
         let slope = if is_level { 0.0 } else { sign * slope };
         let room = sign * (limit - self.line.mean_result);
         match self.crossing(slope, room) {
@@ -67,9 +67,9 @@ impl BoundedLine {
     /// Where slope · u + widening · √(width² + u²) exceeds the room for good, u being the time from the centre. It does so
     /// once, if it rises at all in the end; it began inside.
     fn crossing(&self, slope: f64, room: f64) -> Option<f64> {
-        let Line { results, scatter_of_times, .. } = self.line;
-        let widening = self.spread / scatter_of_times.sqrt();
-        let width_squared = scatter_of_times / results;
+        let Line { results, squares_of_times, .. } = self.line;
+        let widening = self.spread / squares_of_times.sqrt();
+        let width_squared = squares_of_times / results;
         if slope + widening <= 0.0 {
             return None;
         }

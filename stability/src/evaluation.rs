@@ -26,10 +26,10 @@ pub enum Model {
     OneLine,
     /// A line for each batch, with a common slope.
     CommonSlope,
-    /// A line for each batch, the scatter known from all of them: ICH Q1E's answer.
+    /// A line for each batch, with the pooled mean square of all batches: ICH Q1E's answer.
     SeparateLines,
-    /// A line for each batch, each with its own scatter: what other programs print.
-    SeparateScatter,
+    /// A line for each batch, each with its own mean square: what other programs print.
+    SeparateMeanSquares,
 }
 
 /// All that is computed from a study.
@@ -98,7 +98,7 @@ pub struct ModelLine {
     pub slope: f64,
     #[serde(skip)]
     pub line: Line,
-    /// None where two results leave no scatter.
+    /// None where two results leave no mean square.
     pub bound: Option<Bound>,
 }
 
@@ -138,8 +138,8 @@ pub enum Outcome {
         batch: Option<String>,
     },
     NoCrossing,
-    /// A batch's scatter is not known from two results.
-    NoScatter {
+    /// Two results leave no mean square of their own.
+    NoMeanSquare {
         batch: String,
     },
 }
@@ -240,9 +240,9 @@ impl Tests {
 }
 
 impl Test {
-    /// Whether what further parameters explain is more than the scatter would let them.
+    /// Whether what further parameters explain is more than the residual variance would let them.
     fn of(explained: f64, parameters: f64, full: Residuals) -> Self {
-        // Of batches that agree exactly there is nothing to compare, however small the scatter.
+        // Of batches that agree exactly there is nothing to compare, however small the residual variance.
         let f = if explained == 0.0 { 0.0 } else { explained / parameters / full.mean_square() };
         let p = f_tail(f, parameters, full.degrees_of_freedom);
         let degrees_of_freedom = (parameters, full.degrees_of_freedom);
@@ -274,7 +274,7 @@ impl Bounding {
             ModelResult::of(Model::OneLine, vec![one_line]),
             ModelResult::of(Model::CommonSlope, common.collect()),
             ModelResult::of(Model::SeparateLines, pooled.collect()),
-            ModelResult::of(Model::SeparateScatter, separate.collect()),
+            ModelResult::of(Model::SeparateMeanSquares, separate.collect()),
         ]
     }
 
@@ -306,7 +306,7 @@ impl ModelResult {
     pub fn decisive_line(&self) -> Option<&ModelLine> {
         let worst = match &self.outcome {
             Outcome::Crossing { batch, .. } | Outcome::OutsideAtRelease { batch, .. } => batch.as_ref(),
-            Outcome::NoCrossing | Outcome::NoScatter { .. } => None,
+            Outcome::NoCrossing | Outcome::NoMeanSquare { .. } => None,
         };
         let found = self.lines.iter().find(|line| line.batch.as_ref() == worst);
         found.or(self.lines.first())
@@ -322,10 +322,10 @@ impl ModelLine {
 }
 
 impl Outcome {
-    /// One batch that is outside at release, or whose scatter is not known, decides for all; else the earliest crossing does.
+    /// One batch that is outside at release, or that has no mean square, decides for all; else the earliest crossing does.
     fn of(lines: &[ModelLine]) -> Self {
         if let Some(ModelLine { batch: Some(batch), .. }) = lines.iter().find(|line| line.bound.is_none()) {
-            return Self::NoScatter { batch: batch.clone() };
+            return Self::NoMeanSquare { batch: batch.clone() };
         }
         let leaves = lines.iter().flat_map(|line| {
             let leaves = line.bound.iter().flat_map(|bound| &bound.limits);
@@ -374,7 +374,9 @@ impl ShelfLife {
             (Outcome::OutsideAtRelease { .. }, _) => {
                 return Self::NotEstimable { reason: "outside the limit at release" };
             }
-            (Outcome::NoScatter { .. }, _) => return Self::NotEstimable { reason: "unknown scatter" },
+            (Outcome::NoMeanSquare { .. }, _) => {
+                return Self::NotEstimable { reason: "unknown residual variance" };
+            }
         };
         Self::Estimated { exact, whole: whole_down(exact), basis }
     }

@@ -26,9 +26,9 @@ pub enum NotEnough {
     #[error("batch {batch} alone has {results} results: one batch needs three at least")]
     OneBatch { batch: String, results: usize },
     #[error(
-        "no batch has more than two results: at least one needs three, or nothing is known of their scatter"
+        "no batch has more than two results: at least one needs three, or the residual variance is not known"
     )]
-    NoScatter,
+    NoResiduals,
 }
 
 /// A sum of squares of residuals, and its degrees of freedom.
@@ -39,14 +39,14 @@ pub struct Residuals {
     pub degrees_of_freedom: f64,
 }
 
-/// A line through its centre, and how far the times scatter by which its slope is known.
+/// A line through its centre; `squares_of_times` is the sum of squares of the times around it (Sxx), by which its slope is known.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Line {
     pub results: f64,
     pub mean_time: f64,
     pub mean_result: f64,
     pub slope: f64,
-    pub scatter_of_times: f64,
+    pub squares_of_times: f64,
 }
 
 /// One batch by itself.
@@ -95,10 +95,10 @@ impl<'a> Fits<'a> {
         let (n, k) = (study.results() as f64, batches.len() as f64);
         check_counts(&batches, study.results())?;
 
-        let within: f64 = sum(batches.iter().map(|fit| fit.line.scatter_of_times));
-        let slope = sum(batches.iter().map(|fit| fit.line.slope * fit.line.scatter_of_times)) / within;
+        let within: f64 = sum(batches.iter().map(|fit| fit.line.squares_of_times));
+        let slope = sum(batches.iter().map(|fit| fit.line.slope * fit.line.squares_of_times)) / within;
         let common: Vec<Line> =
-            batches.iter().map(|fit| Line { slope, scatter_of_times: within, ..fit.line }).collect();
+            batches.iter().map(|fit| Line { slope, squares_of_times: within, ..fit.line }).collect();
         let (one_line, between) = one_line(&common);
 
         // What is within rounding is nothing: else tests would compare noise with noise.
@@ -107,7 +107,7 @@ impl<'a> Fits<'a> {
         let full = exact(sum(batches.iter().map(|fit| fit.sum_of_squares())));
         let slopes = exact(sum(batches.iter().map(|fit| {
             let difference = fit.line.slope - slope;
-            fit.line.scatter_of_times * difference * difference
+            fit.line.squares_of_times * difference * difference
         })));
         let intercepts = exact(between);
         let residuals = |sum_of_squares, degrees_of_freedom| Residuals { sum_of_squares, degrees_of_freedom };
@@ -129,13 +129,13 @@ impl<'a> BatchFit<'a> {
         let n = batch.points.len() as f64;
         let mean_time = mean(points().map(|point| (point.time, 1.0)));
         let mean_result = mean(points().map(|point| (point.result, 1.0)));
-        let scatter_of_times = sum(points().map(|point| (point.time - mean_time).powi(2)));
+        let squares_of_times = sum(points().map(|point| (point.time - mean_time).powi(2)));
         if batch.first_time() == batch.last_time() {
             return Err(NotEnough::OneTime { batch: batch.name.clone(), time: batch.first_time() });
         }
         let together = sum(points().map(|point| (point.time - mean_time) * (point.result - mean_result)));
-        let slope = together / scatter_of_times;
-        let line = Line { results: n, mean_time, mean_result, slope, scatter_of_times };
+        let slope = together / squares_of_times;
+        let line = Line { results: n, mean_time, mean_result, slope, squares_of_times };
         let squares = sum(points().map(|point| (point.result - line.at(point.time)).powi(2)));
         let sum_of_squares = if squares <= n * rounding * rounding { 0.0 } else { squares };
         let residuals = (n > 2.0).then_some(Residuals { sum_of_squares, degrees_of_freedom: n - 2.0 });
@@ -152,15 +152,15 @@ fn one_line(common: &[Line]) -> (Line, f64) {
     let over = |term: &dyn Fn(&Line) -> f64| sum(common.iter().map(|line| line.results * term(line)));
     let mean_time = mean(common.iter().map(|line| (line.mean_time, line.results)));
     let mean_result = mean(common.iter().map(|line| (line.mean_result, line.results)));
-    let (slope, within) = common.first().map_or((0.0, 0.0), |line| (line.slope, line.scatter_of_times));
+    let (slope, within) = common.first().map_or((0.0, 0.0), |line| (line.slope, line.squares_of_times));
 
     // How far each batch's mean lies from a line of the common slope through the centre of all.
     let apart = |line: &Line| (line.mean_result - mean_result) - slope * (line.mean_time - mean_time);
-    let scatter_of_times = within + over(&|line| (line.mean_time - mean_time).powi(2));
-    let turn = over(&|line| (line.mean_time - mean_time) * apart(line)) / scatter_of_times;
+    let squares_of_times = within + over(&|line| (line.mean_time - mean_time).powi(2));
+    let turn = over(&|line| (line.mean_time - mean_time) * apart(line)) / squares_of_times;
     let unexplained = over(&|line| (apart(line) - turn * (line.mean_time - mean_time)).powi(2));
     let results = over(&|_| 1.0);
-    let line = Line { results, mean_time, mean_result, slope: slope + turn, scatter_of_times };
+    let line = Line { results, mean_time, mean_result, slope: slope + turn, squares_of_times };
     (line, unexplained + within * turn * turn)
 }
 
@@ -168,7 +168,7 @@ fn check_counts(batches: &[BatchFit<'_>], results: usize) -> Result<(), NotEnoug
     match batches {
         [] => Err(NotEnough::NoResults),
         [fit] if results < 3 => Err(NotEnough::OneBatch { batch: fit.batch.name.clone(), results }),
-        batches if results <= 2 * batches.len() => Err(NotEnough::NoScatter),
+        batches if results <= 2 * batches.len() => Err(NotEnough::NoResiduals),
         _ => Ok(()),
     }
 }

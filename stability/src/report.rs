@@ -159,7 +159,7 @@ impl fmt::Display for Model {
             Self::OneLine => "one line",
             Self::CommonSlope => "common slope",
             Self::SeparateLines => "separate lines, pooled mean square",
-            Self::SeparateScatter => "separate lines, each batch's own mean square",
+            Self::SeparateMeanSquares => "separate lines, each batch's own mean square",
         })
     }
 }
@@ -188,7 +188,7 @@ impl fmt::Display for Outcome {
                 )
             }
             Self::NoCrossing => out.write_str("not estimable: no crossing"),
-            Self::NoScatter { batch } => write!(out, "none: batch {batch} has two results only"),
+            Self::NoMeanSquare { batch } => write!(out, "none: batch {batch} has two results only"),
         }
     }
 }

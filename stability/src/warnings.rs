@@ -15,7 +15,7 @@ pub fn of(study: &Study, options: &Options, fits: &Fits<'_>, shelf_life: &ShelfL
         few_batches(study),
         few_results(study),
         no_release(study),
-        no_scatter(fits),
+        no_residuals(fits),
         outside(study, options),
         no_cap(study, options, shelf_life),
     ];
@@ -28,13 +28,13 @@ fn few_batches(study: &Study) -> Option<String> {
     (batches < BATCHES).then(|| format!("there {are}: ICH Q1E asks for three"))
 }
 
-/// Two results fit any line, and say nothing of their scatter.
+/// Two results fit any line, and leave no residuals.
 fn few_results(study: &Study) -> Option<String> {
     let few = study.batches().iter().filter(|batch| batch.points.len() < 3);
     let names: Vec<&str> = few.map(|batch| batch.name.as_str()).collect();
     let have = if names.len() == 1 { "batch has" } else { "batches have" };
     let list = listed(&names);
-    (!names.is_empty()).then(|| format!("{have} two results only, and no scatter of its own: {list}"))
+    (!names.is_empty()).then(|| format!("{have} two results only, and no mean square of its own: {list}"))
 }
 
 fn no_release(study: &Study) -> Option<String> {
@@ -44,7 +44,7 @@ fn no_release(study: &Study) -> Option<String> {
     (!names.is_empty()).then(|| format!("no result at time 0, where the line is extrapolated to: {list}"))
 }
 
-fn no_scatter(fits: &Fits<'_>) -> Option<String> {
+fn no_residuals(fits: &Fits<'_>) -> Option<String> {
     (fits.full.sum_of_squares == 0.0).then(|| {
         "every batch lies on its line exactly: the bound is the line itself. Real measurements scatter; are these computed or rounded?"
             .to_owned()

@@ -113,7 +113,7 @@ fn batches_2_5_and_7_have_one_line() {
     let expected = [24.061_337_502_467_756, 23.470_384_749_720_764, 24.853_500_292_507_667];
     assert_crossings(&evaluation, Model::SeparateLines, lower, &expected);
     let expected = [23.326_375_653_348_962, 23.148_042_192_707_363, 25.052_511_151_448_522];
-    assert_crossings(&evaluation, Model::SeparateScatter, lower, &expected);
+    assert_crossings(&evaluation, Model::SeparateMeanSquares, lower, &expected);
     assert_outcome(&evaluation, Model::OneLine, 25.995_763_193_065_67, None);
     assert_shelf_life(&evaluation, 25.995_763_193_065_67, 25, Basis::Crossing);
     assert_eq!(evaluation.cap.unwrap().time, 36.0);
@@ -139,7 +139,7 @@ fn batches_3_4_and_5_have_a_common_slope() {
     assert_outcome(&evaluation, Model::OneLine, 28.985_754_790_114_21, None);
     assert_outcome(&evaluation, Model::CommonSlope, 23.397_266_347_487_32, Some("b5"));
     assert_outcome(&evaluation, Model::SeparateLines, 22.311_261_691_857_907, Some("b5"));
-    assert_outcome(&evaluation, Model::SeparateScatter, 23.115_958_764_810_424, Some("b3"));
+    assert_outcome(&evaluation, Model::SeparateMeanSquares, 23.115_958_764_810_424, Some("b3"));
     assert_shelf_life(&evaluation, 23.397_266_347_487_32, 23, Basis::Crossing);
 }
 
@@ -158,11 +158,11 @@ fn batches_4_5_and_8_have_separate_lines() {
         let expected = [38.981_605_989_828_29, 24.109_939_421_491_223, 15.606_130_538_152_353];
         assert_crossings(&evaluation, Model::SeparateLines, side, &expected);
         let expected = [40.791_761_943_489_6, 23.148_042_192_707_363, 15.844_877_978_214_077];
-        assert_crossings(&evaluation, Model::SeparateScatter, side, &expected);
+        assert_crossings(&evaluation, Model::SeparateMeanSquares, side, &expected);
         assert_outcome(&evaluation, Model::OneLine, 27.925_009_192_841_795, None);
         assert_outcome(&evaluation, Model::CommonSlope, 22.266_719_267_148_405, Some("b8"));
         assert_outcome(&evaluation, Model::SeparateLines, 15.606_130_538_152_353, Some("b8"));
-        assert_outcome(&evaluation, Model::SeparateScatter, 15.844_877_978_214_077, Some("b8"));
+        assert_outcome(&evaluation, Model::SeparateMeanSquares, 15.844_877_978_214_077, Some("b8"));
         assert_shelf_life(&evaluation, 15.606_130_538_152_353, 15, Basis::Crossing);
         // Batch 8 was followed for a year.
         assert_eq!(evaluation.cap.unwrap().time, 24.0);
@@ -183,7 +183,7 @@ fn the_earlier_of_two_limits_counts() {
     assert_crossings(&evaluation, Model::OneLine, Side::Upper, &[upper]);
     assert_outcome(&evaluation, Model::OneLine, upper, None);
     let expected = [21.425_940_695_611_545, 22.559_611_945_129_994, 65.493_578_605_197_23];
-    assert_crossings(&evaluation, Model::SeparateScatter, Side::Lower, &expected);
+    assert_crossings(&evaluation, Model::SeparateMeanSquares, Side::Lower, &expected);
     let expected = [30.545_581_590_883_496, 42.181_510_145_968_89, 21.730_799_434_488_132];
     assert_crossings(&evaluation, Model::SeparateLines, Side::Upper, &expected);
     assert_shelf_life(&evaluation, 36.0, 36, Basis::Cap);
@@ -201,7 +201,7 @@ fn jmps_example_has_a_common_slope() {
     assert_outcome(&evaluation, Model::OneLine, 29.985_670_820_805_987, None);
     assert_outcome(&evaluation, Model::CommonSlope, 23.475_050_869_885_974, Some("2_12"));
     assert_outcome(&evaluation, Model::SeparateLines, 23.244_185_965_666_21, Some("2_12"));
-    assert_outcome(&evaluation, Model::SeparateScatter, 23.115_958_764_810_424, Some("3_13"));
+    assert_outcome(&evaluation, Model::SeparateMeanSquares, 23.115_958_764_810_424, Some("3_13"));
 }
 
 #[test]
@@ -232,13 +232,13 @@ fn uneven_batches_are_computed_too() {
     assert!(
         matches!(&separate.outcome, Outcome::OutsideAtRelease { limit: Side::Upper, batch: Some(batch), .. } if batch == "c")
     );
-    let own = of(&evaluation, Model::SeparateScatter);
-    assert_eq!(own.outcome, Outcome::NoScatter { batch: "a".into() });
+    let own = of(&evaluation, Model::SeparateMeanSquares);
+    assert_eq!(own.outcome, Outcome::NoMeanSquare { batch: "a".into() });
     let crossing = own.lines[1].bound.as_ref().unwrap().limits[0].leaves;
     assert!(matches!(crossing, Leaving::At(time) if (time / 26.116_350_167_898_156 - 1.0).abs() < TOLERANCE));
     // Batch a was followed for six months.
     assert_shelf_life(&evaluation, 12.0, 12, Basis::Cap);
     let warnings = evaluation.warnings.join("\n");
-    assert!(warnings.contains("batch has two results only, and no scatter of its own: a"), "{warnings}");
+    assert!(warnings.contains("batch has two results only, and no mean square of its own: a"), "{warnings}");
     assert!(warnings.contains("no result at time 0, where the line is extrapolated to: c"), "{warnings}");
 }

@@ -244,7 +244,7 @@ proptest! {
         }
     }
 
-    /// Batches that are the same have one line, and separate lines of the pooled scatter the same lines.
+    /// Batches that are the same have one line, and separate lines of the pooled mean square the same lines.
     #[test]
     fn the_same_batch_twice_is_pooled(rows in rows()) {
         let first: Vec<_> = rows.into_iter().filter(|(batch, ..)| batch == "b0").collect();
