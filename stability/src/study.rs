@@ -7,8 +7,8 @@ pub const MAXIMUM_RESULTS: usize = 2_000_000;
 pub const MAXIMUM_BATCHES: usize = 1_000;
 /// Characters of a batch's name.
 pub const MAXIMUM_NAME: usize = 100;
-/// Whatever its unit.
-const MAXIMUM_TIME: f64 = 1e9;
+/// Whatever their unit.
+const TIMES: std::ops::RangeInclusive<f64> = 1e-6..=1e9;
 /// Squares and products of results stay within what doubles hold.
 const SIZES: std::ops::RangeInclusive<f64> = 1e-50..=1e50;
 
@@ -50,7 +50,7 @@ pub enum ResultError {
     OddName,
     #[error("the time is before the release: write times as they have passed since then, from 0")]
     NegativeTime,
-    #[error("the time is no number up to {MAXIMUM_TIME:e}")]
+    #[error("the time is no number that can be computed with: 0, or from 1e-6 to 1e9")]
     Time,
     #[error("the result is no number that can be computed with: 0, or from 1e-50 to 1e50 in size")]
     Result,
@@ -70,7 +70,8 @@ impl Results {
         if self.count == MAXIMUM_RESULTS {
             return Err(ResultError::Results);
         }
-        let point = Point { time, result };
+        // Of the two zeros one is enough.
+        let point = Point { time: time + 0.0, result: result + 0.0 };
         match self.batches.get_mut(batch) {
             Some(points) => points.push(point),
             None => {
@@ -131,7 +132,7 @@ pub fn is_computable(number: f64) -> bool {
 fn check_numbers(time: f64, result: f64) -> Result<(), ResultError> {
     match (time, result) {
         (time, _) if time < 0.0 => Err(ResultError::NegativeTime),
-        (time, _) if time.is_nan() || time > MAXIMUM_TIME => Err(ResultError::Time),
+        (time, _) if time != 0.0 && !TIMES.contains(&time) => Err(ResultError::Time),
         (_, result) if !is_computable(result) => Err(ResultError::Result),
         _ => Ok(()),
     }
@@ -159,7 +160,7 @@ mod tests {
         assert_eq!(add("b\n", 0.0, 1.0), ResultError::OddName);
         assert_eq!(add(&"ü".repeat(101), 0.0, 1.0), ResultError::LongName);
         assert_eq!(add("b", -1.0, 1.0), ResultError::NegativeTime);
-        for time in [f64::NAN, f64::INFINITY, 1e10] {
+        for time in [f64::NAN, f64::INFINITY, 1e10, 1e-7] {
             assert_eq!(add("b", time, 1.0), ResultError::Time);
         }
         for result in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY, 1e51, 1e-51] {

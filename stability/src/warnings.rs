@@ -32,9 +32,9 @@ fn few_batches(study: &Study) -> Option<String> {
 fn few_results(study: &Study) -> Option<String> {
     let few = study.batches().iter().filter(|batch| batch.points.len() < 3);
     let names: Vec<&str> = few.map(|batch| batch.name.as_str()).collect();
-    let have = if names.len() == 1 { "batch has" } else { "batches have" };
     let list = listed(&names);
-    (!names.is_empty()).then(|| format!("{have} two results only, and no mean square of its own: {list}"))
+    let (have, their) = if names.len() == 1 { ("batch has", "its") } else { ("batches have", "their") };
+    (!names.is_empty()).then(|| format!("{have} two results only, and no mean square of {their} own: {list}"))
 }
 
 fn no_release(study: &Study) -> Option<String> {

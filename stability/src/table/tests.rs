@@ -141,3 +141,53 @@ fn a_time_column_may_tell_another_unit() {
         assert_eq!(tells_another_unit(column, unit), tells, "{column} {unit}");
     }
 }
+
+mod properties {
+    use proptest::prelude::*;
+
+    use crate::{
+        CapRule, Limits, Options, Unit, evaluate, plot,
+        table::{Reading, read},
+    };
+
+    fn cell() -> impl Strategy<Value = String> {
+        let odd = prop::sample::select(vec![
+            "", "a", "\"", "9,5", "nan", "-0", "1e50", "-1e50", "1e-50", "1e9", "1e-300",
+        ]);
+        let small = (0_u32..5, 0_u32..3).prop_map(|(number, decimals)| format!("{number}.{decimals}"));
+        prop_oneof![1 => odd.prop_map(str::to_owned), 6 => small, 2 => any::<f64>().prop_map(|it| it.to_string())]
+    }
+
+    proptest! {
+        #[test]
+        fn no_bytes_make_it_panic(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
+            let _ = read(&bytes, &Reading::default());
+            let _ = read(&[b"batch,time,x\n", &bytes[..]].concat(), &Reading { decimal_comma: true, ..Reading::default() });
+        }
+
+        /// Whatever is read is evaluated, or refused, and drawn; and every number is one.
+        #[test]
+        fn whatever_is_read_comes_to_numbers(
+            rows in prop::collection::vec((0_u8..3, cell(), cell()), 1..14),
+            lower in prop::sample::select(vec![0.0, 1.0, -1e50, 1e-50]),
+        ) {
+            let lines = rows.iter().map(|(batch, time, result)| format!("{batch},{time},{result}\n"));
+            // A row that is refused leaves the others.
+            let lines = lines.filter(|line| read(format!("batch,time,x\n{line}").as_bytes(), &Reading::default()).is_ok());
+            let text = format!("batch,time,x\n{}", lines.collect::<String>());
+            let Ok(table) = read(text.as_bytes(), &Reading::default()) else { return Ok(()) };
+            for (lower, upper) in [(Some(lower), None), (Some(lower), Some(1e50)), (None, Some(lower))] {
+                let limits = Limits::new(lower, upper).unwrap();
+                let options = Options { limits, unit: Unit::months(), cap: CapRule::Twice, claim_cap: false };
+                let Ok(evaluation) = evaluate(&table.study, &options) else { return Ok(()) };
+                let shown = format!("{evaluation}{}", plot::svg(&table.study, &evaluation, "x"));
+                prop_assert!(!shown.contains("NaN") && !shown.contains("inf"), "{text}\n{shown}");
+                // An F alone may be infinite.
+                let nulls = serde_json::to_string(&evaluation).unwrap().replace("\"f\":null", "");
+                let nulls = nulls.replace("\"batch\":null", "").replace("\"bound\":null", "");
+                let nulls = nulls.replace("\"tests\":null", "").replace("\"cap\":null", "");
+                prop_assert!(!nulls.contains("null"), "{text}\n{nulls}");
+            }
+        }
+    }
+}
