@@ -17,7 +17,6 @@ mod ledger;
 mod listen;
 mod privacy;
 mod processor;
-mod q1e;
 mod replay;
 mod signals;
 mod status;
@@ -75,7 +74,7 @@ enum Command {
     Portal(portal_command::Args),
     Signer(signer::command::Args),
     Replay(replay::Args),
-    Q1e(q1e::Args),
+    Q1e(stability_command::Args),
     Ledger(ledger::Args),
     Demo(demo::Args),
     Bench(bench::Args),
@@ -162,7 +161,7 @@ async fn run(command: Command) -> Result<Exit, Failure> {
             signer::command::run(args, stopped, ::verifier::now).await
         }
         Command::Replay(args) => replay::run(args),
-        Command::Q1e(args) => q1e::run(args),
+        Command::Q1e(args) => stability_command::run(args),
         Command::Ledger(args) => ledger::run(args),
         Command::Cert(args) => cert::run(args).await,
         Command::Application(args) => application::run(args).await,

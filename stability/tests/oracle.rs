@@ -1,5 +1,5 @@
 //! Published examples of shelf lives, against values that were computed apart from this crate with 50 digits.
-//! `data/SOURCES.md` says where the data are from.
+//! `stability/tests/data/SOURCES.md` says where the data are from.
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, clippy::excessive_precision)]
 

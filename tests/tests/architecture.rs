@@ -156,6 +156,7 @@ fn a_client_links_no_node() {
             "governance",
             "demonstration",
             "signer",
+            "stability-command",
         ],
         &["endorsement", "ledger", "node", "ordering", "rocksdb", "validation"],
     );

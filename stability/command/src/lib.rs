@@ -1,4 +1,8 @@
 //! `nanotrace q1e`: a shelf life from a file of stability data, so that anybody can compute an expiry again.
+//!
+//! What is computed, read and drawn is [`stability`]'s; here are arguments, files, output and exit codes.
+
+#![deny(clippy::print_stdout, clippy::print_stderr)]
 
 use std::{
     fs::File,
@@ -6,15 +10,14 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use commands::{
+    exit::{Exit, Failure},
+    files, output,
+};
 use serde::Serialize;
 use stability::{
     CapRule, Evaluation, Limits, Options, ShelfLife, Unit, evaluate, plot,
     table::{self, MAXIMUM_BYTES, Reading, Role, Table, TableError},
-};
-
-use crate::{
-    cert::{files, output},
-    exit::{Exit, Failure},
 };
 
 /// Compute a shelf life from stability data by ICH Q1E, and say what it rests on.
