@@ -74,6 +74,7 @@ enum Command {
     Portal(portal_command::Args),
     Signer(signer::command::Args),
     Replay(replay::Args),
+    Q1e(stability_command::Args),
     Ledger(ledger::Args),
     Demo(demo::Args),
     Bench(bench::Args),
@@ -160,6 +161,7 @@ async fn run(command: Command) -> Result<Exit, Failure> {
             signer::command::run(args, stopped, ::verifier::now).await
         }
         Command::Replay(args) => replay::run(args),
+        Command::Q1e(args) => stability_command::run(args),
         Command::Ledger(args) => ledger::run(args),
         Command::Cert(args) => cert::run(args).await,
         Command::Application(args) => application::run(args).await,

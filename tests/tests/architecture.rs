@@ -114,6 +114,14 @@ fn the_contract_reaches_neither_disk_nor_ledger() {
 }
 
 #[test]
+fn a_shelf_life_is_computed_from_its_data_alone() {
+    none_reaches(&["stability"], NETWORK);
+    let members = members();
+    let ours = members["stability"].reaches.iter().filter(|name| members.contains_key(*name));
+    assert_eq!(ours.count(), 0);
+}
+
+#[test]
 fn fabrics_rules_reach_no_database() {
     none_reaches(&["fabric", "msp", "channel", "lifecycle"], &["durable", "ledger", "rocksdb"]);
 }
@@ -148,6 +156,7 @@ fn a_client_links_no_node() {
             "governance",
             "demonstration",
             "signer",
+            "stability-command",
         ],
         &["endorsement", "ledger", "node", "ordering", "rocksdb", "validation"],
     );

@@ -1,0 +1,26 @@
+//! Shelf life from stability data by ICH Q1E, appendix B: results of batches in, tests, bounds and a shelf life out.
+//!
+//! Pure: no file, no clock, no network. The same results give the same digits in whatever order they come
+//! (`the_order_of_rows_changes_no_digit`). What a shelf life rests on is in [`Evaluation`], all of it, so that anybody can
+//! compute it again; [`table`] reads CSV, [`plot`] draws.
+
+mod bound;
+mod distribution;
+mod evaluation;
+mod fit;
+mod options;
+pub mod plot;
+mod report;
+mod study;
+mod sum;
+pub mod table;
+mod warnings;
+
+pub use bound::{Leaving, Side};
+pub use evaluation::{
+    AtLimit, Basis, BatchSummary, Bound, Cap, Evaluation, Model, ModelLine, ModelResult, Outcome,
+    POOLING_LEVEL, ShelfLife, Test, Tests, evaluate,
+};
+pub use fit::NotEnough;
+pub use options::{CapRule, Limits, Options, OptionsError, Unit};
+pub use study::{Batch, MAXIMUM_BATCHES, MAXIMUM_RESULTS, Point, ResultError, Results, Study};
