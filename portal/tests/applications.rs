@@ -6,6 +6,7 @@
 mod harness;
 
 use desk::{Identity, Organisations};
+use dossiers::queue::is_at_rest;
 use harness::{Browser, PASSWORD, Portal, Postgres, Reply};
 use http::Method;
 use material::{CryptoConfig, Validity};
@@ -366,14 +367,16 @@ async fn a_form_has_the_fields_of_its_step_and_no_others(portal: Portal) {
 async fn index(portal: &Portal, id: &str, body: &str, title: &str, state: &str, taken_at: &str) {
     sqlx::query(
         "INSERT INTO applications (id, body, applicant, title, scheme, state, steps, dossier, certificate, step, \
-         taken_by, taken_at, reason, submitted_at) \
-         VALUES ($1, $2, 'IndustryMSP', $3, 'S 1', $4, 2, 'sha256:0', NULL, 'accept', 'B', $5, 'a reason', $5)",
+         taken_by, taken_at, reason, submitted_at, at_rest, sought) \
+         VALUES ($1, $2, 'IndustryMSP', $3, 'S 1', $4, 2, 'sha256:0', NULL, 'accept', 'B', $5, 'a reason', $5, $6, $7)",
     )
     .bind(id)
     .bind(body)
     .bind(title)
     .bind(state)
     .bind(taken_at)
+    .bind(i64::from(is_at_rest(state)))
+    .bind(format!("{title} {id}").to_lowercase())
     .execute(&portal.pool)
     .await
     .unwrap();

@@ -7,7 +7,7 @@ mod harness;
 
 use certificate::DateTime;
 use desk::Application;
-use dossiers::{certificates, index};
+use dossiers::{certificates, index, notices::TASKS};
 use harness::{Browser, Portal};
 use serde_json::json;
 
@@ -21,6 +21,7 @@ cases![
     what_is_old_is_not_mailed_and_what_was_before_an_account_is_not_told,
     what_could_not_be_told_is_told_later_and_nothing_is_half_done,
     staff_are_told_what_waits_for_them_for_as_long_as_it_waits,
+    what_waits_is_told_of_up_to_a_limit_and_the_queue_has_all,
     notices_are_read_by_their_own_account,
     what_becomes_of_a_certificate_is_told_to_its_company_once,
     telling_of_a_certificate_takes_one_connection,
@@ -185,6 +186,28 @@ async fn staff_are_told_what_waits_for_them_for_as_long_as_it_waits(portal: Port
             assert_eq!((notices.len(), mails.len()), (expected, 0), "{email} {state}");
         }
     }
+}
+
+async fn what_waits_is_told_of_up_to_a_limit_and_the_queue_has_all(portal: Portal) {
+    let mut bob = portal.administrator(BOB, "CertBodyMSP").await;
+    let mut eva = portal.colleague(&mut bob, "eva@body.example", "evaluator").await;
+    since(&portal, "eva@body.example", 400).await;
+    let limit = usize::try_from(TASKS).unwrap();
+    let ids: Vec<String> = (0..=limit).map(|number| format!("A{number}")).collect();
+    assert!(!eva.get("/notifications").await.body.contains("More may wait for you"));
+    for id in &ids {
+        index::keep(&portal.database, &application(id, "submitted", &[("submit", -9)])).await.unwrap();
+    }
+    assert_eq!(told(&portal, "eva@body.example").await.0.len(), limit);
+    assert!(eva.get("/notifications").await.body.contains("More may wait for you"));
+    let queue = eva.get("/queue?search=a50").await.body;
+    assert!(queue.contains(&format!("/queue/CertBodyMSP/{}\"", ids[limit])), "{queue}");
+    // What was done makes room.
+    let accepted = application(&ids[0], "evaluated", &[("submit", -9), ("accept", -8), ("evaluate", -7)]);
+    index::keep(&portal.database, &accepted).await.unwrap();
+    assert_eq!(told(&portal, "eva@body.example").await.0.len(), limit - 1);
+    index::keep(&portal.database, &application("NEXT", "submitted", &[("submit", -5)])).await.unwrap();
+    assert_eq!(told(&portal, "eva@body.example").await.0.len(), limit);
 }
 
 async fn notices_are_read_by_their_own_account(portal: Portal) {

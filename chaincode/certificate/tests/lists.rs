@@ -203,3 +203,17 @@ fn entries_are_written_by_the_body_alone_for_certificates_that_exist() {
     }
     assert!(can_write(&mut ledger, &key, &[BODY, ACCREDITATION]));
 }
+
+/// Each read is a round trip to the peer, or a key of one: what certificates have in common is read once for a page of them.
+#[test]
+fn what_certificates_have_in_common_is_read_once_for_a_page() {
+    let mut ledger = stocked();
+    let answer = list(&mut ledger, &json!({}));
+    assert_eq!(answer["certificates"].as_array().unwrap().len(), 5);
+    let scheme = demo::scheme()["id"].as_str().unwrap().to_owned();
+    let read = |ledger: &Memory, wanted: &str| ledger.keys_read().iter().filter(|key| *key == wanted).count();
+    // In the registry and in the body's own chaincode.
+    assert_eq!(read(&ledger, &keys::accreditation(BODY, &scheme)), 2);
+    assert_eq!(read(&ledger, &keys::ended(BODY)), 1);
+    assert_eq!(read(&ledger, &keys::stop(code(1), BODY)), 1);
+}

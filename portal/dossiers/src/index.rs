@@ -372,6 +372,27 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn where_a_row_stands_in_the_queue_and_what_finds_it_follow_from_what_is_kept() {
+        let folder = tempfile::tempdir().unwrap();
+        let database = Database::open(folder.path().join("portal.db").to_str().unwrap()).await.unwrap();
+        let id = Code::from_random([7; 16]);
+        let mut found = Vec::new();
+        for (state, steps) in [("submitted", 1), ("returned", 2), ("accepted", 4)] {
+            let kept = Application {
+                state: state.to_owned(),
+                title: "ÖL Paint".to_owned(),
+                ..application("CertBodyMSP", id, steps)
+            };
+            keep(&database, &kept).await.unwrap();
+            let select = sqlx::query_as("SELECT at_rest, sought FROM applications");
+            found.push(select.fetch_one(database.pool()).await.unwrap());
+        }
+        let sought = format!("öl paint {id}").to_lowercase();
+        let expected: [(i64, String); 3] = [0, 1, 0].map(|at_rest| (at_rest, sought.clone()));
+        assert_eq!(found, expected);
+    }
+
+    #[tokio::test]
     async fn a_count_rises_by_what_is_heard_and_is_the_ledgers_where_all_is_read() {
         let folder = tempfile::tempdir().unwrap();
         let database = Database::open(folder.path().join("portal.db").to_str().unwrap()).await.unwrap();

@@ -24,6 +24,9 @@ const MAILED: i64 = 24 * 60 * 60;
 const KEPT: i64 = 90 * MAILED;
 /// Notices on the page.
 const PAGE: i64 = 100;
+/// Of what waits for somebody, so many are told of at a time: who applies ten thousand times fills the queue, and not a row here for
+/// each colleague and application.
+pub const TASKS: i64 = 50;
 /// Who takes the next step of an application, apart from laboratories.
 const DUTIES: [&str; 3] = ["evaluator", "reviewer", "decision-maker"];
 
@@ -78,7 +81,7 @@ pub(crate) fn is_too_old(fact: &Fact, now: i64) -> bool {
     fact.at <= now.saturating_sub(KEPT)
 }
 
-/// Whether it was new to the account.
+/// Whether it was new to the account, and a task not one too many: the queue has it all the same.
 async fn write(
     change: &mut Change,
     account: &str,
@@ -88,11 +91,12 @@ async fn write(
 ) -> Result<bool, StoreError> {
     let insert = sqlx::query(
         "INSERT INTO notices (id, account, event, is_task, subject, body, link, at, made_at) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT (account, event) DO NOTHING",
+         SELECT $1, id, $3, $4, $5, $6, $7, $8, $9 FROM accounts WHERE id = $2 AND ($4 = 0 OR $10 > (\
+         SELECT count(*) FROM notices WHERE account = $2 AND is_task = 1)) ON CONFLICT (account, event) DO NOTHING",
     );
     let insert = insert.bind(secret::random_id()?).bind(account);
     let insert = insert.bind(&fact.key).bind(i64::from(is_task)).bind(&fact.subject).bind(&fact.body);
-    let insert = insert.bind(&fact.link).bind(fact.at).bind(now);
+    let insert = insert.bind(&fact.link).bind(fact.at).bind(now).bind(TASKS);
     Ok(insert.execute(change.connection()).await?.rows_affected() == 1)
 }
 
@@ -250,6 +254,8 @@ pub struct Notice {
     pub at: i64,
     pub made_at: i64,
     pub is_read: bool,
+    /// That something waits for the person.
+    pub is_task: bool,
 }
 
 /// The notices of one account: each statement here names it.
@@ -264,13 +270,13 @@ impl<'a> Inbox<'a> {
 
     /// What waits for it and what it did not read first, the newest first.
     pub async fn all(&self, database: &Database) -> Result<Vec<Notice>, sqlx::Error> {
-        type Columns = (String, String, String, String, i64, i64, Option<i64>);
+        type Columns = (String, String, String, String, i64, i64, Option<i64>, i64);
         let select = sqlx::query_as(
-            "SELECT id, subject, body, link, at, made_at, read_at FROM notices WHERE account = $1 \
+            "SELECT id, subject, body, link, at, made_at, read_at, is_task FROM notices WHERE account = $1 \
              ORDER BY CASE WHEN read_at IS NULL THEN 0 ELSE 1 END, at DESC, id LIMIT $2",
         );
         let rows: Vec<Columns> = select.bind(self.account).bind(PAGE).fetch_all(database.pool()).await?;
-        let notice = |(id, subject, body, link, at, made_at, read_at): Columns| Notice {
+        let notice = |(id, subject, body, link, at, made_at, read_at, is_task): Columns| Notice {
             id,
             subject,
             body,
@@ -278,6 +284,7 @@ impl<'a> Inbox<'a> {
             at,
             made_at,
             is_read: read_at.is_some(),
+            is_task: is_task == 1,
         };
         Ok(rows.into_iter().map(notice).collect())
     }

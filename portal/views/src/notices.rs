@@ -1,7 +1,7 @@
 //! What somebody is told of.
 
 use askama::Template;
-use dossiers::notices::Notice;
+use dossiers::notices::{Notice, TASKS};
 
 use crate::page::{Frame, moment};
 
@@ -24,6 +24,12 @@ impl NoticesPage {
     pub fn of(frame: Frame, notices: Vec<Notice>) -> Self {
         let until = notices.iter().map(|notice| notice.made_at).max().unwrap_or_default();
         Self { frame, until, notices: notices.into_iter().map(ShownNotice::of).collect() }
+    }
+
+    /// Whether there may be more that waits than is told of.
+    pub fn is_full(&self) -> bool {
+        let tasks = self.notices.iter().filter(|shown| shown.notice.is_task).count();
+        i64::try_from(tasks).is_ok_and(|tasks| tasks >= TASKS)
     }
 
     pub fn has_unread(&self) -> bool {
