@@ -376,7 +376,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let database = Database::open(folder.path().join("portal.db").to_str().unwrap()).await.unwrap();
         let id = Code::from_random([7; 16]);
-        let mut found = Vec::new();
+        let mut found: Vec<(i64, String)> = Vec::new();
         for (state, steps) in [("submitted", 1), ("returned", 2), ("accepted", 4)] {
             let kept = Application {
                 state: state.to_owned(),
