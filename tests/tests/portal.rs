@@ -231,13 +231,16 @@ fn an_upload_that_was_answered_is_durable() {
     }
 }
 
-/// SQLite makes the names in its folder durable, and nobody but the portal the folder's own.
+/// SQLite makes the names in its folder durable, and nobody but the portal those of new folders above.
 #[test]
-fn the_folder_of_a_new_portal_is_durable() {
+fn the_folder_of_a_new_database_is_durable() {
     let folder = tempfile::tempdir().unwrap();
     let record = folder.path().join("record");
-    let (process, mut output) = recording(portal(folder.path(), &["--listen", "127.0.0.1:0"]), &record);
+    let arguments = ["--listen", "127.0.0.1:0", "--database", "above/database/portal.db"];
+    let (process, mut output) = recording(portal(folder.path(), &arguments), &record);
     said_until(&mut output, "answers at");
     let events = kill_and_read(process, &record);
-    assert_durable(&events, &folder.path().join("portal-data"));
+    for path in ["above", "above/database"] {
+        assert_durable(&events, &folder.path().join(path));
+    }
 }
