@@ -132,6 +132,11 @@ const commands = {
     if (keep) await look(page, keep);
     return page.$eval('main', (main) => main.innerText);
   },
+  // What the portal answers to who asks for a page, without waiting for it.
+  async status({ as, path }) {
+    const { page } = await person(as);
+    return (await page.goto(new URL(path, page.url()).href)).status();
+  },
   // Follows the link of the card that says this.
   async follow({ as, card }) {
     const { page } = await person(as);
