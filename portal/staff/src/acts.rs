@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use accounts::{people::Account, store::StoreError};
-use axum::body::Bytes;
 use axum::{
     Extension,
+    body::Bytes,
     extract::{Path, State},
     http::{StatusCode, header},
     response::{IntoResponse, Response},

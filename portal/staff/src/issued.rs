@@ -22,7 +22,7 @@ use views::{
     steps::{Looking, Offered, SUPERSEDE, of_certificate},
 };
 
-use crate::complaints;
+use crate::{NO_IDENTITY, complaints};
 
 #[derive(Default, Deserialize)]
 pub struct Asked {
@@ -34,8 +34,6 @@ pub struct Asked {
     result: String,
     bookmark: Option<String>,
 }
-
-const NO_IDENTITY: &str = "this portal was started without an identity of your organisation";
 
 pub async fn list(
     State(site): State<Arc<Site>>,

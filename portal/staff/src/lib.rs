@@ -11,3 +11,6 @@ pub mod ledger;
 pub mod ledger_keys;
 pub mod queue;
 pub mod registry;
+
+/// Why nothing is read or done here for somebody's organisation.
+const NO_IDENTITY: &str = "this portal was started without an identity of your organisation";

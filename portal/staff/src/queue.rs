@@ -29,7 +29,7 @@ use views::{
     steps::{Offered, StepForm, of_application},
 };
 
-use crate::{complaints, forms::Assignment};
+use crate::{NO_IDENTITY, complaints, forms::Assignment};
 
 /// How long a certificate holds where nobody says otherwise.
 const USUAL_MONTHS: u32 = 12;
@@ -134,7 +134,7 @@ pub async fn one(
             Err(error) => away = Some(error.to_string()),
         }
     } else {
-        away = Some("this portal was started without an identity of your organisation".to_owned());
+        away = Some(NO_IDENTITY.to_owned());
     }
     // Another step may have been taken since the list was shown.
     let Some(queued) = scope.one(&site.database, &body, &id).await? else {

@@ -25,7 +25,7 @@ use views::{
     },
 };
 
-const NO_IDENTITY: &str = "this portal was started without an identity of your organisation";
+use crate::NO_IDENTITY;
 
 /// What the registry has.
 type Registered = (Vec<Scheme>, Vec<Accreditation>, Vec<Laboratory>);
