@@ -5,7 +5,7 @@ use std::{io, path::Path, str::FromStr};
 
 use durable::Access;
 use sqlx::{
-    Any, AnyConnection, AnyPool, Transaction,
+    Any, AnyConnection, AnyPool, Connection, Transaction,
     any::AnyPoolOptions,
     postgres::{PgConnectOptions, PgSslMode},
 };
@@ -88,16 +88,13 @@ impl Database {
             Kind::Sqlite => sqlite_url(location)?,
             Kind::Postgres => postgres_url(location)?,
         };
-        let mut options = AnyPoolOptions::new()
+        let options = AnyPoolOptions::new()
             .max_connections(limits::DATABASE_CONNECTIONS)
             .acquire_timeout(limits::DATABASE_TIME);
-        if kind == Kind::Sqlite {
-            options = options.after_connect(|connection, _| {
-                // What is deleted is overwritten, and not only passed over.
-                let overwrite = sqlx::query("PRAGMA secure_delete = ON").execute(connection);
-                Box::pin(async move { overwrite.await.map(drop) })
-            });
-        }
+        let options = match kind {
+            Kind::Sqlite => sqlite_connections(options),
+            Kind::Postgres => options,
+        };
         let database = Self { pool: options.connect(&url).await?, kind };
         database.migrate().await?;
         Ok(database)
@@ -169,6 +166,21 @@ impl Database {
     }
 }
 
+/// A connection that a failure of the disk spoiled is not kept: SQLite opens a file only for reading where it cannot do so for
+/// writing, and takes a transaction back by itself, of which sqlx hears nothing.
+fn sqlite_connections(options: AnyPoolOptions) -> AnyPoolOptions {
+    options
+        .after_connect(|connection, _| {
+            // What is deleted is overwritten, and not only passed over. A change that is undone fails where nothing can be written.
+            let set_up = "PRAGMA secure_delete = ON; BEGIN IMMEDIATE; PRAGMA user_version = 0; ROLLBACK";
+            Box::pin(async move { sqlx::raw_sql(set_up).execute(connection).await.map(drop) })
+        })
+        .before_acquire(|connection, _| {
+            let is_clean = !connection.is_in_transaction();
+            Box::pin(async move { Ok(is_clean) })
+        })
+}
+
 fn sqlite_url(location: &str) -> Result<String, DatabaseError> {
     let path = std::path::absolute(Path::new(location)).map_err(DatabaseError::Folder)?;
     if let Some(folder) = path.parent() {
@@ -221,6 +233,8 @@ impl Change {
 mod tests {
     #![allow(clippy::unwrap_used)]
 
+    use std::time::Duration;
+
     use super::*;
 
     /// FULL: SQLite syncs its log before a change counts as committed. Whoever got an answer rests on that.
@@ -238,5 +252,37 @@ mod tests {
             assert_eq!((level, journal.as_str()), (2, "wal"));
             held.push(connection);
         }
+    }
+    /// As after an error of the disk: SQLite takes the transaction back, and whoever uses the connection next begins anew.
+    #[tokio::test]
+    async fn a_transaction_that_the_database_took_back_spoils_no_connection() {
+        let folder = tempfile::tempdir().unwrap();
+        let database = Database::open(folder.path().join("portal.db").to_str().unwrap()).await.unwrap();
+        let mut change = database.change().await.unwrap();
+        sqlx::raw_sql("PRAGMA max_page_count = 1").execute(change.connection()).await.unwrap();
+        let fill = "INSERT INTO parties (id, kind, name, created_at) VALUES ('a', 'company', hex(zeroblob(100000)), 0)";
+        let error = sqlx::query(fill).execute(change.connection()).await.unwrap_err();
+        assert!(error.to_string().contains("full"), "{error}");
+        drop(change);
+
+        let mut held = Vec::new();
+        for _ in 0..limits::DATABASE_CONNECTIONS {
+            let mut connection = database.pool().acquire().await.unwrap();
+            connection.begin_with("BEGIN IMMEDIATE").await.unwrap().rollback().await.unwrap();
+            held.push(connection);
+        }
+    }
+
+    #[tokio::test]
+    async fn a_connection_that_cannot_write_is_not_used() {
+        let folder = tempfile::tempdir().unwrap();
+        let url = sqlite_url(folder.path().join("portal.db").to_str().unwrap()).unwrap();
+        let options = || AnyPoolOptions::new().acquire_timeout(Duration::from_millis(500));
+        Database::open(url.strip_prefix("sqlite://").unwrap().strip_suffix("?mode=rwc").unwrap())
+            .await
+            .unwrap();
+        let reading = url.replace("mode=rwc", "mode=ro");
+        options().connect(&reading).await.unwrap();
+        sqlite_connections(options()).connect(&reading).await.unwrap_err();
     }
 }
