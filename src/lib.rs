@@ -13,7 +13,6 @@ mod channel;
 mod crypto;
 mod demo;
 mod expiry;
-mod ledger;
 mod listen;
 mod privacy;
 mod processor;
@@ -75,7 +74,8 @@ enum Command {
     Signer(signer::command::Args),
     Replay(replay::Args),
     Q1e(stability_command::Args),
-    Ledger(ledger::Args),
+    Ledger(backup::ledger_command::Args),
+    Backup(backup::command::Args),
     Demo(demo::Args),
     Bench(bench::Args),
 }
@@ -162,7 +162,11 @@ async fn run(command: Command) -> Result<Exit, Failure> {
         }
         Command::Replay(args) => replay::run(args),
         Command::Q1e(args) => stability_command::run(args),
-        Command::Ledger(args) => ledger::run(args),
+        Command::Ledger(args) => backup::ledger_command::run(args, ::verifier::now()).await,
+        Command::Backup(args) => {
+            privacy::keep_files_private();
+            backup::command::run(args, ::verifier::now()).await
+        }
         Command::Cert(args) => cert::run(args).await,
         Command::Application(args) => application::run(args).await,
         Command::Lab(args) => laboratory::run(args).await,

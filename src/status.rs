@@ -1,6 +1,9 @@
 //! `nanotrace status`: how a running network is.
 
-use std::{path::PathBuf, time::Duration};
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use peer_client::{ConnectionProfile, Gateway, Invocation, profile::Organisation};
 use serde::Serialize;
@@ -36,6 +39,9 @@ struct Status {
     genesis: String,
     orderer: String,
     verifier: Option<VerifierStatus>,
+    /// The blocks after which the operator gave up what may have followed.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    given_up_after: Vec<u64>,
     organisations: Vec<OrganisationStatus>,
 }
 
@@ -74,10 +80,17 @@ pub async fn run(args: Args) -> Result<Exit, Failure> {
         genesis: profile.genesis,
         orderer: profile.orderer.address,
         verifier,
+        given_up_after: given_up(&args.data_dir)?,
         organisations,
     };
     status.print(args.json)?;
     Ok(if well { Exit::Ok } else { Exit::No })
+}
+
+fn given_up(data_dir: &Path) -> Result<Vec<u64>, Failure> {
+    let losses = ::ledger::losses(&data_dir.join(up::LEDGER));
+    let losses = losses.map_err(|error| Failure::during("reading what was given up", error))?;
+    Ok(losses.into_iter().map(|loss| loss.after).collect())
 }
 
 async fn ask(profile: &ConnectionProfile, organisation: &Organisation) -> OrganisationStatus {
@@ -139,6 +152,9 @@ impl Status {
         output::line(format!("orderer    {}", self.orderer))?;
         if let Some(verifier) = &self.verifier {
             output::line(format!("verifier   {}  {}", verifier.address, verifier.answer))?;
+        }
+        for block in &self.given_up_after {
+            output::line(format!("given up   what may have followed block {block}, by the operator's word"))?;
         }
         output::line(format!("\n{:<16}{:<24}height", "organisation", "gateway"))?;
         for OrganisationStatus { name, gateway, height, error } in &self.organisations {

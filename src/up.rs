@@ -21,12 +21,13 @@ use demonstration::Extent;
 use endorsement::OwnChaincode;
 use futures::future::try_join_all;
 use metrics_exporter_prometheus::PrometheusHandle;
-use node::{Node, Peer};
+use node::{Channel, Node, Peer};
 use peer_client::ConnectionProfile;
 use servers::Sockets;
 use tokio::sync::watch;
 use verifier::BaseUrl;
 
+pub use self::material::LEDGER;
 use crate::{
     cert::output,
     demo,
@@ -160,16 +161,17 @@ pub async fn run(args: Args, metrics: PrometheusHandle) -> Result<Exit, Failure>
     // It begins meanwhile: what the ledger does first and what the portal does first are independent.
     let portal = args.portal.address(args.port).map(|listen| {
         let (data_dir, profile) = (args.data_dir.clone(), profile.clone());
+        let at = (listen, args.portal.client_origin.clone());
         let of_bodies = chaincodes.iter().filter(|chaincode| chaincode.part == Part::Body);
         let names = of_bodies.map(|chaincode| chaincode.name.to_owned()).collect::<Vec<_>>();
-        tokio::spawn(async move { portal::start(&data_dir, listen, &profile, &names).await })
+        tokio::spawn(async move { portal::start(&data_dir, at, &profile, &names).await })
     });
-    let peers = node.peers.clone();
+    let (channel, peers) = (node.channel.clone(), node.peers.clone());
     let prepared = tokio::select! {
         // A failure of the node comes first: it is the cause of what fails here.
         biased;
         stopped = until_stopped(&mut node, &mut signals) => stopped.map(Some),
-        prepared = prepare(&args, &profile, &peers, &chaincodes, &obstacle) => prepared.map(|()| None),
+        prepared = prepare(&args, &profile, &channel, &peers, &chaincodes, &obstacle) => prepared.map(|()| None),
     };
     let portal = match portal {
         Some(task) => {
@@ -184,11 +186,12 @@ pub async fn run(args: Args, metrics: PrometheusHandle) -> Result<Exit, Failure>
     };
     let greet =
         || greeting::print(&args.data_dir, &profile, &node, &public, portal.as_ref(), started.elapsed());
+    let is_held = channel.held().is_some();
     let ended = match prepared {
         Ok(None) => match greet() {
             Ok(()) => tokio::select! {
                 stopped = until_stopped(&mut node, &mut signals) => stopped,
-                never = ledger_time::keep_moving(&profile, &chaincodes, &served) => match never {},
+                never = ledger_time::keep_moving(&profile, &chaincodes, &served), if !is_held => match never {},
             },
             Err(failure) => Err(failure),
         },
@@ -223,11 +226,19 @@ fn reset(args: &Args) -> Result<bool, Failure> {
 async fn prepare(
     args: &Args,
     profile: &ConnectionProfile,
+    channel: &Channel,
     peers: &[Arc<Peer>],
     chaincodes: &[deploy::Chaincode],
     obstacle: &watch::Sender<Option<String>>,
 ) -> Result<(), Failure> {
     let asker = deploy::first_administrator(profile).await?;
+    if let Some(reason) = channel.held() {
+        let installing =
+            chaincodes.iter().map(|chaincode| deploy::install(profile, peers, &chaincode.package));
+        try_join_all(installing).await?;
+        obstacle.send_replace(Some(reason.to_owned()));
+        return Ok(());
+    }
     try_join_all(chaincodes.iter().map(async |chaincode| {
         deploy::install(profile, peers, &chaincode.package).await?;
         match deploy::due(&asker, &profile.channel, chaincode).await? {

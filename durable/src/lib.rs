@@ -117,10 +117,13 @@ pub fn create_private_folder(path: &Path) -> io::Result<()> {
     }
 }
 
-/// Moves a folder that was filled unseen to its place: everything in it is synced before it takes the name.
-pub fn publish(folder: &Path, place: &Path) -> io::Result<()> {
-    sync_tree(folder)?;
-    rename(folder, place)
+/// Moves a folder or a file that was filled unseen to its place: everything in it is synced before it takes the name.
+pub fn publish(unseen: &Path, place: &Path) -> io::Result<()> {
+    match unseen.is_dir() {
+        true => sync_tree(unseen)?,
+        false => sync(&File::open(unseen)?, unseen)?,
+    }
+    rename(unseen, place)
 }
 
 /// Gives a file or folder, whose content is durable, another name.

@@ -18,7 +18,12 @@
 //! - What changes something, and its entry in the audit log, are one transaction ([`accounts::Change`]); the log is hash-chained
 //!   (tests `a_changed_log_is_found_out`, `an_entry_carries_its_transaction`), and where it stood is kept on the ledger (tests
 //!   `a_log_that_never_stood_as_known_is_found_out`, `a_log_that_was_anchored_is_found_out_where_it_is_another_one`).
-//! - A party always has an administrator (test `the_last_administrator_stays`).
+//! - A wallet logs in by a nonce of this browser, once, for this site, chain and time (test `a_nonce_counts_once_where_it_was_asked_for`), and
+//!   opens nothing of an organisation (test `a_wallet_alone_opens_nothing_of_an_organisation`).
+//! - A program's session ends where a refresh token of it comes twice (test `a_refresh_token_that_comes_twice_ends_its_session`); pages of
+//!   other sites are programs only where they are listed (test `other_origins_are_refused_unless_they_are_listed`).
+//! - An organisation always has an administrator (test `the_last_administrator_stays`), and a company an owner (test
+//!   `a_company_is_never_without_an_owner`).
 
 mod server;
 mod web;

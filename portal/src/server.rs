@@ -33,6 +33,8 @@ pub struct Config {
     pub listen: SocketAddr,
     /// The address under which people reach it; without one, that of the listener.
     pub base: Option<BaseUrl>,
+    /// The origins of pages elsewhere that may ask as programs do.
+    pub origins: Vec<BaseUrl>,
     pub database: Database,
     pub post: Post,
     /// Those that its operator is, by which it reaches the ledger.
@@ -79,7 +81,7 @@ impl Server {
             config.certify,
             config.is_demonstration,
         );
-        let site = site.map_err(io::Error::other)?;
+        let site = Site { origins: config.origins, ..site.map_err(io::Error::other)? };
         Ok(Self { listener, site: Arc::new(site), post: config.post, anchoring })
     }
 
@@ -100,6 +102,7 @@ impl Server {
         let (database, organisations) = (self.site.database.clone(), self.site.organisations.clone());
         let acts = outbox::run(database.clone(), organisations.clone(), self.site.acts.clone());
         let index = index::run(database.clone(), organisations.clone());
+        let studies = studies::run(database.clone(), &self.site.uploads, self.site.studies.clone());
         let grants = Granting::new(database, organisations, self.site.signers.clone());
         let (stop, stopping) = watch::channel(false);
         let mut connections = JoinSet::new();
@@ -108,9 +111,11 @@ impl Server {
             () = mails => {}
             () = self.anchoring.run() => {}
             () = files::sweep(&self.site.uploads) => {}
+            () = disclosure::keep_sweeping(&self.site.database) => {}
             () = acts => {}
             () = grants.run() => {}
             () = index => {}
+            () = studies => {}
             () = shutdown => {}
         }
         drop(self.listener);

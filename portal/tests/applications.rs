@@ -5,15 +5,9 @@
 
 mod harness;
 
-use desk::{Identity, Organisations};
 use dossiers::queue::is_at_rest;
-use harness::{Browser, PASSWORD, Portal, Postgres, Reply};
+use harness::{Browser, PASSWORD, Portal, Postgres, Reply, away};
 use http::Method;
-use material::{CryptoConfig, Validity};
-use peer_client::{
-    ConnectionProfile,
-    profile::{Organisation, Server},
-};
 use tokio::task::JoinSet;
 
 const ADA: &str = "ada@works.example";
@@ -232,6 +226,7 @@ async fn a_company_reaches_no_other_companys_applications(portal: Portal) {
             }
             _ if path.ends_with("/remove") => eve.post(&path, &[("hash", &hash)]).await,
             _ if path.ends_with("/withdraw") => eve.post(&path, &[("reason", "mine")]).await,
+            _ if path.starts_with("/admin/claims/") => eve.post(&path, &[("end", "refuse")]).await,
             _ if path.contains("/form/") => {
                 eve.post(&path, &[("version", "6"), ("product.name", "stolen"), ("then", "on")]).await
             }
@@ -396,6 +391,7 @@ async fn staff_see_what_waits_for_their_organisation(portal: Portal) {
     let mut lin = portal.colleague(&mut lab, "lin@lab.example", "lab").await;
     let mut ari = portal.administrator("ari@accreditation.example", "AccreditationMSP").await;
     let mut may = portal.colleague(&mut ari, "may@accreditation.example", "accreditor").await;
+    let mut aud = portal.colleague(&mut ari, "aud@accreditation.example", "auditor").await;
     for (id, body, title, state, at) in [
         ("A1", "CertBodyMSP", "Old paint", "submitted", "2020-01-01T00:00:00Z"),
         ("A2", "CertBodyMSP", "New 100% ink <i>", "accepted", "2099-01-01T00:00:00Z"),
@@ -410,7 +406,9 @@ async fn staff_see_what_waits_for_their_organisation(portal: Portal) {
     let mut mal = portal.colleague(&mut other, "mal@body.example", "accreditor").await;
     let mut lou = portal.colleague(&mut other, "lou@body.example", "lab").await;
     let mut max = portal.colleague(&mut lab, "max@lab.example", "accreditor").await;
-    let table: [(&mut Browser, &[&str]); 9] = [
+    let mut ann = portal.colleague(&mut lab, "ann@lab.example", "auditor").await;
+    let table: [(&mut Browser, &[&str]); 11] = [
+        (&mut ann, &[]),
         (&mut mal, &["B1"]),
         (&mut lou, &["B1"]),
         (&mut max, &[]),
@@ -420,6 +418,7 @@ async fn staff_see_what_waits_for_their_organisation(portal: Portal) {
         (&mut lab, &[]),
         (&mut lin, &["A2", "B1"]),
         (&mut may, &["A1", "A2", "A3", "B1"]),
+        (&mut aud, &["A1", "A2", "A3", "B1"]),
     ];
     for (browser, seen) in table {
         let list = browser.get("/queue").await.body;
@@ -583,7 +582,7 @@ fn sha256(text: &str) -> String {
     digest.as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// Over every form of companies that a draft without a ledger has.
+/// Over every form of companies that a draft without a ledger has; those of studies: `a_session_that_ended_meanwhile_computes_nothing`.
 async fn a_session_that_ended_meanwhile_writes_nothing(portal: Portal) {
     let mut ada = portal.company(ADA, "Works").await;
     let id = begin(&mut ada).await;
@@ -604,34 +603,6 @@ async fn a_session_that_ended_meanwhile_writes_nothing(portal: Portal) {
         assert_eq!(ada.log_in(ADA, PASSWORD).await.status, 303, "{path}");
     }
     assert!(!ada.get(&format!("/applications/{id}/form/supplier")).await.body.contains("Ghent"));
-}
-
-/// Keys of an organisation whose gateway is where nobody listens.
-fn away() -> (tempfile::TempDir, Organisations) {
-    let folder = tempfile::tempdir().unwrap();
-    let keys = folder.path().join("crypto-config");
-    let config = "PeerOrgs:\n  - Name: Industry\n    Domain: industry.example\n    EnableNodeOUs: true\n    \
-                  Template: {Count: 1}\n    Users: {Count: 1}\n";
-    material::generate(&CryptoConfig::parse(config).unwrap(), &keys, Validity::of_years(1_790_000_000, 1))
-        .unwrap();
-    let server = || Server { address: "127.0.0.1:1".into(), tls_ca_file: None, server_name: None };
-    let industry = Organisation {
-        name: "Industry".into(),
-        msp_id: "IndustryMSP".into(),
-        domain: "industry.example".into(),
-        gateway: server(),
-    };
-    let profile = ConnectionProfile {
-        channel: "nanotrace".into(),
-        chaincode: "nanotrace".into(),
-        genesis: format!("sha256:{}", "0".repeat(64)),
-        crypto_config: keys,
-        verifier: None,
-        orderer: server(),
-        organisations: vec![industry],
-    };
-    let service = [Identity { organisation: "Industry".into(), user: "User1".into() }];
-    (folder, Organisations::new(&profile, &[], &service, Some("Industry")).unwrap())
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -22,10 +22,8 @@ use axum::{
     routing::get,
 };
 use certificate::Code;
-use desk::{Identity, Organisations};
-use harness::{Browser, Portal, Postgres, Reply};
-use material::{CryptoConfig, Validity};
-use peer_client::profile::{ConnectionProfile, Organisation, Server};
+use desk::Organisations;
+use harness::{Browser, GENESIS, Portal, Postgres, Reply};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::net::TcpListener;
@@ -33,7 +31,6 @@ use tokio::net::TcpListener;
 const CLEO: &str = "cleo@customs.example";
 const ADA: &str = "ada@works.example";
 const EVE: &str = "eve@mill.example";
-const GENESIS: &str = "sha256:0000000000000000000000000000000000000000000000000000000000000000";
 const GTIN: &str = "09520123456788";
 
 /// What a verifier says of the certificate that ends in this number.
@@ -98,36 +95,9 @@ impl Verifier {
     }
 }
 
-/// Customs and industry, with a ledger that does not answer and this verifier.
+/// Industry and customs, with a ledger that does not answer and this verifier.
 fn organisations(verifier: Option<&str>) -> (TempDir, Organisations) {
-    let folder = tempfile::tempdir().unwrap();
-    let keys = folder.path().join("crypto-config");
-    let names = ["Customs", "Industry"];
-    let config = names.map(|name| {
-        let domain = name.to_lowercase();
-        format!("  - Name: {name}\n    Domain: {domain}.example\n    EnableNodeOUs: true\n    Template: {{Count: 1}}\n    Users: {{Count: 1}}\n")
-    });
-    let config = CryptoConfig::parse(&format!("PeerOrgs:\n{}", config.concat())).unwrap();
-    material::generate(&config, &keys, Validity::of_years(1_790_000_000, 1)).unwrap();
-    let server = || Server { address: "127.0.0.1:1".into(), tls_ca_file: None, server_name: None };
-    let organisation = |name: &str| Organisation {
-        name: name.into(),
-        msp_id: format!("{name}MSP"),
-        domain: format!("{}.example", name.to_lowercase()),
-        gateway: server(),
-    };
-    let profile = ConnectionProfile {
-        channel: "nanotrace".into(),
-        chaincode: "nanotrace".into(),
-        genesis: GENESIS.into(),
-        crypto_config: keys,
-        verifier: verifier.map(str::to_owned),
-        orderer: server(),
-        organisations: names.map(organisation).to_vec(),
-    };
-    let service = names.map(|name| Identity { organisation: name.into(), user: "User1".into() });
-    let organisations = Organisations::new(&profile, &[], &service, Some("Industry")).unwrap();
-    (folder, organisations)
+    harness::organisations(&["Industry", "Customs"], verifier)
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -10,7 +10,7 @@ use harness::{Browser, PASSWORD, Portal};
 const ADA: &str = "ada@works.example";
 const BOB: &str = "bob@body.example";
 const EVE: &str = "eve@mill.example";
-const TYPED: [(&str, &str); 2] = [("email", "colleague \"x\"@works.example"), ("role", "administrator")];
+const TYPED: [(&str, &str); 2] = [("email", "colleague \"x\"@works.example"), ("role", "owner")];
 
 cases![
     a_form_whose_session_expired_is_kept_for_who_typed_it,
@@ -42,9 +42,9 @@ async fn a_form_whose_session_expired_is_kept_for_who_typed_it(portal: Portal) {
     expire_sessions(&portal).await;
     // Not of a page of the session that ended.
     let foreign = portal.browser().form_token().await;
-    assert_eq!(sent_late(&mut ada, "/admin/invitations", &TYPED, &foreign).await, "/login");
+    assert_eq!(sent_late(&mut ada, "/team/invitations", &TYPED, &foreign).await, "/login");
     assert_eq!(portal.count("kept_forms").await, 0);
-    let location = sent_late(&mut ada, "/admin/invitations", &TYPED, &token).await;
+    let location = sent_late(&mut ada, "/team/invitations", &TYPED, &token).await;
     let kept = location.strip_prefix("/login?next=").unwrap().replace("%2F", "/");
     assert_eq!(portal.count("links").await, 0, "nothing was done");
 
@@ -62,13 +62,11 @@ async fn a_form_whose_session_expired_is_kept_for_who_typed_it(portal: Portal) {
     let next = [("email", ADA), ("password", PASSWORD), ("next", kept.as_str())];
     assert_eq!(ada.post("/login", &next).await.header("location"), kept);
     let page = ada.get(&kept).await.body;
-    for part in
-        ["action=\"/admin/invitations\"", "colleague &#34;x&#34;@works.example", "value=\"administrator\""]
-    {
+    for part in ["action=\"/team/invitations\"", "colleague &#34;x&#34;@works.example", "value=\"owner\""] {
         assert!(page.contains(part), "{part}: {page}");
     }
     let corrected = [("email", "colleague@works.example"), TYPED[1]];
-    assert_eq!(ada.post("/admin/invitations", &corrected).await.status, 200);
+    assert_eq!(ada.post("/team/invitations", &corrected).await.status, 200);
     assert_eq!(portal.count("links").await, 1);
 }
 
@@ -95,11 +93,11 @@ async fn a_form_of_before_another_login_is_kept(portal: Portal) {
     for origin in [None, Some("https://elsewhere.example"), Some("null")] {
         let mut browser = ada.clone();
         browser.headers.extend(origin.map(|it| ("Origin".to_owned(), it.to_owned())));
-        assert_eq!(browser.post_as_it_is("/admin/invitations", &all).await.status, 403, "{origin:?}");
+        assert_eq!(browser.post_as_it_is("/team/invitations", &all).await.status, 403, "{origin:?}");
     }
     assert_eq!(portal.count("kept_forms").await, 0);
     ada.headers.push(("Origin".to_owned(), portal.base.to_string()));
-    let kept = sent_late(&mut ada, "/admin/invitations", &TYPED, &old).await;
+    let kept = sent_late(&mut ada, "/team/invitations", &TYPED, &old).await;
     assert!(kept.starts_with("/kept/"), "{kept}");
     assert!(ada.get(&kept).await.body.contains("colleague"));
     assert_eq!(portal.count("links").await, 0);
@@ -126,7 +124,7 @@ async fn few_forms_are_kept_and_not_for_long(portal: Portal) {
     expire_sessions(&portal).await;
     let mut newest = String::new();
     for _ in 0..8 {
-        newest = sent_late(&mut ada, "/admin/invitations", &TYPED, &token).await;
+        newest = sent_late(&mut ada, "/team/invitations", &TYPED, &token).await;
     }
     assert_eq!(portal.count("kept_forms").await, 5);
     let kept = newest.strip_prefix("/login?next=").unwrap().replace("%2F", "/");
@@ -140,7 +138,7 @@ async fn few_forms_are_kept_and_not_for_long(portal: Portal) {
     let mut late = ada.clone();
     ada.post("/logout", &[]).await;
     let all = [&TYPED[..], &[("form_token", token.as_str())]].concat();
-    let shown = late.post_as_it_is("/admin/invitations", &all).await;
+    let shown = late.post_as_it_is("/team/invitations", &all).await;
     assert!(shown.status == 403 && shown.body.contains("colleague"), "{}", shown.body);
     assert_eq!(
         sent_late(&mut late, "/account/password", &[("old", PASSWORD), ("new", "x")], &token).await,

@@ -6,8 +6,8 @@
 mod harness;
 
 use certificate::DateTime;
-use desk::Application;
-use dossiers::{certificates, index, notices::TASKS};
+use desk::{Application, IssuerKey};
+use dossiers::{certificates, index, issuer_keys, notices::TASKS};
 use harness::{Browser, Portal};
 use serde_json::json;
 
@@ -25,6 +25,7 @@ cases![
     notices_are_read_by_their_own_account,
     what_becomes_of_a_certificate_is_told_to_its_company_once,
     telling_of_a_certificate_takes_one_connection,
+    a_key_that_waits_is_told_to_accreditors_until_it_does_not,
 ];
 
 /// An application as the ledger has it: each step, when it was, in seconds from now.
@@ -297,4 +298,69 @@ async fn telling_of_a_certificate_takes_one_connection(portal: Portal) {
     certificates::tell_of(&portal.database, &found).await.unwrap();
     drop(others);
     assert_eq!(told(&portal, ADA).await.0.len(), 4);
+}
+
+/// A key as the ledger has it, proposed so many seconds from now.
+fn issuer_key(body: &str, name: &str, after: i64, then: &[&str]) -> IssuerKey {
+    let at = DateTime::from_seconds(accounts::now() + after).to_string();
+    let event = json!({"effectiveAt": at, "by": body, "transactionId": name});
+    let mut key = json!({
+        "body": body, "publicKey": format!("z6Mk{name}/?"), "issuerId": "did:web:body.example", "issuerName": "Body\n<b>",
+        "statusLists": "https://body.example/status", "proposed": event,
+    });
+    for step in then {
+        key[*step] = event.clone();
+    }
+    serde_json::from_value(key).unwrap()
+}
+
+async fn a_key_that_waits_is_told_to_accreditors_until_it_does_not(portal: Portal) {
+    let mut ari = portal.administrator("ari@accreditation.example", "AccreditationMSP").await;
+    let (may, aud) = ("may@accreditation.example", "aud@accreditation.example");
+    let mut accreditor = portal.colleague(&mut ari, may, "accreditor").await;
+    portal.colleague(&mut ari, aud, "auditor").await;
+    let mut bob = portal.administrator(BOB, "CertBodyMSP").await;
+    // Any administrator grants any role: it is of the accreditation body, or nothing.
+    let mal = "mal@body.example";
+    portal.colleague(&mut bob, mal, "accreditor").await;
+    sqlx::query(
+        "INSERT INTO offices (organisation, office) VALUES ('AccreditationMSP', 'accreditation body')",
+    )
+    .execute(&portal.pool)
+    .await
+    .unwrap();
+    let now = accounts::now();
+    let keep = async |keys: &[IssuerKey]| {
+        issuer_keys::keep(&portal.database, "CertBodyMSP", keys, now).await.unwrap();
+    };
+    let waits = || issuer_key("CertBodyMSP", "a", -60, &[]);
+    let old = || issuer_key("CertBodyMSP", "old", -3 * DAY, &[]);
+    for _ in 0..3 {
+        keep(&[waits(), old(), issuer_key("CertBodyMSP", "b", -60, &["approved"])]).await;
+        // What a chaincode says of another body's key is nothing.
+        keep(&[issuer_key("OtherMSP", "c", -60, &[]), waits()]).await;
+    }
+    let (notices, mails) = told(&portal, may).await;
+    assert_eq!((notices.len(), mails.len()), (2, 1), "each once, what is old without a mail");
+    for other in [aud, mal, BOB, "ari@accreditation.example"] {
+        assert_eq!(told(&portal, other).await, (Vec::new(), Vec::new()), "{other}");
+    }
+    let mail = portal.mail(may, "Ask CertBodyMSP, by another way").await;
+    let link = "/registry/entry?organisation=CertBodyMSP&key=z6Mka%2F%3F";
+    assert!(mail.contains(link) && mail.contains("as Body <b>"), "{mail}");
+    let page = accreditor.get("/notifications").await.body;
+    assert!(page.contains(&link.replace('&', "&#38;")) && page.contains("Body &#60;b&#62;"), "{page}");
+    // Who becomes an accreditor meanwhile is told, too; once it does not wait, nobody.
+    let new = "new@accreditation.example";
+    portal.colleague(&mut ari, new, "accreditor").await;
+    keep(&[waits(), old()]).await;
+    assert_eq!(told(&portal, new).await.0.len(), 2);
+    keep(&[
+        issuer_key("CertBodyMSP", "a", -60, &["approved"]),
+        issuer_key("CertBodyMSP", "old", -3 * DAY, &["revoked"]),
+    ])
+    .await;
+    for who in [may, new] {
+        assert_eq!(told(&portal, who).await.0, Vec::<String>::new());
+    }
 }

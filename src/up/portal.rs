@@ -37,6 +37,10 @@ pub struct PortalArgs {
     /// Start no portal.
     #[arg(long, conflicts_with = "portal")]
     no_portal: bool,
+    /// The origin of a single-page client elsewhere that may use the portal's /auth, such as `https://app.example`. Once for each.
+    /// [default: none]
+    #[arg(long, value_name = "URL", conflicts_with = "no_portal")]
+    pub client_origin: Vec<BaseUrl>,
 }
 
 /// A portal that runs.
@@ -64,7 +68,7 @@ impl PortalArgs {
 /// Starts it, with people of the network's organisations.
 pub async fn start(
     data_dir: &Path,
-    listen: SocketAddr,
+    (listen, origins): (SocketAddr, Vec<BaseUrl>),
     profile: &ConnectionProfile,
     chaincodes: &[String],
 ) -> Result<Portal, Failure> {
@@ -81,6 +85,7 @@ pub async fn start(
     let config = Config {
         listen,
         base: None,
+        origins,
         database: database.clone(),
         post,
         signers: signers::signers(profile, &organisations),

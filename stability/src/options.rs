@@ -127,6 +127,19 @@ impl CapRule {
         }
     }
 
+    /// As the command line and JSON name it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Twice => "2x",
+            Self::OneAndAHalf => "1.5x",
+            Self::None => "none",
+        }
+    }
+
+    pub fn named(name: &str) -> Option<Self> {
+        [Self::Twice, Self::OneAndAHalf, Self::None].into_iter().find(|rule| rule.name() == name)
+    }
+
     /// The rule as ICH Q1E writes it.
     pub fn formula(self) -> &'static str {
         match self {

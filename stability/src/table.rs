@@ -1,8 +1,11 @@
 //! Stability data as CSV: which columns are meant, and what is wrong with a file, by its lines.
 
+mod look;
+
 use std::fmt;
 
 use csv::{ByteRecord, ReaderBuilder};
+pub use look::{LOOKED_AT, Look};
 
 use crate::study::{Results, Study};
 
@@ -10,6 +13,8 @@ use crate::study::{Results, Study};
 pub const MAXIMUM_BYTES: usize = 64 << 20;
 /// So many faults are told of one file.
 const FAULTS: usize = 10;
+/// Who watches is told after so many rows.
+const WATCHED: u64 = 10_000;
 /// Characters that are shown of a cell.
 const SHOWN: usize = 40;
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
@@ -20,7 +25,7 @@ const TIME: &[&str] = &["time", "month", "months"];
 const UNITS: [&str; 6] = ["month", "week", "day", "hour", "minute", "year"];
 
 /// What to read from a file.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Reading {
     /// Names of columns; None takes the usual names, and for the result the one column that is left.
     pub batch: Option<String>,
@@ -62,6 +67,9 @@ pub enum TableError {
     Column { line: u64, role: Role, reason: String },
     #[error("{0}")]
     Rows(Faults),
+    /// Who watched did not want to go on.
+    #[error("the reading was stopped")]
+    Stopped,
 }
 
 /// What is wrong with rows: the first few, and how many more there are.
@@ -83,6 +91,18 @@ pub struct Fault {
 /// # Errors
 /// Nothing is read of a file of which any row cannot be.
 pub fn read(bytes: &[u8], reading: &Reading) -> Result<Table, TableError> {
+    read_watched(bytes, reading, &mut |_| true)
+}
+
+/// As [`read`]. `watch` is told now and then how many rows are read, and says whether to go on.
+///
+/// # Errors
+/// As those of [`read`]; [`TableError::Stopped`] where `watch` says so.
+pub fn read_watched(
+    bytes: &[u8],
+    reading: &Reading,
+    watch: &mut dyn FnMut(u64) -> bool,
+) -> Result<Table, TableError> {
     check_kind(bytes)?;
     let bytes = bytes.strip_prefix(BYTE_ORDER_MARK).unwrap_or(bytes);
     let mut records = Records::of(bytes);
@@ -93,7 +113,12 @@ pub fn read(bytes: &[u8], reading: &Reading) -> Result<Table, TableError> {
     let columns = header.columns(reading)?;
     let rows = Rows { columns: &columns, cells: header.names.len(), decimal_comma: reading.decimal_comma };
     let (mut results, mut faults, mut left_out) = (Results::default(), Faults::default(), 0);
+    let mut passed = 0_u64;
     while let Some(line) = records.advance() {
+        if passed.is_multiple_of(WATCHED) && !watch(passed) {
+            return Err(TableError::Stopped);
+        }
+        passed = passed.saturating_add(1);
         match rows.row(&records.record, &mut results) {
             Ok(true) => {}
             Ok(false) => left_out += 1,

@@ -35,6 +35,23 @@ impl Visitor {
         visitor
     }
 
+    /// Somebody who registers a company, with the link of the mail as a demonstration shows it.
+    pub fn registered(base: &str, email: &str, company: &str) -> Self {
+        let mut visitor = Self::with_session(base, "");
+        visitor.cookies.clear();
+        let fields = [("email", email), ("name", "Ada Lovelace"), ("company", company)];
+        let registered = visitor.post("/register", "/register", &fields);
+        assert!(registered.body.contains("Look into your mail"), "{}", registered.body);
+        let start = format!("{base}/join?token=");
+        let page = visitor.wait_for("/outbox", &start);
+        let at = page.find(&start).unwrap() + start.len();
+        let token = page[at..at + 64].to_owned();
+        let fields = [("token", &*token), ("name", "Ada Lovelace"), ("password", "correct battery, horse")];
+        let joined = visitor.post(&format!("/join?token={token}"), "/join", &fields);
+        assert_eq!(joined.status, 303, "{}", joined.body);
+        visitor
+    }
+
     /// Somebody with a session that was begun already, at `http://localhost:PORT`.
     pub fn with_session(base: &str, secret: &str) -> Self {
         let port = base.strip_prefix("http://localhost:").unwrap();
@@ -61,21 +78,26 @@ impl Visitor {
 
     /// Uploads a file; the id that it got.
     pub fn upload(&mut self, name: &str, content: &str) -> String {
+        let answer = self.send_file("/files", &[("next", "/files")], name, content);
+        let id = answer.location.strip_prefix("/files?file=");
+        id.unwrap_or_else(|| panic!("{} {}", answer.status, answer.body)).to_owned()
+    }
+
+    /// Loads a page, and sends its form with a file.
+    pub fn send_file(&mut self, path: &str, fields: &[(&str, &str)], name: &str, content: &str) -> Reply {
         const BOUNDARY: &str = "bo-un-da-ry";
-        let token = form_token(&self.get("/files").body);
+        let token = form_token(&self.get(path).body);
         let part = |disposition: &str, value: &str| {
             format!("--{BOUNDARY}\r\nContent-Disposition: form-data; {disposition}\r\n\r\n{value}\r\n")
         };
-        let form = [
-            part("name=\"form_token\"", &token),
-            part("name=\"next\"", "/files"),
-            part(&format!("name=\"file\"; filename=\"{name}\""), content),
-            format!("--{BOUNDARY}--\r\n"),
-        ];
+        let mut form = part("name=\"form_token\"", &token);
+        for (field, value) in fields {
+            form += &part(&format!("name=\"{field}\""), value);
+        }
+        form += &part(&format!("name=\"file\"; filename=\"{name}\""), content);
+        form += &format!("--{BOUNDARY}--\r\n");
         let kind = format!("multipart/form-data; boundary={BOUNDARY}");
-        let answer = self.ask("POST", "/files", &kind, &form.concat());
-        let id = answer.location.strip_prefix("/files?file=");
-        id.unwrap_or_else(|| panic!("{} {}", answer.status, answer.body)).to_owned()
+        self.ask("POST", path, &kind, &form)
     }
 
     /// Loads a page until it says this.

@@ -122,6 +122,15 @@ fn a_shelf_life_is_computed_from_its_data_alone() {
 }
 
 #[test]
+fn a_wallets_signature_is_checked_without_a_database() {
+    none_reaches(&["wallets"], NETWORK);
+    none_reaches(&["wallets"], &["sqlx", "rocksdb", "tokio", "accounts"]);
+    let members = members();
+    let ours = members["wallets"].reaches.iter().filter(|name| members.contains_key(*name));
+    assert_eq!(ours.count(), 0);
+}
+
+#[test]
 fn fabrics_rules_reach_no_database() {
     none_reaches(&["fabric", "msp", "channel", "lifecycle"], &["durable", "ledger", "rocksdb"]);
 }
@@ -170,28 +179,31 @@ fn a_portal_links_no_node() {
             "background",
             "confidential",
             "desk",
+            "disclosure",
             "dossiers",
             "enrolment",
             "granting",
             "inspection",
             "letters",
+            "partner",
             "parts",
             "portal",
             "portal-command",
             "site",
             "staff",
+            "studies",
             "uploads",
             "views",
         ],
         &["endorsement", "follower", "ledger", "node", "ordering", "rocksdb", "validation", "verifier"],
     );
     none_reaches(
-        &["accounts", "confidential", "uploads"],
+        &["accounts", "confidential", "studies", "uploads"],
         &["axum", "hyper", "lettre", "peer-client", "portal"],
     );
     none_reaches(&["background"], &["portal"]);
     none_reaches(&["inspection"], &["peer-client", "portal"]);
-    none_reaches(&["granting", "views"], &["lettre", "portal"]);
+    none_reaches(&["disclosure", "granting", "views"], &["lettre", "portal"]);
     none_reaches(&["site"], &["portal", "staff"]);
     none_reaches(&["staff"], &["portal"]);
     let of_views = &members()["views"].normal;

@@ -270,6 +270,17 @@ fn a_scheme_an_accreditation_and_a_key_come_from_pages_and_a_certificate_rests_o
         [json!(key), known["issuerId"].clone(), known["issuerName"].clone(), known["statusLists"].clone()];
     let end = stage.people.at("decision-maker", "step", step("issuerKey-propose", json!(values)));
     assert!(end["outcome"].as_str().is_some_and(|it| it.starts_with("done")), "{end}");
+    let page = open(&mut stage, "decision-maker", end["path"].as_str().unwrap(), "proposed-step");
+    assert!(page.contains("Accreditors of the accreditation body are told of it"), "{page}");
+    // The portal hears of it from the ledger, and the accreditor from the portal.
+    let until = Instant::now() + Duration::from_secs(30);
+    let is_told = |stage: &mut Stage| {
+        let told = stage.people.at("accreditor", "open", json!({ "path": "/notifications" }));
+        told.as_str().unwrap().contains("Waits for your approval: an issuer key of CertBodyMSP")
+    };
+    while !is_told(&mut stage) {
+        assert!(Instant::now() < until, "the accreditor is not told");
+    }
     let entry = format!("/registry/entry?organisation=CertBodyMSP&key={key}");
     let page = open(&mut stage, "decision-maker", &entry, "proposed");
     assert!(page.contains("waits for approval") && page.contains("Revoke the key"), "{page}");
@@ -285,7 +296,11 @@ fn a_scheme_an_accreditation_and_a_key_come_from_pages_and_a_certificate_rests_o
     assert!(end["outcome"].as_str().is_some_and(|it| it.starts_with("done")), "{end}");
     assert_eq!((&end["shown"][3][1], &end["shown"][4][1]), (&json!(about[0]), &json!(about[1])), "{end}");
     let page = open(&mut stage, "decision-maker", &entry, "approved");
-    assert!(page.contains("accreditor of AccreditationMSP"), "{page}");
+    assert!(page.contains("accreditor of AccreditationMSP") && !page.contains("are told of it"), "{page}");
+    let until = Instant::now() + Duration::from_secs(30);
+    while is_told(&mut stage) {
+        assert!(Instant::now() < until, "it waits for nobody any more");
+    }
 
     stage.bodies.draft("paint.json");
     let (draft, signed) = (stage.bodies.file("paint.json"), stage.bodies.file("paint-signed.json"));

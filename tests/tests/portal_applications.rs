@@ -5,7 +5,11 @@
 
 use std::{fs, path::Path, time::Duration};
 
-use accounts::{Database, PartyKind, people::Account};
+use accounts::{
+    Database, PartyKind,
+    people::{self, Account},
+    store::{self, NewSession},
+};
 use desk::{Identity, Organisations};
 use dossiers::{index, queue::Queue};
 use granting::{Draft, NoDraft, Wanted};
@@ -13,7 +17,7 @@ use serde_json::{Value, json};
 use tests::{
     Network,
     bodies::{Bodies, METHOD},
-    visitor::{Visitor, draft, hand_in, rename},
+    visitor::{Visitor, application, draft, hand_in, rename},
 };
 
 fn start(directory: &Path) -> (Bodies, Visitor) {
@@ -178,8 +182,169 @@ fn the_index_is_read_from_the_ledger_again() {
     assert!(bodies.network.stop());
 }
 
-/// What the portal offers the decision-maker to decide on.
+/// The database is deleted with all that was beside it. What was decided is on the ledger, staff see every application, and a company
+/// that registers again goes on with what it has the dossier's file of, once the body has confirmed that it is the applicant.
+#[test]
+fn a_company_takes_its_application_over_after_the_database_is_lost() {
+    let folder = tempfile::tempdir().unwrap();
+    let (bodies, mut visitor) = start(folder.path());
+    let demonstration = bodies.network.code().to_string();
+    let [granted, open] = ["Granted before", "In evaluation"].map(|name| {
+        let path = application(&mut visitor, &demonstration, name);
+        visitor.wait_for(&path, "<strong>Submitted</strong>");
+        path
+    });
+    let id = |path: &str| path.rsplit('/').next().unwrap().to_owned();
+    let [granted_id, open_id] = [id(&granted), id(&open)];
+    let report = bodies.draft("draft.json");
+    review(&bodies, &granted_id, &report);
+    let code = decide(&bodies, folder.path(), &granted_id);
+    visitor.wait_for("/certificates", &format!("/c/{code}"));
+    let mut download = |path: &str| visitor.get(&format!("{path}/dossier")).body;
+    let (file_of_granted, older) = (download(&granted), download(&open));
+    bodies.done(&format!("application return {open_id} --reason Which-batch?"));
+    visitor.wait_for(&open, "Which-batch?");
+    rename(&mut visitor, &open, "In evaluation, batch 2");
+    hand_in(&mut visitor, &open);
+    visitor.wait_for(&open, "<strong>Completed</strong>");
+    let newest = visitor.get(&format!("{open}/dossier")).body;
+    bodies.done(&format!("application accept {open_id}"));
+    assert!(bodies.network.stop());
+    fs::remove_dir_all(folder.path().join("portal")).unwrap();
+
+    let mut network = Network::start_with(folder.path(), &["--portal", "0"]);
+    let entrances = network.entrances();
+    let base = entrances["mails"].strip_suffix("/outbox").unwrap().to_owned();
+    let mut another = Visitor::welcomed(&entrances["applicant"]);
+    let bodies = Bodies::over(network);
+    let listed = bodies.done("application list");
+    for (name, state) in [("Granted before", "granted"), ("In evaluation", "accepted")] {
+        assert_eq!(named(&listed, name)[0]["state"], json!(state), "{name}: {listed}");
+    }
+    assert_eq!(bodies.scanned(&code, "").0, "valid", "the public page is right");
+    let [mut evaluator, mut administrator] = ["evaluator@body.example", "administrator@body.example"]
+        .map(|email| Visitor::with_session(&base, &session(folder.path(), email)));
+    for name in ["Granted before", "In evaluation"] {
+        evaluator.wait_for("/queue", name);
+    }
+    let queued = format!("/queue/CertBodyMSP/{open_id}");
+    assert!(evaluator.get(&queued).body.contains("This portal does not have it"));
+
+    let mut ada = Visitor::registered(&base, "ada@works.example", "Works");
+    let bring = |visitor: &mut Visitor, file: &str| {
+        visitor.send_file("/applications/take-over", &[], "dossier.json", file)
+    };
+    let other = certificate::Code::from_random([9; 16]).to_string();
+    for (file, says) in [
+        (older, "Choose the file of what was handed in last"),
+        (newest.replace("batch 2", "batch 3"), "Nothing can be taken over by this file"),
+        (newest.replace(&open_id, &other), "Nothing can be taken over by this file"),
+        (newest.replace("CertBodyMSP", "NobodyMSP"), "Nothing can be taken over by this file"),
+    ] {
+        let refused = bring(&mut ada, &file);
+        assert!(refused.status == 422 && refused.body.contains(says), "{says}: {}", refused.body);
+    }
+    for file in [&file_of_granted, &newest] {
+        let claimed = bring(&mut ada, file);
+        assert_eq!(
+            (claimed.status, &*claimed.location),
+            (303, "/applications/take-over"),
+            "{}",
+            claimed.body
+        );
+    }
+    // Whoever comes second hears what who brings nothing hears.
+    let (second, unknown) =
+        (bring(&mut another, &newest), bring(&mut another, &newest.replace(&open_id, &other)));
+    let shown =
+        |page: &str| page.split_once("class=\"problem\"").unwrap().1.split_once("</p>").unwrap().0.to_owned();
+    assert_eq!((second.status, shown(&second.body)), (422, shown(&unknown.body)));
+    for path in [&open, &granted] {
+        assert_eq!(ada.get(path).status, 404, "it is not confirmed");
+    }
+    assert!(!ada.get("/certificates").body.contains(&code));
+    let page = administrator.wait_for("/admin/claims", "ada@works.example");
+    assert!(page.contains("In evaluation, batch 2") && page.contains("Granted before"), "{page}");
+    for id in [&granted_id, &open_id] {
+        let path = format!("/admin/claims/{id}");
+        let confirmed = administrator.post("/admin/claims", &path, &[("end", "confirm")]);
+        assert_eq!(confirmed.status, 303, "{}", confirmed.body);
+    }
+    let mails = ada.wait_for("/outbox", "Yours again: In evaluation, batch 2");
+    assert!(mails.contains("Claimed: Granted before"), "{mails}");
+
+    // It stands where it stood, and goes on: it is changed, and decided on.
+    assert!(ada.get("/certificates").body.contains(&format!("/c/{code}")));
+    let page = ada.get(&open).body;
+    assert!(
+        page.contains("<strong>Accepted for evaluation</strong>") && page.contains("Which-batch?"),
+        "{page}"
+    );
+    assert!(ada.get(&format!("{open}/dossier")).body == newest, "byte for byte");
+    let page = evaluator.get(&queued).body;
+    assert!(page.contains("has the hash that stands on the ledger"), "{page}");
+    rename(&mut ada, &open, "In evaluation, batch 4");
+    let (preview, submit) = (format!("{open}/preview"), format!("{open}/submit"));
+    assert_eq!(ada.post(&preview, &submit, &[("reason", "Another batch is sold")]).location, open);
+    ada.wait_for(&open, "<strong>Changed</strong>");
+    review(&bodies, &open_id, &report);
+    let second = decide(&bodies, folder.path(), &open_id);
+    ada.wait_for("/certificates", &format!("/c/{second}"));
+    assert_eq!(bodies.scanned(&second, "").0, "valid");
+    let renewal = [("certificate", &*code), ("replaces", "yes")];
+    let renewed = ada.post("/certificates", "/applications/from-certificate", &renewal);
+    let preview = ada.get(&renewed.location.replace("/form/product", "/preview")).body;
+    assert!(!preview.contains("must be a certificate that was granted to your company"), "{preview}");
+    assert!(bodies.network.stop());
+}
+
+/// A session of somebody of the demonstration, as if a passkey had been shown.
+fn session(folder: &Path, email: &str) -> String {
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    runtime.block_on(async {
+        let database = Database::open(folder.join("portal/portal.db").to_str().unwrap()).await.unwrap();
+        let account = people::credentials(&database, email).await.unwrap().unwrap().account;
+        let new = NewSession { account: &account, browser: "test", address: "127.0.0.1", by_passkey: true };
+        let mut change = database.change().await.unwrap();
+        let secret = store::begin_session(&mut change, &new, accounts::now()).await.unwrap();
+        change.commit().await.unwrap();
+        secret
+    })
+}
+
+/// The steps of body and laboratory up to the review, as people take them at the command line.
+fn review(bodies: &Bodies, id: &str, report: &str) {
+    for step in [
+        format!("accept {id}"),
+        format!("report {id} --sha256 {report} --method {METHOD} --number R-1 --date 2026-10-01"),
+        format!("evaluate {id} --findings good --recommend grant"),
+        format!("review {id} --reason complete"),
+    ] {
+        bodies.done(&format!("application {step}"));
+    }
+}
+
+/// Decides on what the portal offers; the code of the certificate.
+fn decide(bodies: &Bodies, folder: &Path, id: &str) -> String {
+    let offered = of_newest(bodies, folder, id).unwrap();
+    fs::write(bodies.file("decided.json"), &offered.document).unwrap();
+    bodies.done(&format!("application decide {id} {}", bodies.file("decided.json").display()));
+    offered.certificate.to_string()
+}
+
+/// What the portal offers the decision-maker to decide on; and nothing by what was handed in before.
 fn document(bodies: &Bodies, folder: &Path, id: &str) -> Result<Draft, NoDraft> {
+    let stale = offered(bodies, folder, id, 1);
+    assert!(matches!(stale, Err(NoDraft::NotHandedIn)), "{stale:?}");
+    of_newest(bodies, folder, id)
+}
+
+fn of_newest(bodies: &Bodies, folder: &Path, id: &str) -> Result<Draft, NoDraft> {
+    offered(bodies, folder, id, 0)
+}
+
+/// What is offered by the edition of this place; the newest is the first.
+fn offered(bodies: &Bodies, folder: &Path, id: &str, place: usize) -> Result<Draft, NoDraft> {
     let runtime = tokio::runtime::Runtime::new().unwrap();
     runtime.block_on(async {
         let service = [Identity { organisation: "CertBody".into(), user: "User4".into() }];
@@ -198,11 +363,8 @@ fn document(bodies: &Bodies, folder: &Path, id: &str) -> Result<Draft, NoDraft> 
         };
         let queue = Queue::of(&database, &account, Some("IndustryMSP")).await.unwrap();
         let editions = queue.editions(&database, id).await.unwrap();
-        let older = editions.get(1).unwrap();
         let wanted = Wanted { months: 12, is_demonstration: true };
-        let stale = granting::draft(&organisations, &application, older, wanted).await;
-        assert!(matches!(stale, Err(NoDraft::NotHandedIn)), "{stale:?}");
-        granting::draft(&organisations, &application, &editions[0], wanted).await
+        granting::draft(&organisations, &application, &editions[place], wanted).await
     })
 }
 

@@ -133,6 +133,117 @@ fn what_a_company_confides_is_read_by_persons_on_duty_and_stands_nowhere_else() 
     search(&data, &log, &canaries, |_| false);
 }
 
+/// A certificate of the demonstration, on whose application two fields were handed in by the command line.
+#[test]
+fn customs_ask_for_one_field_and_get_that_one() {
+    const VALUE: &str = "no real customer";
+    let folder = tempfile::tempdir().unwrap();
+    let (data, log) = (folder.path().join("data"), folder.path().join("log"));
+    let mut network = Network::start_logged(&data, &["--portal", "0", "--demo", "full"], &log);
+    let entrances = network.entrances();
+    let demonstrated = |name: &str| -> Value {
+        let file = network.directory().join("demonstration").join(name);
+        serde_json::from_slice(&fs::read(file).unwrap()).unwrap()
+    };
+    let code = demonstrated("disclosure.json")["certificate"].as_str().unwrap().to_owned();
+    let kept = demonstrated("confidential.json").as_array().unwrap().clone();
+    let text = |name: &str, part: &str| {
+        let field = kept.iter().find(|field| field["field"] == name).unwrap();
+        field[part].as_str().unwrap().to_owned()
+    };
+    let names: Vec<&str> = kept.iter().map(|field| field["field"].as_str().unwrap()).collect();
+    assert!(names.contains(&"customers") && names.len() > 1, "{names:?}");
+
+    // Customs look the certificate up, and ask.
+    let mut people = People::start();
+    people.at("customs", "enter", json!({ "link": entrances["customs"] }));
+    let looked = json!({ "path": format!("/look-up?code={code}"), "keep": "disclosure-look-up" });
+    let looked = people.at("customs", "open", looked);
+    assert!(looked.as_str().unwrap().contains("Ask for one of them"), "{looked}");
+    let new = json!({ "path": format!("/disclosures/new?certificate={code}"), "keep": "disclosure-new" });
+    people.at("customs", "open", new);
+    let fields =
+        json!({ "wanted": "who buys it", "reason": "Case 17, Regulation (EU) No 952/2013, Article 15" });
+    let form = "form[action=\"/disclosures\"]";
+    let asked = people.at("customs", "send", json!({ "form": form, "fields": fields }));
+    assert!(asked.as_str().unwrap().contains("It is with CertBodyMSP"), "{asked}");
+    people.at("customs", "open", json!({ "path": "/disclosures", "keep": "disclosure-asked" }));
+    let path = people.at("customs", "follow", json!({ "card": "who buys it" })).as_str().unwrap().to_owned();
+
+    // An evaluator sees it; a decision-maker is told, reads the fields, and opens one.
+    people.at("evaluator", "enter", json!({ "link": entrances["evaluator"] }));
+    let seen = people.at("evaluator", "open", json!({ "path": path, "keep": "disclosure-evaluator" }));
+    assert!(seen.as_str().unwrap().contains("Decision-makers of CertBodyMSP open it"), "{seen}");
+    people.at("decision-maker", "enter", json!({ "link": entrances["decision-maker"] }));
+    let told = people.at("decision-maker", "open", json!({ "path": "/notifications" }));
+    assert!(told.as_str().unwrap().contains("Asked: a confidential field"), "{told}");
+    let keyless = people.at("decision-maker", "open", json!({ "path": path, "keep": "disclosure-no-key" }));
+    assert!(keyless.as_str().unwrap().contains("you need a key of your own"), "{keyless}");
+    people.at("decision-maker", "makeKey", json!({}));
+    let read = people.at("decision-maker", "read", json!({ "path": path, "keep": "disclosure-read" }));
+    let said = read["said"].as_str().unwrap();
+    assert_eq!(said.matches("Its hash is on the ledger.").count(), kept.len(), "{said}");
+    assert_eq!(said.matches("Choose this field").count(), kept.len(), "{said}");
+    // What is not on the ledger is not offered.
+    let application = text("customers", "application");
+    let lie = json!({ "application": application, "fields": [{ "private": {
+        "application": application, "field": "customers", "salt": "0".repeat(32), "value": "nobody" } }] });
+    let lie = json!({ "path": "/question$", "body": {
+        "state": "evaluated", "answer": STANDARD.encode(lie.to_string()) } });
+    let told = people.at("decision-maker", "read", json!({ "path": path, "answer": lie }));
+    let told = told["said"].as_str().unwrap();
+    assert!(told.contains("this is not what was handed in") && !told.contains("Choose this field"), "{told}");
+    people.at("decision-maker", "read", json!({ "path": path }));
+    let choose = |field: &str| json!({ "field": field, "keep": "disclosure-choose" });
+    let other = names.iter().find(|name| **name != "customers").unwrap();
+    people.at("decision-maker", "choose", choose(other));
+    let chosen = people.at("decision-maker", "choose", choose("customers"));
+    assert!(chosen.as_str().unwrap().contains("Open “customers” to Cleo Customs of CustomsMSP"), "{chosen}");
+    let opened = people.at("decision-maker", "send", json!({ "form": "form[data-open]" }));
+    assert!(opened.as_str().unwrap().contains("What was opened"), "{opened}");
+    assert!(!opened.as_str().unwrap().contains(VALUE), "{opened}");
+    let left = people.at("decision-maker", "back", json!({}));
+    assert_eq!(left, json!(["", ""]), "nothing is left of it in the page that the browser keeps");
+
+    // Customs read it: this field, genuine, and a file that the command takes.
+    let page = people.at("customs", "open", json!({ "path": path, "keep": "disclosure-opened" }));
+    assert!(!page.as_str().unwrap().contains(VALUE), "{page}");
+    let shown = people.at("customs", "send", json!({ "form": "form[action$=\"/read\"]" }));
+    let shown = shown.as_str().unwrap().to_owned();
+    assert!(shown.contains("Genuine") && shown.contains(VALUE), "{shown}");
+    people.at("customs", "kept", json!({ "keep": "disclosure-genuine" }));
+    let file = people.at("customs", "fetch", json!({ "link": "a[href$=\"disclosure.json\"]" }));
+    let opened = folder.path().join("opened.json");
+    fs::write(&opened, file.as_str().unwrap()).unwrap();
+    let verified = network.nanotrace(&["cert", "verify-disclosure", opened.to_str().unwrap()]);
+    assert!(tests::assert_success(&verified).contains("GENUINE"));
+    let pasted = json!({ "path": "/disclosures/check", "keep": "disclosure-check" });
+    people.at("customs", "open", pasted);
+    let form = "form[action=\"/disclosures/check\"]";
+    let check = json!({ "form": form, "fields": { "confidential": file } });
+    let checked = people.at("customs", "send", check);
+    assert!(checked.as_str().unwrap().contains("Genuine"), "{checked}");
+    people.at("customs", "open", json!({ "path": path }));
+    let gone = people.at("customs", "send", json!({ "form": "form[action$=\"/remove\"]" }));
+    assert!(gone.as_str().unwrap().contains("does not lie in this portal any more"), "{gone}");
+    for part in ["customs", "evaluator", "decision-maker"] {
+        assert_eq!(people.at(part, "problems", json!({})), json!([]), "{part}");
+    }
+    // Neither the field that was opened nor one of the others, in the portal's files, in blocks or in the log; salts are random.
+    assert!(network.stop());
+    let salts = kept.iter().map(|field| field["salt"].as_str().unwrap().to_owned()).collect::<Vec<_>>();
+    let files = files_below(&data, |folder| {
+        folder != data.join("ledger/index") && folder != data.join("demonstration")
+    });
+    assert!(files.iter().any(|file| file.starts_with(data.join("portal"))), "{files:?}");
+    let files = files.into_iter().filter(|file| !file.starts_with(data.join("demonstration")));
+    for file in files.chain([log]) {
+        let Ok(bytes) = fs::read(&file) else { continue };
+        let has = |salt: &String| bytes.windows(salt.len()).any(|window| window == salt.as_bytes());
+        assert!(!salts.iter().any(has), "a salt is in {}", file.display());
+    }
+}
+
 fn is_log(file: &Path) -> bool {
     file.file_name().is_some_and(|name| name.to_string_lossy().starts_with("portal.db-"))
 }

@@ -146,7 +146,7 @@ fn fifty_people_at_work() {
         let (mut companies, mut colleagues) = (Vec::new(), Vec::new());
         for number in 0..COMPANIES {
             let party = format!("company {number}");
-            companies.push(session(&database, &party, PartyKind::Company, "administrator", number).await);
+            companies.push(session(&database, &party, PartyKind::Company, "owner", number).await);
         }
         for number in 0..STAFF {
             let role = ["evaluator", "reviewer", "decision-maker"][number % 3];

@@ -188,6 +188,31 @@ fn a_million_rows_come_through_a_pipe() {
     assert!((crossing - 50.0).abs() < 0.1, "{crossing}");
 }
 
+/// What a certificate's test report says of a study (`docs/adr/0050-a-study-is-a-test-report.md`).
+#[test]
+fn a_certified_line_is_computed_again() {
+    let folder = tempfile::tempdir().unwrap();
+    // Names that a shell would take apart, and characters that a terminal would obey.
+    let data = "Lot;it's $(x)\u{202e};Größe µm;storage\n".to_owned()
+        + "a;0;100,5;25C 60%\na;6;98,2;25C 60%\na;12;96,1;25C 60%\na;12;1;cold\n";
+    let file = written(folder.path(), &data);
+    let line = "--lower=-1.5 --upper 105.25 --time 'it'\\''s $(x)\u{202e}' --result 'Größe µm' --where 'storage=25C 60%' \
+                --cap 1.5x --decimal-comma";
+    let parameters: stability::Parameters = line.parse().unwrap();
+    assert_eq!(parameters.to_string(), line);
+    let answer = parameters.answer(data.as_bytes(), &mut |_| true).unwrap();
+    let statement = answer.statement(&parameters);
+    let (came_to, command) = statement.split_once("; ").unwrap();
+    // As a person does it: the command goes to a shell.
+    let command = command.replace("nanotrace q1e FILE", "\"$0\" q1e \"$1\"") + " --json";
+    let output = Command::new("sh").args(["-c", &command]).arg(nanotrace()).arg(&file).output().unwrap();
+    let told = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(String::from_utf8(output.stdout).unwrap(), answer.json().unwrap() + "\n", "{told}");
+    let found: Value = serde_json::from_str(&answer.json().unwrap()).unwrap();
+    let (whole, exact) = (&found["shelfLife"]["whole"], found["shelfLife"]["exact"].as_f64().unwrap());
+    assert_eq!(came_to, format!("ICH Q1E: {whole} months ({exact})"));
+}
+
 /// The snippet of `docs/shelf-life.md` is what the program prints.
 #[test]
 fn the_documented_output_is_what_is_printed() {

@@ -30,6 +30,7 @@ const WALLS: &[Wall] = &[
     Wall { part: "chaincode/certificate/src", absent: &[CLOCKS, CHANCE, INPUT_AND_OUTPUT], except: &[] },
     Wall { part: "chaincode/records/src", absent: &[CLOCKS, CHANCE, INPUT_AND_OUTPUT], except: &[] },
     Wall { part: "stability/src", absent: &[CLOCKS, CHANCE, INPUT_AND_OUTPUT], except: &[] },
+    Wall { part: "portal/wallets/src", absent: &[CLOCKS, CHANCE, INPUT_AND_OUTPUT], except: &[] },
     Wall { part: "network/lifecycle/src", absent: &[CLOCKS, CHANCE, INPUT_AND_OUTPUT], except: &[] },
     Wall { part: "network/ledger/src", absent: &[CLOCKS, CHANCE, IDENTITIES], except: &[] },
     Wall { part: "network/validation/src", absent: &[CLOCKS, CHANCE, INPUT_AND_OUTPUT], except: &[] },

@@ -178,6 +178,12 @@ const commands = {
     const { page } = await person(as);
     return page.$eval(`[name="${field}"]`, (found) => found.value);
   },
+  // Keeps what somebody sees, as it is.
+  async kept({ as, keep }) {
+    const { page } = await person(as);
+    await look(page, keep);
+    return null;
+  },
   // Where somebody is.
   async place({ as }) {
     const { page } = await person(as);
@@ -302,6 +308,20 @@ const commands = {
     } finally {
       hostile.answer = null;
     }
+  },
+  // Chooses one of the confidential fields that were read, to open it; what the form for it says.
+  async choose({ as, field, keep }) {
+    const { page } = await person(as);
+    await page.click(`[data-fields] button[aria-label="Choose this field: ${field}"]`);
+    if (keep) await look(page, keep);
+    return page.$eval('form[data-open]', (form) => (form.hidden ? '' : form.innerText));
+  },
+  // Goes back, as the browser keeps the page; what is left of what was read there.
+  async back({ as }) {
+    const { page } = await person(as);
+    await page.goBack();
+    return page.evaluate(() => [document.querySelector('[data-fields]')?.innerText ?? '',
+      document.querySelector('[name="confidential"]')?.value ?? '']);
   },
   // Sends fields to a page of the step that is shown, as a script would, past ours.
   async post({ as, path, fields }) {

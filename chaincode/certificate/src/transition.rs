@@ -161,6 +161,10 @@ pub const CONFIDE: Transition = step(
     "ConfidentialSubmitted",
 );
 
+/// Who reads confidential fields (`confidential:get`): for the certification body, and for the accreditation body.
+pub const BODY_READERS: &[Duty] = &[Duty::Evaluator, Duty::Reviewer, Duty::DecisionMaker, Duty::Auditor];
+pub const ACCREDITATION_READERS: &[Duty] = &[Duty::Accreditor, Duty::Auditor];
+
 /// 7.7.
 pub const GRANT: Transition = step(
     "certificate:grant",

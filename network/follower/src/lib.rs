@@ -24,11 +24,12 @@ mod asking;
 mod clock;
 mod download;
 mod end;
+pub mod import;
 pub mod replay;
 mod rounds;
 mod source;
 
-use std::{pin::pin, sync::Arc, time::SystemTime};
+use std::{collections::BTreeMap, pin::pin, sync::Arc, time::SystemTime};
 
 use fabric::{
     crypto::{SigningError, VerifiedSignatureCache},
@@ -129,7 +130,13 @@ pub enum SourceError {
         "its block {0} is not the one that follows from the blocks before, and the orderers have not signed it"
     )]
     OtherChain(u64),
-    #[error("its block {0} is not ours, and the orderers have signed both: they have forked the chain")]
+    #[error(
+        "its block {0} is not ours, and the orderers have signed both: they have forked the chain. Where the orderer was \
+         restored from a backup, its operator has given up the blocks that followed it, and some of those are here. Nothing \
+         is taken of the other course, and nothing here is changed: keep this ledger, whose blocks can still put the \
+         chain back, and ask the operator. To follow the other course, begin in an empty data directory (docs/recovery.md, \
+         \"After a restore\")"
+    )]
     Forked(u64),
     #[error("its newest block {newest} cannot be checked before the blocks up to it are here")]
     Unproven {
@@ -158,6 +165,9 @@ pub struct Follower {
     sources: Vec<Source>,
     download: Download,
     end: End,
+    /// Sources whose chain leaves ours, by their place, and the last block that is not ours. What they claim beyond it confirms
+    /// nothing.
+    forked: BTreeMap<usize, u64>,
 }
 
 impl Follower {
@@ -176,7 +186,7 @@ impl Follower {
         let asker = Asker { ledger: Arc::clone(&ledger), identity };
         let download = Download::new(sources.len());
         let end = End::new(known.max(ledger.height()));
-        Ok(Self { asker, committer, sources, download, end })
+        Ok(Self { asker, committer, sources, download, end, forked: BTreeMap::new() })
     }
 
     /// Follows without end and tells `listener` what it learns. Returns only where no source could help.
@@ -206,11 +216,34 @@ impl Follower {
         block: HeadedBlock,
         listener: &mut impl FnMut(FollowerEvent<'_>),
     ) -> Result<(), SourceError> {
-        let block = self.committer.take(block)?.block;
+        let block = self.commit(block)?;
         self.end.reaches(block.number + 1);
         self.download.advanced();
         listener(FollowerEvent::Committed(&block));
         Ok(())
+    }
+
+    /// A block that does not follow from ours and that the orderers have signed is of another course of the chain.
+    fn commit(&mut self, block: HeadedBlock) -> Result<Arc<CommittedBlock>, SourceError> {
+        let offered = block.clone();
+        match self.committer.take(block) {
+            Ok(committed) => {
+                if let Some(source) = self.download.source() {
+                    self.forked.remove(&source);
+                }
+                Ok(committed.block)
+            }
+            Err(NotCommitted::Rejected(BlockRejected::PreviousHash { .. }))
+                if self.committer.verify_origin(&offered).is_ok() =>
+            {
+                let last = offered.number().saturating_sub(1);
+                if let Some(source) = self.download.source() {
+                    self.forked.insert(source, last);
+                }
+                Err(SourceError::Forked(last))
+            }
+            Err(failure) => Err(failure.into()),
+        }
     }
 
     /// Judges the answers of a round, and sees to it that blocks come from a source that has them.
@@ -220,8 +253,9 @@ impl Follower {
         listener: &mut impl FnMut(FollowerEvent<'_>),
     ) -> Result<(), FollowError> {
         let asked_at = round.asked_at;
-        let answers = self.sources.iter().zip(round.answers);
-        let reports: Vec<_> = answers.map(|(source, answer)| self.report(source, answer)).collect();
+        let answers = self.sources.iter().zip(round.answers).enumerate();
+        let report = |(place, (source, answer))| self.report(place, source, answer);
+        let reports: Vec<_> = answers.map(report).collect();
         self.download.claims(reports.iter().map(Report::proven));
         let round = self.end.conclude(asked_at, reports);
         let height = round.height;
@@ -247,13 +281,16 @@ impl Follower {
         self.download.open(&self.asker, &self.sources);
     }
 
-    fn report(&self, source: &Source, answer: Answer) -> Report {
+    fn report(&self, place: usize, source: &Source, answer: Answer) -> Report {
         Report {
             source: source.address().to_owned(),
             organisation: source.organisation(&answer.certificates, self.committer.bundle().msps()),
             claim: answer.newest.and_then(|newest| {
                 let claim = self.height_of(&newest);
-                claim.map_err(|reason| self.unproven(&newest, answer.next, reason))
+                match (claim, self.forked.get(&place)) {
+                    (Ok(height), Some(last)) if height > self.height() => Err(SourceError::Forked(*last)),
+                    (claim, _) => claim.map_err(|reason| self.unproven(&newest, answer.next, reason)),
+                }
             }),
         }
     }

@@ -74,6 +74,17 @@ pub(super) fn open(directory: &Path) -> Result<DB, LedgerError> {
     Ok(DB::open_cf_descriptors(&options, directory, families)?)
 }
 
+/// Opens the database that another process may have open, as of the last flush and what RocksDB's own log has beyond it. All
+/// files are opened now: that process may remove them.
+pub(super) fn open_read_only(directory: &Path) -> Result<DB, LedgerError> {
+    let cache = table::cache(CACHE_BYTES);
+    let mut options = Options::default();
+    options.set_max_open_files(-1);
+    let families =
+        FAMILIES.iter().map(|name| ColumnFamilyDescriptor::new(*name, family_options(name, &cache)));
+    Ok(DB::open_cf_descriptors_read_only(&options, directory, families, false)?)
+}
+
 /// Writes everything to disk, all column families as of the same block.
 pub(super) fn flush(database: &DB) -> Result<(), LedgerError> {
     let families = FAMILIES.iter().map(|name| family(database, name)).collect::<Result<Vec<_>, _>>()?;

@@ -17,7 +17,7 @@ use super::{
 };
 
 /// Where a peer keeps its block files below its `fileSystemPath` (`kvledger.BlockStorePath`, `blkstorage.Conf`).
-const CHAINS: &str = "ledgersData/chains/chains";
+pub const CHAINS: &str = "ledgersData/chains/chains";
 
 /// What was written.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -106,25 +106,56 @@ impl BlockLog {
         }
     }
 
+    /// As [`BlockLog::append`], for a log that nobody rests on before [`BlockLog::sync`].
+    pub(super) fn load(&mut self, block: &[u8]) -> Result<(), LedgerError> {
+        if self.is_full() {
+            self.sync()?;
+        }
+        let (segment, _) = self.append_record(block)?;
+        self.segment = Some(segment);
+        self.next += 1;
+        Ok(())
+    }
+
+    /// Makes durable what [`BlockLog::load`] wrote.
+    pub(super) fn sync(&self) -> Result<(), LedgerError> {
+        if let Some(segment) = &self.segment {
+            self.files.sync(&segment.file, &segment.path)?;
+        }
+        self.files.sync_directory(self.reader.directory())
+    }
+
     fn write(&mut self, block: &[u8]) -> Result<Location, LedgerError> {
-        let full = self.segment.as_ref().is_none_or(|segment| segment.length >= self.files.segment_bytes);
+        let is_first = self.is_full();
+        let (segment, location) = self.append_record(block)?;
+        self.files.sync(&segment.file, &segment.path)?;
+        if is_first {
+            // The file's name must be durable too, before anybody hears of the block.
+            self.files.sync_directory(self.reader.directory())?;
+        }
+        self.segment = Some(segment);
+        self.next += 1;
+        Ok(location)
+    }
+
+    /// Whether the next block begins a segment.
+    fn is_full(&self) -> bool {
+        self.segment.as_ref().is_none_or(|segment| segment.length >= self.files.segment_bytes)
+    }
+
+    /// Writes the record of the next block to its segment, and hands out both.
+    fn append_record(&mut self, block: &[u8]) -> Result<(Segment, Location), LedgerError> {
+        let is_full = self.is_full();
         let mut segment = match self.segment.take() {
-            Some(segment) if !full => segment,
+            Some(segment) if !is_full => segment,
             _ => self.begin_segment()?,
         };
         let header = RecordHeader::of(self.next, block);
         self.files.append(&mut segment.file, &segment.path, &header.encode())?;
         self.files.append(&mut segment.file, &segment.path, block)?;
-        self.files.sync(&segment.file, &segment.path)?;
-        if full {
-            // The file's name must be durable too, before anybody hears of the block.
-            self.files.sync_directory(self.reader.directory())?;
-        }
         let location = Location { segment: segment.first, offset: segment.length, length: header.length };
         segment.length += header.record_length();
-        self.segment = Some(segment);
-        self.next += 1;
-        Ok(location)
+        Ok((segment, location))
     }
 
     /// Takes back what a failed append may have left in the page cache: the next process would read it

@@ -1,5 +1,7 @@
 //! What the database knows about itself: up to which block it goes, and in which format it is.
 
+use std::path::Path;
+
 use bytes::Bytes;
 use rocksdb::{DB, Snapshot, WriteBatch};
 
@@ -41,6 +43,14 @@ impl Savepoint {
         let commit_hash = Bytes::copy_from_slice(commit_hash);
         Ok(Self { height: u64::from_be_bytes(*height), header_hash: *header_hash, commit_hash })
     }
+}
+
+/// Refuses a database of another format, which may be open for reading alone.
+pub(super) fn check_format(database: &DB, directory: &Path) -> Result<(), LedgerError> {
+    let record = database.get_cf(database::family(database, META)?, FORMAT)?.unwrap_or_default();
+    let found = record.try_into().map_or(0, u64::from_be_bytes);
+    let (directory, expected) = (directory.to_path_buf(), database::FORMAT);
+    if found == expected { Ok(()) } else { Err(LedgerError::Format { directory, found, expected }) }
 }
 
 /// The format the database was written in; a new one is marked with ours.

@@ -30,8 +30,8 @@ use super::{
 };
 
 /// The database's directory in a ledger's, and the block log's.
-const INDEX: &str = "index";
-const BLOCKS: &str = "blocks";
+pub(super) const INDEX: &str = "index";
+pub(super) const BLOCKS: &str = "blocks";
 
 /// Which channel the ledger is of. The genesis hash tells channels apart, the name is for people.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -173,10 +173,18 @@ pub(super) fn logged_genesis(directory: &Path) -> Result<Option<HeadedBlock>, Le
 /// Commits to the database all blocks of the log that it does not have, as they were committed at first,
 /// and compares the commit hashes. Returns how many there were.
 pub(super) fn replay(database: &DB, reader: &LogReader) -> Result<u64, LedgerError> {
+    replay_to(database, reader, u64::MAX)
+}
+
+/// As [`replay`], with no block from number `end` on.
+pub(super) fn replay_to(database: &DB, reader: &LogReader, end: u64) -> Result<u64, LedgerError> {
     let first = savepoint(database)?.height;
     let mut replayed = 0;
     for block in reader.blocks(first)? {
         let block = block?;
+        if block.number >= end {
+            break;
+        }
         if block.number % 1000 == 999 {
             tracing::info!(block = block.number, "replaying the block log");
         }

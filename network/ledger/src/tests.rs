@@ -8,3 +8,4 @@ mod log;
 mod loss;
 mod private;
 mod semantics;
+mod snapshot;

@@ -73,6 +73,8 @@ pub struct Channel {
     bundle: ArcSwap<Bundle>,
     memo: Arc<VerifiedSignatureCache>,
     orderer: Orderer,
+    /// Why the orderer takes nothing, where its ledger came from a backup and may lack later blocks.
+    held: Option<String>,
     /// Taken away when the channel closes, which ends the pipeline.
     envelopes: Mutex<Option<mpsc::Sender<Submission>>>,
     /// Set once.
@@ -101,6 +103,7 @@ impl Channel {
             bundle: ArcSwap::new(bundle),
             memo,
             orderer,
+            held: None,
             envelopes: Mutex::new(Some(envelopes)),
             ended: watch::Sender::new(None),
             places: Shares::new(limits::QUEUED_ENVELOPES),
@@ -110,6 +113,16 @@ impl Channel {
             committed: broadcast::Sender::new(FOLLOWER_LAG),
             recent: Mutex::default(),
         }
+    }
+
+    /// The same channel whose orderer takes nothing, for this reason if there is one; everything that is there is served.
+    pub fn held_for(self, reason: Option<String>) -> Self {
+        Self { held: reason, ..self }
+    }
+
+    /// Why the orderer takes nothing, until the node is started again.
+    pub fn held(&self) -> Option<&str> {
+        self.held.as_deref()
     }
 
     pub fn id(&self) -> &str {
@@ -205,6 +218,9 @@ impl Channel {
     }
 
     fn queue(&self, admitted: Admitted, caller: Option<Caller>) -> Result<Queued, Refusal> {
+        if let Some(reason) = &self.held {
+            return Err(Refusal::unavailable(reason.clone()));
+        }
         let shares = caller.as_ref().map(|caller| self.queue_shares(caller, admitted.size())).transpose()?;
         let (submission, queued) = Submission::new(admitted, caller, shares, self.end_signal());
         let envelopes = self.envelopes.lock();

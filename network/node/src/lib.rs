@@ -23,6 +23,7 @@ pub mod limits;
 pub mod metrics;
 mod peer;
 pub mod pipeline;
+mod restored;
 pub(crate) mod shares;
 mod start;
 mod submission;

@@ -38,6 +38,14 @@ pub fn describe() {
         "Time that a stage of validation or commit takes for one block, by stage"
     );
     metrics::describe_gauge!("nanotrace_ledger_height", "Number of blocks committed");
+    metrics::describe_gauge!(
+        "nanotrace_orderer_held",
+        "1 where the ledger came from a backup and its operator has not said yet that it is complete"
+    );
+    metrics::describe_gauge!(
+        "nanotrace_losses_accepted",
+        "How often the operator gave up what may have followed the last block of a backup"
+    );
     metrics::describe_counter!(
         "nanotrace_envelopes_refused_total",
         "Envelopes that were admitted and are not ordered, by reason"
@@ -84,6 +92,12 @@ impl Drop for Stage {
         let seconds = self.started.elapsed().as_secs_f64();
         metrics::histogram!("nanotrace_stage_seconds", "stage" => self.name).record(seconds);
     }
+}
+
+/// Records whether the orderer waits for its operator's word, and how often that was given for a loss.
+pub fn restored(held: bool, losses: usize) {
+    metrics::gauge!("nanotrace_orderer_held").set(f64::from(u8::from(held)));
+    metrics::gauge!("nanotrace_losses_accepted").set(losses as f64);
 }
 
 /// Records the number of blocks that the ledger has.

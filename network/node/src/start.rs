@@ -13,10 +13,11 @@ use super::{
     Channel, Ended, Orderer, Pipeline,
     channel::QUEUED_ENVELOPES,
     peer::{Listener, Peer, ServeError, orderer_services, peer_services, serve},
+    restored,
 };
 use crate::{gateway::Gateway, limits};
 use endorsement::{Endorser, EndorserSetup, OwnChaincode, PackageError, Packages};
-use ledger::{Ledger, LedgerError, Recovery};
+use ledger::{Ledger, LedgerError, Loss, Recovery};
 use ordering::BlockWriter;
 use validation::{NoConfig, current_config};
 
@@ -74,6 +75,8 @@ pub struct Node {
     pub peers: Arc<[Arc<Peer>]>,
     /// What opening the ledger had to mend.
     pub recovery: Recovery,
+    /// What the operator ever gave up of the chain after a backup was restored.
+    pub losses: Vec<Loss>,
     stop: CancellationToken,
     servers: JoinSet<Result<(), ServeError>>,
     pipeline: thread::JoinHandle<()>,
@@ -87,6 +90,8 @@ impl Node {
             Some(block) => Ledger::open_accepting_loss(directory, genesis, block)?,
             None => Ledger::open(directory, genesis)?,
         };
+        let (held, losses) = (restored::held(directory)?, ledger::losses(directory)?);
+        restored::report(held.as_deref(), &losses);
         let (bundle, last_config) = current_config(&ledger)?;
         let memo = Arc::new(VerifiedSignatureCache::new(VERIFIED_SIGNATURE_BYTES));
         let (sender, envelopes) = mpsc::channel(QUEUED_ENVELOPES);
@@ -100,7 +105,7 @@ impl Node {
             signer: identity_from(orderer_msp, &config.orderer.msp_id)?,
             time_window: config.time_window,
         };
-        let channel = Arc::new(Channel::new(ledger, bundle, memo, orderer, sender));
+        let channel = Arc::new(Channel::new(ledger, bundle, memo, orderer, sender).held_for(held));
 
         let organizations: Vec<_> = config.peers.iter().map(|peer| peer.msp_id.clone()).collect();
         let start = |peer| start_peer(&channel, &config, peer, &organizations);
@@ -128,7 +133,7 @@ impl Node {
                 tracing::error!(%error, "the pipeline stopped; the node ends");
             }
         })?;
-        Ok(Self { channel, peers, recovery, stop, servers, pipeline })
+        Ok(Self { channel, peers, recovery, losses, stop, servers, pipeline })
     }
 
     /// Waits until the node can no longer work and says why; a healthy node never gets there.

@@ -33,6 +33,11 @@ impl BaseUrl {
         &self.host
     }
 
+    /// Host and port, as EIP-4361 names who asks.
+    pub fn authority(&self) -> &str {
+        self.text.split_once("://").map_or("", |(_, authority)| authority)
+    }
+
     /// Scheme, host and port, as browsers write them into `Origin`.
     pub fn origin(&self) -> &str {
         &self.text

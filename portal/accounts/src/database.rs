@@ -41,6 +41,19 @@ const MIGRATIONS: &[[&str; 3]] = &[
     [include_str!("../migrations/0010-shipments.sql"), "", ""],
     [include_str!("../migrations/0011-queue.sql"), "", ""],
     [include_str!("../migrations/0012-confidential.sql"), "", ""],
+    [include_str!("../migrations/0013-claims.sql"), "", ""],
+    [include_str!("../migrations/0014-disclosures.sql"), "", ""],
+    [include_str!("../migrations/0015-wallets.sql"), "", ""],
+    [include_str!("../migrations/0016-stability.sql"), "", ""],
+    [
+        concat!(
+            include_str!("../migrations/0017-teams.sql"),
+            include_str!("../migrations/0017-api-keys.sql"),
+            include_str!("../migrations/0017-partner-api.sql")
+        ),
+        "",
+        "",
+    ],
 ];
 
 /// Why a database cannot be used.

@@ -2,7 +2,7 @@
 //! password.
 
 use crate::{
-    ADMINISTRATOR, BaseUrl, Change, Database, PartyKind,
+    ADMINISTRATOR, BaseUrl, Change, Database, OWNER, PartyKind,
     audit::Entry,
     now,
     people::{self, NewAccount},
@@ -33,14 +33,14 @@ const fn of_body(
     Member { party: BODY, kind: PartyKind::Organisation, email, name, roles, part }
 }
 
-/// Each role has another person, as the ledger wants it. Each party has an administrator.
+/// Each role has another person, as the ledger wants it. Each organisation has an administrator, the company an owner.
 const MEMBERS: [Member; 9] = [
     Member {
         party: "Demonstration Works",
         kind: PartyKind::Company,
         email: "applicant@works.example",
         name: "Ada Applicant",
-        roles: &[ADMINISTRATOR],
+        roles: &[OWNER],
         part: "applicant",
     },
     of_body("evaluator@body.example", "Eve Evaluator", &["evaluator"], "evaluator"),

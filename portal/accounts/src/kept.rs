@@ -4,7 +4,7 @@
 use crate::{database::Database, limits, secret, store::StoreError};
 
 /// Fields that prove who somebody is. A form with one of them is not kept.
-const SECRETS: [&str; 5] = ["password", "old", "new", "credential", "token"];
+const SECRETS: [&str; 6] = ["password", "old", "new", "credential", "token", "signature"];
 
 /// The field in which companies type what is confidential. A form with it is shown again to the browser that sent it, and written
 /// nowhere.

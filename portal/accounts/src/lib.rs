@@ -4,10 +4,15 @@
 //! - Of passwords, sessions and links the database holds hashes (test `the_database_holds_no_secret` of `portal`).
 //! - What changes something, and its entry in the audit log, are one transaction ([`Change`]); the log is hash-chained (test
 //!   `a_changed_log_is_found_out` of `portal`).
-//! - What an administrator reads or changes goes through [`people::Scope`], which knows one party alone.
+//! - What an administrator reads or changes goes through [`people::Scope`], and what owners of a company do with its people through
+//!   [`team::Team`]; each knows one party alone.
+//! - A company always has an owner (tests `a_company_is_never_without_an_owner`, `two_owners_who_demote_each_other_leave_one` of
+//!   `portal`).
 
+pub mod api_keys;
 pub mod audit;
 mod base_url;
+pub mod clients;
 mod database;
 mod demonstration;
 pub mod kept;
@@ -17,14 +22,17 @@ pub mod passwords;
 pub mod people;
 mod roles;
 pub mod secret;
+pub mod snapshot;
 pub mod store;
+pub mod team;
+pub mod wallets;
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
 pub use base_url::{BaseUrl, BaseUrlError, is_loopback};
 pub use database::{Change, Database, DatabaseError};
 pub use demonstration::{AdmitError, Entrance, admit};
-pub use roles::{ADMINISTRATOR, PartyKind};
+pub use roles::{ADMINISTRATOR, MEMBER, OWNER, PartyKind, READER};
 
 /// Seconds since 1970.
 pub fn now() -> i64 {

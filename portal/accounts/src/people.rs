@@ -4,7 +4,7 @@ use sqlx::AnyConnection;
 
 use crate::{
     database::{Change, Database},
-    roles::{ADMINISTRATOR, PartyKind},
+    roles::{ADMINISTRATOR, MEMBER, OWNER, PartyKind},
     secret,
     store::StoreError,
 };
@@ -22,8 +22,23 @@ pub struct Account {
 }
 
 impl Account {
+    /// Whether it administrates its organisation.
     pub fn is_administrator(&self) -> bool {
-        self.roles.iter().any(|role| role == ADMINISTRATOR)
+        self.is_staff() && self.has(ADMINISTRATOR)
+    }
+
+    /// Whether it is an owner of its company.
+    pub fn is_owner(&self) -> bool {
+        !self.is_staff() && self.has(OWNER)
+    }
+
+    /// Whether it does something for its party; who only reads in a company does not.
+    pub fn may_act(&self) -> bool {
+        self.is_staff() || self.has(OWNER) || self.has(MEMBER)
+    }
+
+    fn has(&self, role: &str) -> bool {
+        self.roles.iter().any(|own| own == role)
     }
 
     /// Whether it works for an organisation, which holds power on the ledger.
@@ -164,6 +179,13 @@ pub async fn party_of(change: &mut Change, account: &str) -> Result<Option<Strin
     Ok(found.map(|(party,)| party))
 }
 
+/// Whether an account has the roles with which it was read: they may be others since.
+pub async fn still_has_its_roles(change: &mut Change, account: &Account) -> Result<bool, sqlx::Error> {
+    let select = sqlx::query_as("SELECT role FROM roles WHERE account = $1 ORDER BY role").bind(&account.id);
+    let roles: Vec<(String,)> = select.fetch_all(change.connection()).await?;
+    Ok(roles.into_iter().map(|(role,)| role).eq(account.roles.iter().cloned()))
+}
+
 /// Whether somebody administrates a party now.
 pub async fn is_administrator(change: &mut Change, party: &str, account: &str) -> Result<bool, sqlx::Error> {
     let select = sqlx::query(
@@ -224,7 +246,7 @@ pub enum Step {
     Revoke(&'static str),
     Disable,
     Enable,
-    /// Its passkeys are lost: it logs in with its password, and makes another one.
+    /// Its passkeys are lost: it logs in with its password, and makes another one. Its wallets go with them.
     ForgetPasskeys,
 }
 
@@ -278,10 +300,12 @@ impl<'a> Scope<'a> {
         self.party
     }
 
+    /// All of them; of a company also those who left it, by their former addresses, after the others.
     pub async fn people(&self, database: &Database) -> Result<Vec<Person>, sqlx::Error> {
         type Columns = (String, String, String, Option<i64>);
         let select = sqlx::query_as(
-            "SELECT id, email, name, disabled_at FROM accounts WHERE party = $1 ORDER BY email",
+            "SELECT id, coalesce(former_email, email), name, disabled_at FROM accounts WHERE party = $1 \
+             ORDER BY CASE WHEN left_at IS NULL THEN 0 ELSE 1 END, email",
         );
         let accounts: Vec<Columns> = select.bind(self.party).fetch_all(database.pool()).await?;
         let select = sqlx::query_as(
@@ -365,25 +389,25 @@ impl<'a> Scope<'a> {
     }
 
     async fn end_sessions(&self, change: &mut Change, person: &str) -> Result<(), sqlx::Error> {
-        sqlx::query(
+        for statement in [
             "DELETE FROM sessions WHERE account = $1 AND account IN (SELECT id FROM accounts WHERE party = $2)",
-        )
-        .bind(person)
-        .bind(self.party)
-        .execute(change.connection())
-        .await?;
+            "DELETE FROM client_sessions WHERE account = $1 \
+             AND account IN (SELECT id FROM accounts WHERE party = $2)",
+        ] {
+            sqlx::query(statement).bind(person).bind(self.party).execute(change.connection()).await?;
+        }
         Ok(())
     }
 
-    /// Sessions end with them: one may be of who has the lost passkey now.
+    /// Sessions end with them: one may be of who has the lost passkey now. Wallets go too: who has one of theirs would make the next
+    /// passkey.
     async fn forget_passkeys(&self, change: &mut Change, person: &str) -> Result<(), sqlx::Error> {
-        sqlx::query(
+        for statement in [
             "DELETE FROM passkeys WHERE account = $1 AND account IN (SELECT id FROM accounts WHERE party = $2)",
-        )
-        .bind(person)
-        .bind(self.party)
-        .execute(change.connection())
-        .await?;
+            "DELETE FROM wallets WHERE account = $1 AND account IN (SELECT id FROM accounts WHERE party = $2)",
+        ] {
+            sqlx::query(statement).bind(person).bind(self.party).execute(change.connection()).await?;
+        }
         self.end_sessions(change, person).await
     }
 

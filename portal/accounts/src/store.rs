@@ -3,6 +3,7 @@
 use letters::{Letter, Places};
 
 use crate::{
+    clients,
     database::{Change, Database},
     limits, secret,
 };
@@ -20,6 +21,8 @@ pub enum StoreError {
     Passkey(#[from] crate::passkeys::Refused),
     #[error("the session ended while its form was on the way")]
     SessionOver,
+    #[error("the role was changed while a form was on the way")]
+    RoleOver,
 }
 
 /// A session as its owner sees it.
@@ -123,11 +126,11 @@ pub async fn end_session(change: &mut Change, account: &str, id: &str) -> Result
     Ok(delete.execute(change.connection()).await?.rows_affected() > 0)
 }
 
-/// Ends all sessions of an account but the one with this id.
+/// Ends all sessions of an account but the one with this id, those of its programs too.
 pub async fn end_other_sessions(change: &mut Change, account: &str, id: &str) -> Result<(), sqlx::Error> {
     let delete = sqlx::query("DELETE FROM sessions WHERE account = $1 AND id <> $2").bind(account).bind(id);
     delete.execute(change.connection()).await?;
-    Ok(())
+    clients::end_all(change, account).await
 }
 
 /// What a link in a mail is for.
@@ -177,12 +180,17 @@ pub struct Link {
     /// Of an invitation: where to, and as what.
     pub party: Option<String>,
     pub role: Option<String>,
+    /// Of a registration with a wallet: the wallet, and what the database holds of the form token of the browser that showed it.
+    pub wallet: Option<String>,
+    pub browser: Option<String>,
 }
 
 impl Link {
     /// A link that says no more than whose it is, and to which address it goes.
     pub fn to(purpose: Purpose, account: Option<String>, email: &str) -> Self {
-        Self { purpose, account, email: email.to_owned(), name: None, company: None, party: None, role: None }
+        let email = email.to_owned();
+        let (name, company, party, role) = (None, None, None, None);
+        Self { purpose, account, email, name, company, party, role, wallet: None, browser: None }
     }
 }
 
@@ -190,8 +198,8 @@ impl Link {
 pub async fn create_link(change: &mut Change, link: &Link, now: i64) -> Result<String, StoreError> {
     let token = secret::random()?;
     sqlx::query(
-        "INSERT INTO links (secret, purpose, account, email, name, company, party, role, expires_at) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+        "INSERT INTO links (secret, purpose, account, email, name, company, party, role, expires_at, wallet, browser) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
     )
     .bind(secret::hashed(&token))
     .bind(link.purpose.name())
@@ -202,23 +210,27 @@ pub async fn create_link(change: &mut Change, link: &Link, now: i64) -> Result<S
     .bind(link.party.as_deref())
     .bind(link.role.as_deref())
     .bind(now.saturating_add(link.purpose.seconds()))
+    .bind(link.wallet.as_deref())
+    .bind(link.browser.as_deref())
     .execute(change.connection())
     .await?;
     Ok(token)
 }
 
-type LinkColumns =
-    (String, Option<String>, String, Option<String>, Option<String>, Option<String>, Option<String>);
+type Text = Option<String>;
+type LinkColumns = (String, Text, String, Text, Text, Text, Text, Text, Text);
 
-fn read_link((purpose, account, email, name, company, party, role): LinkColumns) -> Option<Link> {
+fn read_link(columns: LinkColumns) -> Option<Link> {
+    let (purpose, account, email, name, company, party, role, wallet, browser) = columns;
     let purpose = Purpose::ALL.into_iter().find(|it| it.name() == purpose)?;
-    Some(Link { purpose, account, email, name, company, party, role })
+    Some(Link { purpose, account, email, name, company, party, role, wallet, browser })
 }
 
 /// A link that still works, and goes on to.
 pub async fn link(database: &Database, token: &str, now: i64) -> Result<Option<Link>, sqlx::Error> {
     let select = sqlx::query_as(
-        "SELECT purpose, account, email, name, company, party, role FROM links WHERE secret = $1 AND expires_at > $2",
+        "SELECT purpose, account, email, name, company, party, role, wallet, browser FROM links \
+         WHERE secret = $1 AND expires_at > $2",
     );
     let found: Option<LinkColumns> =
         select.bind(secret::hashed(token)).bind(now).fetch_optional(database.pool()).await?;
@@ -229,7 +241,7 @@ pub async fn link(database: &Database, token: &str, now: i64) -> Result<Option<L
 pub async fn use_link(change: &mut Change, token: &str, now: i64) -> Result<Option<Link>, sqlx::Error> {
     let delete = sqlx::query_as(
         "DELETE FROM links WHERE secret = $1 AND expires_at > $2 \
-         RETURNING purpose, account, email, name, company, party, role",
+         RETURNING purpose, account, email, name, company, party, role, wallet, browser",
     );
     let found: Option<LinkColumns> =
         delete.bind(secret::hashed(token)).bind(now).fetch_optional(change.connection()).await?;
@@ -373,7 +385,20 @@ pub async fn forget_expired(database: &Database, now: i64) -> Result<(), sqlx::E
     sent.execute(database.pool()).await?;
     sqlx::query("DELETE FROM sessions WHERE expires_at <= $1").bind(ended).execute(database.pool()).await?;
     sqlx::query("DELETE FROM kept_forms WHERE expires_at <= $1").bind(now).execute(database.pool()).await?;
+    let day = now.saturating_sub(limits::ANSWERED_SECONDS);
+    let answered = sqlx::query("DELETE FROM answered_requests WHERE began_at <= $1").bind(day);
+    answered.execute(database.pool()).await?;
     sqlx::query("DELETE FROM links WHERE expires_at <= $1").bind(now).execute(database.pool()).await?;
     sqlx::query("DELETE FROM challenges WHERE expires_at <= $1").bind(now).execute(database.pool()).await?;
+    sqlx::query("DELETE FROM wallet_nonces WHERE expires_at <= $1")
+        .bind(now)
+        .execute(database.pool())
+        .await?;
+    sqlx::query("DELETE FROM shown_wallets WHERE expires_at <= $1")
+        .bind(now)
+        .execute(database.pool())
+        .await?;
+    let over = sqlx::query("DELETE FROM client_sessions WHERE expires_at <= $1 OR refresh_until <= $1");
+    over.bind(now).execute(database.pool()).await?;
     Ok(())
 }

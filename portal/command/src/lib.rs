@@ -74,6 +74,10 @@ struct ServeArgs {
     /// http://localhost and the port of --listen]
     #[arg(long, value_name = "URL")]
     url: Option<BaseUrl>,
+    /// The origin of a single-page client elsewhere that may use the portal's /auth, such as `https://app.example`. Once for each.
+    /// [default: none]
+    #[arg(long, value_name = "URL")]
+    client_origin: Vec<BaseUrl>,
     /// The folder of the files that people upload. Nothing else lies in it, and nothing serves it.
     #[arg(long, value_name = "FOLDER", env = "NANOTRACE_PORTAL_FILES", default_value = "portal-data/files")]
     files: PathBuf,
@@ -206,6 +210,7 @@ async fn serve(args: ServeArgs, shutdown: impl Future<Output = ()>) -> Result<Ex
     let config = Config {
         listen: args.listen,
         base: args.url,
+        origins: args.client_origin,
         database,
         post,
         organisations: Arc::new(organisations),

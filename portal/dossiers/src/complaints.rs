@@ -272,7 +272,7 @@ pub struct Watch<'a> {
 
 impl<'a> Watch<'a> {
     pub fn of(account: &'a Account, queue: &Queue<'_>) -> Self {
-        Self { party: &account.party, sees_all: queue.is_accreditor() }
+        Self { party: &account.party, sees_all: queue.oversees_all() }
     }
 
     /// A page of what the ledger has: of those that wait for somebody the one that waited longest first, so that what is overdue

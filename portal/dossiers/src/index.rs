@@ -14,7 +14,7 @@ use peer_client::{StartAt, certificate::CallError};
 use serde::Deserialize;
 use tokio::{task::JoinSet, time::sleep};
 
-use crate::{certificates, complaints, notices, queue::is_at_rest, store::Indexed};
+use crate::{certificates, complaints, issuer_keys, notices, queue::is_at_rest, store::Indexed};
 
 /// Until the ledger is read again after it was away.
 const PAUSE: Duration = Duration::from_secs(3);
@@ -85,7 +85,8 @@ async fn look_around(
     let accrediting = accreditations.into_iter().map(|it| it.registered.by).chain(binding);
     let accrediting = accrediting.map(|organisation| (organisation, ACCREDITATION_BODY));
     let testing = laboratories.into_iter().map(|it| (it.organisation, LABORATORY));
-    Ok(appoint(database, &accrediting.chain(testing).collect()).await?)
+    appoint(database, &accrediting.chain(testing).collect()).await?;
+    issuer_keys::look(database, reader).await
 }
 
 /// These hold an office, and nobody else.
@@ -114,12 +115,17 @@ async fn follow(database: &Database, reader: &Organisation, body: &Body) -> Resu
     rebuild(database, reader, body).await?;
     while let Some(event) = events.next().await.map_err(|error| Away::Call(error.into()))? {
         #[derive(Deserialize)]
+        #[serde(rename_all = "camelCase")]
         struct Heard {
             application: Option<String>,
             certificate: Option<String>,
             complaint: Option<String>,
+            /// Of an issuer key.
+            public_key: Option<String>,
         }
-        let Ok(Heard { application, certificate, complaint }) = serde_json::from_slice(&event.payload) else {
+        let Ok(Heard { application, certificate, complaint, public_key }) =
+            serde_json::from_slice(&event.payload)
+        else {
             continue;
         };
         if let Some(id) = application.and_then(|it| it.parse().ok()) {
@@ -131,6 +137,10 @@ async fn follow(database: &Database, reader: &Organisation, body: &Body) -> Resu
         }
         if let Some(id) = complaint.and_then(|it| it.parse().ok()) {
             unless_unreadable(take_complaint(database, reader, &body.msp_id, id).await, id)?;
+        }
+        if public_key.is_some() {
+            let keys = reader.issuer_keys(&body.msp_id).await?;
+            issuer_keys::keep(database, &body.msp_id, &keys, accounts::now()).await?;
         }
     }
     Err(IndexError::Ended)

@@ -20,21 +20,29 @@
 //! - A company's complaint in its own words is read by the company and by the body to which it goes (test
 //!   `what_a_company_writes_is_read_by_its_body_alone` of `portal`), and what becomes of it is told once (test
 //!   `what_becomes_of_a_complaint_is_told_to_its_company_and_to_whose_turn_it_is` of `portal`).
-//! - The roles of accreditors and laboratories open something where the ledger says that the organisation is one (test
+//! - Who holds the newest dossier's file claims an application that has no company here, and nobody else does; a claim opens nothing
+//!   until an administrator of the body has confirmed it (tests `who_brings_the_newest_dossier_claims_and_the_body_confirms`,
+//!   `one_company_claims_an_application_and_the_second_hears_nothing` of `portal`).
+//! - An issuer key waits for accreditors as long as it waits on the ledger, and they are told of it once (test
+//!   `a_key_that_waits_is_told_to_accreditors_until_it_does_not` of `portal`).
+//! - The roles of accreditors, auditors and laboratories open something where the ledger says that the organisation is one (test
 //!   `staff_see_what_waits_for_their_organisation` of `portal`).
 
 pub mod certificates;
 pub mod check;
+pub mod claims;
 pub mod complaints;
 mod facts;
 pub mod form;
 pub mod import;
 pub mod index;
+pub mod issuer_keys;
 pub mod notices;
 pub mod outbox;
 pub mod queue;
 pub mod steps;
 pub mod store;
 mod subject;
+pub mod work;
 
-pub use subject::{Fields, from_subject, tidied, to_subject};
+pub use subject::{Fields, LeftOut, from_subject, tidied, to_subject};

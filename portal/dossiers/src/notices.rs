@@ -2,18 +2,19 @@
 //! follows are one change; what was told once is not told again, as its key is there.
 
 use accounts::{
-    Change, Database, now,
+    ADMINISTRATOR, Change, Database, MEMBER, OWNER, now,
     people::Account,
     secret,
     store::{self, StoreError},
 };
+use certificate::Duty;
 use desk::{Application, Complaint};
 use letters::{Letter, line};
 
 use crate::{
     complaints::{Words, page_of},
     facts::{self, Fact},
-    index::{IndexError, LABORATORY},
+    index::{ACCREDITATION_BODY, IndexError, LABORATORY},
     queue,
 };
 
@@ -42,7 +43,7 @@ pub(crate) async fn of_application(change: &mut Change, application: &Applicatio
 }
 
 /// The company that handed in an application to this body here.
-async fn party_of(change: &mut Change, body: &str, id: &str) -> Result<Option<String>, IndexError> {
+async fn party_of(change: &mut Change, body: &str, id: &str) -> Result<Option<String>, sqlx::Error> {
     let select = sqlx::query_as(
         "SELECT dossiers.party FROM dossiers JOIN calls ON calls.application = dossiers.id \
          WHERE dossiers.id = $1 AND calls.body = $2 AND calls.step = 'submit' AND calls.state <> 'refused' LIMIT 1",
@@ -51,29 +52,24 @@ async fn party_of(change: &mut Change, body: &str, id: &str) -> Result<Option<St
     Ok(found.map(|(party,)| party))
 }
 
-/// Tells the people of a company, those of them who were not told. Who joined later is not told of what was before.
-pub(crate) async fn tell(change: &mut Change, party: &str, fact: &Fact, now: i64) -> Result<(), IndexError> {
+/// Tells the people of a company, those of them who were not told: owners and members by mail, too, readers in the portal alone. Who
+/// joined later is not told of what was before.
+pub(crate) async fn tell(change: &mut Change, party: &str, fact: &Fact, now: i64) -> Result<(), StoreError> {
     if is_too_old(fact, now) {
         return Ok(());
     }
     let select = sqlx::query_as(
-        "SELECT id, email FROM accounts WHERE party = $1 AND disabled_at IS NULL AND created_at <= $2 ORDER BY id",
+        "SELECT id, email, (SELECT count(*) FROM roles WHERE account = id AND role IN ($3, $4)) FROM accounts \
+         WHERE party = $1 AND disabled_at IS NULL AND created_at <= $2 ORDER BY id",
     );
-    let people: Vec<(String, String)> =
-        select.bind(party).bind(fact.at).fetch_all(change.connection()).await?;
-    for (account, email) in people {
-        let is_new = write(change, &account, fact, false, now).await?;
-        if is_new && fact.is_mailed && fact.at > now.saturating_sub(MAILED) {
-            let letter = Letter {
-                subject: fact.subject.clone(),
-                body: fact.body.clone(),
-                link: Some(fact.link.clone()),
-                certificate: fact.certificate.clone(),
-            };
-            store::post_letter(change, &email, &letter, now).await?;
-        }
-    }
-    Ok(())
+    let select = select.bind(party).bind(fact.at).bind(OWNER).bind(MEMBER);
+    let people: Vec<(String, String, i64)> = select.fetch_all(change.connection()).await?;
+    let (acting, reading): (Vec<_>, Vec<_>) = people.into_iter().partition(|(_, _, acting)| *acting > 0);
+    let those =
+        |people: Vec<(String, String, i64)>| people.into_iter().map(|(id, email, _)| (id, email)).collect();
+    let unmailed = Fact { is_mailed: false, ..fact.clone() };
+    tell_each(change, those(reading), &unmailed, false, now).await?;
+    tell_each(change, those(acting), fact, false, now).await
 }
 
 /// Whether nobody is told of it any more.
@@ -173,8 +169,142 @@ pub(crate) async fn of_grievance(
     tell_duties(change, new.body, &DUTIES, &fact, now).await
 }
 
+/// Tells the administrators of a body that a company claims an application, by mail too: an account of somebody else may be behind it.
+pub(crate) async fn of_claim(
+    change: &mut Change,
+    body: &str,
+    title: &str,
+    claim: &str,
+    link: &str,
+    now: i64,
+) -> Result<(), StoreError> {
+    let fact = Fact {
+        key: format!("claim {body} {claim}"),
+        at: now,
+        subject: format!("Claimed: {}", line(title)),
+        body: "A company brought the dossier's file of an application that has no company here. See who it is, ask the company whether \
+               it is its account, and confirm or refuse it."
+            .to_owned(),
+        link: link.to_owned(),
+        certificate: None,
+        is_mailed: true,
+    };
+    tell_duties(change, body, &[ADMINISTRATOR], &fact, now).await?;
+    let select = sqlx::query_as(
+        "SELECT email FROM accounts JOIN roles ON account = id \
+         WHERE party = $1 AND role = $2 AND disabled_at IS NULL ORDER BY id",
+    );
+    let people: Vec<(String,)> = select.bind(body).bind(ADMINISTRATOR).fetch_all(change.connection()).await?;
+    for (email,) in people {
+        let Fact { subject, body, link, .. } = fact.clone();
+        let letter = Letter { subject, body, link: Some(link), certificate: None };
+        store::post_letter(change, &email, &letter, now).await?;
+    }
+    Ok(())
+}
+
+/// What somebody is told of that is no step of the ledger's.
+pub struct News {
+    /// What it is about, once.
+    pub key: String,
+    pub at: i64,
+    pub subject: String,
+    pub body: String,
+    /// The page about it.
+    pub link: String,
+}
+
+impl News {
+    fn fact(&self) -> Fact {
+        Fact {
+            key: self.key.clone(),
+            at: self.at,
+            subject: self.subject.clone(),
+            body: self.body.clone(),
+            link: self.link.clone(),
+            certificate: None,
+            is_mailed: true,
+        }
+    }
+}
+
+/// Tells those of an organisation with this duty that something waits for them, by mail too.
+pub async fn ask_duty(
+    change: &mut Change,
+    party: &str,
+    duty: Duty,
+    news: &News,
+    now: i64,
+) -> Result<(), StoreError> {
+    let select = sqlx::query_as(
+        "SELECT id, email FROM accounts JOIN roles ON account = id \
+         WHERE party = $1 AND role = $2 AND disabled_at IS NULL AND created_at <= $3 ORDER BY id",
+    );
+    let select = select.bind(party).bind(duty.name()).bind(news.at);
+    let people: Vec<(String, String)> = select.fetch_all(change.connection()).await?;
+    tell_each(change, people, &news.fact(), true, now).await
+}
+
+/// Tells one person, by mail too.
+pub async fn tell_account(
+    change: &mut Change,
+    account: &str,
+    news: &News,
+    now: i64,
+) -> Result<(), StoreError> {
+    let select = sqlx::query_as("SELECT id, email FROM accounts WHERE id = $1 AND disabled_at IS NULL");
+    let people: Vec<(String, String)> = select.bind(account).fetch_all(change.connection()).await?;
+    tell_each(change, people, &news.fact(), false, now).await
+}
+
+/// Tells the people of the company that handed in an application to this body here, by mail too.
+pub async fn tell_client(
+    change: &mut Change,
+    body: &str,
+    application: &str,
+    news: &News,
+    now: i64,
+) -> Result<(), StoreError> {
+    let Some(party) = party_of(change, body, application).await? else { return Ok(()) };
+    tell(change, &party, &news.fact(), now).await
+}
+
+/// Tells those who were not told, by mail too where it is new and happened lately.
+async fn tell_each(
+    change: &mut Change,
+    people: Vec<(String, String)>,
+    fact: &Fact,
+    is_task: bool,
+    now: i64,
+) -> Result<(), StoreError> {
+    for (account, email) in people {
+        let is_new = write(change, &account, fact, is_task, now).await?;
+        if is_new && fact.is_mailed && fact.at > now.saturating_sub(MAILED) {
+            let letter = Letter {
+                subject: fact.subject.clone(),
+                body: fact.body.clone(),
+                link: Some(fact.link.clone()),
+                certificate: fact.certificate.clone(),
+            };
+            store::post_letter(change, &email, &letter, now).await?;
+        }
+    }
+    Ok(())
+}
+
+/// Tells the accreditors of the accreditation body that something waits for them, by mail too.
+pub(crate) async fn ask_accreditors(change: &mut Change, news: &News, now: i64) -> Result<(), StoreError> {
+    let select = sqlx::query_as(
+        "SELECT id, email FROM accounts JOIN roles ON account = id JOIN offices ON organisation = party \
+         WHERE office = $1 AND role = $2 AND disabled_at IS NULL ORDER BY id",
+    );
+    let select = select.bind(ACCREDITATION_BODY).bind(Duty::Accreditor.name());
+    let people: Vec<(String, String)> = select.fetch_all(change.connection()).await?;
+    tell_each(change, people, &news.fact(), true, now).await
+}
+
 /// Nothing waits for anybody on this page any more.
-pub(crate) async fn is_done(change: &mut Change, link: &str) -> Result<(), StoreError> {
+pub async fn is_done(change: &mut Change, link: &str) -> Result<(), StoreError> {
     let delete = sqlx::query("DELETE FROM notices WHERE link = $1 AND is_task = 1").bind(link);
     delete.execute(change.connection()).await?;
     Ok(())

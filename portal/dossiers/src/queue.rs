@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use accounts::{Change, Database, people::Account};
-use certificate::{DateTime, transition::Side};
+use certificate::{DateTime, Duty, transition::Side};
 use serde_json::{Map, Value};
 use sqlx::{AssertSqlSafe, FromRow, Row, any::AnyRow};
 use uploads::Stored;
@@ -12,7 +12,7 @@ use uploads::Stored;
 use crate::{
     form, from_subject,
     index::{ACCREDITATION_BODY, LABORATORY},
-    store::Indexed,
+    store::{Indexed, hash_of},
 };
 
 /// Applications on a page.
@@ -47,8 +47,10 @@ pub struct Queue<'a> {
     party: &'a str,
     /// The organisation in whose name companies apply; without one, nothing was handed in here.
     applicants: Option<&'a str>,
-    /// Of every body: an accreditor of the organisation that accredits them watches over all.
+    /// Of every body: accreditors and auditors of the organisation that accredits them watch over all.
     sees_all: bool,
+    /// Of that organisation, and takes its steps.
+    is_accreditor: bool,
     /// Of every body, where somebody of a laboratory has something to do.
     is_laboratory: bool,
 }
@@ -100,18 +102,25 @@ impl<'a> Queue<'a> {
         let has = |wanted: &str, office: &str| {
             account.roles.iter().any(|role| role == wanted) && offices.iter().any(|(it,)| it == office)
         };
+        let is_accreditor = has(Duty::Accreditor.name(), ACCREDITATION_BODY);
         Ok(Self {
             account: &account.id,
             party: &account.party,
             applicants,
-            sees_all: has("accreditor", ACCREDITATION_BODY),
+            sees_all: is_accreditor || has(Duty::Auditor.name(), ACCREDITATION_BODY),
+            is_accreditor,
             is_laboratory: has("lab", LABORATORY),
         })
     }
 
-    /// Whether the person watches over all bodies.
-    pub fn is_accreditor(&self) -> bool {
+    /// Whether the person watches over all bodies. It opens nothing but what is read.
+    pub fn oversees_all(&self) -> bool {
         self.sees_all
+    }
+
+    /// Whether the person takes the steps of accreditors, with all bodies.
+    pub fn is_accreditor(&self) -> bool {
+        self.is_accreditor
     }
 
     /// The condition for what somebody sees. Each is a statement of its own: with alternatives in one, no index serves its order.
@@ -244,11 +253,16 @@ pub async fn file(
 
 /// Whether a dossier that its party handed in names this file: who looks into that has to find it.
 pub async fn is_named(change: &mut Change, stored: &Stored) -> Result<bool, sqlx::Error> {
+    is_handed_in(change, &stored.party, &stored.sha256).await
+}
+
+/// Whether a dossier that this party handed in names a file with this hash.
+pub async fn is_handed_in(change: &mut Change, party: &str, sha256: &str) -> Result<bool, sqlx::Error> {
     let select = sqlx::query(
         "SELECT 1 FROM editions JOIN dossiers ON dossiers.id = editions.dossier \
          WHERE party = $1 AND content LIKE $2 LIMIT 1",
     );
-    let select = select.bind(&stored.party).bind(format!("%{}%", stored.sha256));
+    let select = select.bind(party).bind(format!("%{sha256}%"));
     Ok(select.fetch_optional(change.connection()).await?.is_some())
 }
 
@@ -284,23 +298,26 @@ impl Edition {
     }
 
     fn content(&self) -> Option<Value> {
-        use sha2::{Digest, Sha256};
-        let hash = format!("sha256:{}", hex::encode(Sha256::digest(&self.content)));
+        let hash = hash_of(self.content.as_bytes());
         serde_json::from_str(&self.content).ok().filter(|_| hash == self.hash)
     }
 
     /// What is in it, by the names of the form's fields; nothing where it was changed since it was hashed.
     pub fn fields(&self) -> Option<crate::Fields> {
-        let content = self.content()?;
-        let (mut fields, _) = from_subject(content.get("credentialSubject")?.as_object()?);
-        for (name, text) in content.get("with").and_then(Value::as_object).into_iter().flatten() {
-            let name = format!("{}{name}", crate::subject::APPLICATION);
-            if let Some(text) = text.as_str().filter(|_| form::has(&name)) {
-                fields.insert(name, text.to_owned());
-            }
-        }
-        Some(fields)
+        fields_of(&self.content()?)
     }
+}
+
+/// What is in a dossier, by the names of the form's fields; nothing where it is none.
+pub(crate) fn fields_of(content: &Value) -> Option<crate::Fields> {
+    let (mut fields, _) = from_subject(content.get("credentialSubject")?.as_object()?);
+    for (name, text) in content.get("with").and_then(Value::as_object).into_iter().flatten() {
+        let name = format!("{}{name}", crate::subject::APPLICATION);
+        if let Some(text) = text.as_str().filter(|_| form::has(&name)) {
+            fields.insert(name, text.to_owned());
+        }
+    }
+    Some(fields)
 }
 
 /// What differs between two dossiers: the field's name, what it was and what it is.
@@ -337,8 +354,14 @@ mod tests {
         let database = Database::open(folder.path().join("portal.db").to_str().unwrap()).await.unwrap();
         for sees_all in [false, true] {
             for newest_first in [false, true] {
-                let queue =
-                    Queue { account: "A", party: "P", applicants: None, sees_all, is_laboratory: false };
+                let queue = Queue {
+                    account: "A",
+                    party: "P",
+                    applicants: None,
+                    sees_all,
+                    is_accreditor: sees_all,
+                    is_laboratory: false,
+                };
                 let wanted = Wanted { newest_first, ..Wanted::default() };
                 let explain = format!("EXPLAIN QUERY PLAN {}", queue.statement(&wanted));
                 let select = sqlx::query(AssertSqlSafe(explain)).bind("P").bind("").bind("%%").bind("");

@@ -8,6 +8,9 @@ use sqlx::{FromRow, Row, any::AnyRow};
 
 use crate::subject::{APPLICATION, Fields, tidied, to_subject};
 
+/// What the file of a dossier says that it is.
+pub(crate) const FORMAT: &str = "nanotrace dossier 1";
+
 /// What a company writes for one application.
 #[derive(Clone, Debug)]
 pub struct Dossier {
@@ -48,14 +51,14 @@ impl Dossier {
     pub fn edition(&self) -> Result<(String, String), StoreError> {
         let own = self.fields.iter().filter_map(|(name, text)| Some((name.strip_prefix(APPLICATION)?, text)));
         let content = json!({
-            "format": "nanotrace dossier 1",
+            "format": FORMAT,
             "application": self.id,
             "salt": self.salt,
             "with": own.collect::<std::collections::BTreeMap<_, _>>(),
             "credentialSubject": to_subject(&self.fields),
         });
         let bytes = to_canonical(&content).map_err(|error| unreadable(&error.to_string()))?;
-        let hash = format!("sha256:{}", hex::encode(Sha256::digest(&bytes)));
+        let hash = hash_of(&bytes);
         Ok((String::from_utf8_lossy(&bytes).into_owned(), hash))
     }
 
@@ -79,6 +82,11 @@ impl Dossier {
         }
         request
     }
+}
+
+/// As the ledger has it.
+pub(crate) fn hash_of(dossier: &[u8]) -> String {
+    format!("sha256:{}", hex::encode(Sha256::digest(dossier)))
 }
 
 fn unreadable(what: &str) -> StoreError {
@@ -280,6 +288,37 @@ impl<'a> Scope<'a> {
         found.map(dossier).transpose()
     }
 
+    /// Ids of its dossiers and when each was begun, the newest first, after one of them.
+    pub async fn page(
+        &self,
+        database: &Database,
+        after: Option<(i64, &str)>,
+        limit: i64,
+    ) -> Result<Vec<(String, i64)>, sqlx::Error> {
+        let (at, id) = after.unwrap_or((i64::MAX, ""));
+        let select = sqlx::query_as(
+            "SELECT id, created_at FROM dossiers WHERE party = $1 AND (created_at < $2 OR (created_at = $2 AND id > $3)) \
+             ORDER BY created_at DESC, id LIMIT $4",
+        );
+        select.bind(self.party).bind(at).bind(id).bind(limit).fetch_all(database.pool()).await
+    }
+
+    /// Its applications that were granted, the newest first, after one of them.
+    pub async fn granted_after(
+        &self,
+        database: &Database,
+        after: Option<(&str, &str)>,
+        limit: i64,
+    ) -> Result<Vec<Indexed>, sqlx::Error> {
+        // No date-time comes after it.
+        let (at, id) = after.unwrap_or(("~", ""));
+        let select = sqlx::query_as(granted!(
+            "AND (taken_at < $2 OR (taken_at = $2 AND applications.id > $3)) \
+             ORDER BY taken_at DESC, applications.id LIMIT $4"
+        ));
+        select.bind(self.party).bind(at).bind(id).bind(limit).fetch_all(database.pool()).await
+    }
+
     /// A page of its applications that were granted, the newest first.
     pub async fn granted(&self, database: &Database, page: i64) -> Result<Vec<Indexed>, sqlx::Error> {
         let select = sqlx::query_as(granted!("ORDER BY taken_at DESC, applications.id LIMIT $2 OFFSET $3"));
@@ -463,7 +502,7 @@ pub struct NewAct<'a> {
     pub argument: &'a str,
 }
 
-fn text_of(fields: &Fields) -> String {
+pub(crate) fn text_of(fields: &Fields) -> String {
     json!(fields).to_string()
 }
 

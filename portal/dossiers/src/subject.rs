@@ -128,7 +128,7 @@ pub fn from_subject(subject: &Map<String, Value>) -> (Fields, Vec<String>) {
 
 /// What is left out, of which the first are named and the others counted: a short text can have very many and very long names.
 #[derive(Default)]
-pub(crate) struct LeftOut {
+pub struct LeftOut {
     named: Vec<String>,
     others: usize,
 }

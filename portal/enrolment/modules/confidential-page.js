@@ -1,10 +1,13 @@
 // Reads the confidential part of an application: signs the question in this page, and holds each field of the answer against its hash on
-// the ledger. What is read stands in the page alone.
+// the ledger. What is read stands in the page alone. Where a form opens one field to somebody, the field that the person chooses goes into it,
+// and no other.
 
 import { ask, signer } from './act.js';
 import { fromBase64, hex, sha256, text, utf8 } from './bytes.js';
 import { canonical } from './canonical.js';
 import { agree, post, signing } from './dialog.js';
+
+const opening = document.querySelector('form[data-open]');
 
 for (const form of document.querySelectorAll('form[data-read]')) {
   form.addEventListener('submit', (event) => {
@@ -20,6 +23,7 @@ async function read(form) {
   button.disabled = true;
   problem.hidden = true;
   shown.replaceChildren();
+  if (opening) forget();
   try {
     const { application } = form.dataset;
     const asked = {
@@ -69,7 +73,32 @@ function card({ field, hash, isRight }) {
   add('h3', field.field, 'wrap');
   add('p', typeof value === 'string' ? value : JSON.stringify(value, null, 2), 'secret');
   if (isRight) add('p', 'Its hash is on the ledger.', 'saved');
-  else add('p', 'The ledger has no such hash: this is not what was handed in.', 'problem');
+  if (isRight && opening) item.append(choice(field));
+  if (!isRight) add('p', 'The ledger has no such hash: this is not what was handed in.', 'problem');
   add('p', hash, 'quiet wrap');
   return item;
 }
+
+function forget() {
+  opening.hidden = true;
+  opening.elements.confidential.value = '';
+}
+
+// What is opened is the field in the very form that was hashed.
+function choice(field) {
+  const button = document.createElement('button');
+  button.type = 'button';
+  button.className = 'sign';
+  button.textContent = 'Choose this field';
+  button.setAttribute('aria-label', `Choose this field: ${field.field}`);
+  button.addEventListener('click', () => {
+    opening.elements.confidential.value = canonical(field);
+    opening.querySelector('[data-chosen]').textContent = field.field;
+    opening.hidden = false;
+    opening.querySelector('h3').focus();
+  });
+  return button;
+}
+
+// Going back shows the page again, as the browser keeps it: not with the field.
+if (opening) window.addEventListener('pagehide', () => { forget(); document.querySelector('[data-fields]').replaceChildren(); });

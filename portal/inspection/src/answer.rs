@@ -90,6 +90,21 @@ pub struct Answer {
     pub page: String,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub certificates: Vec<Answer>,
+    /// Of whom a confidential field is asked for: it is no part of a result that is signed.
+    #[serde(skip)]
+    pub confidential: Confidential,
+}
+
+/// What the verifier says of the confidential part of a certificate's application.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Confidential {
+    pub application: String,
+    /// How many fields it has.
+    pub fields: usize,
+    /// The body that answers for the certificate.
+    pub body: String,
+    /// Whether it took the certificate over from one that has ended, and whose fields it does not have.
+    pub is_adopted: bool,
 }
 
 impl Answer {
@@ -114,6 +129,7 @@ impl Answer {
             ledger_time: none(),
             page: none(),
             certificates: Vec::new(),
+            confidential: Confidential::default(),
         }
     }
 
@@ -206,7 +222,20 @@ impl Answer {
             confirmed_at: said("/asOf/confirmedAt"),
             ledger_time: said("/asOf/ledgerTime"),
             page: said("/links/page"),
+            confidential: Confidential::read(value),
             ..Self::of(result)
+        }
+    }
+}
+
+impl Confidential {
+    fn read(value: &Value) -> Self {
+        let list = |name: &str| value.pointer(name).and_then(Value::as_array).map_or(0, Vec::len);
+        Self {
+            application: text(value, "/confidential/application"),
+            fields: list("/confidential/fields"),
+            body: text(value, "/responsible"),
+            is_adopted: list("/adoptions") > 0,
         }
     }
 }

@@ -17,7 +17,7 @@ pub mod store;
 mod typed;
 mod verifier;
 
-pub use answer::{Answer, Outcome, Reason};
+pub use answer::{Answer, Confidential, Outcome, Reason};
 pub use check::{Asking, Check, KIND, Row, cell};
 pub use list::{Column, LINES, Line, Pasted, Picked};
 pub use typed::{Asked, shown};

@@ -43,7 +43,7 @@ impl Asked {
         &self.path
     }
 
-    fn of_code(code: Code) -> Self {
+    pub fn of_code(code: Code) -> Self {
         let path = format!("/api/v1/certificates/{}", utf8_percent_encode(&code.to_string(), SEGMENT));
         Self { path, code: Some(code), gtin: None, host: None }
     }

@@ -6,6 +6,7 @@ use std::{
 };
 
 use bytes::Bytes;
+use certificate::Code;
 use http::{Request, header};
 use http_body_util::{BodyExt, Empty, Limited};
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
@@ -13,6 +14,7 @@ use hyper_util::{
     client::legacy::{Client, connect::HttpConnector},
     rt::{TokioExecutor, TokioTimer},
 };
+use serde_json::Value;
 use tokio::{
     sync::Semaphore,
     task::JoinSet,
@@ -33,6 +35,9 @@ const LIST: Duration = Duration::from_secs(20);
 const BYTES: usize = 4 << 20;
 
 const SILENT: &str = "The verifier does not answer.";
+
+/// The portal was started without one.
+struct NoVerifier;
 
 /// The verifier that the connection profile names. Without one, nothing can be told.
 #[derive(Debug)]
@@ -79,6 +84,12 @@ impl Verifier {
         self.ask_until(asked, Instant::now() + ANSWER).await
     }
 
+    /// What it says of a certificate, as it came: a disclosed field is held against it. Null where it says nothing.
+    pub async fn word_on(&self, code: Code) -> Value {
+        let answer = self.fetch(&Asked::of_code(code), Instant::now() + ANSWER).await;
+        answer.ok().flatten().and_then(|(_, body)| serde_json::from_slice(&body).ok()).unwrap_or_default()
+    }
+
     /// One answer for each, in their order. What was asked twice is asked once.
     pub async fn ask_all(self: &std::sync::Arc<Self>, asked: &[Asked]) -> Vec<Answer> {
         let until = Instant::now() + LIST;
@@ -109,17 +120,20 @@ impl Verifier {
     }
 
     async fn ask_until(&self, asked: &Asked, until: Instant) -> Answer {
-        let Some(base) = self.base() else {
-            return Answer::cannot_tell("This portal was started without a verifier.");
-        };
+        match self.fetch(asked, until).await {
+            Ok(Some((status, body))) => Answer::read(asked, &self.genesis, status, &body),
+            Ok(None) => Answer::cannot_tell(SILENT),
+            Err(NoVerifier) => Answer::cannot_tell("This portal was started without a verifier."),
+        }
+    }
+
+    async fn fetch(&self, asked: &Asked, until: Instant) -> Result<Option<(u16, Bytes)>, NoVerifier> {
+        let base = self.base().ok_or(NoVerifier)?;
         let answer = timeout_at(until, async {
             let _place = self.places.acquire().await.ok()?;
             timeout(ANSWER, self.get(&format!("{base}{}", asked.path()))).await.ok()?
         });
-        match answer.await {
-            Ok(Some((status, body))) => Answer::read(asked, &self.genesis, status, &body),
-            _ => Answer::cannot_tell(SILENT),
-        }
+        Ok(answer.await.ok().flatten())
     }
 
     async fn get(&self, address: &str) -> Option<(u16, Bytes)> {

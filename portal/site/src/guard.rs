@@ -2,7 +2,12 @@
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
-use accounts::{now, people, secret, store, store::StoreError};
+use accounts::{
+    now,
+    people::{self, Account},
+    secret, store,
+    store::StoreError,
+};
 use axum::{
     Extension,
     body::Body,
@@ -141,18 +146,21 @@ async fn answer(
             }
             return to_page("/login", &request);
         }
-        (Access::Administrator, Some(account)) if !account.is_administrator() => {
+        (access, Some(account)) if !is_there_for(access, account) => {
             return reply::not_there().await.into_response();
         }
-        (Access::Staff, Some(account)) if !account.is_staff() => {
-            return reply::not_there().await.into_response();
+        (Access::Owner, Some(account)) if !account.is_owner() => {
+            return barred(&visitor, "An owner of your company does this. Under Team you see who is one.");
         }
-        (Access::Company, Some(account)) if account.is_staff() => {
-            return reply::not_there().await.into_response();
+        (Access::Acting | Access::Applicant, Some(account)) if !account.may_act() => {
+            return barred(
+                &visitor,
+                "You read what your company does here. To do something for it, ask an owner to make you a member: under \
+                 Team you see who is one.",
+            );
         }
-        (Access::Account | Access::Staff | Access::Administrator, Some(_)) if visitor.lacks_passkey() => {
-            return to_page("/passkey", &request);
-        }
+        (Access::Login | Access::Company | Access::Applicant | Access::Owner, Some(_)) => {}
+        (_, Some(_)) if visitor.lacks_passkey() => return to_page("/passkey", &request),
         _ => {}
     }
     let request = match (request.method(), brings) {
@@ -171,6 +179,23 @@ async fn answer(
     }
     request.extensions_mut().insert(visitor);
     next.run(request).await
+}
+
+/// Whether a page is one for such an account at all.
+fn is_there_for(access: Access, account: &Account) -> bool {
+    match access {
+        Access::Everybody | Access::Login | Access::Account | Access::Acting => true,
+        Access::Company | Access::Applicant | Access::Owner => !account.is_staff(),
+        Access::Staff => account.is_staff(),
+        Access::Administrator => account.is_administrator(),
+        Access::AdministratorOrOwner => account.is_administrator() || account.is_owner(),
+        // They are guarded by `clients::guard`.
+        Access::Client | Access::Bearer => false,
+    }
+}
+
+fn barred(visitor: &Visitor, text: &str) -> Response {
+    reply::message(StatusCode::FORBIDDEN, visitor.frame(), "Not for your role", text)
 }
 
 /// To a page that has to come first, and from there to the one that was asked for.
@@ -250,7 +275,7 @@ fn too_many() -> Response {
 }
 
 /// The fields of draft-ietf-httpapi-ratelimit-headers as most clients know them, and RFC 9110's `Retry-After`.
-fn write_rate(headers: &mut HeaderMap, rate: Rate) {
+pub fn write_rate(headers: &mut HeaderMap, rate: Rate) {
     headers.insert("ratelimit-limit", HeaderValue::from(rate.limit));
     headers.insert("ratelimit-remaining", HeaderValue::from(rate.remaining));
     headers.insert("ratelimit-reset", HeaderValue::from(rate.reset));

@@ -1,6 +1,7 @@
 //! What every page of the portal stands in: who asks, whether they may, what every reply carries, and what answering needs. No page
 //! is here.
 
+pub mod clients;
 mod demonstration;
 pub mod forms;
 pub mod guard;
@@ -19,7 +20,7 @@ use accounts::{
     now,
     passkeys::RelyingParty,
     passwords::{HashError, Passwords},
-    people::Account,
+    people::{self, Account},
     store::{self, StoreError},
 };
 use axum::{http::StatusCode, response::Response};
@@ -66,6 +67,8 @@ pub fn spent_link(visitor: &Visitor) -> Response {
 /// Everything that answering needs.
 pub struct Site {
     pub base: BaseUrl,
+    /// Of pages elsewhere that may ask as programs do. None by default.
+    pub origins: Vec<BaseUrl>,
     pub database: Database,
     pub passwords: Passwords,
     pub relying_party: RelyingParty,
@@ -82,6 +85,8 @@ pub struct Site {
     pub posted: Arc<Notify>,
     /// Told when a call of the contract waits.
     pub acts: Arc<Notify>,
+    /// Told when a study waits to be computed.
+    pub studies: Arc<Notify>,
     /// Of a demonstration: certifies ledger keys at once.
     pub certify: Option<Certify>,
     pub is_demonstration: bool,
@@ -104,6 +109,7 @@ impl Site {
             signers,
             uploads,
             base,
+            origins: Vec::new(),
             database,
             passwords: Passwords::new()?,
             requests: Rates::new(limits::REQUESTS),
@@ -111,6 +117,7 @@ impl Site {
             checks: Rates::new(limits::CHECKS),
             posted: Arc::new(Notify::new()),
             acts: Arc::new(Notify::new()),
+            studies: Arc::new(Notify::new()),
             certify,
             is_demonstration,
         })
@@ -123,12 +130,18 @@ impl Site {
     }
 
     /// Begins a change by somebody who is logged in. The guard saw the session before the form was read, and its password
-    /// hashed: it may be over since.
+    /// hashed: it may be over since, and the role in the company another one.
     pub async fn change_of(&self, visitor: &Visitor) -> Result<Change, StoreError> {
         let mut change = self.database.change().await?;
         let session = visitor.session.as_deref().unwrap_or_default();
         if !store::goes_on(&mut change, session, now()).await? {
             return Err(StoreError::SessionOver);
+        }
+        // As for what is done in an organisation: each such change asks for the role that it needs.
+        if let Some(account) = visitor.account.as_ref().filter(|it| !it.is_staff())
+            && !people::still_has_its_roles(&mut change, account).await?
+        {
+            return Err(StoreError::RoleOver);
         }
         Ok(change)
     }

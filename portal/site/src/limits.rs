@@ -14,6 +14,8 @@ pub const COUNTED: usize = 100_000;
 pub const FORM_BYTES: usize = 64 * 1024;
 /// Bytes of a form that begins a step on the ledger, a document of 62 KiB in JSON and base64; and of one with a shipment's list.
 pub const ACT_BYTES: usize = 192 * 1024;
+/// Bytes of what a program sends.
+pub const CLIENT_BYTES: usize = 16 * 1024;
 /// Steps on a page.
 pub const ACTS_PAGE: i64 = 50;
 /// Bytes of a request's head.

@@ -56,7 +56,7 @@ pub fn with_camera(mut response: Response) -> Response {
 #[derive(Clone, Copy)]
 struct Attached;
 
-pub fn attached(mut response: Response) -> Response {
+fn attached(mut response: Response) -> Response {
     response.extensions_mut().insert(Attached);
     response
 }
@@ -81,6 +81,22 @@ pub async fn attachment(site: &Site, stored: &Stored) -> Answer {
     Ok(attached(response))
 }
 
+/// As an attachment under this name, which is one of ours: no browser opens it here, whatever it holds.
+pub fn download(name: &str, content_type: &'static str, content: impl Into<Body>) -> Response {
+    let disposition = HeaderValue::try_from(format!("attachment; filename=\"{name}\""));
+    let headers = [
+        (header::CONTENT_TYPE, HeaderValue::from_static(content_type)),
+        (header::CONTENT_DISPOSITION, disposition.unwrap_or(HeaderValue::from_static("attachment"))),
+    ];
+    attached((headers, content.into()).into_response())
+}
+
+/// Where the ledger gave no answer.
+pub fn not_now(frame: Frame, why: &str) -> Response {
+    let text = format!("The ledger gave no answer: {why}. Try again in a moment.");
+    message(StatusCode::SERVICE_UNAVAILABLE, frame, "Not now", &text)
+}
+
 /// The same for everybody and every reason.
 pub async fn not_there() -> Response {
     let text = "There is no such page here.";
@@ -101,6 +117,10 @@ impl IntoResponse for Failed {
         match self.0 {
             // As for a request that came after the session had ended.
             StoreError::SessionOver => Redirect::to("/login").into_response(),
+            StoreError::RoleOver => {
+                let text = "Your role in the company was changed while you sent this, and nothing was done. Load the page again.";
+                message(StatusCode::CONFLICT, Frame::plain(), "Your role is another one", text)
+            }
             error => failure(&error),
         }
     }

@@ -8,20 +8,41 @@ use axum::{
     routing::{MethodRouter, get, post},
 };
 
-use crate::{Site, guard::Brings};
+use crate::{Site, clients, guard::Brings};
 
-/// Who may see a page. To others than these, the last three are not there; who is not logged in is led to the login.
+/// Who may see a page. Pages of companies are not there for the people of organisations, and the other way round; nor are those of who
+/// administrates there for others. Who may see the company's pages, and not do what this one does, is told so. Who is not logged in is
+/// led to the login. Programs are told what is wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Access {
     Everybody,
     /// Who is logged in, though the passkey that people of organisations need was not shown yet.
     Login,
     Account,
+    /// As `Account`, but for the readers of companies, who see and do nothing.
+    Acting,
     /// The people of companies, which apply.
     Company,
+    /// As `Company`, but for readers.
+    Applicant,
+    /// The owners of companies.
+    Owner,
     /// The people of organisations.
     Staff,
+    /// Of organisations.
     Administrator,
+    AdministratorOrOwner,
+    /// Programs, which have no cookies: whoever asks.
+    Client,
+    /// Programs with an access token.
+    Bearer,
+}
+
+impl Access {
+    /// Whether it is no page, and is guarded by `clients::guard`.
+    pub fn is_for_programs(self) -> bool {
+        matches!(self, Access::Client | Access::Bearer)
+    }
 }
 
 /// A page as a list shows it.
@@ -66,4 +87,16 @@ pub fn sent_with_document<T: 'static, H: Handler<T, Arc<Site>>>(
     handler: H,
 ) -> Route {
     Route { brings: Brings::Document, ..sent(path, access, handler) }
+}
+
+/// Of programs, which get something.
+pub fn told<T: 'static, H: Handler<T, Arc<Site>>>(path: &'static str, access: Access, handler: H) -> Route {
+    let route = shown(path, access, handler);
+    Route { handler: route.handler.options(clients::preflight), ..route }
+}
+
+/// Of programs, which send something.
+pub fn asked<T: 'static, H: Handler<T, Arc<Site>>>(path: &'static str, access: Access, handler: H) -> Route {
+    let route = sent(path, access, handler);
+    Route { handler: route.handler.options(clients::preflight), ..route }
 }

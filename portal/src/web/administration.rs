@@ -12,7 +12,7 @@ use accounts::{
 use axum::{
     Extension,
     extract::{Path, Query, State},
-    http::{StatusCode, header},
+    http::StatusCode,
     response::{IntoResponse, Redirect},
 };
 use site::{
@@ -88,7 +88,7 @@ pub(crate) async fn change(
 /// Says by mail that an administrator removed somebody's passkeys.
 async fn tell_of_passkeys(change: &mut Change, person: &str, now: i64) -> Result<(), StoreError> {
     let Some((address, _)) = people::address_of(change, person).await? else { return Ok(()) };
-    let text = "An administrator of your party removed your passkeys at the NanoTrace portal, and ended your sessions. Your \
+    let text = "An administrator of your party removed your passkeys and wallets at the NanoTrace portal, and ended your sessions. Your \
                 password lets you make another passkey.\n\nIf you did not ask for it, tell your administrator.\n";
     store::post(change, &address, "Your passkeys were removed", text, now).await
 }
@@ -207,11 +207,7 @@ pub(crate) async fn export(State(site): State<Arc<Site>>, Extension(account): Ex
         (Ok(()), Ok(text)) => text,
         _ => return Ok(StatusCode::INTERNAL_SERVER_ERROR.into_response()),
     };
-    let headers = [
-        (header::CONTENT_TYPE, "text/csv; charset=utf-8"),
-        (header::CONTENT_DISPOSITION, "attachment; filename=\"audit.csv\""),
-    ];
-    Ok((headers, text).into_response())
+    Ok(reply::download("audit.csv", "text/csv; charset=utf-8", text))
 }
 
 /// Why the first administrator of an organisation could not be invited.

@@ -9,10 +9,10 @@ use axum::{
     http::StatusCode,
     response::{IntoResponse, Redirect},
 };
-use certificate::{Code, document::LedgerBinding};
+use certificate::Code;
 use dossiers::{
     Fields,
-    check::{self, Fault},
+    check::Fault,
     form::{self, STEPS, StepOf},
     from_subject, import,
     store::{DRAFTS, Dossier, Saved, Scope, Stage},
@@ -30,56 +30,17 @@ use views::{
 };
 
 use super::{
-    applications::editable,
+    applications::{editable, work_of},
     forms::{AnyFields, FromCertificate, Imported},
 };
 
 /// What the form offers to choose from.
-async fn choices(site: &Site) -> Choices {
+async fn choices(site: &Site, account: &Account) -> Choices {
     let Some(reader) = site.organisations.applicants() else { return Choices::default() };
-    Choices { bodies: bodies(site).await, schemes: reader.schemes().await.unwrap_or_default() }
-}
-
-/// The certification bodies of the ledger; none where it does not answer.
-async fn bodies(site: &Site) -> Vec<String> {
-    let Some(reader) = site.organisations.applicants() else { return Vec::new() };
-    let bodies = reader.bodies().await.unwrap_or_default();
-    bodies.iter().map(|body| body.msp_id.clone()).collect()
-}
-
-/// Every rule that an application breaks.
-pub(super) async fn faults_of(
-    site: &Site,
-    account: &Account,
-    dossier: &Dossier,
-) -> Result<Vec<Fault>, sqlx::Error> {
-    let organisations = &site.organisations;
-    // Without a ledger the rules are judged against a name in its form.
-    let genesis = match organisations.genesis() {
-        "" => format!("sha256:{}", "0".repeat(64)),
-        genesis => genesis.to_owned(),
-    };
-    let channel = if organisations.channel().is_empty() { "none" } else { organisations.channel() };
-    let ledger = LedgerBinding { channel: channel.to_owned(), genesis };
-    let context = check::Context {
-        ledger,
-        now: accounts::now(),
-        bodies: bodies(site).await,
-        is_demonstration: site.is_demonstration,
-    };
-    let mut faults = check::faults(&dossier.fields, &context);
-    let scope = Scope::of(account);
-    if let Some(request) = scope.submitted(&site.database, &dossier.id).await? {
-        faults.extend(check::of_submitted(&dossier.fields, &request));
+    Choices {
+        bodies: work_of(site, account).bodies().await,
+        schemes: reader.schemes().await.unwrap_or_default(),
     }
-    let replaced = dossier.fields.get("application.replaces").and_then(|code| code.parse::<Code>().ok());
-    if let Some(code) = replaced
-        && scope.granted_as(&site.database, &code.to_string()).await?.is_none()
-    {
-        let rule = "must be a certificate that was granted to your company through this portal".to_owned();
-        faults.push(Fault { field: "application.replaces".to_owned(), rule });
-    }
-    Ok(faults)
 }
 
 pub(crate) async fn show_new(
@@ -155,32 +116,11 @@ async fn create(
     site: &Site,
     visitor: &Visitor,
     account: &Account,
-    mut fields: Fields,
+    fields: Fields,
     left: &[String],
 ) -> Answer {
+    let fields = work_of(site, account).begun_with(fields).await?;
     let scope = Scope::of(account);
-    let offered = choices(site).await;
-    let mut offer = |name: &str, text: &str| {
-        fields.entry(name.to_owned()).or_insert_with(|| text.to_owned());
-    };
-    offer("listing", "listed");
-    if let [body] = offered.bodies.as_slice() {
-        offer("application.body", body);
-    }
-    if let [scheme] = offered.schemes.as_slice() {
-        offer("scheme.id", &scheme.id);
-        offer("scheme.version", &scheme.version);
-        scheme.standards.iter().enumerate().for_each(|(at, it)| offer(&format!("standards.{at}"), it));
-    }
-    // Who applied before need not write its name and site again.
-    if let Some((last, _)) = scope.all(&site.database).await?.first() {
-        for (name, text) in
-            last.fields.iter().filter(|(name, _)| name.starts_with("client.") || *name == "site")
-        {
-            offer(name, text);
-        }
-    }
-    offer("client.name", &account.party_name);
     let mut change = site.change_of(visitor).await?;
     let Some(id) = scope.create(&mut change, &fields, visitor.now).await? else {
         drop(change);
@@ -230,9 +170,9 @@ async fn page(
     problem: Option<&str>,
     is_saved: bool,
 ) -> Answer {
-    let offered = choices(site).await;
+    let offered = choices(site, account).await;
     let is_looked_at = dossier.is_saved(step.name);
-    let faults = if is_looked_at { faults_of(site, account, dossier).await? } else { Vec::new() };
+    let faults = if is_looked_at { work_of(site, account).faults(dossier).await? } else { Vec::new() };
     let files = uploads::list(&site.database, &people::Scope::of(account)).await?;
     let shown = step.groups.iter().flat_map(|group| groups(group, &dossier.fields, &faults, &offered));
     let page = StepPage {
@@ -299,7 +239,7 @@ pub(crate) async fn save(
         }
         Saved::Done => {
             let is_wrong =
-                faults_of(&site, &account, &dossier).await?.iter().any(|fault| step.has(&fault.field));
+                work_of(&site, &account).faults(&dossier).await?.iter().any(|fault| step.has(&fault.field));
             let on = then.as_deref() == Some("on") && !is_wrong;
             let to = match form::after(step.name) {
                 Some(next) if on => format!("form/{}", next.name),
@@ -323,7 +263,7 @@ pub(crate) async fn preview(
         Err(answer) => return Ok(answer),
     };
     let step_of = |fault: &Fault| STEPS.iter().find(|step| step.has(&fault.field));
-    let mut faults = faults_of(&site, &account, &dossier).await?;
+    let mut faults = work_of(&site, &account).faults(&dossier).await?;
     faults.sort_by_key(|fault| STEPS.iter().position(|step| step.has(&fault.field)));
     let faults = faults.into_iter().map(|fault| {
         let step = step_of(&fault);

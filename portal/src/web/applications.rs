@@ -6,16 +6,16 @@ use accounts::people::Account;
 use axum::{
     Extension,
     extract::{Path, State},
-    http::{StatusCode, header},
+    http::StatusCode,
     response::{IntoResponse, Redirect, Response},
 };
-use certificate::{Code, document::is_line, record::MAXIMUM_REASON};
-use desk::{Application, Organisation};
+use desk::Organisation;
 use dossiers::{
+    claims::Own,
     form::STEPS,
-    index::{self, IndexError},
-    outbox::Changed,
+    index,
     store::{Acted, Dossier, Indexed, NewAct, Scope, Stage},
+    work::{self, Position, Ready, Submission, Work, is_over, reason_of},
 };
 use site::{
     Answer, Site, entry,
@@ -29,35 +29,22 @@ use views::{
 };
 
 use super::{
-    application_form::faults_of,
     confidential,
     forms::{HandedIn, Reason},
 };
 
 /// An organisation through which the ledger is read.
 pub(super) fn reader(site: &Site) -> Option<&Arc<Organisation>> {
-    site.organisations.applicants().or_else(|| site.organisations.iter().next())
+    work::reader(&site.organisations)
 }
 
-/// The application as the ledger has it, or what the index has and why the ledger gave no answer.
-pub(super) async fn read(
-    site: &Site,
-    dossier: &Dossier,
-) -> Result<(Option<Application>, Option<Indexed>, Option<String>), sqlx::Error> {
-    let body = dossier.body();
-    let id: Option<Code> = dossier.id.parse().ok();
-    let (mut live, mut away) = (None, None);
-    let reader = body.and_then(|body| site.organisations.reader_of(body));
-    if let (Some(reader), Some(body), Some(id)) = (reader, body, id) {
-        match index::refresh(&site.database, &site.organisations, reader, body, id).await {
-            Ok(found) => live = found,
-            Err(IndexError::Database(error)) => return Err(error),
-            Err(error) => away = Some(error.to_string()),
-        }
-    } else if site.organisations.is_empty() {
-        away = Some("this portal was started without one".to_owned());
+pub(super) fn work_of<'a>(site: &'a Site, account: &'a Account) -> Work<'a> {
+    Work {
+        database: &site.database,
+        organisations: &site.organisations,
+        account,
+        is_demonstration: site.is_demonstration,
     }
-    Ok((live, indexed(site, dossier).await?, away))
 }
 
 /// What the index has of the application to its body.
@@ -84,6 +71,7 @@ pub(crate) async fn all(
         party: account.party_name.clone(),
         has_ledger: site.organisations.applicants().is_some(),
         applications: shown,
+        claims: Own::of(&account).all(&site.database).await?.into_iter().map(Into::into).collect(),
     };
     Ok(reply::page(StatusCode::OK, &page))
 }
@@ -142,7 +130,7 @@ pub(super) async fn page_with(
     typed: (String, String),
 ) -> Answer {
     let scope = Scope::of(account);
-    let (live, known, away) = read(site, dossier).await?;
+    let Position { live, known, away } = work_of(site, account).position(dossier).await?;
     let acts = scope.acts(&site.database, &dossier.id).await?;
     let stage = Stage::of(&acts, known.as_ref());
     let confidential = match &known {
@@ -160,7 +148,7 @@ pub(super) async fn page_with(
         is_under_way: stage == Stage::UnderWay,
         may_withdraw: known.as_ref().is_some_and(|it| !is_over(&it.state)) && stage != Stage::Waiting,
         may_complain: known.is_some(),
-        faults: faults_of(site, account, dossier).await?.len(),
+        faults: work_of(site, account).faults(dossier).await?.len(),
         form: STEPS.iter().map(|step| (step.name, step.title, dossier.is_saved(step.name))).collect(),
         acts: acts.into_iter().map(Into::into).collect(),
         certificate: known.as_ref().filter(|it| it.state == "granted").and_then(|it| it.certificate.clone()),
@@ -169,10 +157,6 @@ pub(super) async fn page_with(
     };
     let status = if notice.is_some() { StatusCode::CONFLICT } else { StatusCode::OK };
     Ok(reply::page(status, &page))
-}
-
-fn is_over(state: &str) -> bool {
-    matches!(state, "granted" | "refused" | "withdrawn")
 }
 
 /// Hands the application in, or a change of it: what was filled in is kept as it is hashed, and the call of the contract waits in
@@ -189,50 +173,33 @@ pub(crate) async fn submit(
         return Ok(reply::not_there().await);
     };
     let to_page = Redirect::to(&format!("/applications/{id}")).into_response();
-    if site.organisations.applicants().is_none() {
-        let notice = "This portal has no organisation in whose name companies apply: its operator names one with --applicants.";
-        return page(&site, &visitor, &account, &dossier, Some(notice)).await;
-    }
-    if !faults_of(&site, &account, &dossier).await?.is_empty() {
-        return Ok(Redirect::to(&format!("/applications/{id}/preview")).into_response());
-    }
-    let (_, known, away) = read(&site, &dossier).await?;
-    let stage = Stage::of(&scope.acts(&site.database, &id).await?, known.as_ref());
-    let (content, hash) = dossier.edition()?;
-    let body = dossier.body().unwrap_or_default();
-    let (step, argument) = match (stage, reason) {
+    let notice = match work_of(&site, &account).submission(&dossier, reason.as_deref()).await? {
+        Submission::NoApplicants => {
+            "This portal has no organisation in whose name companies apply: its operator names one with --applicants."
+        }
+        Submission::Faulty(_) => {
+            return Ok(Redirect::to(&format!("/applications/{id}/preview")).into_response());
+        }
         // What was sent twice is done once, and shows what came of the first.
-        (Stage::Waiting | Stage::Settled, _) | (Stage::UnderWay, None) => return Ok(to_page),
-        (Stage::Returned | Stage::UnderWay, _) if away.is_some() => {
-            let notice = "The ledger does not answer, so nobody knows where the application stands. Nothing was sent: try again later.";
-            return page(&site, &visitor, &account, &dossier, Some(notice)).await;
+        Submission::Nothing => return Ok(to_page),
+        Submission::Away => {
+            "The ledger does not answer, so nobody knows where the application stands. Nothing was sent: try again later."
         }
-        (Stage::UnderWay, Some(reason)) => {
-            let last = scope.edition(&site.database, &id).await?;
-            if last.is_some_and(|(_, last)| last == hash) {
-                let notice =
-                    "What you write is what the certification body has: there is no change to hand in.";
-                return page(&site, &visitor, &account, &dossier, Some(notice)).await;
-            }
-            let Some(reason) = line(&reason) else {
-                return page(&site, &visitor, &account, &dossier, Some(NO_REASON)).await;
-            };
-            ("change", Changed { dossier: hash.clone(), reason: reason.to_owned() }.to_argument())
+        Submission::Unchanged => {
+            "What you write is what the certification body has: there is no change to hand in."
         }
-        (Stage::Returned, _) => ("complete", hash.clone()),
-        (Stage::Draft, _) => ("submit", dossier.request(&hash).to_string()),
+        Submission::NoReason => NO_REASON,
+        Submission::Ready(Ready { step, argument, content, hash }) => {
+            let body = dossier.body().unwrap_or_default();
+            let new = NewAct { application: &id, version: dossier.version, body, step, argument: &argument };
+            let asked = Asked { new, edition: Some((&content, &hash)), action: "application handed in" };
+            return ask(&site, &visitor, &account, &dossier, asked).await;
+        }
     };
-    let new = NewAct { application: &id, version: dossier.version, body, step, argument: &argument };
-    let asked = Asked { new, edition: Some((&content, &hash)), action: "application handed in" };
-    ask(&site, &visitor, &account, &dossier, asked).await
+    page(&site, &visitor, &account, &dossier, Some(notice)).await
 }
 
 const NO_REASON: &str = "Nothing was sent: say why in a sentence of at most 500 characters. Members of the ledger's channel read it.";
-
-/// A reason as the contract takes it.
-fn line(typed: &str) -> Option<&str> {
-    Some(typed.trim()).filter(|reason| is_line(reason, MAXIMUM_REASON))
-}
 
 /// A call for the outbox, with what is handed in by it, and how the log names it.
 pub(super) struct Asked<'a> {
@@ -292,7 +259,7 @@ pub(crate) async fn withdraw(
     let Some(dossier) = scope.one(&site.database, &id).await? else {
         return Ok(reply::not_there().await);
     };
-    let Some(reason) = line(&reason) else {
+    let Some(reason) = reason_of(&reason) else {
         return page(&site, &visitor, &account, &dossier, Some(NO_REASON)).await;
     };
     let body = dossier.body().unwrap_or_default();
@@ -332,10 +299,7 @@ pub(crate) async fn dossier(
     let Some((content, _)) = Scope::of(&account).edition(&site.database, &id).await? else {
         return Ok(reply::not_there().await);
     };
-    let disposition = format!("attachment; filename=\"{id}.json\"");
-    let headers =
-        [(header::CONTENT_TYPE, "application/json".to_owned()), (header::CONTENT_DISPOSITION, disposition)];
-    Ok((headers, content).into_response())
+    Ok(reply::download(&format!("{id}.json"), "application/json", content))
 }
 
 /// The same answer as for a page that is not there, unless the dossier may be changed now.
@@ -348,10 +312,23 @@ pub(super) async fn editable(
     let Some(dossier) = scope.one(&site.database, id).await? else {
         return Ok(Err(reply::not_there().await));
     };
-    let known = indexed(site, &dossier).await?;
-    let stage = Stage::of(&scope.acts(&site.database, id).await?, known.as_ref());
+    let stage = stage(site, account, &dossier).await?;
     Ok(match stage.is_editable() {
         true => Ok((dossier, stage)),
         false => Err(Redirect::to(&format!("/applications/{id}")).into_response()),
     })
+}
+
+async fn stage(site: &Site, account: &Account, dossier: &Dossier) -> Result<Stage, sqlx::Error> {
+    let known = indexed(site, dossier).await?;
+    Ok(Stage::of(&Scope::of(account).acts(&site.database, &dossier.id).await?, known.as_ref()))
+}
+
+/// Whether a dossier may be changed now.
+pub(super) async fn is_editable(
+    site: &Site,
+    account: &Account,
+    dossier: &Dossier,
+) -> Result<bool, sqlx::Error> {
+    Ok(stage(site, account, dossier).await?.is_editable())
 }

@@ -7,7 +7,7 @@ use accounts::people::Account;
 use axum::{
     Extension,
     extract::{Path, Query, State},
-    http::{StatusCode, header},
+    http::StatusCode,
     response::{IntoResponse, Redirect},
 };
 use certificate::Code;
@@ -184,12 +184,7 @@ pub(crate) async fn text(
         false => Own::of(&account).one(&site.database, &id).await?.filter(|it| it.body == body),
     };
     let Some(found) = found else { return Ok(reply::not_there().await) };
-    let disposition = format!("attachment; filename=\"{}.txt\"", found.id);
-    let headers = [
-        (header::CONTENT_TYPE, "text/plain; charset=utf-8".to_owned()),
-        (header::CONTENT_DISPOSITION, disposition),
-    ];
-    Ok((headers, found.text()).into_response())
+    Ok(reply::download(&format!("{}.txt", found.id), "text/plain; charset=utf-8", found.text()))
 }
 
 /// What one is to be about.
@@ -225,7 +220,7 @@ pub(crate) async fn show_new(
     let chaincode = match chaincode {
         Ok(chaincode) => chaincode,
         Err(Away::NoBody(_)) => return Ok(reply::not_there().await),
-        Err(away) => return Ok(not_now(&visitor, &away)),
+        Err(away) => return Ok(reply::not_now(visitor.frame(), &away.to_string())),
     };
     let (name, code) = about.named();
     let known = vec![("id", complaints::new_id()?), (name, code.to_owned())];
@@ -234,11 +229,6 @@ pub(crate) async fn show_new(
     page.offered.push(offer);
     page.signing = site.signing(&account, visitor.now).await?;
     Ok(reply::with_script(reply::page(StatusCode::OK, &page)))
-}
-
-fn not_now(visitor: &Visitor, away: &Away) -> axum::response::Response {
-    let text = format!("The ledger gave no answer: {away}. Try again in a moment.");
-    reply::message(StatusCode::SERVICE_UNAVAILABLE, visitor.frame(), "Not now", &text)
 }
 
 /// The form of a company, with what was typed and what was wrong with it.

@@ -7,7 +7,6 @@ use accounts::people::Account;
 use axum::{
     Extension,
     extract::{Path, State},
-    http::header,
     response::{IntoResponse, Redirect},
 };
 use certificate::Code;
@@ -192,9 +191,6 @@ pub(crate) async fn download(
     let mut change = site.change_of(&visitor).await?;
     change.record(&entry(&visitor, &account.party, "confidential part downloaded", &id, "done")).await?;
     change.commit().await?;
-    let disposition = format!("attachment; filename=\"{id}-confidential.json\"");
-    let headers =
-        [(header::CONTENT_TYPE, "application/json".to_owned()), (header::CONTENT_DISPOSITION, disposition)];
     let content = serde_json::to_string_pretty(&fields).unwrap_or_default();
-    Ok((headers, content).into_response())
+    Ok(reply::download(&format!("{id}-confidential.json"), "application/json", content))
 }

@@ -4,10 +4,11 @@
 use std::sync::Arc;
 
 use accounts::{
-    ADMINISTRATOR, Change, PartyKind, passkeys, passwords,
+    Change, OWNER, PartyKind, passkeys, passwords,
     people::{self, Credentials, NewAccount},
     secret,
     store::{self, Link, NewSession, Purpose, StoreError},
+    team, wallets as wallet_store,
 };
 use axum::{
     Extension,
@@ -25,7 +26,7 @@ use views::page::{Field, FormOf, FormPage, FrontPage, LoginPage};
 
 use super::{
     forms::{Back, Joining, Login, Recovery, Registration, Reset, Token},
-    keys,
+    keys, wallets,
 };
 
 const TOO_OFTEN: &str = "This address was tried too often. Wait a minute, then try again.";
@@ -43,7 +44,7 @@ fn registration_page(visitor: &Visitor, typed: &Registration, problem: Option<&s
         frame: visitor.frame(),
         title: "Register a company",
         lead: "For companies that apply for certificates. Colleagues of a company that is here already, and the staff of \
-               organisations, are invited by their administrators."
+               organisations, are invited by its owners and their administrators."
             .to_owned(),
         problem: problem.map(str::to_owned),
         form: FormOf {
@@ -71,19 +72,38 @@ pub(crate) async fn register(
     Extension(visitor): Extension<Visitor>,
     Sent(typed): Sent<Registration>,
 ) -> Answer {
-    let Some(email) = forms::email(&typed.email) else {
-        return Ok(registration_page(&visitor, &typed, Some("This is no e-mail address.")));
-    };
+    match registration(&site, &visitor, &typed) {
+        Ok(link) => send_registration(&site, site.database.change().await?, &visitor, &link).await,
+        Err(problem) => Ok(registration_page(&visitor, &typed, Some(problem))),
+    }
+}
+
+/// What was typed, as it is kept until its address is proven; or what is wrong with it.
+pub(super) fn registration(
+    site: &Site,
+    visitor: &Visitor,
+    typed: &Registration,
+) -> Result<Link, &'static str> {
+    let email = forms::email(&typed.email).ok_or("This is no e-mail address.")?;
     let (Some(name), Some(company)) = (forms::name(&typed.name), forms::name(&typed.company)) else {
-        return Ok(registration_page(&visitor, &typed, Some("A name has 1 to 100 characters.")));
+        return Err("A name has 1 to 100 characters.");
     };
     if site.is_tried_too_often(&email, visitor.now) {
-        return Ok(registration_page(&visitor, &typed, Some(TOO_OFTEN)));
+        return Err(TOO_OFTEN);
     }
-    let mut change = site.database.change().await?;
-    let holder = people::holder(&mut change, &email).await?;
-    let link = Link { name: Some(name), company: Some(company), ..Link::to(Purpose::Register, None, &email) };
-    let token = store::create_link(&mut change, &link, visitor.now).await?;
+    Ok(Link { name: Some(name), company: Some(company), ..Link::to(Purpose::Register, None, &email) })
+}
+
+/// The same for every address, whether or not it has an account.
+pub(super) async fn send_registration(
+    site: &Site,
+    mut change: Change,
+    visitor: &Visitor,
+    link: &Link,
+) -> Answer {
+    let email = &link.email;
+    let holder = people::holder(&mut change, email).await?;
+    let token = store::create_link(&mut change, link, visitor.now).await?;
     let base = &site.base;
     let text = match holder {
         None => format!(
@@ -95,8 +115,8 @@ pub(crate) async fn register(
              Log in: {base}/login\nForgot the password? {base}/recover\n"
         ),
     };
-    store::post(&mut change, &email, "Your registration", &text, visitor.now).await?;
-    change.record(&entry(&visitor, "", "registration asked", "", "mail sent")).await?;
+    store::post(&mut change, email, "Your registration", &text, visitor.now).await?;
+    change.record(&entry(visitor, "", "registration asked", "", "mail sent")).await?;
     change.commit().await?;
     site.posted.notify_one();
     let text = "If the address is right, a mail with a link is on its way to it. The link works for an hour.";
@@ -109,7 +129,11 @@ fn joining_page(visitor: &Visitor, token: &str, link: &Link, name: &str, problem
     let page = FormPage {
         frame: visitor.frame(),
         title: "Make your account",
-        lead: format!("Your address {} is proven. Choose a password.", link.email),
+        lead: format!(
+            "Your address {} is proven. Choose a password.{}",
+            link.email,
+            of_wallet(visitor, link)
+        ),
         problem: problem.map(str::to_owned),
         form: FormOf {
             action: "/join",
@@ -119,6 +143,23 @@ fn joining_page(visitor: &Visitor, token: &str, link: &Link, name: &str, problem
         links: Vec::new(),
     };
     reply::page(reply::status(problem), &page)
+}
+
+/// The wallet of a registration, where this browser showed it. Who registers an address of somebody else with a wallet of its own is
+/// not let into what that person makes of the link.
+fn own_wallet<'a>(visitor: &Visitor, link: &'a Link) -> Option<&'a str> {
+    let is_here = link.browser.as_ref().is_some_and(|it| *it == secret::hashed(&visitor.form_token));
+    link.wallet.as_deref().filter(|_| is_here)
+}
+
+fn of_wallet(visitor: &Visitor, link: &Link) -> String {
+    match (own_wallet(visitor, link), &link.wallet) {
+        (Some(wallet), _) => format!(" The wallet {} logs you in, too.", wallets::spoken(wallet)),
+        (None, Some(_)) => " A wallet was shown in another browser: it is not linked. Link yours under \u{201c}Your account\u{201d} \
+                            afterwards."
+            .to_owned(),
+        (None, None) => String::new(),
+    }
 }
 
 fn is_for_joining(link: &Link) -> bool {
@@ -158,13 +199,33 @@ pub(crate) async fn join(
         return Ok(spent_link(&visitor));
     }
     let account = create_account(&mut change, &link, &name, &hash, &visitor).await?;
+    if let Some(wallet) = own_wallet(&visitor, &link) {
+        wallets::link_registered(&mut change, &visitor, &account, wallet).await?;
+    }
+    tell_sender(&mut change, &link, &name, visitor.now).await?;
+    site.posted.notify_one();
     log_in_as(&site, change, &account, &visitor, "/account", false).await
+}
+
+/// Tells the owner of a company who sent an invitation that somebody came by it.
+async fn tell_sender(change: &mut Change, link: &Link, name: &str, now: i64) -> Result<(), StoreError> {
+    let (Some(sender), Some(party)) = (&link.account, &link.party) else { return Ok(()) };
+    if people::party_kind(change, party).await? != Some(PartyKind::Company) {
+        return Ok(());
+    }
+    let Some((address, _)) = people::address_of(change, sender).await? else { return Ok(()) };
+    let role = link.role.as_deref().unwrap_or_default();
+    let text =
+        format!("{name} ({}) joined your company at the NanoTrace portal. Role: {role}.\n", link.email);
+    store::post(change, &address, "The people of your company", &text, now).await
 }
 
 /// Whether who sent an invitation may still invite. Nobody here sent a registration, or what the command line printed.
 async fn is_still_meant(change: &mut Change, link: &Link) -> Result<bool, sqlx::Error> {
     match (link.purpose, &link.account, &link.party) {
-        (Purpose::Invite, Some(sender), Some(party)) => people::is_administrator(change, party, sender).await,
+        (Purpose::Invite, Some(sender), Some(party)) => Ok(people::is_administrator(change, party, sender)
+            .await?
+            || team::is_owner(change, party, sender).await?),
         _ => Ok(true),
     }
 }
@@ -186,8 +247,8 @@ async fn create_account(
             company
         }
     };
-    // Who registers a company is the first to administrate it.
-    let role = if link.purpose == Purpose::Register { Some(ADMINISTRATOR) } else { link.role.as_deref() };
+    // Who registers a company is its first owner.
+    let role = if link.purpose == Purpose::Register { Some(OWNER) } else { link.role.as_deref() };
     let new = NewAccount {
         party: &party,
         email: &link.email,
@@ -230,6 +291,7 @@ pub(super) fn login_page(visitor: &Visitor, email: &str, next: &str, problem: Op
         frame: visitor.frame(),
         problem: problem.map(str::to_owned),
         passkey: keys::login_form(next),
+        wallet: wallets::login_form(next),
         password: FormOf {
             action: "/login",
             fields: vec![
@@ -353,7 +415,7 @@ fn reset_page(visitor: &Visitor, token: &str, found: &Credentials, problem: Opti
     let page = FormPage {
         frame: visitor.frame(),
         title: "Choose another password",
-        lead: format!("You are then logged out everywhere.{of_passkeys}"),
+        lead: format!("You are then logged out everywhere, and your wallets are removed.{of_passkeys}"),
         problem: problem.map(str::to_owned),
         form: FormOf {
             action: "/reset",
@@ -406,6 +468,14 @@ pub(crate) async fn reset(
     let mut entry = entry(&visitor, &found.party, "password recovered", &found.account, "done");
     entry.actor.clone_from(&found.account);
     change.record(&entry).await?;
+    // As passkeys below: who knew the password may have linked them.
+    if wallet_store::remove_all(&mut change, &found.account).await? {
+        entry.action = "wallets removed";
+        change.record(&entry).await?;
+        let text = "Your password at the NanoTrace portal was recovered by a link in a mail to this address. It removed the wallets that \
+                    logged you in: link them again.\n\nIf it was not you, tell your administrator, or an owner of your company.\n";
+        store::post(&mut change, &link.email, "Your wallets were removed", text, visitor.now).await?;
+    }
     let text = if forgets_passkeys(&mut change, &found, &link.email, visitor.now).await? {
         entry.action = "passkeys removed";
         change.record(&entry).await?;
@@ -430,7 +500,7 @@ async fn forgets_passkeys(
         return Ok(false);
     }
     let text = "Your password at the NanoTrace portal was recovered by a link in a mail to this address. It removed your \
-                passkeys: make new ones.\n\nIf it was not you, tell your administrator.\n";
+                passkeys: make new ones.\n\nIf it was not you, tell an owner of your company.\n";
     store::post(change, email, "Your passkeys were removed", text, now).await?;
     Ok(true)
 }

@@ -204,6 +204,11 @@ pub(crate) async fn remove(
         let problem = "The file was not removed: an application that was handed in names it.".to_owned();
         return page(&site, &visitor, &account, StatusCode::CONFLICT, Some(problem)).await;
     }
+    if studies::is_used(&mut change, &stored.id).await? {
+        drop(change);
+        let problem = "The file was not removed: a stability study is of it. Remove the study.".to_owned();
+        return page(&site, &visitor, &account, StatusCode::CONFLICT, Some(problem)).await;
+    }
     let object = format!("{} {}", stored.id, stored.sha256);
     change.record(&entry(&visitor, &account.party, "file.remove", &object, "removed")).await?;
     change.commit().await?;

@@ -143,6 +143,19 @@ pub(crate) struct Invitation {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
+pub(crate) struct Withdrawn {
+    pub email: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Rotated {
+    /// For how long the old key works on.
+    pub hours: i64,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(crate) struct NewPasskey {
     pub name: String,
     /// What the browser made, as JSON.
@@ -158,6 +171,57 @@ pub(crate) struct PasskeyLogin {
     pub credential: String,
     #[serde(default)]
     pub next: String,
+}
+
+/// Which wallet is to sign.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct WalletAsked {
+    /// By its CAIP-2 name.
+    pub chain: String,
+    pub address: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct WalletLogin {
+    pub nonce: String,
+    /// As the wallet gave it.
+    pub signature: String,
+    #[serde(default)]
+    pub next: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct NewWallet {
+    pub name: String,
+    pub nonce: String,
+    pub signature: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct WalletRegistration {
+    /// By which the portal knows that this browser showed the wallet.
+    pub shown: String,
+    pub email: String,
+    pub name: String,
+    pub company: String,
+}
+
+/// What a program has its user's wallet sign, as it was signed.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Verifying {
+    pub message: String,
+    pub signature: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Refreshing {
+    pub refresh_token: String,
 }
 
 #[derive(Default, Deserialize)]
@@ -201,4 +265,33 @@ pub(crate) struct Search {
 #[serde(deny_unknown_fields)]
 pub(crate) struct Reason {
     pub reason: String,
+}
+
+/// How a file of stability data is read and evaluated. Columns are meant by their numbers, from 1; 0 is none.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct StudyForm {
+    pub file: String,
+    pub batch: usize,
+    pub time: usize,
+    pub result: usize,
+    /// `comma` or `point`.
+    pub decimal: String,
+    pub lower: String,
+    pub upper: String,
+    pub unit: String,
+    /// Empty for the usual one.
+    pub cap: String,
+    /// `yes` where the cap is claimed.
+    pub claim: String,
+    pub where1: usize,
+    pub text1: String,
+    pub where2: usize,
+    pub text2: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Attached {
+    pub application: String,
 }

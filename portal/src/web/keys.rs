@@ -182,7 +182,9 @@ async fn tell(
     subject: &str,
     name: &str,
 ) -> Result<(), StoreError> {
-    let text = format!("{subject}: {name}\n\nIf it was not you, tell your administrator.\n");
+    let text = format!(
+        "{subject}: {name}\n\nIf it was not you, tell your administrator, or an owner of your company.\n"
+    );
     post(change, &account.email, subject, &text, visitor.now).await
 }
 

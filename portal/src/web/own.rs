@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use accounts::{
-    passkeys, passwords,
+    clients, passkeys, passwords,
     people::{self, Account},
     store::{self, Link, Purpose},
+    wallets as wallet_store,
 };
 use axum::{
     Extension,
@@ -20,18 +21,20 @@ use site::{
     visitor::{self, Visitor},
 };
 use views::{
-    account::{AccountPage, ShownSession},
+    account::{AccountPage, ShownSession, ShownWallet},
     page::{Field, FormOf, FormPage},
 };
 
 use super::{
     forms::{Confirmation, EndedSession, NewEmail, NewPassword, Token},
-    keys,
+    keys, wallets,
 };
 
 pub(super) async fn page(site: &Site, visitor: &Visitor, account: &Account, notice: Option<&str>) -> Answer {
     let sessions = store::sessions_of(&site.database, &account.id, visitor.now).await?;
     let passkeys = passkeys::store::of_account(&site.database, &account.id).await?;
+    let own_wallets = wallet_store::of_account(&site.database, &account.id).await?;
+    let own_clients = clients::of_account(&site.database, &account.id, visitor.now).await?;
     // A password alone is no way to the passkeys that there are.
     let may_change = visitor.by_passkey || passkeys.is_empty();
     let shown = |session| ShownSession::of(session, visitor.session.as_deref());
@@ -43,6 +46,12 @@ pub(super) async fn page(site: &Site, visitor: &Visitor, account: &Account, noti
         notice: notice.map(str::to_owned),
         passkey: if may_change { keys::making_form("/account") } else { keys::login_form("/account") },
         passkeys: passkeys.into_iter().map(Into::into).collect(),
+        wallets: own_wallets
+            .into_iter()
+            .map(|it| ShownWallet::of(wallets::spoken(&it.address), it))
+            .collect(),
+        wallet: may_change.then(wallets::linking_form),
+        clients: own_clients.into_iter().map(Into::into).collect(),
         may_change,
         sessions: sessions.into_iter().map(shown).collect(),
         email: FormOf {
@@ -162,7 +171,7 @@ pub(crate) async fn confirm_email(
     store::end_links(&mut change, &account, Purpose::Email).await?;
     let text = format!(
         "Your account of the NanoTrace portal has another address from now on: {email}\n\nIf it was not you, tell your \
-         administrator.\n"
+         administrator, or an owner of your company.\n"
     );
     store::post(&mut change, &before, "Your address was changed", &text, visitor.now).await?;
     let mut entry = entry(&visitor, &party, "address changed", &account, "done");

@@ -13,8 +13,8 @@ use accounts::{
 use axum::{
     Extension,
     extract::{Path, State},
-    http::{HeaderValue, StatusCode, header},
-    response::{IntoResponse, Redirect, Response},
+    http::StatusCode,
+    response::{IntoResponse, Redirect},
 };
 use desk::{Detached, Organisation};
 use site::{Answer, Site, entry, forms::Sent, reply, visitor::Visitor};
@@ -181,15 +181,6 @@ pub(crate) async fn result(
     let mut change = site.change_of(&visitor).await?;
     change.record(&entry(&visitor, &account.party, "shipment.download", &object, "sent")).await?;
     change.commit().await?;
-    Ok(attachment(&shipment, &file, content_type, content))
-}
-
-fn attachment(shipment: &str, file: &str, content_type: &'static str, content: Vec<u8>) -> Response {
     let name = file.replace("result", &format!("shipment-{shipment}"));
-    let disposition = HeaderValue::try_from(format!("attachment; filename=\"{name}\""));
-    let headers = [
-        (header::CONTENT_TYPE, HeaderValue::from_static(content_type)),
-        (header::CONTENT_DISPOSITION, disposition.unwrap_or(HeaderValue::from_static("attachment"))),
-    ];
-    reply::attached((headers, content).into_response())
+    Ok(reply::download(&name, content_type, content))
 }

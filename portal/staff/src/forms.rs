@@ -16,6 +16,43 @@ pub struct Assignment {
     pub to: String,
 }
 
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Wanted {
+    /// The certificate's code.
+    pub certificate: String,
+    pub wanted: String,
+    pub reason: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Opened {
+    /// A field with its salt, as JSON. Forms with a field of this name are never kept.
+    pub confidential: String,
+    /// `tell`, or `lawForbids`.
+    pub client: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Refusal {
+    pub why: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DisclosureFile {
+    pub confidential: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct OnClaim {
+    /// `confirm` or `refuse`.
+    pub end: String,
+}
+
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct NewKey {

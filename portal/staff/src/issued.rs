@@ -103,15 +103,18 @@ pub async fn one(
     Path((body, code)): Path<(String, String)>,
 ) -> Answer {
     let Some(reader) = site.organisations.get(&account.party) else {
-        return Ok(away(&visitor, NO_IDENTITY));
+        return Ok(reply::not_now(visitor.frame(), NO_IDENTITY));
     };
     let read = read(reader, &body, &code).await;
     let (body, found) = match read {
         Ok(Some(found)) => found,
         Ok(None) => return Ok(reply::not_there().await),
-        Err(why) => return Ok(away(&visitor, &why.to_string())),
+        Err(why) => return Ok(reply::not_now(visitor.frame(), &why.to_string())),
     };
-    let is_accreditor = site.scope(&account).await?.is_accreditor();
+    let (is_accreditor, oversees_all) = {
+        let scope = site.scope(&account).await?;
+        (scope.is_accreditor(), scope.oversees_all())
+    };
     let mut offered = offered(&account, is_accreditor, &body, &found);
     offered.extend(superseding(reader, &account, &body, &found).await);
     let about = About::Certificate(found.certificate.clone());
@@ -124,7 +127,7 @@ pub async fn one(
         shown: ShownIssued::of(&found),
         from: moment_of(&found.valid_from),
         issued: said(&found.issued),
-        application: found.application.clone().filter(|_| is_accreditor || body.msp_id == account.party),
+        application: found.application.clone().filter(|_| oversees_all || body.msp_id == account.party),
         surveillance_due: found.surveillance_due.as_deref().map(moment_of).unwrap_or_default(),
         history: history(&found),
         public: site.organisations.verifier().map(|verifier| public_page(verifier, &code)),
@@ -133,11 +136,6 @@ pub async fn one(
         body: body.msp_id,
     };
     Ok(reply::with_script(reply::page(StatusCode::OK, &page)))
-}
-
-fn away(visitor: &Visitor, why: &str) -> axum::response::Response {
-    let text = format!("The ledger gave no answer: {why}. Try again in a moment.");
-    reply::message(StatusCode::SERVICE_UNAVAILABLE, visitor.frame(), "Not now", &text)
 }
 
 async fn read(

@@ -10,7 +10,6 @@ use accounts::{
 use axum::{
     Extension,
     extract::{Path, State},
-    http::header,
     response::{IntoResponse, Redirect, Response},
 };
 use enrolment::{
@@ -204,12 +203,8 @@ pub async fn show_queue(
     queue_page(&site, &visitor, &account, None).await
 }
 
-fn file(name: String, text: String) -> Response {
-    let headers = [
-        (header::CONTENT_TYPE, "application/x-pem-file".to_owned()),
-        (header::CONTENT_DISPOSITION, format!("attachment; filename=\"{name}\"")),
-    ];
-    (headers, text).into_response()
+fn file(name: &str, text: String) -> Response {
+    reply::download(name, "application/x-pem-file", text)
 }
 
 /// The request, to be taken to the authority.
@@ -219,7 +214,7 @@ pub async fn export_request(
     Path(key): Path<String>,
 ) -> Answer {
     match Queue::of(&account).key(&site.database, &key).await? {
-        Some(queued) => Ok(file(format!("{}.request.pem", queued.pseudonym), queued.key.request)),
+        Some(queued) => Ok(file(&format!("{}.request.pem", queued.pseudonym), queued.key.request)),
         None => Ok(reply::not_there().await),
     }
 }
@@ -232,7 +227,7 @@ pub async fn export_certificate(
 ) -> Answer {
     let found = Queue::of(&account).key(&site.database, &key).await?;
     match found.and_then(|queued| Some((queued.pseudonym, queued.key.certificate?))) {
-        Some((pseudonym, certificate)) => Ok(file(format!("{pseudonym}.pem"), certificate)),
+        Some((pseudonym, certificate)) => Ok(file(&format!("{pseudonym}.pem"), certificate)),
         None => Ok(reply::not_there().await),
     }
 }

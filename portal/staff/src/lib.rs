@@ -2,7 +2,9 @@
 //! is said by the table of routes in `portal`.
 
 pub mod acts;
+pub mod claims;
 mod complaints;
+pub mod disclosures;
 pub mod forms;
 pub mod grants;
 pub mod inspection;
@@ -11,6 +13,7 @@ pub mod ledger;
 pub mod ledger_keys;
 pub mod queue;
 pub mod registry;
+pub mod studies;
 
 /// Why nothing is read or done here for somebody's organisation.
 const NO_IDENTITY: &str = "this portal was started without an identity of your organisation";

@@ -9,10 +9,15 @@ use axum::{
     http::StatusCode,
     response::{IntoResponse, Redirect},
 };
-use certificate::{record::ApplicationState, transition::DECIDE};
+use certificate::{
+    record::ApplicationState,
+    transition::{ACCREDITATION_READERS, BODY_READERS, DECIDE},
+};
 use desk::{Application, Organisation};
+use disclosure::Holder;
 use dossiers::{
     Fields,
+    claims::OfBody,
     complaints::About,
     index::{self, IndexError},
     queue::{self, Edition, Queue, Queued, Wanted, differences},
@@ -29,14 +34,10 @@ use views::{
     steps::{Offered, StepForm, of_application},
 };
 
-use crate::{NO_IDENTITY, complaints, forms::Assignment};
+use crate::{NO_IDENTITY, complaints, forms::Assignment, studies};
 
 /// How long a certificate holds where nobody says otherwise.
 const USUAL_MONTHS: u32 = 12;
-
-/// Whom the contract lets read the confidential part, for the body and for the accreditation body.
-const BODY_READERS: &[&str] = &["evaluator", "reviewer", "decision-maker", "auditor"];
-const ACCREDITATION_READERS: &[&str] = &["accreditor", "auditor"];
 
 #[derive(Default, Deserialize)]
 pub struct Asked {
@@ -81,6 +82,10 @@ pub async fn list(
         }
     });
     let overdue = queue::overdue_before(visitor.now);
+    let requests = match Holder::of(&account) {
+        Some(holder) => Some(holder.waiting(&site.database).await?),
+        None => None,
+    };
     let page = QueuePage {
         frame: visitor.frame(),
         party: account.party_name.clone(),
@@ -89,7 +94,10 @@ pub async fn list(
         states: states.into_iter().collect(),
         applications: found.iter().map(|queued| shown(queued, &overdue, &awaited)).collect(),
         older: is_full.then(|| wanted.page.saturating_add(1)),
+        claims: OfBody::of(&account).count(&site.database).await?,
+        may_confirm: account.is_administrator(),
         newer: (wanted.page > 0).then(|| wanted.page.saturating_sub(1)),
+        requests,
         wanted,
     };
     Ok(reply::page(StatusCode::OK, &page))
@@ -184,6 +192,7 @@ pub async fn one(
         complaints,
         file_path,
         files: files_of(&site, &scope, &id, current).await?,
+        studies: if is_of_body { studies::listed(&site, &scope, &id).await? } else { Vec::new() },
         offered,
         drafting,
         signing: site.signing(&account, visitor.now).await?,
@@ -235,23 +244,25 @@ async fn offered(
     Ok(of_application().iter().filter_map(offer).collect())
 }
 
-/// What the ledger has of the application's confidential part, for who may read it by the contract.
+/// What the ledger has of the application's confidential part, for who may read it by the contract; nobody else is shown it.
 async fn confidential(
     scope: &Queue<'_>,
     account: &Account,
     reader: &Organisation,
     known: &Indexed,
 ) -> Option<ConfidentialOf> {
-    let record = reader.confidential(&known.body, known.id.parse().ok()?).await.ok()??;
-    let bodies = reader.bodies().await.ok()?;
-    let body = bodies.iter().find(|body| body.msp_id == known.body)?;
     let duties = match known.body == account.party {
         true => BODY_READERS,
-        false if scope.is_accreditor() => ACCREDITATION_READERS,
+        false if scope.oversees_all() => ACCREDITATION_READERS,
         false => &[],
     };
-    let may_read = account.roles.iter().any(|role| duties.contains(&role.as_str()));
-    Some(ConfidentialOf::of(record, &body.chaincode, may_read))
+    let may_read = account.roles.iter().any(|role| duties.iter().any(|duty| duty.name() == role));
+    if !may_read {
+        return None;
+    }
+    let record = reader.confidential(&known.body, known.id.parse().ok()?).await.ok()??;
+    let chaincode = reader.chaincode(&known.body).await.ok()?;
+    Some(ConfidentialOf::of(record, &chaincode))
 }
 
 /// Makes the document to decide on, once it is said how long the certificate is to hold.

@@ -8,15 +8,15 @@ use axum::{
     Extension,
     extract::{Query, State},
     http::StatusCode,
-    response::Response,
 };
 use certificate::{Duty, chaincode::REGISTRY};
 use desk::{Accreditation, Away, Body, IssuerKey, Laboratory, Organisation, Scheme};
+use dossiers::issuer_keys::waits;
 use serde::Deserialize;
 use site::{Answer, Site, reply, visitor::Visitor};
 use views::{
     registry::{
-        IssuerKeyPage, RegisteredPage, RegistryPage, ShownKey, ShownKeys, ShownRegistered, ShownScheme,
+        IssuerKeyPage, NEXT, RegisteredPage, RegistryPage, ShownKey, ShownKeys, ShownRegistered, ShownScheme,
         history_of, standing, suspensions_of,
     },
     steps::{
@@ -97,7 +97,7 @@ pub async fn one(
     }
     let (_, accreditations, laboratories) = match ask(&site, &account).await {
         Ok(found) => found,
-        Err(why) => return Ok(not_now(&visitor, &why)),
+        Err(why) => return Ok(reply::not_now(visitor.frame(), &why)),
     };
     let found = match &scheme {
         Some(scheme) => accreditations
@@ -124,13 +124,13 @@ pub async fn one(
 
 async fn one_key(site: &Site, visitor: &Visitor, account: &Account, body: &str, public_key: &str) -> Answer {
     let Some(reader) = site.organisations.get(&account.party) else {
-        return Ok(not_now(visitor, NO_IDENTITY));
+        return Ok(reply::not_now(visitor.frame(), NO_IDENTITY));
     };
     let read = async { Ok((reader.chaincode(body).await?, reader.issuer_keys(body).await?)) };
     let (chaincode, found) = match read.await {
         Ok(found) => found,
         Err(Away::NoBody(_)) => return Ok(reply::not_there().await),
-        Err(why) => return Ok(not_now(visitor, &why.to_string())),
+        Err(why) => return Ok(reply::not_now(visitor.frame(), &why.to_string())),
     };
     let Some(known) = found.iter().find(|it| it.public_key == public_key) else {
         return Ok(reply::not_there().await);
@@ -140,6 +140,7 @@ async fn one_key(site: &Site, visitor: &Visitor, account: &Account, body: &str, 
     let page = IssuerKeyPage {
         frame: visitor.frame(),
         shown: ShownKey::of(known),
+        next: (waits(known) && account.party == known.body).then_some(NEXT),
         history: history_of(known),
         offered: at_key(account, is_accreditor, person.as_deref(), &chaincode, known),
         signing: site.signing(account, visitor.now).await?,
@@ -173,11 +174,6 @@ fn at_key(
         Offered { conflict, facts: ShownKey::of(known).facts(), ..offer }
     };
     of_key(&at).into_iter().map(offer).collect()
-}
-
-fn not_now(visitor: &Visitor, why: &str) -> Response {
-    let text = format!("The ledger gave no answer: {why}. Try again in a moment.");
-    reply::message(StatusCode::SERVICE_UNAVAILABLE, visitor.frame(), "Not now", &text)
 }
 
 /// A list to which an accreditation is limited: its name in a request, and what is in it, line by line.

@@ -4,11 +4,12 @@
 #![allow(dead_code)]
 
 mod authenticator;
+mod wallet;
 
 use std::{
     collections::BTreeMap,
     fs,
-    net::SocketAddr,
+    net::{Ipv4Addr, SocketAddr},
     os::unix::fs::{PermissionsExt, chown},
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
@@ -19,16 +20,21 @@ use std::{
 use accounts::{BaseUrl, Database};
 pub use authenticator::Authenticator;
 use background::mail::Post;
-use desk::Organisations;
+use desk::{Identity, Organisations};
+use material::{CryptoConfig, Validity};
+use peer_client::profile;
 use portal::{Config, Server};
 use sqlx::AnyPool;
 use tempfile::TempDir;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
-    net::TcpStream,
+    net::{TcpSocket, TcpStream},
     sync::oneshot,
 };
 use url::form_urlencoded;
+// Each test takes what it needs.
+#[allow(unused_imports)]
+pub use wallet::{Signed, Wallets, node};
 
 /// Each case is a test on SQLite; on PostgreSQL they share one server, and are one test.
 #[allow(unused_macros)]
@@ -60,6 +66,8 @@ pub const PASSWORD: &str = "correct battery, horse";
 pub struct Portal {
     pub address: SocketAddr,
     pub base: BaseUrl,
+    /// From which its browsers connect.
+    pub from: Ipv4Addr,
     pub database: Database,
     /// For statements that the portal itself never makes.
     pub pool: AnyPool,
@@ -140,6 +148,8 @@ impl Portal {
         }
         let config = Config {
             listen,
+            // Of a single-page client, for the tests of it.
+            origins: vec!["https://app.example".parse().unwrap(), "http://localhost:5173".parse().unwrap()],
             base,
             database: database.clone(),
             post,
@@ -154,12 +164,13 @@ impl Portal {
         let (stop, stopped) = oneshot::channel();
         tokio::spawn(server.run(async move { drop(stopped.await) }));
         let pool = AnyPool::connect(url).await.unwrap();
-        Self { address, base, database, pool, folder, _stop: stop }
+        Self { address, base, from: Ipv4Addr::LOCALHOST, database, pool, folder, _stop: stop }
     }
 
     pub fn browser(&self) -> Browser {
         Browser {
             address: self.address,
+            from: self.from,
             cookies: BTreeMap::new(),
             host: self.base.to_string().split_once("://").unwrap().1.to_owned(),
             headers: Vec::new(),
@@ -240,14 +251,54 @@ impl Portal {
         browser
     }
 
-    /// A browser of somebody whom `administrator` invites.
+    /// A browser of somebody whom `administrator`, or an owner, invites.
     pub async fn colleague(&self, administrator: &mut Browser, email: &str, role: &str) -> Browser {
-        let invited = administrator.post("/admin/invitations", &[("email", email), ("role", role)]).await;
+        let page = match role {
+            "owner" | "member" | "reader" => "/team/invitations",
+            _ => "/admin/invitations",
+        };
+        let invited = administrator.post(page, &[("email", email), ("role", role)]).await;
         assert_eq!(invited.status, 200, "{}", invited.body);
         let link = self.link(email, "/join").await;
         let mut browser = self.browser();
         browser.join(&link).await;
         browser
+    }
+
+    /// Asks as a program does: with these headers and this body.
+    pub async fn send(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Reply {
+        let mut stream = TcpStream::connect(self.address).await.unwrap();
+        let head = self.head_of(method, path, headers, body.len());
+        // Who refuses a body may not read all of it.
+        let _ = stream.write_all(&[head.as_bytes(), body].concat()).await;
+        answered(stream).await
+    }
+
+    fn head_of(&self, method: &str, path: &str, headers: &[(&str, &str)], length: usize) -> String {
+        let mut head =
+            format!("{method} {path} HTTP/1.1\r\nConnection: close\r\nContent-Length: {length}\r\n");
+        if !headers.iter().any(|(name, _)| *name == "Host") {
+            head += &format!("Host: {}\r\n", self.base.to_string().split_once("://").unwrap().1);
+        }
+        headers.iter().for_each(|(name, value)| head += &format!("{name}: {value}\r\n"));
+        head + "\r\n"
+    }
+
+    /// Sends the head of such a request. When this returns, the portal has looked who asks, and waits for the body.
+    pub async fn begin(
+        &self,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        length: usize,
+    ) -> BegunRequest {
+        let mut stream = TcpStream::connect(self.address).await.unwrap();
+        let expecting = [headers, &[("Expect", "100-continue")]].concat();
+        stream.write_all(self.head_of(method, path, &expecting, length).as_bytes()).await.unwrap();
+        let mut answer = [0; 25];
+        stream.read_exact(&mut answer).await.unwrap();
+        assert_eq!(&answer, b"HTTP/1.1 100 Continue\r\n\r\n");
+        BegunRequest { stream }
     }
 
     /// The id of the account with this address.
@@ -262,6 +313,51 @@ impl Portal {
         let (count,): (i64,) = sqlx::query_as(statement).fetch_one(&self.pool).await.unwrap();
         count
     }
+}
+
+/// The fingerprint of the ledger that [`organisations`] know.
+pub const GENESIS: &str = "sha256:0000000000000000000000000000000000000000000000000000000000000000";
+
+/// These organisations, the first of which applies for companies, with a ledger that does not answer and this verifier.
+pub fn organisations(names: &[&str], verifier: Option<&str>) -> (TempDir, Organisations) {
+    let folder = tempfile::tempdir().unwrap();
+    let keys = folder.path().join("crypto-config");
+    let config = names.iter().map(|name| {
+        let domain = name.to_lowercase();
+        format!("  - Name: {name}\n    Domain: {domain}.example\n    EnableNodeOUs: true\n    Template: {{Count: 1}}\n    Users: {{Count: 1}}\n")
+    });
+    let config = CryptoConfig::parse(&format!("PeerOrgs:\n{}", config.collect::<String>())).unwrap();
+    material::generate(&config, &keys, Validity::of_years(1_790_000_000, 1)).unwrap();
+    let server = || profile::Server { address: "127.0.0.1:1".into(), tls_ca_file: None, server_name: None };
+    let organisation = |name: &&str| profile::Organisation {
+        name: (*name).into(),
+        msp_id: format!("{name}MSP"),
+        domain: format!("{}.example", name.to_lowercase()),
+        gateway: server(),
+    };
+    let profile = profile::ConnectionProfile {
+        channel: "nanotrace".into(),
+        chaincode: "nanotrace".into(),
+        genesis: GENESIS.into(),
+        crypto_config: keys,
+        verifier: verifier.map(str::to_owned),
+        orderer: server(),
+        organisations: names.iter().map(organisation).collect(),
+    };
+    let service = |name: &&str| Identity { organisation: (*name).into(), user: "User1".into() };
+    let services: Vec<_> = names.iter().map(service).collect();
+    let organisations = Organisations::new(&profile, &[], &services, names.first().copied()).unwrap();
+    (folder, organisations)
+}
+
+/// Keys of an organisation whose gateway is where nobody listens.
+pub fn away() -> (TempDir, Organisations) {
+    away_with(None)
+}
+
+/// As [`away`], with a verifier at this address.
+pub fn away_with(verifier: Option<&str>) -> (TempDir, Organisations) {
+    organisations(&["Industry"], verifier)
 }
 
 /// A request for a certificate of a new key, as OpenSSL writes it.
@@ -301,6 +397,8 @@ impl Reply {
 #[derive(Clone)]
 pub struct Browser {
     address: SocketAddr,
+    /// From which it connects: who is not logged in is counted by it.
+    pub from: Ipv4Addr,
     pub cookies: BTreeMap<String, String>,
     /// By which it asks for the portal.
     pub host: String,
@@ -399,7 +497,7 @@ impl Browser {
         let token = self.form_token().await;
         let mut body = form_urlencoded::Serializer::new(String::new());
         let body = body.extend_pairs(fields).append_pair("form_token", &token).finish();
-        let mut stream = TcpStream::connect(self.address).await.unwrap();
+        let mut stream = self.connect().await;
         // RFC 9110 §10.1.1: who serves answers it when it begins to read the body.
         let head = format!("{}Expect: 100-continue\r\n\r\n", self.head("POST", path, Some(&body)));
         stream.write_all(head.as_bytes()).await.unwrap();
@@ -413,21 +511,42 @@ impl Browser {
     pub async fn upload(&mut self, name: &str, content: &[u8]) -> Reply {
         let token = self.form_token().await;
         let form = multipart(&[("form_token", &token), ("next", "/files")], name, content);
-        let mut stream = self.begin_upload(form.len()).await;
+        self.send_file("/files", &form).await
+    }
+
+    /// Sends a form with a file in it.
+    pub async fn send_file(&mut self, path: &str, form: &[u8]) -> Reply {
+        let mut stream = self.begin_upload_to(path, form.len()).await;
         // Who refuses the form may not read all of it.
-        let _ = stream.write_all(&form).await;
+        let _ = stream.write_all(form).await;
         answered(stream).await
     }
 
     /// Sends the head of a form with a file, which has so many bytes.
     pub async fn begin_upload(&self, length: usize) -> TcpStream {
-        let mut stream = TcpStream::connect(self.address).await.unwrap();
+        self.begin_upload_to("/files", length).await
+    }
+
+    async fn begin_upload_to(&self, path: &str, length: usize) -> TcpStream {
+        let mut stream = self.connect().await;
         let head = format!(
             "{}Content-Type: multipart/form-data; boundary={BOUNDARY}\r\nContent-Length: {length}\r\n\r\n",
-            self.head("POST", "/files", None)
+            self.head("POST", path, None)
         );
         stream.write_all(head.as_bytes()).await.unwrap();
         stream
+    }
+
+    /// Asks as a program does: with JSON, and without a cookie.
+    pub async fn program(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> Reply {
+        let mut head = format!("{method} {path} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n", self.host);
+        for (name, value) in headers {
+            head += &format!("{name}: {value}\r\n");
+        }
+        let mut stream = TcpStream::connect(self.address).await.unwrap();
+        let length = body.len();
+        stream.write_all(format!("{head}Content-Length: {length}\r\n\r\n{body}").as_bytes()).await.unwrap();
+        answered(stream).await
     }
 
     fn head(&self, method: &str, path: &str, body: Option<&str>) -> String {
@@ -447,9 +566,15 @@ impl Browser {
         head
     }
 
+    async fn connect(&self) -> TcpStream {
+        let socket = TcpSocket::new_v4().unwrap();
+        socket.bind((self.from, 0).into()).unwrap();
+        socket.connect(self.address).await.unwrap()
+    }
+
     async fn ask(&mut self, method: &str, path: &str, body: Option<String>) -> Reply {
         let head = self.head(method, path, body.as_deref());
-        let mut stream = TcpStream::connect(self.address).await.unwrap();
+        let mut stream = self.connect().await;
         stream.write_all(format!("{head}\r\n{}", body.unwrap_or_default()).as_bytes()).await.unwrap();
         let mut bytes = Vec::new();
         stream.read_to_end(&mut bytes).await.unwrap();
@@ -505,6 +630,18 @@ impl BegunPost {
         let mut bytes = Vec::new();
         self.stream.read_to_end(&mut bytes).await.unwrap();
         parse(&String::from_utf8(bytes).unwrap())
+    }
+}
+
+/// A request of which the portal has the head alone.
+pub struct BegunRequest {
+    stream: TcpStream,
+}
+
+impl BegunRequest {
+    pub async fn end_with(mut self, body: &[u8]) -> Reply {
+        self.stream.write_all(body).await.unwrap();
+        answered(self.stream).await
     }
 }
 
@@ -580,7 +717,7 @@ impl Postgres {
     }
 
     /// The URL of a new database.
-    async fn create(&self, name: &str) -> String {
+    pub async fn create(&self, name: &str) -> String {
         let pool = AnyPool::connect(&self.url("postgres")).await.unwrap();
         let statement = sqlx::AssertSqlSafe(format!("CREATE DATABASE {name}"));
         sqlx::query(statement).execute(&pool).await.unwrap();

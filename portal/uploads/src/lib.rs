@@ -111,6 +111,11 @@ impl Uploads {
         tokio::fs::File::open(self.folder.join(&stored.id)).await
     }
 
+    /// The content of a file of which no more than its id is at hand. Whose it is, is the caller's to know.
+    pub async fn open_by_id(&self, id: &str) -> io::Result<tokio::fs::File> {
+        tokio::fs::File::open(self.folder.join(id)).await
+    }
+
     /// Removes the content of a file that the database does not have any more.
     pub fn forget(&self, stored: &Stored) {
         // Where it fails, it is an orphan, which is cleared later.

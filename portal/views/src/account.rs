@@ -1,10 +1,10 @@
 //! An account: its passkeys and sessions, its files, and what was typed before a session ended.
 
-use accounts::{passkeys::store::Passkey, people::Account, store::Session};
+use accounts::{clients::Client, passkeys::store::Passkey, people::Account, store::Session, wallets::Wallet};
 use askama::Template;
 use uploads::Stored;
 
-use crate::page::{FormOf, Frame, PasskeyForm, moment};
+use crate::page::{FormOf, Frame, PasskeyForm, WalletForm, moment};
 
 #[derive(Template)]
 #[template(path = "account.html")]
@@ -16,7 +16,11 @@ pub struct AccountPage {
     /// Whether passkeys may be added and removed; where not, `passkey` logs in with one.
     pub may_change: bool,
     pub passkey: PasskeyForm,
+    pub wallets: Vec<ShownWallet>,
+    /// Links another one, where wallets may be linked and removed.
+    pub wallet: Option<WalletForm>,
     pub sessions: Vec<ShownSession>,
+    pub clients: Vec<ShownClient>,
     pub email: FormOf,
     pub password: FormOf,
 }
@@ -32,6 +36,39 @@ impl From<Passkey> for ShownPasskey {
     fn from(passkey: Passkey) -> Self {
         let Passkey { id, name, created_at, used_at } = passkey;
         Self { id, name, created: moment(created_at), used: used_at.map(moment) }
+    }
+}
+
+pub struct ShownWallet {
+    pub id: String,
+    pub name: String,
+    /// The network and the address.
+    pub address: String,
+    pub linked: String,
+    pub used: Option<String>,
+}
+
+impl ShownWallet {
+    pub fn of(address: String, wallet: Wallet) -> Self {
+        let Wallet { id, name, created_at, used_at, .. } = wallet;
+        Self { id, name, address, linked: moment(created_at), used: used_at.map(moment) }
+    }
+}
+
+/// The session of a program.
+pub struct ShownClient {
+    pub id: String,
+    pub client: String,
+    pub address: String,
+    pub since: String,
+    pub used: String,
+}
+
+impl From<Client> for ShownClient {
+    fn from(client: Client) -> Self {
+        let Client { id, client, address, created_at, used_at } = client;
+        let client = if client.is_empty() { "unknown program".to_owned() } else { client };
+        Self { id, client, address, since: moment(created_at), used: moment(used_at) }
     }
 }
 

@@ -4,7 +4,10 @@ use askama::Template;
 use confidential::Kept;
 use dossiers::store::Act;
 
-use crate::page::{Frame, moment, moment_of};
+use crate::{
+    claims::ShownClaim,
+    page::{Frame, moment, moment_of},
+};
 
 /// A company's applications.
 #[derive(Template)]
@@ -14,6 +17,8 @@ pub struct ApplicationsPage {
     pub party: String,
     pub has_ledger: bool,
     pub applications: Vec<ShownApplication>,
+    /// Those that it claims, until the body has confirmed them.
+    pub claims: Vec<ShownClaim>,
 }
 
 /// An application, what happens next with it, and who has it.

@@ -29,6 +29,8 @@ pub struct ShownAnswer {
     pub code: String,
     /// Of a product with several certificates.
     pub certificates: Vec<ShownAnswer>,
+    /// How many confidential fields its application has.
+    pub confidential: usize,
 }
 
 pub struct ShownReason {
@@ -65,6 +67,7 @@ impl From<&Answer> for ShownAnswer {
             product: answer.product.clone(),
             code: answer.code.clone(),
             certificates: answer.certificates.iter().map(Self::from).collect(),
+            confidential: answer.confidential.fields,
         }
     }
 }

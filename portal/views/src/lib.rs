@@ -4,8 +4,10 @@
 pub mod account;
 pub mod application;
 pub mod certificates;
+pub mod claims;
 pub mod complaints;
 pub mod demonstration;
+pub mod disclosures;
 pub mod form;
 pub mod grants;
 pub mod inspection;
@@ -19,3 +21,4 @@ pub mod queue;
 pub mod registry;
 pub mod shipments;
 pub mod steps;
+pub mod studies;

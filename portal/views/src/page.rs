@@ -19,6 +19,9 @@ pub struct Who {
     pub is_administrator: bool,
     pub is_staff: bool,
     pub is_of_company: bool,
+    pub is_owner: bool,
+    /// Whether it does something for its party, or reads alone.
+    pub may_act: bool,
 }
 
 impl Frame {
@@ -29,8 +32,20 @@ impl Frame {
             is_administrator: account.is_administrator() && !lacks_passkey,
             is_staff: account.is_staff() && !lacks_passkey,
             is_of_company: !account.is_staff(),
+            is_owner: account.is_owner(),
+            may_act: account.may_act(),
         };
         Self { who: account.map(who), form_token: form_token.to_owned(), unread: 0 }
+    }
+
+    /// Whether it is shown to somebody who does more than read.
+    pub fn may_act(&self) -> bool {
+        self.who.as_ref().is_some_and(|who| who.may_act)
+    }
+
+    /// Whether it is shown to an owner of a company.
+    pub fn is_owner(&self) -> bool {
+        self.who.as_ref().is_some_and(|who| who.is_owner)
     }
 
     /// Of a page that is the same for everybody.
@@ -138,12 +153,23 @@ pub struct PasskeyForm {
     pub button: &'static str,
 }
 
+/// A form that a wallet answers.
+pub struct WalletForm {
+    pub action: &'static str,
+    /// Where the script asks what to sign.
+    pub challenge: &'static str,
+    pub fields: Vec<Field>,
+    /// What a button says before the wallet's name.
+    pub button: &'static str,
+}
+
 #[derive(Template)]
 #[template(path = "login.html")]
 pub struct LoginPage {
     pub frame: Frame,
     pub problem: Option<String>,
     pub passkey: PasskeyForm,
+    pub wallet: WalletForm,
     pub password: FormOf,
 }
 

@@ -24,6 +24,12 @@ pub struct QueuePage {
     pub applications: Vec<ShownQueued>,
     pub newer: Option<i64>,
     pub older: Option<i64>,
+    /// Companies that claim an application whose company is not known here.
+    pub claims: i64,
+    /// Whether who looks ends claims.
+    pub may_confirm: bool,
+    /// For who reads confidential fields: how many requests to open one wait.
+    pub requests: Option<i64>,
 }
 
 /// A state of applications, and how many are in it.
@@ -73,6 +79,8 @@ pub struct QueuedPage {
     pub data_sheet: Option<String>,
     pub changes: Vec<Difference>,
     pub reports: Vec<ShownReport>,
+    /// The stability studies among them that were computed here, by id and what they came to.
+    pub studies: Vec<(String, String)>,
     /// The hashes of those files of the dossier that were uploaded here.
     pub files: Vec<String>,
     pub steps: Vec<ShownStep>,
@@ -88,7 +96,7 @@ pub struct QueuedPage {
     /// What was filed about it, and where one is filed.
     pub complaints: Vec<ShownComplaint>,
     pub file_path: String,
-    /// Where something confidential was handed in.
+    /// Where something confidential was handed in, for who may read it.
     pub confidential: Option<ConfidentialOf>,
 }
 
@@ -100,14 +108,12 @@ pub struct ConfidentialOf {
     pub hashes: Vec<String>,
     /// When both bodies removed what they held.
     pub purged: Option<String>,
-    /// Whether who looks may read it.
-    pub may_read: bool,
 }
 
 impl ConfidentialOf {
-    pub fn of(record: desk::Confidential, chaincode: &str, may_read: bool) -> Self {
+    pub fn of(record: desk::Confidential, chaincode: &str) -> Self {
         let purged = record.purged.map(|it| moment_of(&it.effective_at));
-        Self { chaincode: chaincode.to_owned(), hashes: record.fields, purged, may_read }
+        Self { chaincode: chaincode.to_owned(), hashes: record.fields, purged }
     }
 }
 

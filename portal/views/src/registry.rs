@@ -2,6 +2,7 @@
 
 use askama::Template;
 use desk::{Accreditation, Away, Body, Event, IssuerKey, Laboratory, RegistrySuspension, Scheme};
+use dossiers::issuer_keys;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
 use crate::{
@@ -89,6 +90,8 @@ pub struct ShownKey {
 pub struct IssuerKeyPage {
     pub frame: Frame,
     pub shown: ShownKey,
+    /// Of a key that waits, for the people of its body: what happens next.
+    pub next: Option<&'static str>,
     /// What was done with it, the newest first: what, by whom and when, why.
     pub history: Vec<(String, String, String)>,
     pub offered: Vec<Offered>,
@@ -155,7 +158,7 @@ impl ShownKey {
             state,
             is_over: matches!(state, "compromised" | "revoked"),
             compromised: compromised.collect(),
-            path: format!("{}&key={}", path(&known.body, None), plain(&known.public_key)),
+            path: issuer_keys::page_of(&known.body, &known.public_key),
         }
     }
 
@@ -176,6 +179,11 @@ impl ShownKey {
 }
 
 const WAITS: &str = "waits for approval";
+
+/// For those who proposed it, and their colleagues.
+pub const NEXT: &str = "Accreditors of the accreditation body are told of it. One of them asks you, by another way than this portal, \
+                        whether this is your key: have the key, the identifier and the name at hand. Until it is approved it signs \
+                        nothing. If it is not your key, revoke it.";
 
 const COMPARE: &str = "Ask the body, by another way than this portal, whether identifier and name are its own and this is its key.";
 

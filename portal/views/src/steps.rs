@@ -4,7 +4,10 @@ use askama::Template;
 use certificate::Duty;
 use enrolment::{Act, acts::State as ActState};
 
-use crate::page::{Frame, moment};
+use crate::{
+    page::{Frame, moment},
+    registry::NEXT,
+};
 
 /// What a page needs on which steps are signed: in whose name, and where.
 pub struct Signing {
@@ -52,6 +55,12 @@ impl ShownAct {
         let has_ended =
             matches!(self.act.state, ActState::Committed | ActState::Refused | ActState::Evaluated);
         !has_ended && !self.act.call.is_evaluated()
+    }
+
+    /// What happens next, where that is somebody else's to do.
+    pub fn next(&self) -> Option<&'static str> {
+        let is_done = self.act.state == ActState::Committed && self.act.code.as_deref() == Some("VALID");
+        (is_done && self.function() == PROPOSE_KEY.function).then_some(NEXT)
     }
 
     pub fn says(&self) -> String {

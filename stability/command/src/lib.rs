@@ -14,10 +14,9 @@ use commands::{
     exit::{Exit, Failure},
     files, output,
 };
-use serde::Serialize;
 use stability::{
-    CapRule, Evaluation, Limits, Options, ShelfLife, Unit, evaluate, plot,
-    table::{self, MAXIMUM_BYTES, Reading, Role, Table, TableError},
+    Answer, AnswerError, CapRule, Parameters, ShelfLife, Unit,
+    table::{MAXIMUM_BYTES, Reading, Role, TableError},
 };
 
 /// Compute a shelf life from stability data by ICH Q1E, and say what it rests on.
@@ -86,57 +85,34 @@ enum CapArgument {
     None,
 }
 
-/// An evaluation, and which columns it is of.
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Printed<'a> {
-    time_column: &'a str,
-    result_column: &'a str,
-    rows_left_out: u64,
-    #[serde(flatten)]
-    evaluation: &'a Evaluation,
-}
-
 pub fn run(args: Args) -> Result<Exit, Failure> {
-    let options = options(&args)?;
-    let table = read(&args)?;
-    let mut evaluation = evaluate(&table.study, &options)
-        .map_err(|error| Failure::usage(format!("{}: {error}", args.file.display())))?;
-    evaluation.warnings.extend(other_unit(&table, &options.unit));
+    let answer = answer(&args)?;
     if let Some(path) = &args.plot {
-        let drawing = plot::svg(&table.study, &evaluation, &table.result);
-        files::write(Some(path), drawing.as_bytes(), args.force)?;
+        files::write(Some(path), answer.svg().as_bytes(), args.force)?;
     }
-    print(&table, &evaluation, args.json)?;
-    Ok(match evaluation.shelf_life {
+    print(&answer, args.json)?;
+    Ok(match answer.evaluation.shelf_life {
         ShelfLife::Estimated { .. } => Exit::Ok,
         ShelfLife::NotEstimable { .. } => Exit::No,
     })
 }
 
-fn options(args: &Args) -> Result<Options, Failure> {
-    let is_capped = args.cap.is_some_and(|cap| cap != CapArgument::None);
-    let unit = args.unit.name();
-    if !args.unit.is_months() && (is_capped || args.claim_cap) {
-        return Err(Failure::usage(format!("the cap is in months: with --unit {unit} there is none")));
-    }
-    if args.cap == Some(CapArgument::None) && args.claim_cap {
-        return Err(Failure::usage("--claim-cap claims the cap, and --cap none says that there is none"));
-    }
-    let cap = match args.cap {
-        None | Some(CapArgument::Twice) => CapRule::Twice,
-        Some(CapArgument::OneAndAHalf) => CapRule::OneAndAHalf,
-        Some(CapArgument::None) => CapRule::None,
-    };
-    let limits = Limits::new(args.lower, args.upper)
-        .map_err(|error| Failure::usage(format!("--lower, --upper: {error}")))?;
-    Ok(Options { limits, unit: args.unit.clone(), cap, claim_cap: args.claim_cap })
-}
-
-fn read(args: &Args) -> Result<Table, Failure> {
+fn answer(args: &Args) -> Result<Answer, Failure> {
     let name = args.file.display();
+    let parameters = parameters(args);
+    // What is wrong with the command line is said before any file is read.
+    parameters.options().map_err(|error| Failure::usage(error.to_string()))?;
     let bytes =
         bytes_of(&args.file).map_err(|error| Failure::usage(format!("cannot read {name}: {error}")))?;
+    parameters.answer(&bytes, &mut |_| true).map_err(|error| match error {
+        AnswerError::Table(error) => {
+            Failure::usage(format!("{name} cannot be evaluated:\n{error}{}", advice(&error)))
+        }
+        error => Failure::usage(format!("{name}: {error}")),
+    })
+}
+
+fn parameters(args: &Args) -> Parameters {
     let reading = Reading {
         batch: args.batch.clone(),
         time: args.time.clone(),
@@ -144,8 +120,13 @@ fn read(args: &Args) -> Result<Table, Failure> {
         only: args.only.clone(),
         decimal_comma: args.decimal_comma,
     };
-    table::read(&bytes, &reading)
-        .map_err(|error| Failure::usage(format!("{name} cannot be evaluated:\n{error}{}", advice(&error))))
+    let cap = args.cap.map(|cap| match cap {
+        CapArgument::Twice => CapRule::Twice,
+        CapArgument::OneAndAHalf => CapRule::OneAndAHalf,
+        CapArgument::None => CapRule::None,
+    });
+    let (lower, upper, unit) = (args.lower, args.upper, args.unit.clone());
+    Parameters { reading, lower, upper, unit, cap, claim_cap: args.claim_cap }
 }
 
 /// Reads a file, of which it takes one byte more than is read of any.
@@ -170,30 +151,16 @@ fn advice(error: &TableError) -> &'static str {
         {
             "\nA file whose numbers all have decimal commas is read with --decimal-comma."
         }
-        TableError::Rows(_) | TableError::File(_) => "",
+        TableError::Rows(_) | TableError::File(_) | TableError::Stopped => "",
     }
 }
 
-/// Days that are read as months make a shelf life thirty times too long.
-fn other_unit(table: &Table, unit: &Unit) -> Option<String> {
-    let (column, unit) = (&table.time, unit.name());
-    table::tells_another_unit(column, unit)
-        .then(|| format!("the times are read as {unit}, but their column is called {column:?}: see --unit"))
-}
-
-fn print(table: &Table, evaluation: &Evaluation, json: bool) -> Result<(), Failure> {
-    let Table { time, result, left_out, .. } = table;
+fn print(answer: &Answer, json: bool) -> Result<(), Failure> {
     if json {
-        return output::json(&Printed {
-            time_column: time,
-            result_column: result,
-            rows_left_out: *left_out,
-            evaluation,
-        });
+        let text = answer.json().map_err(|error| Failure::during("printing JSON", error))?;
+        return output::line(text);
     }
-    let left_out = if *left_out == 0 { String::new() } else { format!("; {left_out} rows left out") };
-    output::line(format!("Shelf life by ICH Q1E, appendix B: {result}{left_out}\n"))?;
-    output::line(evaluation.to_string().trim_end())
+    output::line(answer.text())
 }
 
 fn condition(text: &str) -> Result<(String, String), String> {

@@ -14,14 +14,10 @@ use crate::keys;
 use crate::record::{Application, Confidential, FieldHash};
 use crate::refusal::Refusal;
 use crate::state::{KeyPolicy, Role, State};
-use crate::transition::{CONFIDE, functions_from};
+use crate::transition::{ACCREDITATION_READERS, BODY_READERS, CONFIDE, functions_from};
 
 /// Bytes of the transient entry.
 const MAXIMUM_ENTRY: usize = 2 * MAXIMUM_FIELDS * MAXIMUM_FIELD_BYTES;
-
-/// Who reads for the certification body, and for the accreditation body.
-const BODY_READERS: &[Duty] = &[Duty::Evaluator, Duty::Reviewer, Duty::DecisionMaker, Duty::Auditor];
-const ACCREDITATION_READERS: &[Duty] = &[Duty::Accreditor, Duty::Auditor];
 
 /// `confidential:submit(application)`, the fields in the transient map: a person of the organisation that applies, or a
 /// service of it, while the application is with the body for acceptance or back with its applicant. Fields are added, never

@@ -30,6 +30,8 @@ pub enum FileError {
     TooLarge { path: PathBuf },
     #[error("neither block files (blockfile_000000 and so on) nor a NanoTrace ledger in {}", .path.display())]
     EmptyFolder { path: PathBuf },
+    #[error("{} does not hold one channel: name the folder of the right one in it", .path.display())]
+    Channels { path: PathBuf },
     #[error("{}: no block in it", .path.display())]
     NoBlock { path: PathBuf },
     #[error(transparent)]
@@ -52,6 +54,8 @@ pub fn read(path: &Path) -> Result<Blocks, FileError> {
 
 /// One file of a folder may be empty: a peer that has just begun it.
 fn read_folder(folder: &Path) -> Result<Blocks, FileError> {
+    let exported = exported(folder)?;
+    let folder = exported.as_deref().unwrap_or(folder);
     if let Some(blocks) = ledger::logged_blocks(folder)? {
         return Ok(Box::new(blocks.map(|block| Ok(block?.into_message()))));
     }
@@ -59,6 +63,21 @@ fn read_folder(folder: &Path) -> Result<Blocks, FileError> {
     Ok(Box::new(
         files.flat_map(|file| read_file(&file).unwrap_or_else(|error| Box::new(std::iter::once(Err(error))))),
     ))
+}
+
+/// The one channel's folder in what `ledger export` wrote, or in a peer's `fileSystemPath`.
+fn exported(folder: &Path) -> Result<Option<PathBuf>, FileError> {
+    let chains = folder.join(ledger::CHAINS);
+    if !chains.is_dir() {
+        return Ok(None);
+    }
+    let failed = |source| FileError::Io { path: chains.clone(), source };
+    let entries = fs::read_dir(&chains).map_err(failed)?;
+    let channels = entries.map(|entry| entry.map(|entry| entry.path())).collect::<Result<Vec<_>, _>>();
+    match channels.map_err(failed)?.as_slice() {
+        [channel] => Ok(Some(channel.clone())),
+        _ => Err(FileError::Channels { path: chains }),
+    }
 }
 
 fn block_files(folder: &Path) -> Result<Vec<PathBuf>, FileError> {

@@ -14,7 +14,7 @@ use super::{
 };
 
 /// A ledger with chaincode `cc` and collections `plain`, for ever, and `brief`, for two blocks.
-fn ledger() -> (tempfile::TempDir, Chain, std::sync::Arc<Ledger>) {
+pub(super) fn ledger() -> (tempfile::TempDir, Chain, std::sync::Arc<Ledger>) {
     let directory = tempfile::tempdir().unwrap();
     let (mut chain, ledger) = begin(directory.path());
     chain.commit(&ledger, &[define("cc", &[("plain", 0), ("brief", 2)])]).unwrap();
@@ -32,7 +32,7 @@ fn private(collection: &str, rwset: Bytes) -> TxPvtReadWriteSet {
 }
 
 /// A transaction that writes a private key, and what an endorser keeps of it.
-fn put(txid: &str, collection: &str, key: &str, value: &str) -> (Tx, TxPvtReadWriteSet) {
+pub(super) fn put(txid: &str, collection: &str, key: &str, value: &str) -> (Tx, TxPvtReadWriteSet) {
     let rwset = set(vec![write(key, value.as_bytes())]);
     let announced = tx(txid, "cc").private_put(collection, key, value).announce(collection, &rwset);
     (announced, private(collection, rwset))
@@ -43,11 +43,11 @@ fn delete(txid: &str, collection: &str, key: &str) -> (Tx, TxPvtReadWriteSet) {
     (tx(txid, "cc").private_delete(collection, key).announce(collection, &rwset), private(collection, rwset))
 }
 
-fn waiting<'a>(txid: &'a str, height: u64, private: &'a TxPvtReadWriteSet) -> Waiting<'a> {
+pub(super) fn waiting<'a>(txid: &'a str, height: u64, private: &'a TxPvtReadWriteSet) -> Waiting<'a> {
     Waiting { txid, creator: "Org1MSP", height, private }
 }
 
-fn get(store: PrivateStore<'_>, ledger: &Ledger, collection: &str, key: &str) -> Option<String> {
+pub(super) fn get(store: PrivateStore<'_>, ledger: &Ledger, collection: &str, key: &str) -> Option<String> {
     let value = store.get(&ledger.view().unwrap(), "cc", collection, key).unwrap();
     value.map(|value| String::from_utf8(value.value.to_vec()).unwrap())
 }

@@ -1,21 +1,23 @@
-//! `nanotrace ledger`: looks after the block log of a ledger that no process needs to have open.
+//! `nanotrace ledger`: looks after the block log of a ledger, and brings one on that was restored from a backup.
 
 use std::path::PathBuf;
 
+use certificate::DateTime;
+use commands::{
+    exit::{Exit, Failure},
+    output,
+};
 use ledger::{self, ExportError};
 use serde_json::json;
 
-use crate::{
-    cert::output,
-    exit::{Exit, Failure},
-};
+use crate::resuming::{self, Import, Resume};
 
-/// Check a ledger's chain of blocks, or write it in Fabric's format.
+/// Check a ledger's chain of blocks, write it in Fabric's format, or bring one on that was restored from a backup.
 ///
-/// Both only read the ledger. DIR is the data directory of `nanotrace up` or `nanotrace verifier`, the ledger in
-/// it, or its folder `blocks`.
+/// `check` and `export` only read the ledger. DIR is the data directory of `nanotrace up` or `nanotrace verifier`, the ledger
+/// in it, or its folder `blocks`.
 ///
-/// Exit codes: 0 done, 1 the chain is damaged, 2 wrong usage or input, 4 anything else.
+/// Exit codes: 0 done, 1 the chain is damaged or the blocks are refused, 2 wrong usage or input, 4 anything else.
 #[derive(clap::Args)]
 pub struct Args {
     #[command(subcommand)]
@@ -26,6 +28,8 @@ pub struct Args {
 enum Command {
     Check(Check),
     Export(Export),
+    Import(Import),
+    Resume(Resume),
 }
 
 /// Read every block, and check that it is whole and follows from the one before.
@@ -58,10 +62,12 @@ struct Export {
     json: bool,
 }
 
-pub fn run(args: Args) -> Result<Exit, Failure> {
+pub async fn run(args: Args, now: DateTime) -> Result<Exit, Failure> {
     match args.command {
         Command::Check(args) => check(&args),
         Command::Export(args) => export(&args),
+        Command::Import(args) => resuming::import(args).await,
+        Command::Resume(args) => resuming::resume(args, now).await,
     }
 }
 
