@@ -62,8 +62,15 @@ impl Stage {
             let page = people.at(part, "makeKey", json!({}));
             assert!(page.as_str().unwrap().contains("certified as"), "{page}");
             // The page finds its key again after it was loaded anew.
-            let page = people.at(part, "open", json!({ "path": "/key" }));
-            assert!(page.as_str().unwrap().contains("This browser has the key."), "{page}");
+            let until = Instant::now() + Duration::from_secs(30);
+            loop {
+                let page = people.at(part, "open", json!({ "path": "/key" }));
+                if page.as_str().unwrap().contains("This browser has the key.") {
+                    break;
+                }
+                // The page's script asks the browser's store, which may take longer than the page.
+                assert!(Instant::now() < until, "{page}");
+            }
         }
         Self { bodies, entrances, people, application, report, _folder: folder }
     }

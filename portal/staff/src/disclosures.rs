@@ -270,20 +270,23 @@ pub async fn take_back(
     Path(id): Path<String>,
     Sent(Nothing {}): Sent<Nothing>,
 ) -> Answer {
-    drop(site.change_of(&visitor).await?);
     let asker = Asker::of(&account);
-    if asker.one(&site.database, &id).await?.is_none() {
-        return Ok(reply::not_there().await);
-    }
     let mut change = site.change_of(&visitor).await?;
-    // Pressed twice, or answered meanwhile: the page shows which.
-    if asker.take_back(&mut change, &id, visitor.now).await? {
-        change
-            .record(&entry(&visitor, &account.party, "request for a field taken back", &id, "done"))
-            .await?;
-        change.commit().await?;
+    if !asker.take_back(&mut change, &id, visitor.now).await? {
+        drop(change);
+        return as_it_is(&site, &asker, &id).await;
     }
+    change.record(&entry(&visitor, &account.party, "request for a field taken back", &id, "done")).await?;
+    change.commit().await?;
     Ok(to(&id))
+}
+
+/// Pressed twice, or answered or ended meanwhile: the request's page shows which.
+async fn as_it_is(site: &Site, asker: &Asker<'_>, id: &str) -> Answer {
+    match asker.one(&site.database, id).await? {
+        Some(_) => Ok(to(id)),
+        None => Ok(reply::not_there().await),
+    }
 }
 
 /// A request that this person answers; none where there is no such one for it.
@@ -495,17 +498,15 @@ pub async fn remove(
     Path(id): Path<String>,
     Sent(Nothing {}): Sent<Nothing>,
 ) -> Answer {
-    drop(site.change_of(&visitor).await?);
     let asker = Asker::of(&account);
-    if asker.one(&site.database, &id).await?.is_none() {
-        return Ok(reply::not_there().await);
-    }
     let mut change = site.change_of(&visitor).await?;
-    if asker.remove(&mut change, &id, visitor.now).await? {
-        change.record(&entry(&visitor, &account.party, "opened field removed", &id, "done")).await?;
-        change.commit().await?;
-        site.database.empty_log().await?;
+    if !asker.remove(&mut change, &id, visitor.now).await? {
+        drop(change);
+        return as_it_is(&site, &asker, &id).await;
     }
+    change.record(&entry(&visitor, &account.party, "opened field removed", &id, "done")).await?;
+    change.commit().await?;
+    site.database.empty_log().await?;
     Ok(to(&id))
 }
 
