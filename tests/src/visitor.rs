@@ -1,4 +1,4 @@
-//! Somebody who uses the portal of a running network, as a browser without scripts does.
+//! Somebody who uses the portal of a running network, as a browser without scripts does; and a company's program.
 
 use std::{
     collections::BTreeMap,
@@ -122,30 +122,73 @@ impl Visitor {
 
     fn ask(&mut self, method: &str, path: &str, kind: &str, body: &str) -> Reply {
         let cookies: Vec<_> = self.cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
-        let head = format!(
-            "{method} {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\nCookie: {}\r\n\
-             Content-Type: {kind}\r\nContent-Length: {}\r\n\r\n",
-            cookies.join("; "),
-            body.len()
-        );
-        let mut stream = TcpStream::connect(&self.address).unwrap();
-        stream.write_all(format!("{head}{body}").as_bytes()).unwrap();
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).unwrap();
-        let (head, body) = answer.split_once("\r\n\r\n").unwrap();
-        let mut location = String::new();
-        for (name, value) in head.lines().filter_map(|line| line.split_once(": ")) {
-            match name {
-                "set-cookie" => {
-                    let (name, value) = value.split(';').next().unwrap().split_once('=').unwrap();
-                    self.cookies.insert(name.to_owned(), value.to_owned());
-                }
-                "location" => location = value.to_owned(),
-                _ => {}
-            }
-        }
-        Reply { status: head.split(' ').nth(1).unwrap().parse().unwrap(), location, body: body.to_owned() }
+        let headers = format!("Cookie: {}\r\nContent-Type: {kind}\r\n", cookies.join("; "));
+        let (reply, cookies) = exchange(&self.address, method, path, &headers, body);
+        self.cookies.extend(cookies);
+        reply
     }
+}
+
+/// A company's program, with its key of the partner API.
+pub struct Program {
+    address: String,
+    key: String,
+}
+
+impl Program {
+    /// With a key that somebody makes who may, for everything.
+    pub fn of(owner: &mut Visitor) -> Self {
+        let scopes =
+            ["applications:read", "applications:write", "files:read", "files:write", "certificates:read"];
+        let mut fields = vec![("name", "ERP"), ("days", "30")];
+        fields.extend(scopes.map(|scope| ("scope", scope)));
+        let made = owner.post("/team/keys", "/team/keys", &fields);
+        let (_, rest) =
+            made.body.split_once("<p class=\"secret\">").unwrap_or_else(|| panic!("{}", made.body));
+        Self { address: owner.address.clone(), key: rest.split('<').next().unwrap().to_owned() }
+    }
+
+    pub fn get(&self, path: &str) -> Reply {
+        self.send("GET", path, "application/json", "")
+    }
+
+    /// Sends this; `path` begins behind `/api/v1`.
+    pub fn send(&self, method: &str, path: &str, kind: &str, body: &str) -> Reply {
+        let headers = format!("Authorization: Bearer {}\r\nContent-Type: {kind}\r\n", self.key);
+        exchange(&self.address, method, &format!("/api/v1{path}"), &headers, body).0
+    }
+}
+
+/// One request on a connection of its own: what came back, and the cookies that it set.
+fn exchange(
+    address: &str,
+    method: &str,
+    path: &str,
+    headers: &str,
+    body: &str,
+) -> (Reply, Vec<(String, String)>) {
+    let head = format!(
+        "{method} {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n{headers}Content-Length: {}\r\n\r\n",
+        body.len()
+    );
+    let mut stream = TcpStream::connect(address).unwrap();
+    stream.write_all(format!("{head}{body}").as_bytes()).unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+    let (mut location, mut cookies) = (String::new(), Vec::new());
+    for (name, value) in head.lines().filter_map(|line| line.split_once(": ")) {
+        match name {
+            "set-cookie" => {
+                let (name, value) = value.split(';').next().unwrap().split_once('=').unwrap();
+                cookies.push((name.to_owned(), value.to_owned()));
+            }
+            "location" => location = value.to_owned(),
+            _ => {}
+        }
+    }
+    let status = head.split(' ').nth(1).unwrap().parse().unwrap();
+    (Reply { status, location, body: body.to_owned() }, cookies)
 }
 
 fn form_token(page: &str) -> String {

@@ -3,7 +3,11 @@
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic)]
 
-use std::{fs, path::Path, time::Duration};
+use std::{
+    fs,
+    path::Path,
+    time::{Duration, Instant},
+};
 
 use accounts::{
     Database, PartyKind,
@@ -15,9 +19,10 @@ use dossiers::{index, queue::Queue};
 use granting::{Draft, NoDraft, Wanted};
 use serde_json::{Value, json};
 use tests::{
-    Network,
+    Network, assert_success,
     bodies::{Bodies, METHOD},
-    visitor::{Visitor, application, draft, hand_in, rename},
+    run,
+    visitor::{Program, Visitor, application, draft, hand_in, rename},
 };
 
 fn start(directory: &Path) -> (Bodies, Visitor) {
@@ -197,7 +202,7 @@ fn a_company_takes_its_application_over_after_the_database_is_lost() {
     let id = |path: &str| path.rsplit('/').next().unwrap().to_owned();
     let [granted_id, open_id] = [id(&granted), id(&open)];
     let report = bodies.draft("draft.json");
-    review(&bodies, &granted_id, &report);
+    review(&bodies, &granted_id, &[&report]);
     let code = decide(&bodies, folder.path(), &granted_id);
     visitor.wait_for("/certificates", &format!("/c/{code}"));
     let mut download = |path: &str| visitor.get(&format!("{path}/dossier")).body;
@@ -287,7 +292,7 @@ fn a_company_takes_its_application_over_after_the_database_is_lost() {
     let (preview, submit) = (format!("{open}/preview"), format!("{open}/submit"));
     assert_eq!(ada.post(&preview, &submit, &[("reason", "Another batch is sold")]).location, open);
     ada.wait_for(&open, "<strong>Changed</strong>");
-    review(&bodies, &open_id, &report);
+    review(&bodies, &open_id, &[&report]);
     let second = decide(&bodies, folder.path(), &open_id);
     ada.wait_for("/certificates", &format!("/c/{second}"));
     assert_eq!(bodies.scanned(&second, "").0, "valid");
@@ -295,6 +300,167 @@ fn a_company_takes_its_application_over_after_the_database_is_lost() {
     let renewed = ada.post("/certificates", "/applications/from-certificate", &renewal);
     let preview = ada.get(&renewed.location.replace("/form/product", "/preview")).body;
     assert!(!preview.contains("must be a certificate that was granted to your company"), "{preview}");
+    assert!(bodies.network.stop());
+}
+
+/// A company's program alone takes it from the file of a report to the certificate: registration and key apart, nobody opens a page.
+#[test]
+fn a_program_applies_and_finds_its_certificate() {
+    let folder = tempfile::tempdir().unwrap();
+    let (bodies, mut owner) = start(folder.path());
+    let program = Program::of(&mut owner);
+    let sent = |method: &str, path: &str, body: &Value, status: u16| -> Value {
+        let reply = program.send(method, path, "application/json", &body.to_string());
+        assert_eq!(reply.status, status, "{method} {path}: {}", reply.body);
+        serde_json::from_str(&reply.body).unwrap_or_default()
+    };
+    let until = |path: &str, is_there: &dyn Fn(&Value) -> bool| -> Value {
+        let until = Instant::now() + Duration::from_secs(90);
+        loop {
+            let found: Value = serde_json::from_str(&program.get(path).body).unwrap();
+            if is_there(&found) {
+                return found;
+            }
+            assert!(Instant::now() < until, "{path}: {found}");
+            std::thread::sleep(Duration::from_millis(700));
+        }
+    };
+
+    let report = "Measured by TEM: 40 nm.\n";
+    let uploaded = program.send("POST", "/files?name=report.txt", "application/octet-stream", report);
+    assert_eq!(uploaded.status, 201, "{}", uploaded.body);
+    let hash = hex::encode(sha2_of(report.as_bytes()));
+    assert_eq!(serde_json::from_str::<Value>(&uploaded.body).unwrap()["sha256"], json!(hash));
+
+    // Of the certificate that the demonstration has, with what is its own.
+    let file = folder.path().join("demonstration/certificate.json");
+    let signed: Value = serde_json::from_slice(&fs::read(file).unwrap()).unwrap();
+    let mut document = json!({
+        "application": {"body": "CertBodyMSP"},
+        "credentialSubject": as_texts(&signed["credentialSubject"]),
+    });
+    document["credentialSubject"]["testReports"][0]["sha256"] = json!(hash);
+    let begun = sent("POST", "/applications", &document, 201);
+    let path = format!("/applications/{}", begun["id"].as_str().unwrap());
+    let checked = until(&format!("{path}/validation"), &|_| true);
+    let errors: Vec<&Value> = checked["errors"].as_array().unwrap().iter().map(|it| &it["pointer"]).collect();
+    assert_eq!(errors, [&json!("/credentialSubject/product/name")], "{checked}");
+    assert_eq!(sent("POST", &format!("{path}/submit"), &json!(null), 409)["code"], "faulty");
+    document["credentialSubject"]["product"]["name"] = json!("Silver of a program");
+    sent("PUT", &path, &document, 200);
+    let checked = until(&format!("{path}/validation"), &|_| true);
+    assert_eq!(checked["valid"], true, "{checked}");
+    sent("POST", &format!("{path}/submit"), &json!(null), 202);
+    let submitted = until(&path, &|it| it["state"] == "submitted");
+    let id = submitted["id"].as_str().unwrap();
+    assert_eq!(
+        (&submitted["steps"][0]["step"], &submitted["steps"][0]["by"]),
+        (&json!("submit"), &json!("IndustryMSP"))
+    );
+    let dossier = program.get(&format!("{path}/dossier")).body;
+    let on_ledger = bodies.done(&format!("application show {id}"))["dossier"].clone();
+    assert_eq!(json!(format!("sha256:{}", hex::encode(sha2_of(dossier.as_bytes())))), on_ledger);
+
+    // A question, and its answer.
+    bodies.done(&format!("application return {id} --reason Which-batch?"));
+    let returned = until(&path, &|it| it["state"] == "returned");
+    assert_eq!((&returned["question"], &returned["editable"]), (&json!("Which-batch?"), &json!(true)));
+    document["credentialSubject"]["product"]["name"] = json!("Silver of a program, batch 2");
+    sent("PUT", &path, &document, 200);
+    sent("POST", &format!("{path}/complete"), &json!(null), 202);
+    until(&path, &|it| it["state"] == "submitted" && it["steps"][2]["step"] == "complete");
+
+    review(&bodies, id, &[&hash]);
+    let code = decide(&bodies, folder.path(), id);
+    let certificate = until("/certificates", &|it| it["certificates"].to_string().contains(&code));
+    assert_eq!(certificate["certificates"][0]["code"], json!(code));
+    let certificate = until(&format!("/certificates/{code}"), &|_| true);
+    assert_eq!(certificate["ledger"]["result"], "valid", "{certificate}");
+    assert!(program.get(&format!("/certificates/{code}/qr.svg")).body.starts_with("<svg"));
+    assert_eq!(bodies.scanned(&code, "").0, "valid");
+    assert!(bodies.network.stop());
+}
+
+/// A document's values as a form has them: numbers as texts.
+fn as_texts(value: &Value) -> Value {
+    match value {
+        Value::Number(number) => json!(number.to_string()),
+        Value::Array(values) => values.iter().map(as_texts).collect(),
+        Value::Object(members) => {
+            members.iter().map(|(name, value)| (name.clone(), as_texts(value))).collect()
+        }
+        other => other.clone(),
+    }
+}
+
+/// What came of a company's stability data is decided on with the rest, and whoever has the data computes it again from what the
+/// certificate says.
+#[test]
+fn a_shelf_life_stands_in_the_certificate_and_is_computed_again() {
+    const DATA: &str = "batch,month,assay\na,0,100\na,6,98\na,12,96.1\nb,0,101\nb,6,99.2\nb,12,97\n";
+    let folder = tempfile::tempdir().unwrap();
+    let (bodies, mut visitor) = start(folder.path());
+    let file = visitor.upload("stability.csv", DATA);
+    let form = format!("/studies/new?file={file}");
+    let fields = [
+        ("file", &*file),
+        ("batch", "1"),
+        ("time", "2"),
+        ("result", "3"),
+        ("decimal", "point"),
+        ("lower", "90"),
+        ("upper", ""),
+        ("unit", "months"),
+        ("cap", ""),
+        ("claim", "no"),
+        ("where1", "0"),
+        ("text1", ""),
+        ("where2", "0"),
+        ("text2", ""),
+    ];
+    let study = visitor.post(&form, "/studies", &fields).location;
+    visitor.wait_for(&study, "<h2 id=\"result\">Shelf life: ");
+
+    let path = draft(&mut visitor, &bodies.network.code().to_string(), "Kept for months");
+    let id = path.rsplit('/').next().unwrap();
+    let attached = visitor.post(&study, &format!("{study}/attach"), &[("application", id)]);
+    assert_eq!(attached.location, format!("{path}/form/evidence"), "{}", attached.body);
+    // The laboratory that measured, as it is written beside the demonstration's report.
+    let program = Program::of(&mut visitor);
+    let application = format!("/applications/{id}");
+    let mut document: Value = serde_json::from_str(&program.get(&application).body).unwrap();
+    let mut document = document["document"].take();
+    let reports = document["credentialSubject"]["testReports"].as_array_mut().unwrap();
+    let [first, of_study] = reports.as_mut_slice() else { panic!("{reports:?}") };
+    for member in ["lab", "labAccreditation", "date"] {
+        of_study[member] = first[member].clone();
+    }
+    let (statement, data) = (of_study["method"].clone(), of_study["sha256"].clone());
+    let reports = [first["sha256"].clone(), data.clone()];
+    let saved = program.send("PUT", &application, "application/json", &document.to_string());
+    assert_eq!(saved.status, 200, "{}", saved.body);
+    hand_in(&mut visitor, &path);
+    visitor.wait_for(&path, "<strong>Submitted</strong>");
+    review(&bodies, id, &reports.each_ref().map(|hash| hash.as_str().unwrap()));
+    let code = decide(&bodies, folder.path(), id);
+    visitor.wait_for("/certificates", &format!("/c/{code}"));
+
+    let answer = tests::get(&bodies.network.verifier(), &format!("/c/{code}/document.json"));
+    let public: Value = serde_json::from_str(&answer).unwrap();
+    let reports = public["credentialSubject"]["testReports"].as_array().unwrap();
+    let certified = reports.iter().find(|report| report["method"] == statement).unwrap();
+    assert_eq!(
+        (&certified["sha256"], hex::encode(sha2_of(DATA.as_bytes()))),
+        (&data, data.as_str().unwrap().to_owned())
+    );
+    let kept = bodies.file("data.csv");
+    fs::write(&kept, DATA).unwrap();
+    let (_, command) = certified["method"].as_str().unwrap().split_once("nanotrace q1e FILE ").unwrap();
+    let mut arguments = vec!["q1e", kept.to_str().unwrap(), "--json"];
+    arguments.extend(command.split(' '));
+    let again: Value = serde_json::from_str(&assert_success(&run(&arguments))).unwrap();
+    let exact = format!("({})", again["shelfLife"]["exact"]);
+    assert!(certified["method"].as_str().unwrap().contains(&exact), "{certified} {exact}");
     assert!(bodies.network.stop());
 }
 
@@ -313,15 +479,14 @@ fn session(folder: &Path, email: &str) -> String {
 }
 
 /// The steps of body and laboratory up to the review, as people take them at the command line.
-fn review(bodies: &Bodies, id: &str, report: &str) {
-    for step in [
-        format!("accept {id}"),
-        format!("report {id} --sha256 {report} --method {METHOD} --number R-1 --date 2026-10-01"),
-        format!("evaluate {id} --findings good --recommend grant"),
-        format!("review {id} --reason complete"),
-    ] {
-        bodies.done(&format!("application {step}"));
+fn review(bodies: &Bodies, id: &str, reports: &[&str]) {
+    bodies.done(&format!("application accept {id}"));
+    for (number, sha256) in reports.iter().enumerate() {
+        let report = format!("--sha256 {sha256} --method {METHOD} --number R-{number} --date 2026-10-01");
+        bodies.done(&format!("application report {id} {report}"));
     }
+    bodies.done(&format!("application evaluate {id} --findings good --recommend grant"));
+    bodies.done(&format!("application review {id} --reason complete"));
 }
 
 /// Decides on what the portal offers; the code of the certificate.

@@ -362,15 +362,28 @@ mod tests {
                     is_accreditor: sees_all,
                     is_laboratory: false,
                 };
-                let wanted = Wanted { newest_first, ..Wanted::default() };
-                let explain = format!("EXPLAIN QUERY PLAN {}", queue.statement(&wanted));
-                let select = sqlx::query(AssertSqlSafe(explain)).bind("P").bind("").bind("%%").bind("");
-                let rows = select.bind(PAGE).bind(0_i64).fetch_all(database.pool()).await.unwrap();
-                let plan: Vec<String> = rows.iter().map(|row| row.get("detail")).collect();
-                let sorts = plan.iter().any(|step| step.contains("ORDER BY"));
-                assert!(!sorts && plan.iter().any(|step| step.contains("USING INDEX")), "{plan:?}");
+                for (state, search) in [("", ""), ("granted", ""), ("", "paint"), ("granted", "paint")] {
+                    let (state, search) = (state.to_owned(), search.to_owned());
+                    let wanted = Wanted { newest_first, state, search, ..Wanted::default() };
+                    let plan = plan(&database, &queue, &wanted).await;
+                    assert!(!plan.contains("ORDER BY"), "{wanted:?}: {plan}");
+                    let (_, index) = plan.split_once("applications USING INDEX ").expect(&plan);
+                    let index = index.split(' ').next().unwrap();
+                    // What is searched is read from the index too, not from the rows.
+                    let columns = sqlx::query("SELECT name FROM pragma_index_info($1)").bind(index);
+                    let columns = columns.fetch_all(database.pool()).await.unwrap();
+                    assert!(columns.iter().any(|row| row.get::<String, _>("name") == "sought"), "{index}");
+                }
             }
         }
+    }
+
+    async fn plan(database: &Database, queue: &Queue<'_>, wanted: &Wanted) -> String {
+        let explain = format!("EXPLAIN QUERY PLAN {}", queue.statement(wanted));
+        let select =
+            sqlx::query(AssertSqlSafe(explain)).bind("P").bind(&wanted.state).bind(like(&wanted.search));
+        let rows = select.bind("").bind(PAGE).bind(0_i64).fetch_all(database.pool()).await.unwrap();
+        rows.iter().map(|row| row.get::<String, _>("detail") + "\n").collect()
     }
 
     #[test]
