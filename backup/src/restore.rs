@@ -38,12 +38,24 @@ pub fn restore(verified: &Verified, data_dir: &Path) -> Result<(), BackupError> 
     let done = fill(verified, &unfinished).and_then(|()| publish(&unfinished, data_dir, &mut moved));
     if done.is_err() {
         // What cannot be removed keeps the network from starting.
-        for path in moved {
-            let _ = if path.is_dir() { fs::remove_dir_all(&path) } else { fs::remove_file(&path) };
-        }
-        let _ = fs::remove_dir_all(&unfinished);
+        let _ = undo(&unfinished, data_dir, moved);
     }
     done
+}
+
+/// Removes what is there of a restore that failed. The hidden folder goes last, and is there again where it was gone already: a loss
+/// of power leaves no part of a network without it.
+fn undo(unfinished: &Path, data_dir: &Path, moved: Vec<PathBuf>) -> io::Result<()> {
+    durable::create_private_folder(unfinished)?;
+    for path in moved {
+        match path.is_dir() {
+            true => fs::remove_dir_all(&path)?,
+            false if path.exists() => fs::remove_file(&path)?,
+            false => {}
+        }
+    }
+    durable::sync_folder(data_dir)?;
+    fs::remove_dir_all(unfinished)
 }
 
 fn fill(verified: &Verified, folder: &Path) -> Result<(), BackupError> {
@@ -91,8 +103,9 @@ fn publish(unfinished: &Path, data_dir: &Path, moved: &mut Vec<PathBuf>) -> Resu
     names.sort_by_key(|name| (name == LEDGER, name.clone()));
     for name in names {
         let (from, to) = (unfinished.join(&name), data_dir.join(&name));
+        // Before: it may be there although its name could not be synced.
+        moved.push(to.clone());
         durable::publish(&from, &to).map_err(BackupError::at(&to))?;
-        moved.push(to);
     }
     fs::remove_dir(unfinished).map_err(BackupError::at(unfinished))?;
     durable::sync_folder(data_dir).map_err(BackupError::at(data_dir))
