@@ -366,8 +366,9 @@ mod tests {
                     let (state, search) = (state.to_owned(), search.to_owned());
                     let wanted = Wanted { newest_first, state, search, ..Wanted::default() };
                     let plan = plan(&database, &queue, &wanted).await;
-                    assert!(!plan.contains("ORDER BY"), "{wanted:?}: {plan}");
-                    let (_, index) = plan.split_once("applications USING INDEX ").expect(&plan);
+                    // Those of one moment may be sorted among themselves.
+                    assert!(!plan.contains("FOR ORDER BY"), "{wanted:?}: {plan}");
+                    let (_, index) = plan.split_once("applications USING INDEX ").unwrap();
                     let index = index.split(' ').next().unwrap();
                     // What is searched is read from the index too, not from the rows.
                     let columns = sqlx::query("SELECT name FROM pragma_index_info($1)").bind(index);
