@@ -54,7 +54,7 @@ const MIGRATIONS: &[[&str; 3]] = &[
         "",
         "",
     ],
-    [include_str!("../migrations/0022-searching.sql"), "", ""],
+    [include_str!("../migrations/0018-searching.sql"), "", ""],
 ];
 
 /// Why a database cannot be used.
