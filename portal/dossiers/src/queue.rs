@@ -369,7 +369,7 @@ mod tests {
                     // Those of one moment may be sorted among themselves.
                     assert!(!plan.contains("FOR ORDER BY"), "{wanted:?}: {plan}");
                     let (_, index) = plan.split_once("applications USING INDEX ").unwrap();
-                    let index = index.split(' ').next().unwrap();
+                    let index = index.split_whitespace().next().unwrap();
                     // What is searched is read from the index too, not from the rows.
                     let columns = sqlx::query("SELECT name FROM pragma_index_info($1)").bind(index);
                     let columns = columns.fetch_all(database.pool()).await.unwrap();
